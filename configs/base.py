@@ -1,0 +1,29 @@
+"""The one base class of every configuration model."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+def _keep_declaration_order(schema: dict[str, Any]) -> None:
+    """Number the fields so that the Prefect form shows them as written."""
+    for position, field in enumerate(schema.get("properties", {}).values()):
+        field.setdefault("position", position)
+
+
+class Unkeyed:
+    """Marks a field that says where or how fast, never what: it is no part of a step's key.
+
+    Used as `path: Annotated[str, Unkeyed]`.
+    """
+
+
+class Config(BaseModel):
+    """Frozen, closed and self-describing: a typo fails, a docstring is the help text."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_keep_declaration_order,
+    )

@@ -1,0 +1,65 @@
+"""One config a flow."""
+
+from pydantic import Field
+
+from configs.base import Config
+from configs.cluster import Cluster, Hdbscan
+from configs.embed import Embed
+from configs.evaluate import Evaluate
+from configs.generate import Extractive, Generate
+from configs.index import Index
+from configs.ingest import Ingest
+from configs.reduce import Reduce, Umap
+from configs.represent import CTfIdf, Represent
+from configs.retrieve import Fused, Retrieve
+from configs.tokenize import Chunk
+
+
+class Topics(Config):
+    """How documents become topics."""
+
+    min_documents: int = Field(40, ge=10)
+    """With fewer documents no topics are made, and the report says so."""
+    reduce: Reduce = Umap()
+    """Vectors to few dimensions."""
+    cluster: Cluster = Hdbscan()
+    """Points to clusters."""
+    represent: Represent = CTfIdf()
+    """Clusters to words."""
+
+
+class KnowledgeBase(Config):
+    """Everything `knowledge-base` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    chunk: Chunk = Chunk()
+    """Documents to passages."""
+    embed: Embed = Embed()
+    """Passages to vectors."""
+    index: Index = Index()
+    """Vectors and words to indexes."""
+    topics: Topics | None = Topics()
+    """Documents to topics; null for none."""
+    retrieve: Retrieve = Fused()
+    """How the evaluation's answers find their passages."""
+    answer: Generate = Extractive()
+    """How the evaluation's questions are answered."""
+    evaluate: Evaluate = Evaluate()
+    """Questions to judge by."""
+
+
+class SemanticSearch(Config):
+    """Everything `semantic-search` can be asked to do."""
+
+    retrieve: Retrieve = Fused()
+    """How passages are found."""
+
+
+class RagAnswers(Config):
+    """Everything `rag-answers` can be asked to do."""
+
+    retrieve: Retrieve = Fused()
+    """How passages are found."""
+    answer: Generate = Extractive()
+    """How an answer is made of them."""

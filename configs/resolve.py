@@ -1,0 +1,170 @@
+"""From words of a command line to the parameters of a flow.
+
+Precedence, in one sentence: the defaults, then presets from left to right (merged deeply, lists replaced), then
+`name=value`. The first part of a name is a parameter of the flow, else a field of its `config`; the value is text
+where the field is text, else JSON; `name=@file` reads one item a line. Setting `kind` to another variant discards
+what was set in that place before.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.signatures import PRESETS, FlowCard
+
+Tree = dict[str, Any]
+
+
+class WrongCall(Exception):
+    """The words of a call do not fit the flow; the message is for the user."""
+
+
+def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
+    """Return the parameters of a flow as a call states them.
+
+    Args:
+        card: The flow.
+        words: `@preset` and `name=value`, in the order written.
+
+    Raises:
+        WrongCall: A word is neither, a preset does not exist, a name is no field, or a value does not fit.
+    """
+    model = card.parameters()
+    tree: Tree = {}
+    for word in (w for w in words if w.startswith("@")):
+        merge(tree, placed(model, load_preset(card, word[1:])))
+    for word in (w for w in words if not w.startswith("@")):
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise WrongCall(f"{word!r} is neither @preset nor name=value; see python -m flows {card.name} --help")
+        path = _path(model, name, card)
+        merge(tree, nested(path, _parse(text, _field_types(model, path), name)))
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise WrongCall(_first_error(error, card)) from error
+
+
+def load_preset(card: FlowCard, name: str) -> Tree:
+    """Read a preset of a flow.
+
+    Raises:
+        WrongCall: There is no such preset.
+    """
+    if name not in card.presets:
+        raise WrongCall(
+            f"{card.name} has no preset @{name}; it has {', '.join('@' + p for p in card.presets) or 'none'}"
+        )
+    return yaml.safe_load((PRESETS / card.module / f"{name}.yaml").read_text("utf-8")) or {}
+
+
+def placed(model: type[BaseModel], tree: Tree) -> Tree:
+    """Put what is no parameter of the flow below `config`, as names on the command line are."""
+    parameters = {name: value for name, value in tree.items() if name in model.model_fields}
+    rest = {name: value for name, value in tree.items() if name not in model.model_fields}
+    return merge(parameters, {"config": rest}) if rest else parameters
+
+
+def merge(base: Tree, change: Mapping[str, Any]) -> Tree:
+    """Merge a tree into another in place; another `kind` replaces the place whole."""
+    if "kind" in change and change["kind"] != base.get("kind", change["kind"]):
+        base.clear()
+    for name, value in change.items():
+        if isinstance(value, Mapping) and isinstance(base.get(name), dict):
+            merge(base[name], value)
+        else:
+            base[name] = dict(value) if isinstance(value, Mapping) else value
+    return base
+
+
+def nested(path: Sequence[str], value: Any) -> Tree:
+    """Return a tree that holds a value at a path."""
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)
+
+
+def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
+    """Yield (dotted name, type, default, help) of every field that can be set, variants after their `kind`."""
+    for name, info in model.model_fields.items():
+        variants = list(_models(info.annotation))
+        if not variants:
+            words = info.description or (" ".join((model.__doc__ or "").split()) if name == "kind" else "")
+            yield prefix + name, info.annotation, info.default, words
+        for variant in variants:
+            yield from fields_of(variant, f"{prefix}{name}.")
+
+
+def _path(model: type[BaseModel], name: str, card: FlowCard) -> list[str]:
+    parts = name.split(".")
+    path = parts if parts[0] in model.model_fields else ["config", *parts]
+    if not _field_types(model, path):
+        known = sorted({n.removeprefix("config.") for n, *_ in fields_of(model)})
+        near = [k for k in known if parts[-1] in k] or [k for k in known if k.startswith(parts[0])]
+        hint = f"; perhaps {', '.join(near[:4])}" if near else ""
+        raise WrongCall(f"{card.name} has no {name!r}{hint}; see python -m flows {card.name} --help")
+    return path
+
+
+def _field_types(model: type[BaseModel], path: Sequence[str]) -> list[Any]:
+    """Return the types a field may have, over all variants on the way to it."""
+    info = model.model_fields.get(path[0])
+    if info is None:
+        return []
+    if len(path) == 1:
+        return [info.annotation]
+    return [t for variant in _models(info.annotation) for t in _field_types(variant, path[1:])]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _models(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for member in get_args(annotation):
+            yield from _models(member)
+
+
+def _parse(text: str, types: Sequence[Any], name: str) -> Any:
+    """Read a value: a file's lines, text where text fits, else JSON."""
+    if text.startswith("@"):
+        return _lines(Path(text[1:]).expanduser(), name)
+    if any(_takes_text(t) for t in types) and not (text == "null" and any(type(None) in get_args(t) for t in types)):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise WrongCall(
+            f'{name}={text!r} is not JSON ({error}); write numbers plain, lists as \'["a", "b"]\''
+        ) from error
+
+
+def _lines(path: Path, name: str) -> list[str]:
+    try:
+        return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongCall(f"{name}=@{path} cannot be read ({error}); give a text file, one item a line") from error
+
+
+def _takes_text(annotation: Any) -> bool:
+    if annotation is str:
+        return True
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType, Annotated):
+        return any(_takes_text(member) for member in get_args(annotation))
+    return str(origin).endswith("Literal") and any(isinstance(value, str) for value in get_args(annotation))
+
+
+def _first_error(error: ValidationError, card: FlowCard) -> str:
+    first = error.errors()[0]
+    kinds = {"python-docs", "files", "tables"}
+    name = ".".join(str(p) for p in first["loc"] if p != "config" and p not in kinds)
+    if first["type"] == "missing":
+        return f"{card.name} needs {name}=...; see python -m flows {card.name} --help"
+    return f"{name} is {first['input']!r} but: {first['msg']}; see python -m flows {card.name} --help"

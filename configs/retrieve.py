@@ -1,0 +1,38 @@
+"""How passages are found for a query."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.base import Config
+
+
+class Dense(Config):
+    """By meaning: cosine of query and passage vectors."""
+
+    kind: Literal["dense"] = "dense"
+    k: int = Field(10, ge=1, le=1_000)
+    """Hits a query at most."""
+
+
+class Sparse(Config):
+    """By words: BM25."""
+
+    kind: Literal["sparse"] = "sparse"
+    k: int = Field(10, ge=1, le=1_000)
+    """Hits a query at most; a passage that shares no word is never one."""
+
+
+class Fused(Config):
+    """By both: reciprocal rank fusion of the two lists."""
+
+    kind: Literal["fused"] = "fused"
+    k: int = Field(10, ge=1, le=1_000)
+    """Hits a query at most."""
+    candidates: int = Field(100, ge=1, le=10_000)
+    """Hits taken from each list before fusion."""
+    rank_constant: int = Field(60, ge=0, le=1_000)
+    """Larger: the first ranks count for less."""
+
+
+Retrieve = Annotated[Dense | Sparse | Fused, Field(discriminator="kind")]

@@ -1,0 +1,57 @@
+"""Answers with citations: quote what a collection says about a question, or say that it says nothing.
+
+Here:          python -m flows rag-answers question="How do I scale features?"
+On a worker:   prefect deployment run 'rag-answers/cpu' -p question="How do I scale features?"
+"""
+
+from prefect import flow
+
+from configs.flows import RagAnswers
+from configs.generate import Generate
+from configs.retrieve import Retrieve
+from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
+from tasks.embed import embed_passages, embed_queries
+from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_of
+from tasks.index import open_collection
+from tasks.ingest import ingest_queries
+from tasks.retrieve import retrieve
+from tasks.runtime import tracking
+
+
+def preflight(question: str, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
+    """Check what can be checked before any work.
+
+    Raises:
+        FlowError: The question is empty, or there is no such collection, or no threshold for its encoder.
+    """
+    ingest_queries([question])
+    threshold_of(open_collection(collection).fingerprint.encoder, config.answer)
+
+
+def answer_questions(live: Generation, asked: QueriesRef, retrieval: Retrieve, config: Generate) -> AnswersRef:
+    """Answer questions from one generation of a collection."""
+    vectors = embed_queries(asked, live.fingerprint)
+    hits = retrieve(live, asked, vectors, retrieval)
+    sentences = cut_sentences(live.passages, hits, config.passages)
+    embedded = embed_passages(sentences, live.fingerprint)
+    return answer_extractive(live, asked, vectors, hits, embedded, config)
+
+
+@flow(name="rag-answers", flow_run_name="rag-answers {collection}")
+def rag_answers(question: str, collection: str | None = None, config: RagAnswers = RagAnswers()) -> Outcome:
+    """Answer a question with sentences of a collection, each cited, or say that nothing in it answers.
+
+    Args:
+        question: What to ask, in plain language.
+        collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
+        config: How to find passages, and how to answer from them.
+    """
+    preflight(question, collection, config)
+    with tracking.run("rag-answers", config, question=question, collection=collection) as run:
+        live = open_collection(collection)
+        answers = answer_questions(live, ingest_queries([question]), config.retrieve, config.answer)
+        run.publish(collection=live, answers=answers)
+        answer = load_answers(answers)[0]
+        return run.outcome(
+            {"collection": live.collection, "generation": live.number, **answer.model_dump(mode="json")}
+        )

@@ -1,0 +1,44 @@
+"""Read questions whose answers are known from a jsonl file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import DataError
+from tasks.rows import Question
+
+
+def read_questions(path: Path, split: str) -> list[Question]:
+    """Read the questions of one split.
+
+    Args:
+        path: A jsonl file; each line has `question`, and may have `id`, `answers` (ids of documents) and `split`.
+        split: `development`, `test` or `all`; a line without a split belongs to each.
+
+    Raises:
+        DataError: The file is not there or a line is not as above; the message names the line.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"evaluate.questions {str(path)!r} cannot be read ({error}); give a jsonl file") from error
+    found = [_question(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
+    kept = [q for q in found if split == "all" or q.split in ("", split)]
+    if not kept:
+        raise DataError(f"{path} has {len(found)} questions but none in split {split!r}; set evaluate.split")
+    return kept
+
+
+def _question(line: str, number: int, path: Path) -> Question:
+    where = f"line {number} of {path}"
+    try:
+        row: Any = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where} is not JSON ({error})") from error
+    text = row.get("question") if isinstance(row, dict) else None
+    answers = row.get("answers", []) if isinstance(row, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f'{where} has no "question"; write {{"question": "...", "answers": ["id of a document"]}}')
+    if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
+        raise DataError(f'{where} has "answers" {answers!r}, a list of document ids was needed')
+    return Question(str(row.get("id", number)), text, tuple(answers), str(row.get("split", "")))

@@ -1,0 +1,90 @@
+"""Tasks of `evaluate`: measures with intervals."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import configs
+from configs.evaluate import Evaluate
+from tasks.data import (
+    Answer,
+    AnswersRef,
+    Asked,
+    DocumentsRef,
+    HitsRef,
+    MeasuresRef,
+    PassagesRef,
+    QueriesRef,
+    QuestionsRef,
+)
+from tasks.rows import Hit, Measure, Query, Question
+from tasks.runtime import store
+from tasks.runtime.steps import step
+
+
+def default_questions(source: str) -> Path | None:
+    """Return the project's own questions for a kind of source, or None."""
+    found = Path(configs.__file__).parent / "evaluation" / f"{source}.jsonl"
+    return found if found.is_file() else None
+
+
+def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
+    """Store the questions of a file that this collection can be judged by. Never looked up, always read.
+
+    Args:
+        path: A jsonl file.
+        split: Which of its questions.
+        documents: The collection's documents; a question none of whose answers is among them is left out and counted.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.questions import read_questions
+
+    known = set(store.load_table(documents, ["id"])["id"].to_pylist())
+    questions = read_questions(path, split)
+    kept = [q for q in questions if not q.answers or known & set(q.answers)]
+    return Asked(
+        questions=store.save_rows(QuestionsRef, Question, kept),
+        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        answerable=sum(bool(q.answers) for q in kept),
+        left_out=len(questions) - len(kept),
+    )
+
+
+@step(name="evaluate-rankings", libraries=("numpy",))
+def evaluate_rankings(
+    questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
+) -> MeasuresRef:
+    """Measure how well documents are ranked.
+
+    Args:
+        questions: Q questions with known answers.
+        passages: What the hits point into.
+        rankings: Name to the hits for the Q questions.
+        config: Depth, resamples, seed.
+    """
+    from tasks.evaluate.core import judge_rankings
+
+    asked = store.load_rows(questions, Question)
+    owner = store.load_table(passages, ["document"])["document"].to_pylist()
+    ranked: dict[str, list[list[str]]] = {}
+    for name, ref in rankings.items():
+        ranked[name] = [[] for _ in asked]
+        for hit in store.load_rows(ref, Hit):
+            if owner[hit.passage] not in ranked[name][hit.query]:
+                ranked[name][hit.query].append(owner[hit.passage])
+    return store.save_rows(MeasuresRef, Measure, judge_rankings(asked, ranked, config))
+
+
+@step(name="evaluate-answers")
+def evaluate_answers(questions: QuestionsRef, answers: AnswersRef) -> MeasuresRef:
+    """Measure when answers are withheld and what those given cite.
+
+    Args:
+        questions: Q questions with known answers.
+        answers: Q answers.
+    """
+    from tasks.evaluate.core import judge_answers
+
+    given = [Answer.model_validate(a) for a in store.load_json(answers)]
+    return store.save_rows(MeasuresRef, Measure, judge_answers(store.load_rows(questions, Question), given))

@@ -1,0 +1,5 @@
+"""Answer questions from what was found."""
+
+from tasks.generate.task import answer_extractive, cut_sentences, load_answers, threshold_of
+
+__all__ = ["answer_extractive", "cut_sentences", "load_answers", "threshold_of"]

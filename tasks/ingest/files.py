@@ -1,0 +1,146 @@
+"""Read text files of a folder: txt and md as they are, html without markup."""
+
+import errno
+import fnmatch
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+from tasks.errors import DataError
+from tasks.rows import Document, Item, Rejected
+from tasks.text import unfit
+
+BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article", "header", "footer", "blockquote",
+"pre",
+          "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "main", "aside", "nav", "figure", "hr", "title"}  # fmt: skip
+SILENT = {"script", "style", "template", "noscript", "svg", "iframe", "object"}
+
+
+def scan_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
+    """List what a folder holds.
+
+    Links are never followed, neither to files nor to folders, and nothing but a regular file is opened.
+
+    Args:
+        root: The folder.
+        patterns: Shell patterns of the file names to read.
+        max_bytes: Larger files are listed with the reason `too-large` and not read.
+
+    Returns:
+        The matching files in order of their names, and how many others there were.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"source.path {str(root)!r} is not a folder; give one that holds {', '.join(patterns)}")
+    items, ignored = [], 0
+    for current, folders, names, descriptor in os.fwalk(root, follow_symlinks=False):
+        folders.sort()
+        below = Path(current).relative_to(root)
+        for name in sorted(names):
+            if any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in patterns):
+                items.append(_scan(name, descriptor, (below / name).as_posix(), max_bytes))
+            else:
+                ignored += 1
+    return sorted(items, key=lambda item: item.name), ignored
+
+
+def scan_file(path: Path, name: str, max_bytes: int) -> Item:
+    """Describe one file, under the name it has inside its source, by size and digest."""
+    return _scan(str(path), None, name, max_bytes)
+
+
+def _scan(name: str, folder: int | None, label: str, max_bytes: int) -> Item:
+    label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        return Item(label, 0, "", "link" if error.errno == errno.ELOOP else "unreadable")
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return Item(label, 0, "", "unreadable")
+        if status.st_size > max_bytes:
+            return Item(label, status.st_size, "", "too-large")
+        return Item(label, status.st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
+    """Read one scanned file as a document, or say why it is quarantined."""
+    if item.reason:
+        return Rejected(item.name, item.reason, f"not read: {item.reason}, {item.size:,} bytes")  # type: ignore[arg-type]
+    content = (root / item.name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != item.sha256:
+        return Rejected(item.name, "changed", "changed while it was being read; run again")
+    text = decode(content, encoding)
+    if text is None:
+        return Rejected(
+            item.name, "not-decodable", f"is not {encoding}; say source.encoding=NAME if all files are of another"
+        )
+    kind = Path(item.name).suffix.lstrip(".").lower()
+    marked_up = kind in ("html", "htm")
+    text, title = plain_html(text) if marked_up else (text, first_heading(text) if kind == "md" else "")
+    if (found := unfit(text)) is not None:
+        return Rejected(item.name, *found)
+    return Document(
+        id=item.name, text=text, title=title or Path(item.name).stem, source="files", path=item.name,
+        line=0 if marked_up else 1, kind=kind,
+        meta={"sha256": item.sha256},
+    )  # fmt: skip
+
+
+def decode(content: bytes, encoding: str) -> str | None:
+    """Decode bytes, a byte order mark deciding where there is one; None where they are not of that encoding."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif encoding.lower().replace("-", "") == "utf8":
+        encoding = "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def first_heading(text: str) -> str:
+    """Return the first heading of a Markdown text, or nothing."""
+    return next((line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")), "")
+
+
+def plain_html(markup: str) -> tuple[str, str]:
+    """Return the visible text of an HTML page and its title; scripts, styles and embedded objects are dropped."""
+    reader = _Reader()
+    reader.feed(markup)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.text).splitlines())
+    return "\n".join(line for line in lines if line), " ".join("".join(reader.title).split())
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self.title: list[str] = []
+        self.silent = 0
+        self.in_title = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.silent += tag in SILENT
+        self.in_title = tag == "title"
+        if tag in BLOCKS:
+            self.text.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.silent = max(0, self.silent - (tag in SILENT))
+        self.in_title = False
+        if tag in BLOCKS:
+            self.text.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if self.in_title:
+            self.title.append(data)
+        elif not self.silent:
+            self.text.append(data)

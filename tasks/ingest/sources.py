@@ -1,0 +1,110 @@
+"""Scan and read any source: the dispatch over its kinds."""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import assert_never
+
+from configs.ingest import Files, PythonDocs, Source, Tables
+from tasks.ingest import files, python_docs, tables
+from tasks.rows import Document, Item, Rejected
+
+CountTokens = Callable[[Sequence[str]], list[int]]
+MEGABYTE = 1_000_000
+COUNTED_AT_ONCE = 256
+
+
+@dataclass(slots=True)
+class Found:
+    """What a source gave: documents, quarantine, and how many documents were left out for want of budget."""
+
+    documents: list[Document] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    left_out: int = 0
+
+
+def scan_source(source: Source) -> tuple[list[Item], int]:
+    """List the files of a source, with their digests, and count those that are not of it.
+
+    Raises:
+        DataError: The source is not there.
+    """
+    match source:
+        case PythonDocs():
+            found = [(p, f) for p in source.packages for f in python_docs.source_files(p)]
+            roots = {p: python_docs.package_folder(p).parent for p in source.packages}
+            items = [files.scan_file(f, f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
+            return items, 0
+        case Files():
+            return files.scan_folder(Path(source.path).expanduser(), source.patterns, _bytes(source.max_file_mb))
+        case Tables():
+            path = Path(source.path).expanduser()
+            if path.is_file():
+                return [files.scan_file(path, path.name, 1 << 50)], 0
+            return files.scan_folder(path, tables.PATTERNS, 1 << 50)
+    assert_never(source)
+
+
+def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens) -> Found:
+    """Read the documents of a scanned source.
+
+    Args:
+        source: How to read it.
+        items: What the scan found.
+        count_tokens: Counts the encoder tokens of texts; used where the source has a budget.
+    """
+    match source:
+        case PythonDocs():
+            return _within_budget(
+                [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
+            )
+        case Files():
+            root = Path(source.path).expanduser()
+            return _unique(files.read_file(root, item, source.encoding) for item in items)
+        case Tables():
+            path = Path(source.path).expanduser()
+            return _unique(
+                row
+                for item in items
+                for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
+            )
+    assert_never(source)
+
+
+def _bytes(megabytes: float) -> int:
+    return int(megabytes * MEGABYTE)
+
+
+def _unique(rows: Iterable[Document | Rejected]) -> Found:
+    """Keep the first document of each id and of each text."""
+    found = Found()
+    ids: set[str] = set()
+    texts: dict[str, str] = {}
+    for row in rows:
+        if isinstance(row, Rejected):
+            found.rejected.append(row)
+        elif row.id in ids:
+            found.rejected.append(Rejected(row.id, "duplicate", "another document has this id"))
+        elif row.text in texts:
+            found.rejected.append(Rejected(row.id, "duplicate", f"has the text of {texts[row.text]}"))
+        else:
+            ids.add(row.id)
+            texts[row.text] = row.id
+            found.documents.append(row)
+    return found
+
+
+def _within_budget(packages: Sequence[python_docs.PackageDocs], budget: int, count_tokens: CountTokens) -> Found:
+    """Take public names of all packages in turn, then methods, whole documents only, until the budget is reached."""
+    turns = [docs.names for docs in packages], [docs.methods for docs in packages]
+    queue = [d for turn in turns for row in itertools.zip_longest(*turn) for d in row if d is not None]
+    found = _unique([*queue, *(r for docs in packages for r in docs.rejected)])
+    spent, taken = 0, 0
+    for start in range(0, len(found.documents), COUNTED_AT_ONCE):
+        block = found.documents[start : start + COUNTED_AT_ONCE]
+        for tokens in count_tokens([d.text for d in block]):
+            if spent + tokens > budget:
+                return Found(found.documents[:taken], found.rejected, len(found.documents) - taken)
+            spent, taken = spent + tokens, taken + 1
+    return found

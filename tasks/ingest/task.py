@@ -1,0 +1,98 @@
+"""Tasks of `ingest`: scan a source as it is now, and read it once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.ingest import Ingest, PythonDocs, Source
+from tasks.data import DocumentsRef, Encoder, Ingested, QueriesRef, RejectedRef, SnapshotRef
+from tasks.errors import ContractError, DataError
+from tasks.rows import Document, Item, Query, Rejected
+from tasks.runtime import collections, steps, store
+from tasks.runtime import encoder as encoders
+from tasks.runtime.steps import step
+from tasks.text import unfit
+
+
+def name_of(source: Source, collection: str | None) -> str:
+    """Return the name of the collection a source goes into: the one given, else made of the source's own name.
+
+    Raises:
+        ContractError: The name given is no name.
+    """
+    if collection is not None:
+        return collections.checked_name(collection)
+    if isinstance(source, PythonDocs):
+        return source.kind
+    return collections.name_from(Path(source.path).expanduser().resolve().name.partition(".")[0])
+
+
+def scan(source: Source) -> SnapshotRef:
+    """Describe what a source holds now: name, size and digest of every file. Never looked up, always done.
+
+    Raises:
+        DataError: The source is not there, or holds nothing to read.
+    """
+    from tasks.ingest.sources import scan_source
+
+    items, ignored = scan_source(source)
+    if not items:
+        raise DataError(
+            f"the source holds nothing to read ({ignored} files of other kinds): {source.model_dump_json()}"
+        )
+    return store.save_rows(SnapshotRef, Item, items)
+
+
+def ingest_queries(queries: Sequence[str]) -> QueriesRef:
+    """Store questions so that tasks can refer to them.
+
+    Raises:
+        ContractError: One is empty, or not text that can be read.
+    """
+    for number, text in enumerate(queries, start=1):
+        if (found := unfit(text)) is not None:
+            raise ContractError(f"query {number} {found[1]}; ask something")
+    if not queries:
+        raise ContractError("there are no queries; ask at least one")
+    return store.save_rows(QueriesRef, Query, [Query(str(i), text) for i, text in enumerate(queries)])
+
+
+@step(name="ingest-documents", run_name="ingest-documents {source.kind}", libraries=("pyarrow",))
+def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, encoder: Encoder) -> Ingested:
+    """Read the documents of a scanned source; put what cannot be read aside, with the reason.
+
+    Args:
+        snapshot: What `scan` found.
+        source: How to read it.
+        limits: How much may be put aside.
+        encoder: Whose tokens the budget of `python-docs` counts.
+
+    Raises:
+        DataError: Nothing, or too little, could be read.
+    """
+    from tasks.ingest.sources import read_source
+
+    tokenizer = encoders.tokenizer(encoder)
+    found = read_source(
+        source,
+        store.load_rows(snapshot, Item),
+        lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
+    )
+    items = len(found.documents) + len(found.rejected)
+    bad = [r for r in found.rejected if r.reason != "duplicate"]
+    if not found.documents or len(bad) / items > limits.max_rejected_share:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(r.reason for r in found.rejected).most_common(3))
+        first = f"{found.rejected[0].item} {found.rejected[0].detail}"
+        raise DataError(
+            f"{len(found.rejected)} of {items} items cannot be read ({reasons}; first: {first}); "
+            "mend them or raise ingest.max_rejected_share"
+        )
+    characters = sum(len(d.text) for d in found.documents)
+    steps.record(
+        documents=len(found.documents), characters=characters, rejected=len(bad),
+        duplicates=len(found.rejected) - len(bad), left_out=found.left_out,
+    )  # fmt: skip
+    return Ingested(
+        documents=store.save_rows(DocumentsRef, Document, found.documents),
+        rejected=store.save_rows(RejectedRef, Rejected, found.rejected),
+    )

@@ -1,0 +1,80 @@
+"""Bring vectors to few dimensions: one exact neighbour graph, shared by every layout.
+
+Shapes: N rows, D width, K neighbours, C components.
+Source: UMAP, McInnes, Healy & Melville 2018, arXiv:1802.03426. Given the graph, UMAP compiles no neighbour search of
+its own, which is most of the time of its first call in a process.
+"""
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import ContractError
+
+Floats = npt.NDArray[np.float32]
+MIN_ROWS = 10
+
+
+def neighbour_graph(vectors: Floats, neighbours: int) -> Floats:
+    """Find the nearest rows of every row by cosine, exactly.
+
+    Args:
+        vectors: (N, D) unit-length rows.
+        neighbours: K, the row itself included; at most N are returned.
+
+    Returns:
+        (N, K, 2): row number and cosine distance, nearest first, each row's first neighbour itself at distance 0.
+    """
+    import faiss
+
+    k = min(neighbours, len(vectors))
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    scores, rows = index.search(np.ascontiguousarray(vectors), k)
+    own = np.arange(len(vectors))[:, None]
+    distances = np.where(rows == own, -1.0, np.clip(1.0 - scores, 0.0, 2.0))
+    distances[:, -1] = np.where(
+        (rows == own).any(axis=1), distances[:, -1], -1.0
+    )  # hidden by duplicates: put itself in
+    rows[:, -1] = np.where((rows == own).any(axis=1), rows[:, -1], own[:, 0])
+    order = np.lexsort((rows, distances), axis=1)
+    rows, distances = np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
+    return np.stack([rows, np.maximum(distances, 0.0)], axis=2).astype(np.float32)
+
+
+def umap_layout(vectors: Floats, graph: Floats, *, components: int, min_dist: float, seed: int) -> Floats:
+    """Lay rows out so that neighbours stay together.
+
+    Args:
+        vectors: (N, D) rows the graph was made of.
+        graph: (N, K, 2) from `neighbour_graph`.
+        components: C.
+        min_dist: Least distance of two points.
+        seed: Same seed, same layout.
+
+    Returns:
+        (N, C).
+
+    Raises:
+        ContractError: There are too few rows to lay out.
+    """
+    if len(vectors) < max(MIN_ROWS, components + 2):
+        raise ContractError(f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, components + 2)}")
+    from umap import UMAP
+
+    rows, distances = graph[..., 0].astype(np.int64), np.ascontiguousarray(graph[..., 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it says that a seed means one thread, and that the graph is fixed
+        model = UMAP(
+            n_neighbors=graph.shape[1],
+            n_components=components,
+            min_dist=min_dist,
+            metric="cosine",
+            random_state=seed,
+            precomputed_knn=(rows, distances),
+        )
+        layout = model.fit_transform(vectors)
+    return np.asarray(layout, dtype=np.float32)

@@ -1,0 +1,37 @@
+"""Search a stored BM25 index by words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.text import terms
+
+
+class SparseIndex:
+    """A stored index, memory-mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        import bm25s
+
+        self.language = json.loads((folder / "language.json").read_text("utf-8"))
+        self.index: Any = bm25s.BM25.load(folder, mmap=True)
+
+    def search(self, query: str, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return the rows and scores of the best passages, best first.
+
+        A passage that shares no word with the query has score zero and is never returned; of equal scores the lower
+        row comes first.
+        """
+        found = self.index.get_tokens_ids(terms(query, self.language))
+        if not found:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        scores = self.index.get_scores_from_ids(found)
+        rows = np.flatnonzero(scores > 0)
+        if len(rows) > k:
+            cutoff = np.partition(scores[rows], len(rows) - k)[len(rows) - k]
+            rows = rows[scores[rows] >= cutoff]
+        order = rows[np.argsort(-scores[rows], kind="stable")][:k]
+        return order.astype(np.int64), scores[order].astype(np.float32)

@@ -1,0 +1,67 @@
+"""Tasks of `retrieve`: find passages for queries."""
+
+import math
+from typing import Any
+
+from configs.retrieve import Dense, Retrieve, Sparse
+from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
+from tasks.rows import Document, Hit, Passage, Query
+from tasks.runtime import steps, store
+from tasks.runtime.steps import step
+
+
+@step(name="retrieve", run_name="retrieve {config.kind} k={config.k}", libraries=("faiss-cpu", "bm25s", "PyStemmer"))
+def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, config: Retrieve) -> HitsRef:
+    """Rank the passages of a collection for each query.
+
+    Args:
+        collection: Where to look.
+        queries: Q questions.
+        vectors: (Q, D) unit-length rows, made by the collection's encoder.
+        config: By meaning, by words, or both.
+    """
+    from tasks.retrieve.bm25 import SparseIndex
+    from tasks.retrieve.core import depth, rank, scores_by_row
+    from tasks.retrieve.flat import search_flat
+
+    asked, wanted = store.load_rows(queries, Query), depth(config)
+    dense: list[dict[int, float]] = [{} for _ in asked]
+    sparse: list[dict[int, float]] = [{} for _ in asked]
+    if not isinstance(config, Sparse):
+        rows, scores = search_flat(store.path(collection.dense) / "index.faiss", store.load_array(vectors), wanted)
+        dense = [scores_by_row(r, s) for r, s in zip(rows, scores, strict=True)]
+    if not isinstance(config, Dense):
+        index = SparseIndex(store.path(collection.sparse))
+        sparse = [scores_by_row(*index.search(query.text, wanted)) for query in asked]
+    hits = rank(dense, sparse, config)
+    steps.record(queries=len(asked), hits=len(hits))
+    return store.save_rows(HitsRef, Hit, hits)
+
+
+def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
+    """Return the hits of each query with what a person wants to see: id, title, place, text, scores."""
+    found = store.load_rows(hits, Hit)
+    rows = sorted({hit.passage for hit in found})
+    passages = dict(zip(rows, store.rows_of(Passage, store.load_table(collection.passages).take(rows)), strict=True))
+    owners = sorted({passage.row for passage in passages.values()})
+    documents = dict(
+        zip(owners, store.rows_of(Document, store.load_table(collection.documents).take(owners)), strict=True)
+    )
+    described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in store.load_rows(queries, Query)]
+    for hit in found:
+        passage = passages[hit.passage]
+        document = documents[passage.row]
+        described[hit.query]["hits"].append(
+            {
+                "rank": hit.rank,
+                "score": round(hit.score, 6),
+                "dense": None if math.isnan(hit.dense) else round(hit.dense, 4),
+                "sparse": None if math.isnan(hit.sparse) else round(hit.sparse, 4),
+                "document": document.id,
+                "title": document.title,
+                "path": document.path,
+                "line": document.line_of(passage.start),
+                "text": passage.text.strip(),
+            }
+        )
+    return described

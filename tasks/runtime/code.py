@@ -1,0 +1,86 @@
+"""What code a step can reach, as one digest: a changed algorithm must never be answered by yesterday's result.
+
+Counted are the syntax trees, without docstrings and comments, of the module that defines the step and of every module
+of this project it imports, wherever the import stands. Left out are modules that move results but do not make them.
+"""
+
+import ast
+import functools
+import hashlib
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+PROJECT = ("tasks", "configs", "flows")
+ROOT = Path(__file__).parents[2]
+CARRIERS = {
+    f"tasks.runtime.{name}"
+    for name in ("code", "collections", "durable", "progress", "report", "server", "steps", "store", "tracking",
+                 "workspace")
+}  # fmt: skip
+
+
+def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str]:
+    """Digest every project module that a module can reach.
+
+    Args:
+        module: Dotted name to start from.
+        source: Returns the source text of a module, or None where there is no such module.
+
+    Returns:
+        Module name to sha256 of its syntax tree.
+    """
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        text = source(name) if name not in found and name not in CARRIERS else None
+        if text is None:
+            continue
+        tree = _without_strings(ast.parse(text))
+        found[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        waiting += [n for n in _imported(tree) if n.partition(".")[0] in PROJECT]
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def digest(module: str) -> str:
+    """Digest the code that a step defined in `module` can reach."""
+    parts = reachable(module, _source)
+    return hashlib.sha256("".join(f"{name} {sha}\n" for name, sha in parts.items()).encode()).hexdigest()
+
+
+def versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    """Return the installed version of each library a step names."""
+    return {name: metadata.version(name) for name in libraries}
+
+
+@functools.cache
+def _source(module: str) -> str | None:
+    """Read the source of a module, by its path: looking it up by name would import the packages above it."""
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    base = ROOT.joinpath(*module.split("."))
+    candidates = [Path(loaded)] if loaded else [base.with_suffix(".py"), base / "__init__.py"]
+    return next((path.read_text("utf-8") for path in candidates if path.suffix == ".py" and path.is_file()), None)
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def _without_strings(tree: ast.Module) -> ast.Module:
+    """Remove docstrings and the strings under fields: they are for people."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+    return tree

@@ -1,0 +1,110 @@
+"""The commands `collections` and `store`: what has been built, what it takes on disk, and how to remove it."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from configs.resolve import WrongCall
+from tasks.errors import FlowError, StoreError
+from tasks.runtime import collections, durable, workspace
+
+DAY_S = 86_400
+
+
+def main(words: list[str]) -> int:
+    """Run a command; return its exit status."""
+    try:
+        match words:
+            case ["collections"]:
+                return _collections()
+            case ["store", "show"]:
+                return _show()
+            case ["store", "check"]:
+                return _check()
+            case ["store", "prune", *days] if len(days) <= 1:
+                return _prune(_days(days[0] if days else "days=30"))
+    except FlowError as error:
+        print(error, file=sys.stderr)
+        return 1
+    raise WrongCall(
+        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store prune days=30"
+    )
+
+
+def _collections() -> int:
+    listed = []
+    for name in collections.names():
+        live = collections.live(name)
+        stated = {"collection": name, "generation": live.number, "source": live.source}
+        listed.append(
+            {**stated, "documents": live.documents.rows, "passages": live.passages.rows,
+             "encoder": live.fingerprint.encoder.model}
+        )  # fmt: skip
+        print(
+            f"{name:24} generation {live.number}, {live.documents.rows:,} documents, {live.passages.rows:,} passages"
+        )
+    print(json.dumps({"workspace": str(workspace.home()), "collections": listed}))
+    return 0
+
+
+def _show() -> int:
+    sizes = {}
+    for folder in sorted(p for p in workspace.home().iterdir() if p.is_dir()):
+        sizes[folder.name] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        print(f"{folder.name:14} {sizes[folder.name] / 1e6:12,.1f} MB")
+    print(json.dumps({"workspace": str(workspace.home()), "bytes": sizes}))
+    return 0
+
+
+def _check() -> int:
+    """Verify every object, cached vector and record."""
+    damaged = []
+    folders = [*_folders("objects", 2), *_folders("items", 2)]
+    for folder in folders:
+        try:
+            durable.read_manifest(folder)
+        except StoreError as error:
+            damaged.append(str(error))
+    records = [*(workspace.folder("steps")).rglob("*.json"), *(workspace.folder("collections")).rglob("*.json")]
+    for path in records:
+        try:
+            durable.read_json(path)
+        except StoreError as error:
+            damaged.append(str(error))
+    print("\n".join(damaged) or f"{len(folders)} objects and {len(records)} records are whole")
+    print(json.dumps({"workspace": str(workspace.home()), "checked": len(folders) + len(records), "damaged": damaged}))
+    return 1 if damaged else 0
+
+
+def _prune(days: float) -> int:
+    """Remove step records and cached vectors not written for some days, then objects nothing refers to."""
+    before = time.time() - days * DAY_S
+    records = [p for p in workspace.folder("steps").rglob("*.json") if p.stat().st_mtime < before]
+    for record in records:
+        record.unlink(missing_ok=True)
+    kept = "".join(p.read_text("utf-8") for f in ("steps", "collections") for p in workspace.folder(f).rglob("*.json"))
+    old = [f for f in (*_folders("objects", 2), *_folders("items", 2)) if f.stat().st_mtime < before]
+    drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
+    freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
+    print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
+    print(json.dumps({"workspace": str(workspace.home()), "freed_bytes": freed}))
+    return 0
+
+
+def _remove(folder: Path) -> int:
+    size = sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+    durable.discard(folder)
+    return size
+
+
+def _folders(name: str, depth: int) -> Iterator[Path]:
+    yield from (p for p in workspace.folder(name).glob("/".join(["[!.]*"] * depth)) if p.is_dir())
+
+
+def _days(word: str) -> float:
+    name, _, text = word.partition("=")
+    if name != "days" or not text.replace(".", "", 1).isdigit():
+        raise WrongCall(f"{word!r} is no age; write store prune days=30")
+    return float(text)

@@ -1,0 +1,150 @@
+"""Run a flow for the launcher: check the call, find a server, run, print the summary and one JSON line."""
+
+import atexit
+import importlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel
+
+from configs.signatures import FlowCard
+from tasks.data import Outcome
+from tasks.errors import FlowError
+from tasks.runtime import server, workspace
+
+COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+
+
+def run(card: FlowCard, call: BaseModel) -> int:
+    """Run a flow in this process; return the exit status."""
+    started = time.monotonic()
+    try:
+        chosen = server.choose()
+        atexit.register(chosen.stop)  # before Prefect is imported, so that Prefect has said its last word by then
+        module = importlib.import_module(f"flows.{card.module}")
+        arguments = _arguments(call)
+        module.preflight(**arguments)
+        ready = time.monotonic()
+        chosen.wait()
+    except FlowError as error:
+        return _say(str(error), WRONG_CALL)
+    seconds = {"before": ready - started, "server": chosen.seconds}
+    try:
+        state = getattr(module, card.function)(**arguments, return_state=True)
+    except KeyboardInterrupt:
+        return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
+    return _finish(card, state, {**seconds, "total": time.monotonic() - started})
+
+
+def plan(card: FlowCard, call: BaseModel) -> int:
+    """Print what a run would look up and what it would do, up to the first step whose result is not there."""
+    module = importlib.import_module(f"flows.{card.module}")
+    from tasks.runtime import steps
+
+    ends = False
+    try:
+        module.preflight(**_arguments(call))
+        with steps.plan() as lines:
+            try:
+                getattr(module, card.function).fn(**_arguments(call))
+            except steps.PlanEnds:
+                ends = True
+    except FlowError as error:
+        return _say(str(error), WRONG_CALL)
+    for line in lines:
+        print(f"{line.outcome:22} {line.name:28} {line.why}")
+    print("will run               everything after" if ends else "nothing would run: all of it is stored")
+    print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
+    return COMPLETED
+
+
+def _arguments(call: BaseModel) -> dict[str, Any]:
+    return {name: getattr(call, name) for name in type(call).model_fields}
+
+
+def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
+    """Print the summary and the JSON line; a failure's reason is one line."""
+    outcome = state.result(raise_on_failure=False)
+    common = {
+        "flow": card.name,
+        "state": state.name,
+        "flow_run_id": str(state.state_details.flow_run_id),
+        "workspace": str(workspace.home()),
+        "seconds": round(seconds["total"], 2),
+    }
+    if not isinstance(outcome, Outcome):
+        _say(_reason(outcome), FAILED)
+        empty = {"mlflow_run_id": "", "tasks": {"run": 0, "cached": 0}, "metrics": {}, "refs": {}, "report": ""}
+        _print_json({**common, **empty, "result": {"error": _reason(outcome)}})
+        return FAILED
+    for line in _summary(outcome):
+        print(_printable(line))
+    print(
+        f"{outcome.tasks['run']} steps ran, {outcome.tasks['cached']} were stored; {seconds['total']:.1f} s, of which "
+        f"{seconds['before']:.1f} s imports and checks, {seconds['server']:.1f} s waiting for the Prefect server"
+    )
+    timings = {f"seconds.{name}": round(value, 2) for name, value in seconds.items()}
+    stated = outcome.model_dump(mode="json")
+    _print_json({**common, **stated, "metrics": {**stated["metrics"], **timings}})
+    return COMPLETED
+
+
+def _summary(outcome: Outcome) -> Iterator[str]:
+    """Say in a few lines what was asked for."""
+    if "queries" in outcome.result:
+        yield from _hits(outcome.result["queries"])
+    elif "abstained" in outcome.result:
+        yield from _answer(outcome.result)
+    else:
+        yield from _facts(outcome.result)
+    if outcome.report:
+        yield f"report: {outcome.report}"
+
+
+def _hits(queries: list[dict[str, Any]]) -> Iterator[str]:
+    for asked in queries:
+        yield f"\n{asked['query']}"
+        for hit in asked["hits"]:
+            yield f"{hit['rank']:3}. {hit['document']}  {hit['path']}:{hit['line']}  ({hit['score']:.4f})"
+            yield f"     {' '.join(hit['text'].split())[:160]}"
+
+
+def _answer(answer: dict[str, Any]) -> Iterator[str]:
+    yield answer["abstained"] or answer["text"]
+    for number, cited in enumerate(answer["citations"], start=1):
+        yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
+    how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
+    yield f"closest passage {answer['score']}, nothing is answered below {answer['threshold']} ({how})"
+
+
+def _facts(result: dict[str, Any]) -> Iterator[str]:
+    for name, value in result.items():
+        if not isinstance(value, dict):
+            yield f"{name}: {value}"
+            continue
+        yield f"{name}:"
+        for key, v in value.items():
+            yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+
+
+def _reason(failure: object) -> str:
+    text = " ".join(str(failure).split())
+    return text if isinstance(failure, FlowError) else f"{type(failure).__name__}: {text}"
+
+
+def _printable(text: str) -> str:
+    """Return text that cannot steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def _say(text: str, status: int) -> int:
+    print(_printable(text.replace("\n", " ")), file=sys.stderr)
+    return status

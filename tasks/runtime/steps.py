@@ -1,0 +1,323 @@
+"""`@step`: a Prefect task whose result is looked up and kept in the store.
+
+The key of a step is its name, its inputs (a reference counts by kind and digest, so by content), the code it can
+reach, the versions of the libraries it names, and the store's format. A result that is there and verifies comes back
+as a Prefect state named *Cached*; anything else is computed, saved with a record of what it came from, and returned.
+
+    steps/<name>/<key>.json    value, inputs, code, libraries, metrics
+
+State lives in this module and is reached through it: Prefect pickles the functions of tasks by value for other
+processes, and a lock or `ContextVar` among their globals would break that.
+"""
+
+import functools
+import inspect
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import prefect
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import BaseModel
+
+from configs.base import Unkeyed
+from tasks.data import Ref, Value
+from tasks.errors import ContractError, StoreError
+from tasks.runtime import code, durable, store, workspace
+
+P = ParamSpec("P")
+V = TypeVar("V", bound=Value)
+Inputs = dict[str, Any]
+Metrics = dict[str, float]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the store knows of one finished step."""
+
+    value: Value
+    inputs: Inputs
+    code: str
+    libraries: dict[str, str]
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One step as the flow saw it end."""
+
+    name: str
+    key: str
+    cached: bool
+    seconds: float
+    record: Record | None
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """What would happen to one step, and why."""
+
+    name: str
+    outcome: str
+    why: str = ""
+
+
+class PlanEnds(BaseException):
+    """Leaves the flow at the first step of a plan whose result is not there: what follows depends on it."""
+
+
+_metrics: ContextVar[Metrics] = ContextVar("metrics")
+_finished: ContextVar[list[Finished] | None] = ContextVar("finished", default=None)
+_plan: ContextVar[list[PlanLine] | None] = ContextVar("plan", default=None)
+
+
+def record(**metrics: float) -> None:
+    """Add what the running step counted to its record; outside a step nothing is kept."""
+    _metrics.get({}).update({name: float(value) for name, value in metrics.items()})
+
+
+@contextmanager
+def watch() -> Iterator[list[Finished]]:
+    """Collect the steps that end while the context is open, in order."""
+    token = _finished.set([])
+    try:
+        yield cast("list[Finished]", _finished.get())
+    finally:
+        _finished.reset(token)
+
+
+@contextmanager
+def plan() -> Iterator[list[PlanLine]]:
+    """Look steps up instead of running them; the first that is missing ends the flow with `PlanEnds`."""
+    token = _plan.set([])
+    try:
+        yield cast("list[PlanLine]", _plan.get())
+    finally:
+        _plan.reset(token)
+
+
+def foresee(name: str, tasks: int, why: str) -> None:
+    """In a plan, note the tasks that would run for what is not cached, and end it there."""
+    if (lines := _plan.get()) is not None and tasks:
+        lines.append(PlanLine(name, f"will run {tasks} times", why))
+        raise PlanEnds
+
+
+def planning() -> list[PlanLine] | None:
+    """Return the plan being made, or None when steps really run."""
+    return _plan.get()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What decides the key of a step, apart from its inputs."""
+
+    name: str
+    module: str
+    signature: inspect.Signature
+    libraries: tuple[str, ...] = ()
+    stored: bool = True
+
+    def inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
+        """Return the inputs in the form they count in."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return {name: _plain(value, f"{self.name}({name})") for name, value in bound.arguments.items()}
+
+    def key(self, inputs: Inputs) -> str:
+        """Return the name under which the result is kept."""
+        parts = [self.name, inputs, code.digest(self.module), code.versions(self.libraries), durable.FORMAT]
+        return durable.digest_of(parts)
+
+
+class Step(Generic[P, V]):
+    """A stored task: call it in a flow, or call `.fn` in a test."""
+
+    def __init__(self, fn: Callable[P, V], spec: Spec, options: Mapping[str, Any]) -> None:
+        self.fn = fn
+        self.spec = spec
+
+        @functools.wraps(fn)
+        def looked_up(*args: P.args, **kwargs: P.kwargs) -> Any:
+            from tasks.runtime import steps  # by module: this function travels to other processes by value
+
+            return steps.execute(spec, fn, args, kwargs)
+
+        self.task: prefect.Task[..., Any] = prefect.task(
+            name=spec.name, cache_policy=NO_CACHE, persist_result=False, **options
+        )(looked_up)
+
+    def stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Return whether the result is in the store, whole."""
+        return find(self.spec.name, self.spec.key(self.spec.inputs(args, kwargs))) is not None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
+        """Look the result up or compute it, as a task of the running flow."""
+        inputs = self.spec.inputs(args, kwargs)
+        key = self.spec.key(inputs)
+        if (lines := _plan.get()) is not None:
+            return cast("V", _planned(self.spec, key, inputs, lines))
+        started = time.perf_counter()
+        outcome = self.task(*args, **kwargs)
+        cached = isinstance(outcome, State)
+        if (finished := _finished.get()) is not None:
+            seconds = time.perf_counter() - started
+            record = find(self.spec.name, key) if self.spec.stored else None
+            finished.append(Finished(self.spec.name, key, cached, seconds, record))
+        return cast("V", outcome.result() if isinstance(outcome, State) else outcome)
+
+
+def step(
+    *, name: str, run_name: str | None = None, libraries: tuple[str, ...] = (), stored: bool = True, **options: Any
+) -> Callable[[Callable[P, V]], Step[P, V]]:
+    """Make a stored task of a function that returns a `Value`.
+
+    Args:
+        name: Unique name, `verb-object`; part of the key.
+        run_name: Template of the run's name in Prefect, filled with the arguments.
+        libraries: Distributions whose version decides the result.
+        stored: Whether the result is kept; a step that fills the item cache keeps nothing else.
+        options: Anything else `prefect.task` takes.
+    """
+
+    def decorate(fn: Callable[P, V]) -> Step[P, V]:
+        spec = Spec(name, fn.__module__, inspect.signature(fn), libraries, stored)
+        return Step(fn, spec, {"task_run_name": run_name, **options})
+
+    return decorate
+
+
+def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Run a step: return its stored result as a *Cached* state, or compute, save and return it.
+
+    Only one process computes a key at a time; the others wait and find the result.
+    """
+    if not spec.stored:
+        return fn(*args, **kwargs)
+    inputs = spec.inputs(args, kwargs)
+    key = spec.key(inputs)
+    with workspace.lock(f"step-{key[:2]}"):
+        if (known := find(spec.name, key)) is not None:
+            return Completed(name="Cached", data=known.value)
+        metrics: Metrics = {}
+        token = _metrics.set(metrics)
+        try:
+            value = fn(*args, **kwargs)
+        finally:
+            _metrics.reset(token)
+        if not isinstance(value, Value):
+            raise ContractError(
+                f"step {spec.name} returned {type(value).__name__} but a Value of tasks.data was needed"
+            )
+        libraries = code.versions(spec.libraries)
+        _write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics))
+    return value
+
+
+def find(name: str, key: str) -> Record | None:
+    """Return the record of a finished step if it and every object it names verify.
+
+    What is damaged is said, deleted and so computed again.
+    """
+    path = workspace.folder("steps", name) / f"{key}.json"
+    if not path.exists():
+        return None
+    try:
+        found = _read(path)
+    except StoreError as error:
+        log.warning("the record of %s is damaged and will be made again: %s", name, error)
+        path.unlink(missing_ok=True)
+        return None
+    for ref in refs_in(found.value):
+        try:
+            store.path(ref)
+        except StoreError as error:
+            log.warning("a result of %s is missing or damaged and will be made again: %s", name, error)
+            store.forget(ref)
+            path.unlink(missing_ok=True)
+            return None
+    return found
+
+
+def refs_in(value: Any) -> list[Ref]:
+    """List the references in a value, however deep."""
+    if isinstance(value, Ref):
+        return [value]
+    if isinstance(value, BaseModel):
+        return [ref for name in type(value).model_fields for ref in refs_in(getattr(value, name))]
+    if isinstance(value, Mapping):
+        return [ref for item in value.values() for ref in refs_in(item)]
+    if isinstance(value, list | tuple):
+        return [ref for item in value for ref in refs_in(item)]
+    return []
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return the JSON form in which an input counts."""
+    match value:
+        case Value() if (form := value.counts_as()) is not None:
+            return form
+        case BaseModel():
+            counted = [name for name, f in type(value).model_fields.items() if Unkeyed not in f.metadata]
+            return {"model": type(value).__name__, **{n: _plain(getattr(value, n), f"{where}.{n}") for n in counted}}
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case list() | tuple():
+            return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        case Mapping():
+            return {str(name): _plain(item, f"{where}[{name!r}]") for name, item in value.items()}
+    raise ContractError(f"{where} is {type(value).__name__} but a step takes references, configs and plain values")
+
+
+def _planned(spec: Spec, key: str, inputs: Inputs, lines: list[PlanLine]) -> Value:
+    known = find(spec.name, key)
+    if known is not None:
+        lines.append(PlanLine(spec.name, "stored"))
+        return known.value
+    lines.append(PlanLine(spec.name, "will run", _why(spec, inputs)))
+    raise PlanEnds
+
+
+def _why(spec: Spec, inputs: Inputs) -> str:
+    """Compare with the newest record of the same step."""
+    folder = workspace.folder("steps", spec.name)
+    newest = max(folder.glob("*.json"), key=lambda p: p.stat().st_mtime, default=None)
+    if newest is None:
+        return "never run here"
+    try:
+        before = _read(newest)
+    except StoreError:
+        return "its record is damaged"
+    reasons = [f"{name} changed" for name in inputs if inputs[name] != before.inputs.get(name)]
+    reasons += ["the code changed"] if code.digest(spec.module) != before.code else []
+    now = code.versions(spec.libraries)
+    reasons += [
+        f"{name} {before.libraries.get(name)} -> {now[name]}"
+        for name in now
+        if now[name] != before.libraries.get(name)
+    ]
+    return ", ".join(reasons) or "its stored result is gone"
+
+
+def _write(name: str, key: str, made: Record) -> None:
+    value = {"type": type(made.value).__name__, "fields": made.value.model_dump(mode="json")}
+    content = {"inputs": made.inputs, "code": made.code, "libraries": made.libraries, "metrics": made.metrics}
+    durable.write_json(workspace.folder("steps", name) / f"{key}.json", {"value": value, **content})
+
+
+def _read(path: Any) -> Record:
+    content = durable.read_json(path)
+    stated = content["value"]
+    value = Value.registry[stated["type"]].model_validate(stated["fields"])
+    return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"])

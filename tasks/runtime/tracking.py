@@ -1,0 +1,295 @@
+"""One MLflow run per flow run, safe under threads, retries and worker processes.
+
+Only the process of the flow writes, through `MlflowClient` with an explicit run id. Tasks, wherever they ran, leave
+what they counted in the records of their steps; the flow logs it from there, so a fully cached run shows the same
+metrics. A retry continues the run it finds by the tag `prefect.flow_run_id`. If MLflow does not answer, one warning
+is given and the flow goes on.
+"""
+
+import logging
+import os
+import platform
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect.runtime import flow_run
+
+from configs.base import Config
+from tasks.data import Outcome, Ref, Value
+from tasks.runtime import durable, steps, workspace
+
+LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
+             "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
+LIMITS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+SAFETY = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+PARAM_LENGTH = 500
+
+log = logging.getLogger(__name__)
+_current: ContextVar["Run | None"] = ContextVar("run", default=None)
+
+
+def current() -> "Run":
+    """Return the run of the flow that calls.
+
+    Raises:
+        RuntimeError: No flow of this process is being tracked.
+    """
+    found = _current.get()
+    if found is None:
+        raise RuntimeError("no run is being tracked here; open one with tracking.run")
+    return found
+
+
+def count(group: str, **metrics: float) -> None:
+    """Add `<group>.<metric>` to the run that is being tracked; untracked, nothing is kept."""
+    if (found := _current.get()) is not None:
+        for name, value in metrics.items():
+            found.metrics[f"{group}.{name}"] = found.metrics.get(f"{group}.{name}", 0.0) + value
+
+
+def tracking_uri() -> str:
+    """Return the address of the MLflow store: the environment's, else the workspace's own database."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.folder('mlflow') / 'mlflow.db'}"
+
+
+@dataclass
+class Run:
+    """One run of a flow, as it is tracked."""
+
+    flow: str
+    flow_run_id: str
+    client: "_Client"
+    finished: list[steps.Finished]
+    started: float = field(default_factory=time.monotonic)
+    published: dict[str, Ref] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mlflow_run_id(self) -> str:
+        """Id of the MLflow run; empty where MLflow does not answer."""
+        return self.client.run_id
+
+    def links(self) -> dict[str, str]:
+        """Return where this run can be looked at; local addresses answer while `make ui` runs."""
+        found = {"Prefect": str(flow_run.ui_url or ""), "MLflow": self.client.url}
+        return {name: url for name, url in found.items() if url}
+
+    def measure(self, **metrics: float) -> None:
+        """Add numbers of the whole run, beside those the steps have counted."""
+        self.metrics.update({name: float(value) for name, value in metrics.items()})
+
+    def publish(self, **values: Value | None) -> None:
+        """Name what the run made; None was not made."""
+        for name, value in values.items():
+            if value is None:
+                continue
+            found = steps.refs_in(value)
+            named = {name: value} if isinstance(value, Ref) else {f"{name}.{ref.kind}": ref for ref in found}
+            self.published.update(named)
+
+    def all_metrics(self) -> dict[str, float]:
+        """Return every number of the run: `<step>.<metric>` and what `measure` was told."""
+        counted: dict[str, float] = {}
+        times: Counter[str] = Counter()
+        for step in self.finished:
+            times[step.name] += 1
+            name = step.name if times[step.name] == 1 else f"{step.name}-{times[step.name]}"
+            found = step.record.metrics if step.record else {}
+            counted |= {f"{name}.{metric}": value for metric, value in found.items()}
+        return {**counted, **self.metrics}
+
+    def outcome(self, result: Mapping[str, Any], report: Path | None = None) -> Outcome:
+        """Return what the run hands back to its caller."""
+        return Outcome(
+            flow=self.flow,
+            mlflow_run_id=self.mlflow_run_id,
+            tasks={"run": sum(not f.cached for f in self.finished), "cached": sum(f.cached for f in self.finished)},
+            metrics=self.all_metrics(),
+            refs={name: {"kind": r.kind, "digest": r.digest, "rows": r.rows} for name, r in self.published.items()},
+            report=str(report or ""),
+            result=dict(result),
+        )
+
+
+@contextmanager
+def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
+    """Track a flow run from here to the end of the context.
+
+    Args:
+        flow: Name of the flow.
+        config: Its config, logged field by field.
+        parameters: Its other parameters.
+    """
+    flow_run_id = str(flow_run.id or "")
+    client = _Client() if steps.planning() is None else _Client(unreachable=True)
+    with steps.watch() as finished:
+        tracked = Run(flow, flow_run_id, client, finished)
+        client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
+        token = _current.set(tracked)
+        status = "FAILED"
+        try:
+            yield tracked
+            status = "FINISHED"
+        finally:
+            _current.reset(token)
+            client.close(status, tracked)
+
+
+class _Client:
+    """The part of MLflow's client this project uses; the first failure is said once and ends all logging."""
+
+    def __init__(self, *, unreachable: bool = False) -> None:
+        self.unreachable = unreachable
+        self.run_id = ""
+        self.url = ""
+        self._mlflow: Any = None
+
+    def open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
+        self._try(lambda: self._open(flow, flow_run_id, parameters))
+
+    def close(self, status: str, tracked: Run) -> None:
+        self._try(lambda: self._close(status, tracked))
+
+    def _try(self, work: Callable[[], None]) -> None:
+        if self.unreachable:
+            return
+        try:
+            work()
+        except Exception as error:
+            self.unreachable = True
+            reason = str(error).strip().partition("\n")[0][:200]
+            log.warning("MLflow at %s does not answer (%s); this run goes on untracked", tracking_uri(), reason)
+
+    def _open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
+        for name, value in {**LIMITS, **SAFETY}.items():
+            os.environ.setdefault(name, value)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        from mlflow import MlflowClient
+        from mlflow.entities import Param, RunTag
+
+        with workspace.lock("mlflow"):  # processes that open a fresh database at once would break it
+            self._mlflow = MlflowClient(tracking_uri())
+            experiment = self._experiment(flow)
+        self._mark_killed(experiment)
+        known = self._find(experiment, flow_run_id)
+        made = known or self._mlflow.create_run(experiment, run_name=str(flow_run.name or flow))
+        self.run_id = made.info.run_id
+        self.url = f"{_ui_address()}/#/experiments/{experiment}/runs/{self.run_id}"
+        tags = {**_whereabouts(), "prefect.flow_run_id": flow_run_id, "prefect.url": str(flow_run.ui_url or "")}
+        params = (
+            [Param(name, str(value)[:PARAM_LENGTH]) for name, value in parameters.items()] if known is None else []
+        )
+        self._mlflow.log_batch(self.run_id, params=params, tags=[RunTag(k, v) for k, v in tags.items()])
+        self._mlflow.update_run(self.run_id, status="RUNNING")
+
+    def _experiment(self, flow: str) -> str:
+        found = self._mlflow.get_experiment_by_name(flow)
+        if found is not None:
+            return str(found.experiment_id)
+        local = (
+            None
+            if os.environ.get("MLFLOW_TRACKING_URI")
+            else (workspace.folder("mlflow", "artifacts") / flow).as_uri()
+        )
+        return str(self._mlflow.create_experiment(flow, artifact_location=local))
+
+    def _find(self, experiment: str, flow_run_id: str) -> Any:
+        if not flow_run_id:
+            return None
+        condition = f"tags.`prefect.flow_run_id` = '{flow_run_id}'"
+        return next(iter(self._mlflow.search_runs([experiment], condition, max_results=1)), None)
+
+    def _mark_killed(self, experiment: str) -> None:
+        """End runs that a process of this machine left open when it was killed."""
+        here = _whereabouts()["llm_flows.host"]
+        for left in self._mlflow.search_runs(
+            [experiment], f"attributes.status = 'RUNNING' and tags.`llm_flows.host` = '{here}'"
+        ):
+            if not _is_alive(left.data.tags.get("llm_flows.process", "")):
+                self._mlflow.set_terminated(left.info.run_id, "KILLED")
+
+    def _close(self, status: str, tracked: Run) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        numbers = {**tracked.all_metrics(), "seconds": time.monotonic() - tracked.started}
+        self._mlflow.log_batch(self.run_id, metrics=[Metric(_metric_name(k), v, now, 0) for k, v in numbers.items()])
+        refs = {name: ref.model_dump(mode="json") for name, ref in tracked.published.items()}
+        lineage = [{"step": f.name, "key": f.key, "cached": f.cached, "seconds": f.seconds, "inputs": f.record.inputs}
+                   for f in tracked.finished if f.record]  # fmt: skip
+        for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
+            self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
+        self._mlflow.set_terminated(self.run_id, status)
+
+
+def environment() -> dict[str, Any]:
+    """Return what a run's numbers depend on beside its config: code, libraries, machine."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    memory = psutil.virtual_memory().total / 2**30
+    machine = {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory),
+    }
+    return {"libraries": versions, "machine": machine, "commit": _commit()}
+
+
+def _commit() -> str:
+    """Return the commit of the checkout this code runs from; empty where it is installed otherwise."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return found.stdout.strip()
+
+
+def _whereabouts() -> dict[str, str]:
+    process = psutil.Process()
+    return {"llm_flows.host": socket.gethostname(), "llm_flows.process": f"{process.pid} {process.create_time()}"}
+
+
+def _is_alive(process: str) -> bool:
+    pid, _, started = process.partition(" ")
+    try:
+        return str(psutil.Process(int(pid)).create_time()) == started
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+
+
+def _ui_address() -> str:
+    uri = tracking_uri()
+    return uri if uri.startswith("http") else "http://127.0.0.1:5000"
+
+
+def _metric_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Flatten configs and mappings to dotted names."""
+    if isinstance(value, Config):
+        value = {field: getattr(value, field) for field in type(value).model_fields}
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {k: v for key, item in value.items() for k, v in _flat(item, f"{name}.{key}" if name else key).items()}

@@ -1,0 +1,39 @@
+"""Where things live: the folder `LLM_FLOWS_HOME`, by default `~/.llm-flows`, readable by its owner alone."""
+
+import os
+from pathlib import Path
+
+from filelock import FileLock
+
+from tasks.errors import StoreError
+
+
+def home() -> Path:
+    """Return the workspace, made if it is not there yet.
+
+    Raises:
+        StoreError: The folder cannot be made or written.
+    """
+    try:
+        path = Path(os.environ.get("LLM_FLOWS_HOME") or Path.home() / ".llm-flows").expanduser().absolute()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"the workspace cannot be made ({error}); set LLM_FLOWS_HOME to a folder you own") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise StoreError(f"the workspace {path} cannot be written; set LLM_FLOWS_HOME to a folder you own")
+    return path
+
+
+def folder(*parts: str) -> Path:
+    """Return a folder of the workspace, made if it is not there yet."""
+    path = home().joinpath(*parts)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be made ({error.strerror}); free space or set LLM_FLOWS_HOME") from error
+    return path
+
+
+def lock(name: str) -> FileLock:
+    """Return a lock between processes; the system frees it when its holder dies."""
+    return FileLock(folder("locks") / f"{name}.lock")

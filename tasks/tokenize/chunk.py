@@ -1,0 +1,94 @@
+"""Cut documents into passages of whole sentences within a token budget.
+
+Source: "Hands-On Large Language Models", chapter 8 (chunking); budget and offsets are ours.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+
+from configs.tokenize import Chunk
+from tasks.errors import ContractError
+from tasks.rows import Document, Passage
+from tasks.text import sentences
+
+Span = tuple[int, int]
+Tokenize = Callable[[Sequence[str]], list[list[Span]]]
+MIN_ROOM = 8  # tokens a heading must leave for the text
+
+
+def cut_documents(documents: Sequence[Document], tokenize: Tokenize, config: Chunk) -> Iterator[Passage]:
+    """Cut each document into passages.
+
+    Args:
+        documents: What to cut.
+        tokenize: Returns for each text the character span of every token, special ones left out.
+        config: Budget, overlap, heading.
+
+    Yields:
+        Passages in the order of the documents; without overlap their texts, joined, are the document's.
+
+    Raises:
+        ContractError: The budget leaves no room beside a heading.
+    """
+    texts = tokenize([d.text for d in documents])
+    titles = tokenize([d.title if config.heading else "" for d in documents])
+    for row, (document, tokens, title) in enumerate(zip(documents, texts, titles, strict=True)):
+        heading = document.title if config.heading and config.max_tokens - len(title) >= MIN_ROOM else ""
+        room = config.max_tokens - (len(title) if heading else 0)
+        starts = [start for start, _ in tokens]
+        for number, (start, end) in enumerate(cut(document.text, starts, room, config.overlap_sentences)):
+            count = _count(starts, start, end) + config.max_tokens - room
+            text = document.text[start:end]
+            yield Passage(f"{document.id}#{number}", document.id, row, start, end, heading, text, count)
+
+
+def cut(text: str, starts: Sequence[int], room: int, overlap: int) -> list[Span]:
+    """Cut one text into spans of whole sentences.
+
+    Args:
+        text: The text.
+        starts: First character of every token, in order.
+        room: Tokens a span holds at most. A sentence longer than that is cut between tokens.
+        overlap: Sentences a span repeats from the one before, as far as they fit beside a new one.
+
+    Returns:
+        Spans in order that cover the text; without overlap they touch.
+    """
+    if room < 1:
+        raise ContractError(f"a passage has room for {room} tokens but at least 1 was needed; raise chunk.max_tokens")
+    units = [piece for span in sentences(text) for piece in _pieces(span, starts, room)]
+    sizes = [_count(starts, start, end) for start, end in units]
+    spans: list[Span] = []
+    first = 0
+    while first < len(units):
+        last, size = first, sizes[first]
+        while last + 1 < len(units) and size + sizes[last + 1] <= room:
+            last += 1
+            size += sizes[last]
+        spans.append((units[first][0], units[last][1]))
+        first = _next_start(first, last, sizes, room, overlap)
+    return spans
+
+
+def _next_start(first: int, last: int, sizes: Sequence[int], room: int, overlap: int) -> int:
+    """Go back over up to `overlap` units that fit beside the next new one."""
+    start = last + 1
+    if start == len(sizes):
+        return start
+    size = sizes[start]
+    while start > first + 1 and last + 1 - start < overlap and size + sizes[start - 1] <= room:
+        start -= 1
+        size += sizes[start]
+    return start
+
+
+def _pieces(span: Span, starts: Sequence[int], room: int) -> Iterator[Span]:
+    """Cut a sentence that is over the budget between tokens."""
+    start, end = span
+    first, past = bisect_left(starts, start), bisect_left(starts, end)
+    cuts = [starts[i] for i in range(first + room, past, room)]
+    yield from zip([start, *cuts], [*cuts, end], strict=True)
+
+
+def _count(starts: Sequence[int], start: int, end: int) -> int:
+    return bisect_left(starts, end) - bisect_left(starts, start)

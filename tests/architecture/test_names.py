@@ -1,0 +1,56 @@
+"""Names that must be unique, and what a package exports."""
+
+import ast
+import importlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+VERBS = sorted(p.parent.name for p in (ROOT / "tasks").glob("*/task.py"))
+FLOWS = sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py"))
+
+
+def decorated(path: Path, decorator: str) -> list[tuple[str, str]]:
+    """Return (function, declared name) of the functions with a decorator."""
+    found = []
+    for node in ast.parse(path.read_text("utf-8")).body:
+        for mark in getattr(node, "decorator_list", []):
+            if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == decorator:
+                found.append((node.name, next(k.value.value for k in mark.keywords if k.arg == "name")))
+    return found
+
+
+def test_step_names_are_unique_and_start_with_their_verb() -> None:
+    steps = [(verb, name) for verb in VERBS for _, name in decorated(ROOT / "tasks" / verb / "task.py", "step")]
+    names = [name for _, name in steps]
+    assert len(names) == len(set(names))
+    assert [n for verb, n in steps if not n.startswith(verb)] == []
+
+
+@pytest.mark.parametrize("module", FLOWS)
+def test_a_flow_its_module_and_its_function_share_one_two_word_name(module: str) -> None:
+    ((function, name),) = decorated(ROOT / "flows" / f"{module}.py", "flow")
+    assert function == module
+    assert name == module.replace("_", "-")
+    assert module.count("_") == 1
+
+
+@pytest.mark.parametrize("module", FLOWS)
+def test_a_flow_module_hides_no_other_module(module: str) -> None:
+    assert importlib.util.find_spec(module) is None
+
+
+@pytest.mark.parametrize("package", ["configs", "flows", "tasks", "deployments"])
+def test_the_top_packages_are_ours(package: str) -> None:
+    assert Path(str(importlib.import_module(package).__file__)).parent == ROOT / package
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_exports_what_its_tasks_define_and_nothing_else(verb: str) -> None:
+    package = importlib.import_module(f"tasks.{verb}")
+    public = {name for name in vars(package) if not name.startswith("_") and name not in ("task", "core")}
+    submodules = {p.stem for p in (ROOT / "tasks" / verb).glob("*.py")}
+    assert set(package.__all__) == public - submodules
+    assert package.__all__ == sorted(package.__all__)
