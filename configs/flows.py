@@ -26,6 +26,8 @@ class Topics(Config):
     """Points to clusters."""
     represent: Represent = CTfIdf()
     """Clusters to words."""
+    map_min_dist: float = Field(0.4, ge=0, le=1)
+    """Least distance of points on the map. Larger: looser, easier to point at."""
 
 
 class KnowledgeBase(Config):

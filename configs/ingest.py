@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Unkeyed
+from configs.base import Config, Tabs, Unkeyed
 
 
 class PythonDocs(Config):
@@ -49,7 +49,7 @@ class Tables(Config):
     """Rows with a longer text are quarantined."""
 
 
-Source = Annotated[PythonDocs | Files | Tables, Field(discriminator="kind")]
+Source = Annotated[PythonDocs | Files | Tables, Field(discriminator="kind"), Tabs]
 
 
 class Ingest(Config):

@@ -35,7 +35,7 @@ def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
         WrongCall: A word is neither, a preset does not exist, a name is no field, or a value does not fit.
     """
     model = card.parameters()
-    tree: Tree = {}
+    tree = defaults(model)
     for word in (w for w in words if w.startswith("@")):
         merge(tree, placed(model, load_preset(card, word[1:])))
     for word in (w for w in words if not w.startswith("@")):
@@ -47,7 +47,13 @@ def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise WrongCall(_first_error(error, card)) from error
+        raise WrongCall(_first_error(error, model, card)) from error
+
+
+def defaults(model: type[BaseModel]) -> Tree:
+    """Return the defaults of a flow's parameters as a tree, so that a change merges into the variant they choose."""
+    stated = {name: info.default for name, info in model.model_fields.items()}
+    return {name: value.model_dump() for name, value in stated.items() if isinstance(value, BaseModel)}
 
 
 def load_preset(card: FlowCard, name: str) -> Tree:
@@ -161,10 +167,23 @@ def _takes_text(annotation: Any) -> bool:
     return str(origin).endswith("Literal") and any(isinstance(value, str) for value in get_args(annotation))
 
 
-def _first_error(error: ValidationError, card: FlowCard) -> str:
+def _first_error(error: ValidationError, model: type[BaseModel], card: FlowCard) -> str:
     first = error.errors()[0]
-    kinds = {"python-docs", "files", "tables"}
-    name = ".".join(str(p) for p in first["loc"] if p != "config" and p not in kinds)
+    name = _written_as(first["loc"], model)
     if first["type"] == "missing":
         return f"{card.name} needs {name}=...; see python -m flows {card.name} --help"
     return f"{name} is {first['input']!r} but: {first['msg']}; see python -m flows {card.name} --help"
+
+
+def _written_as(place: Sequence[int | str], model: type[BaseModel]) -> str:
+    """Return the name a user writes for a place in a call: without `config`, without the tags of variants."""
+    names: list[str] = []
+    models = [model]
+    for part in place:
+        infos = [m.model_fields[str(part)] for m in models if str(part) in m.model_fields]
+        if infos:
+            models = [inner for info in infos for inner in _models(info.annotation)]
+            names.append(str(part))
+        elif isinstance(part, int):
+            names.append(str(part))
+    return ".".join(names[1:] if names[:1] == ["config"] and len(names) > 1 else names)

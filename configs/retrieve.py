@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Config, Tabs
 
 
 class Dense(Config):
@@ -35,4 +35,4 @@ class Fused(Config):
     """Larger: the first ranks count for less."""
 
 
-Retrieve = Annotated[Dense | Sparse | Fused, Field(discriminator="kind")]
+Retrieve = Annotated[Dense | Sparse | Fused, Field(discriminator="kind"), Tabs]

@@ -49,7 +49,9 @@ def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | No
     pooled = pool_documents(embedded.passages, embedded.vectors, documents)
     graph = graph_neighbours(pooled.vectors, config.reduce.neighbours)
     labels = cluster_hdbscan(reduce_umap(pooled.vectors, graph, config.reduce), config.cluster)
-    layout = reduce_umap(pooled.vectors, graph, config.reduce.model_copy(update={"components": 2, "min_dist": 0.1}))
+    layout = reduce_umap(
+        pooled.vectors, graph, config.reduce.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
+    )
     topics = represent_words(pooled.documents, labels, pooled.vectors, config.represent)
     return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 

@@ -37,7 +37,7 @@ def answer_questions(live: Generation, asked: QueriesRef, retrieval: Retrieve, c
     return answer_extractive(live, asked, vectors, hits, embedded, config)
 
 
-@flow(name="rag-answers", flow_run_name="rag-answers {collection}")
+@flow(name="rag-answers", flow_run_name="rag-answers")
 def rag_answers(question: str, collection: str | None = None, config: RagAnswers = RagAnswers()) -> Outcome:
     """Answer a question with sentences of a collection, each cited, or say that nothing in it answers.
 

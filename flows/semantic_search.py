@@ -25,7 +25,7 @@ def preflight(queries: list[str], collection: str | None = None, config: Semanti
     open_collection(collection)
 
 
-@flow(name="semantic-search", flow_run_name="semantic-search {collection}")
+@flow(name="semantic-search", flow_run_name="semantic-search")
 def semantic_search(
     queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()
 ) -> Outcome:

@@ -16,6 +16,7 @@ from tasks.text import unfit
 BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article", "header", "footer", "blockquote",
 "pre",
           "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "main", "aside", "nav", "figure", "hr", "title"}  # fmt: skip
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SILENT = {"script", "style", "template", "noscript", "svg", "iframe", "object"}
 
 
@@ -76,6 +77,8 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
     content = (root / item.name).read_bytes()
     if hashlib.sha256(content).hexdigest() != item.sha256:
         return Rejected(item.name, "changed", "changed while it was being read; run again")
+    if b"\x00" in content and not content.startswith(UTF16_MARKS):
+        return Rejected(item.name, "binary", f"holds a NUL byte at byte {content.index(0)}")
     text = decode(content, encoding)
     if text is None:
         return Rejected(
@@ -95,7 +98,7 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
 
 def decode(content: bytes, encoding: str) -> str | None:
     """Decode bytes, a byte order mark deciding where there is one; None where they are not of that encoding."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith(UTF16_MARKS):
         encoding = "utf-16"
     elif encoding.lower().replace("-", "") == "utf8":
         encoding = "utf-8-sig"

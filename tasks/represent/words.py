@@ -29,20 +29,16 @@ def put_into_words(
         config: How many words.
 
     Returns:
-        Noise first if there is any, then the clusters by number. No word is a stop word.
+        Noise first if there is any, then the clusters by number. No word is a stop word; noise alone has no words.
 
     Raises:
-        ContractError: The lengths differ, or every document is noise.
+        ContractError: The lengths differ.
     """
     if not len(texts) == len(labels) == len(vectors):
         raise ContractError(
             f"there are {len(texts)} texts, {len(labels)} labels and {len(vectors)} vectors; need as many of each"
         )
-    if (labels < 0).all():
-        raise ContractError(
-            f"all {len(labels)} documents are noise; lower topics.cluster.min_cluster_size or min_samples"
-        )
-    weighted = _weighted_words(texts, labels, vectors, config)
+    weighted = _weighted_words(texts, labels, vectors, config) if (labels >= 0).any() else {}
     topics = []
     for number in sorted({int(label) for label in labels}):
         members = np.flatnonzero(labels == number)

@@ -25,12 +25,14 @@ def collection_page(
     metrics = run.all_metrics()
     passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
+    bad = [r for r in rejected if r.reason != "duplicate"]
+    left_out = int(metrics.get("ingest-documents.left_out", 0))
     facts = [
         ("documents", f"{live.documents.rows:,}"),
         ("passages", f"{live.passages.rows:,}"),
-        ("tokens", f"{int(passages.sum()):,}"),
-        ("left out for want of budget", f"{int(metrics.get('ingest-documents.left_out', 0)):,}"),
-        ("put aside", f"{len(rejected):,}"),
+        ("tokens in passages", f"{int(passages.sum()):,}"),
+        ("duplicates", f"{len(rejected) - len(bad):,}"),
+        ("put aside", f"{len(bad):,}"),
     ]
     tables: list[Table] = []
     points: list[dict[str, Any]] = []
@@ -52,9 +54,11 @@ def collection_page(
     else:
         tables[:0] = [_quality(evaluation)]
         answers = _examples(evaluation)
-    if rejected:
-        rows = [(r.item, r.reason, r.detail) for r in rejected[:SHOWN_REJECTED]]
-        note = f"the first {SHOWN_REJECTED} of {len(rejected)}" if len(rejected) > SHOWN_REJECTED else ""
+    if left_out:
+        facts.append(("left out for want of budget", f"{left_out:,}"))
+    if bad:
+        rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
+        note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
         tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
     page = Page(
         title=f"{live.collection}, generation {live.number}",

@@ -75,7 +75,7 @@ def choose() -> Server:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
-    if (url := os.environ.get("PREFECT_API_URL") or _profile_url()) is not None:
+    if (url := os.environ.get("PREFECT_API_URL") or profile_url()) is not None:
         return Server(url, "configured")
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     if (url := noted()) is not None:
@@ -114,7 +114,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _profile_url() -> str | None:
+def profile_url() -> str | None:
     """Read the active Prefect profile as Prefect would."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")

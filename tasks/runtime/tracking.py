@@ -175,14 +175,10 @@ class _Client:
             log.warning("MLflow at %s does not answer (%s); this run goes on untracked", tracking_uri(), reason)
 
     def _open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
-        for name, value in {**LIMITS, **SAFETY}.items():
-            os.environ.setdefault(name, value)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        from mlflow import MlflowClient
         from mlflow.entities import Param, RunTag
 
-        with workspace.lock("mlflow"):  # processes that open a fresh database at once would break it
-            self._mlflow = MlflowClient(tracking_uri())
+        self._mlflow = prepare()
+        with workspace.lock("mlflow"):
             experiment = self._experiment(flow)
         self._mark_killed(experiment)
         known = self._find(experiment, flow_run_id)
@@ -234,6 +230,22 @@ class _Client:
         for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
         self._mlflow.set_terminated(self.run_id, status)
+
+
+def prepare() -> Any:
+    """Return a client of the MLflow store, made if it is not there yet.
+
+    Only one process at a time opens it: several that open a fresh database at once break it for good.
+    """
+    for name, value in {**LIMITS, **SAFETY}.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+
+    with workspace.lock("mlflow"):
+        client = MlflowClient(tracking_uri())
+        client.search_experiments(max_results=1)
+    return client
 
 
 def environment() -> dict[str, Any]:

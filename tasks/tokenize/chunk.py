@@ -3,6 +3,7 @@
 Source: "Hands-On Large Language Models", chapter 8 (chunking); budget and offsets are ours.
 """
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,6 +15,7 @@ from tasks.text import sentences
 Span = tuple[int, int]
 Tokenize = Callable[[Sequence[str]], list[list[Span]]]
 MIN_ROOM = 8  # tokens a heading must leave for the text
+MAX_TOKEN_LENGTH = 100  # characters; a longer run without a break is one unknown token, however long
 
 
 def cut_documents(documents: Sequence[Document], tokenize: Tokenize, config: Chunk) -> Iterator[Passage]:
@@ -57,7 +59,7 @@ def cut(text: str, starts: Sequence[int], room: int, overlap: int) -> list[Span]
     if room < 1:
         raise ContractError(f"a passage has room for {room} tokens but at least 1 was needed; raise chunk.max_tokens")
     units = [piece for span in sentences(text) for piece in _pieces(span, starts, room)]
-    sizes = [_count(starts, start, end) for start, end in units]
+    sizes = [max(1, _count(starts, start, end)) for start, end in units]
     spans: list[Span] = []
     first = 0
     while first < len(units):
@@ -83,11 +85,13 @@ def _next_start(first: int, last: int, sizes: Sequence[int], room: int, overlap:
 
 
 def _pieces(span: Span, starts: Sequence[int], room: int) -> Iterator[Span]:
-    """Cut a sentence that is over the budget between tokens."""
+    """Cut a sentence that is over the budget between tokens, and a run that no token divides by length."""
     start, end = span
     first, past = bisect_left(starts, start), bisect_left(starts, end)
-    cuts = [starts[i] for i in range(first + room, past, room)]
-    yield from zip([start, *cuts], [*cuts, end], strict=True)
+    cuts = [start, *(starts[i] for i in range(first + room, past, room)), end]
+    for left, right in itertools.pairwise(cuts):
+        steps = range(left, right, room * MAX_TOKEN_LENGTH)
+        yield from ((at, min(at + steps.step, right)) for at in steps)
 
 
 def _count(starts: Sequence[int], start: int, end: int) -> int:

@@ -1,0 +1,73 @@
+"""Make the work pools of this project on a Prefect server; safe to repeat.
+
+    python -m deployments.bootstrap
+
+A pool's job template carries `LLM_FLOWS_HOME`, so that whatever a worker runs reads and writes the workspace it was
+set up with. The server is the one `PREFECT_API_URL` or the active profile names, else the one `make ui` started.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import FlowError, RemoteError
+from tasks.runtime import server, workspace
+
+POOLS = Path(__file__).parent / "pools"
+
+
+def main() -> int:
+    """Make or update every pool; return the exit status."""
+    try:
+        pools = [json.loads(path.read_text("utf-8")) for path in sorted(POOLS.glob("*.json"))]
+        connect()
+        for pool in pools:
+            print(f"pool {pool['name']}: {_apply(pool)}, workspace {workspace.home()}")
+    except FlowError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def connect() -> str:
+    """Point Prefect at a running server; return its address.
+
+    Raises:
+        RemoteError: There is none.
+    """
+    url = os.environ.get("PREFECT_API_URL") or server.profile_url() or server.noted()
+    if url is None or not server.healthy(url):
+        raise RemoteError(
+            f"no Prefect server answers at {url or 'any known address'}; run make ui, or set PREFECT_API_URL"
+        )
+    os.environ["PREFECT_API_URL"] = url
+    return url
+
+
+def _apply(pool: dict[str, Any]) -> str:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectNotFound
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    template["variables"]["properties"]["env"]["default"] = {"LLM_FLOWS_HOME": str(workspace.home())}
+    common = {
+        "description": pool["description"],
+        "base_job_template": template,
+        "concurrency_limit": pool["concurrency_limit"],
+    }
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(pool["name"])
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=pool["name"], type=pool["type"], **common))
+            return "made"
+        client.update_work_pool(pool["name"], WorkPoolUpdate(**common))
+        return "brought up to date"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""The command line: what it prints, how it ends, and what it costs to start."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
+
+
+@pytest.fixture
+def launch(workspace: Path, prefect_server: str) -> Any:
+    """Return a function that runs a command line in a process of its own."""
+    environment = {**os.environ, "LLM_FLOWS_HOME": str(workspace), "PREFECT_API_URL": prefect_server}
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "flows", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env={**environment, **more}, capture_output=True, text=True, check=False, timeout=180
+        )
+
+    return run
+
+
+def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch: Any) -> None:
+    done = launch()
+    assert done.returncode == 0
+    for name in ("knowledge-base", "semantic-search", "rag-answers"):
+        assert name in done.stdout
+    assert done.stdout.count("@quick") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; there are: knowledge-base"),
+        (["rag-answers"], "rag-answers needs question=..."),
+        (["rag-answers", "question=x", "retrieve.kk=3"], "rag-answers has no 'retrieve.kk'"),
+        (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k='many' is not JSON"),
+        (
+            ["rag-answers", "question=x", "retrieve.k=0"],
+            "retrieve.k is 0 but: Input should be greater than or equal to 1",
+        ),
+        (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
+        (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
+        (["rag-answers", "question="], "query 1 has no visible character; ask something"),
+        (["rag-answers", "question=x"], "there is no collection in"),
+        (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
+        (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
+        (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
+        (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
+        (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
+        (["store", "burn"], "'store burn' is no command"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_wrong_call_is_one_line_and_exit_status_two(words: list[str], message: str, launch: Any) -> None:
+    done = launch(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_show_prints_the_resolved_call_and_runs_nothing(launch: Any, workspace: Path) -> None:
+    done = launch("knowledge-base", "@quick", "source.max_tokens=5000", "chunk.max_tokens=64", "--show")
+    shown = json.loads(done.stdout)
+    assert shown["source"] == {"kind": "python-docs", "packages": ["numpy"], "max_tokens": 5000}
+    assert shown["config"]["chunk"]["max_tokens"] == 64
+    assert shown["config"]["embed"]["precision"] == "exact"
+    assert not workspace.exists()
+
+
+def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> None:
+    done = launch("knowledge-base", "@quick", "source.kind=files", "source.path=notes", "--show")
+    source = json.loads(done.stdout)["source"]
+    assert source["kind"] == "files"
+    assert source["path"] == "notes"
+    assert "max_tokens" not in source
+
+
+def test_the_plan_is_what_the_run_then_does_and_the_run_ends_in_one_json_line(launch: Any, notes: Path) -> None:
+    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
+    before = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    assert before["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "never run here"}]
+    assert before["everything_after"]
+
+    done = launch(*words)
+    assert done.returncode == 0
+    stated = json.loads(done.stdout.splitlines()[-1])
+    assert list(stated) == [
+        "flow", "state", "flow_run_id", "workspace", "seconds", "mlflow_run_id", "tasks", "metrics", "refs", "report",
+        "result",
+    ]  # fmt: skip
+    assert stated["state"] == "Completed"
+    assert stated["result"]["documents"] == 5
+    assert Path(stated["report"]).is_file()
+    assert stated["tasks"]["run"] > 0
+
+    after = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    assert not after["everything_after"]
+    again = json.loads(launch(*words).stdout.splitlines()[-1])
+    assert again["tasks"] == {"run": 0, "cached": len(after["plan"])}
+    assert {line["outcome"] for line in after["plan"]} == {"stored"}
+    assert again["refs"] == stated["refs"]
+
+    (notes / "lighthouse.txt").write_text("The lamp is electric now.", "utf-8")
+    changed = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    assert changed["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "snapshot changed"}]
+
+
+def test_an_unchanged_rerun_loads_no_model_library(launch: Any, notes: Path) -> None:
+    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
+    assert launch(*words).returncode == 0
+    done = launch(*words, PYTHONPROFILEIMPORTTIME="1")
+    assert json.loads(done.stdout.splitlines()[-1])["tasks"]["run"] == 0
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "prefect" in loaded
+    assert not loaded & {
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "bertopic",
+        "umap",
+        "hdbscan",
+        "faiss",
+        "bm25s",
+    }
+
+
+def test_a_failing_flow_says_why_in_one_line_and_ends_with_status_one(launch: Any, notes: Path) -> None:
+    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "ingest.max_rejected_share=0"]
+    (notes / "empty.txt").write_bytes(b"")
+    done = launch(*words)
+    assert done.returncode == 1
+    stated = json.loads(done.stdout.splitlines()[-1])
+    assert stated["state"] == "Failed"
+    assert stated["result"]["error"].startswith("1 of 6 items cannot be read (1 empty; first: empty.txt")
+    assert done.stderr.splitlines()[-1] == stated["result"]["error"]
+
+
+def test_a_temporary_server_ends_with_its_run(launch: Any, notes: Path) -> None:
+    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
+    done = launch(*words, PREFECT_API_URL="", HOME=str(notes))
+    assert done.returncode == 0
+    stated = json.loads(done.stdout.splitlines()[-1])
+    assert stated["metrics"]["seconds.server"] >= 0
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in listed.splitlines() if "tasks.runtime.server" in line]

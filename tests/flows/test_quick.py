@@ -1,0 +1,57 @@
+"""Every flow runs its quick preset, twice; the second time everything is found stored."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.resolve import resolve
+from configs.signatures import flow_cards
+from flows.knowledge_base import knowledge_base
+from flows.rag_answers import rag_answers
+from flows.semantic_search import semantic_search
+from tasks.data import Outcome
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
+
+CALLS = {
+    "knowledge-base": (knowledge_base, ["@quick"]),
+    "semantic-search": (semantic_search, ["@quick", 'queries=["numbers equally spaced between two ends"]']),
+    "rag-answers": (rag_answers, ["@quick", "question=How do I get equally spaced numbers between two ends?"]),
+}
+
+
+def run(name: str) -> Outcome:
+    flow, words = CALLS[name]
+    call = resolve(flow_cards()[name], words)
+    outcome = flow(**{field: getattr(call, field) for field in type(call).model_fields})
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def test_every_flow_has_a_call_here() -> None:
+    assert set(CALLS) == set(flow_cards())
+
+
+@pytest.mark.parametrize("name", list(CALLS))
+def test_a_quick_run_repeats_from_the_store_with_the_same_digests(
+    name: str, quick_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
+    first, second = run(name), run(name)
+    assert first.tasks["run"] > 0
+    assert second.tasks["run"] == 0
+    assert second.tasks["cached"] > 0
+    assert second.refs == first.refs
+    counted = {n: v for n, v in first.metrics.items() if not n.startswith(("embed-passages.", "embed-queries."))}
+    assert counted.items() <= second.metrics.items()
+
+
+def test_the_quick_collection_answers_its_own_question_and_no_other(
+    quick_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
+    answer = run("rag-answers").result
+    assert answer["citations"][0]["document"] == "numpy.linspace"
+    nothing = rag_answers(question="What is the mass of the moon?").result
+    assert nothing["citations"] == []
+    assert nothing["abstained"].startswith("no answer in this collection: the closest passage scores")

@@ -1,0 +1,104 @@
+"""A person's own folder and tables: good items are searched, bad ones are put aside with the reason."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from configs.embed import Embed
+from configs.evaluate import Evaluate
+from configs.flows import KnowledgeBase
+from configs.ingest import Files, Tables
+from flows.knowledge_base import knowledge_base
+from flows.rag_answers import rag_answers
+from flows.semantic_search import semantic_search
+from tasks.data import RejectedRef
+from tasks.rows import Rejected
+from tasks.runtime import store
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
+
+EXACT = KnowledgeBase(embed=Embed(precision="exact"))
+
+
+def rejected(refs: dict[str, dict[str, object]]) -> dict[str, str]:
+    """Return item to reason of a run's quarantine."""
+    stated = refs["rejected"]
+    ref = RejectedRef.model_validate({**stated, "shape": (stated["rows"], 3)})
+    return {r.item: r.reason for r in store.load_rows(ref, Rejected)}
+
+
+def test_a_folder_with_bad_files_becomes_a_collection_of_the_good_ones(workspace: Path, notes: Path) -> None:
+    (notes / "empty.txt").write_bytes(b"")
+    (notes / "blank.md").write_text(" \n\t\u200b\n", "utf-8")
+    (notes / "program.txt").write_bytes(b"MZ\x00\x03\x00\x00\x00binary")
+    (notes / "latin.txt").write_bytes("Gr\xfc\xdfe aus K\xf6ln".encode("latin-1"))
+    (notes / "huge.txt").write_bytes(b"word " * 500_000)
+    (notes / "picture.png").write_bytes(b"\x89PNG")
+    (notes / "copy.txt").write_text((notes / "orchard.txt").read_text("utf-8"), "utf-8")
+    os.symlink("/etc/hostname", notes / "outside.txt")
+    source = Files(path=str(notes), max_file_mb=1.0)
+
+    outcome = knowledge_base(source=source, config=EXACT.model_copy(update={"ingest": EXACT.ingest}))
+
+    assert outcome.result["documents"] == 5
+    assert outcome.result["evaluation"] == "not done: no questions"
+    assert outcome.result["topics"].startswith("not done")
+    assert rejected(outcome.refs) == {
+        "empty.txt": "empty",
+        "blank.md": "empty",
+        "program.txt": "binary",
+        "latin.txt": "not-decodable",
+        "huge.txt": "too-large",
+        "orchard.txt": "duplicate",
+        "outside.txt": "link",
+    }
+    found = semantic_search(queries=["when do ships enter the port"], collection="notes").result["queries"][0]["hits"]
+    assert found[0]["document"] == "harbour.html"
+    assert "alert" not in found[0]["text"]
+    page = Path(outcome.report).read_text("utf-8")
+    assert "not-decodable" in page
+
+
+def test_a_table_with_bad_rows_becomes_a_collection_of_the_good_ones(workspace: Path, tmp_path: Path) -> None:
+    rows = [
+        json.dumps({"key": "a", "text": "The comet returns every seventy-six years.", "name": "Comet"}),
+        "{not json",
+        json.dumps({"key": "b", "text": None}),
+        json.dumps({"key": "c", "text": 7}),
+        json.dumps({"key": "a", "text": "A second row with the same key."}),
+        json.dumps({"key": "d", "text": "Sourdough needs flour, water and patience.", "name": "Bread"}),
+    ]
+    (tmp_path / "facts.jsonl").write_text("\n".join(rows), "utf-8")
+    questions = tmp_path / "questions.jsonl"
+    asked = {"question": "How often does the comet come back?", "answers": ["a"]}
+    nothing = {"question": "Who won the chess match in 1972?", "answers": []}
+    questions.write_text("\n".join(map(json.dumps, (asked, nothing))), "utf-8")
+    source = Tables(path=str(tmp_path / "facts.jsonl"), id="key")
+
+    outcome = knowledge_base(
+        source=source,
+        collection="facts",
+        config=EXACT.model_copy(
+            update={
+                "evaluate": Evaluate(questions=str(questions)),
+                "ingest": EXACT.ingest.model_copy(update={"max_rejected_share": 0.8}),
+            }
+        ),
+    )
+
+    assert outcome.result["documents"] == 2
+    assert rejected(outcome.refs) == {
+        "facts.jsonl#2": "bad-row",
+        "facts.jsonl#3": "bad-row",
+        "facts.jsonl#4": "not-text",
+        "a": "duplicate",
+    }
+    measured = outcome.result["evaluation"]
+    assert measured["recall@10 fused"]["value"] == 1.0
+    assert measured["abstained unanswerable"]["value"] == 1.0
+    answer = rag_answers(question="How often does the comet come back?", collection="facts").result
+    assert answer["text"] == "The comet returns every seventy-six years. [1]"
+    assert answer["citations"][0]["path"] == "facts.jsonl"
+    assert answer["citations"][0]["line"] == 1

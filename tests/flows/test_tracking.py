@@ -1,0 +1,116 @@
+"""One MLflow run per flow run: under threads, under retries, after a kill, and without MLflow."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from prefect import flow, task
+from prefect.runtime import flow_run
+
+from configs.base import Config
+from tasks.data import SnapshotRef
+from tasks.rows import Item
+from tasks.runtime import steps, store, tracking
+from tasks.runtime.steps import step
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
+
+
+class Nothing(Config):
+    """A config with one field."""
+
+    depth: int = 3
+    """A number to be logged."""
+
+
+@step(name="test-count")
+def counted(n: int) -> SnapshotRef:
+    steps.record(squared=n * n)
+    return store.save_rows(SnapshotRef, Item, [Item(str(n), n, "")])
+
+
+attempts: list[int] = []
+
+
+@task(retries=2, retry_delay_seconds=0)
+def flaky(n: int) -> int:
+    attempts.append(n)
+    if attempts.count(n) < 2 and n % 5 == 0:
+        raise ValueError("once")
+    return n
+
+
+@flow(name="tracked", retries=1, retry_delay_seconds=0)
+def tracked(fail_first: bool) -> str:
+    with tracking.run("tracked", Nothing(), fail_first=fail_first) as run:
+        counted(7)
+        assert sum(flaky.map(range(20)).result()) == sum(range(20))
+        if fail_first and flow_run.run_count == 1:
+            raise ValueError("the first attempt fails")
+        return run.mlflow_run_id
+
+
+def runs() -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(tracking.tracking_uri())
+    experiments = [e.experiment_id for e in client.search_experiments() if e.name == "tracked"]
+    return list(client.search_runs(experiments)) if experiments else []
+
+
+def test_mapped_tasks_with_retries_and_a_retried_flow_leave_one_finished_run(workspace: Path) -> None:
+    run_id = tracked(fail_first=True)
+    (found,) = runs()
+    assert found.info.run_id == run_id
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics["test-count.squared"] == 49
+    assert found.data.params["config.depth"] == "3"
+    assert found.data.tags["prefect.flow_run_id"]
+
+
+def test_a_cached_run_shows_the_metrics_of_its_steps(workspace: Path) -> None:
+    tracked(fail_first=False)
+    tracked(fail_first=False)
+    assert [r.data.metrics["test-count.squared"] for r in runs()] == [49, 49]
+
+
+def test_a_run_that_a_dead_process_left_open_is_marked_killed(workspace: Path) -> None:
+    tracked(fail_first=False)
+    client = mlflow.MlflowClient(tracking.tracking_uri())
+    experiment = client.get_experiment_by_name("tracked").experiment_id
+    left = client.create_run(
+        experiment, tags={"llm_flows.host": socket.gethostname(), "llm_flows.process": "4194303 1.0"}
+    )
+    tracked(fail_first=False)
+    assert client.get_run(left.info.run_id).info.status == "KILLED"
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Listen without ever answering."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        threading.Thread(target=lambda: listener.accept(), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["refuses", "never answers"])
+def test_without_mlflow_the_flow_ends_the_same_with_one_warning_and_little_delay(
+    closed: bool,
+    workspace: Path,
+    silent_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1" if closed else silent_server)
+    started = time.monotonic()
+    with caplog.at_level(logging.WARNING, logger="tasks"):
+        assert tracked(fail_first=False) == ""
+    warnings = [r.getMessage() for r in caplog.records if "MLflow" in r.getMessage()]
+    assert len(warnings) == 1
+    assert "does not answer" in warnings[0]
+    assert time.monotonic() - started < 12  # the promise is ten seconds over the flow's own two
