@@ -17,7 +17,7 @@ class Umap(Config):
     """Dimensions in which clusters are sought; the map always has two."""
     min_dist: float = Field(0.0, ge=0, le=1)
     """Least distance of points where clusters are sought. Larger: looser clusters."""
-    seed: int = Field(42, ge=0)
+    seed: int = Field(42, ge=0, lt=2**32)
     """Same seed, same layout."""
 
 

@@ -145,7 +145,7 @@ def _parse(text: str, types: Sequence[Any], name: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongCall(
             f'{name}={text!r} is not JSON ({error}); write numbers plain, lists as \'["a", "b"]\''
         ) from error

@@ -20,6 +20,9 @@ from configs.signatures import FlowCard, flow_cards
 
 def main(words: list[str]) -> int:
     """Run a command line; return its exit status."""
+    if sys.getfilesystemencoding() != "utf-8":  # Arrow and FAISS know paths in no other encoding
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-m", "flows", *words])  # noqa: S606
     try:
         return _main(words)
     except WrongCall as error:

@@ -5,8 +5,6 @@ Your folder:   python -m flows knowledge-base source.kind=files source.path=~/no
 On a worker:   prefect deployment run 'knowledge-base/cpu'
 """
 
-from pathlib import Path
-
 from prefect import flow
 
 from configs.flows import KnowledgeBase, Topics
@@ -16,7 +14,7 @@ from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
 from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
-from tasks.evaluate import default_questions, evaluate_answers, evaluate_rankings, load_questions
+from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
 from tasks.generate import threshold_of
 from tasks.index import index_dense, index_sparse, publish_generation
 from tasks.ingest import ingest_documents, name_of, scan
@@ -40,6 +38,7 @@ def preflight(
     scan(source)
     encoder = describe_encoder(config.embed).encoder
     threshold_of(encoder, config.answer)
+    questions_for(source.kind, config.evaluate)
 
 
 def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
@@ -58,10 +57,10 @@ def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | No
 
 def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
     """Judge the collection by questions whose answers are known; None where there are none."""
-    path = config.evaluate.questions or default_questions(source.kind)
+    path = questions_for(source.kind, config.evaluate)
     if path is None:
         return None
-    asked = load_questions(Path(path).expanduser(), config.evaluate.split, live.documents)
+    asked = load_questions(path, config.evaluate.split, live.documents)
     if not asked.answerable:
         return None
     vectors = embed_queries(asked.queries, live.fingerprint)

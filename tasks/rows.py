@@ -78,7 +78,11 @@ class Document:
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""
         first = int(self.meta.get("text_line", self.line))
-        return first if first == 0 or self.kind == "row" else first + self.text.count("\n", 0, position)
+        if first == 0 or self.kind == "row":
+            return first
+        number = self.text.count("\n", 0, position)
+        shifts = (shift.split(":") for shift in self.meta.get("line_shifts", "").split())
+        return first + number + sum(int(by) for at, by in shifts if number >= int(at))
 
 
 @dataclass(frozen=True, slots=True)

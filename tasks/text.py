@@ -14,7 +14,7 @@ ABBREVIATION = re.compile(
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[`]*[A-Z0-9])")
 BLOCK_START = re.compile(r"\n(?=[ \t]*\n|[ \t]*(?:[-*+\u2022]|\d+[.)]|>>>|#{1,6}|\.\.)\s|[ \t]*\*{0,2}\w+\*{0,2} : )")
 WORD = re.compile(r"[^\W_]+(?:[._'\u2019-][^\W_]+)*", re.UNICODE)
-PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W_A-Za-z\d]+")
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*")
 UNDERLINE = re.compile(r"\n[ \t]*[-=~^]{3,}[ \t]*(?:\n|$)")
 
 
@@ -51,11 +51,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
     ends.update(m.end() for m in BLOCK_START.finditer(text))
     ends.update(m.end() for m in UNDERLINE.finditer(text))
     spans: list[tuple[int, int]] = []
-    start = 0
+    start = seen = 0
     for end in sorted(ends):
-        if text[start:end].strip():
+        if text[seen:end].strip():  # what lies between start and seen is blank
             spans.append((start, end))
             start = end
+        seen = end
     if spans and start < len(text):  # blank tail
         spans[-1] = (spans[-1][0], len(text))
     return spans
@@ -70,7 +71,8 @@ def words(text: str) -> list[str]:
     terms: list[str] = []
     for match in WORD.finditer(unicodedata.normalize("NFKC", text)):
         whole = match.group()
-        parts = [p.lower() for chunk in re.split(r"[._'\u2019-]", whole) for p in PART.findall(chunk)]
+        chunks = re.split(r"[._'\u2019-]", whole)
+        parts = [p.lower() for chunk in chunks for p in (PART.findall(chunk) if chunk.isascii() else [chunk])]
         terms.append(whole.lower())
         if len(parts) > 1:
             terms += [part for part in parts if len(part) > 1]

@@ -1,9 +1,52 @@
-"""Settings that must stand before Prefect, MLflow or torch are imported."""
+"""Settings that must stand before Prefect, MLflow or torch are imported; a server, workspaces and small documents."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+QUICK_DOCUMENTS = {
+    "lighthouse.txt": "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
+    "bakery.md": "# The bakery\n\nBread is baked at four in the morning. Rye needs a sour starter fed every day.",
+    "harbour.html": "<html><title>The harbour</title><body><p>Ships wait outside for the tide. The pilot boards at"
+    " the buoy.</p><script>alert('never read')</script></body></html>",
+    "orchard.txt": "Apple trees are pruned in February. Wasps come when pears lie on the ground in September.",
+    "railway.txt": "The night train to the coast leaves at ten. Its sleeping cars were built in 1954, restored twice.",
+}
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Prefect server; return its address."""
+    os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty workspace."""
+    home = tmp_path / "workspace"
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return home
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """Return a folder of five small documents."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, text in QUICK_DOCUMENTS.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder

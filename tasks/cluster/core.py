@@ -27,6 +27,8 @@ def hdbscan_labels(
     from hdbscan import HDBSCAN
 
     size = min_cluster_size or max(AT_LEAST, len(points) // ONE_IN)
+    if len(points) < size:
+        return np.full(len(points), -1, dtype=np.int64)
     model = HDBSCAN(min_cluster_size=size, min_samples=min(min_samples or size, len(points) - 1), core_dist_n_jobs=1)
     found = model.fit_predict(np.asarray(points, dtype=np.float64))
     clusters, counts = np.unique(found[found >= 0], return_counts=True)

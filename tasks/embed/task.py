@@ -43,7 +43,7 @@ def embed_passages(passages: PassagesRef, encoder: Fingerprint, config: Shards =
     if join_passages.stored(passages, encoder, []):
         return join_passages(passages, encoder, [])
     poison = _encode_missing(passages, encoder, config.tokens)
-    if len(poison) > config.max_rejected_share * passages.rows:
+    if len(poison) > config.max_rejected_share * passages.rows or len(poison) == passages.rows:
         raise DataError(f"{len(poison)} of {passages.rows} passages cannot be encoded; the first: {poison[0][1]}")
     return join_passages(passages, encoder, poison)
 
@@ -84,7 +84,8 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
     taken = encoders.Meter()
     vectors, poison = encode_each(texts, lambda part: encoders.engine(encoder).encode(part, taken))
     good = sorted(set(range(len(texts))) - {p.position for p in poison})
-    items.Items(encoder).add(items.keys_of(texts[i] for i in good), vectors[good])
+    if good:
+        items.Items(encoder).add(items.keys_of(texts[i] for i in good), vectors[good])
     return Shard(
         texts=len(good),
         tokens=taken.tokens,
@@ -170,4 +171,5 @@ def _encode_missing(
     tracking.count(f"embed-{source.kind}", texts=len(texts), encoded=sum(s.texts for s in made),
                    tokens=sum(s.tokens for s in made), padded=sum(s.padded for s in made),
                    truncated=sum(s.truncated for s in made))  # fmt: skip
-    return [(row, detail) for shard in made for row, detail in shard.poison]
+    reasons = {texts[row]: detail for shard in made for row, detail in shard.poison}
+    return [(row, reasons[text]) for row, text in enumerate(texts) if text in reasons]  # of equal texts one is encoded

@@ -1,5 +1,5 @@
 """Judge what was made."""
 
-from tasks.evaluate.task import default_questions, evaluate_answers, evaluate_rankings, load_questions
+from tasks.evaluate.task import evaluate_answers, evaluate_rankings, load_questions, questions_for
 
-__all__ = ["default_questions", "evaluate_answers", "evaluate_rankings", "load_questions"]
+__all__ = ["evaluate_answers", "evaluate_rankings", "load_questions", "questions_for"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.errors import DataError
 from tasks.rows import Question
+from tasks.text import unfit
 
 
 def read_questions(path: Path, split: str) -> list[Question]:
@@ -19,7 +20,7 @@ def read_questions(path: Path, split: str) -> list[Question]:
         DataError: The file is not there or a line is not as above; the message names the line.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"evaluate.questions {str(path)!r} cannot be read ({error}); give a jsonl file") from error
     found = [_question(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -33,12 +34,15 @@ def _question(line: str, number: int, path: Path) -> Question:
     where = f"line {number} of {path}"
     try:
         row: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON ({error})") from error
     text = row.get("question") if isinstance(row, dict) else None
     answers = row.get("answers", []) if isinstance(row, dict) else None
-    if not isinstance(text, str) or not text.strip():
-        raise DataError(f'{where} has no "question"; write {{"question": "...", "answers": ["id of a document"]}}')
-    if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
+    if not isinstance(text, str) or unfit(text):
+        raise DataError(
+            f'{where} has no "question" that can be read; write {{"question": "...", "answers": ["id of a document"]}}'
+        )
+    if not isinstance(answers, list) or not all(isinstance(a, str) and not unfit(a) for a in answers):
         raise DataError(f'{where} has "answers" {answers!r}, a list of document ids was needed')
-    return Question(str(row.get("id", number)), text, tuple(answers), str(row.get("split", "")))
+    name = number if row.get("id") is None else row["id"]
+    return Question(str(name), text, tuple(answers), str(row.get("split", "")))

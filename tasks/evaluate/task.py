@@ -21,10 +21,20 @@ from tasks.runtime import store
 from tasks.runtime.steps import step
 
 
-def default_questions(source: str) -> Path | None:
-    """Return the project's own questions for a kind of source, or None."""
-    found = Path(configs.__file__).parent / "evaluation" / f"{source}.jsonl"
-    return found if found.is_file() else None
+def questions_for(source: str, config: Evaluate) -> Path | None:
+    """Return the questions to judge by: the file configured, else the project's own for a kind of source, or None.
+
+    Raises:
+        DataError: The file cannot be read, or has no question in the split.
+    """
+    from tasks.evaluate.questions import read_questions
+
+    own = Path(configs.__file__).parent / "evaluation" / f"{source}.jsonl"
+    path = Path(config.questions).expanduser() if config.questions else own
+    if config.questions is None and not own.is_file():
+        return None
+    read_questions(path, config.split)
+    return path
 
 
 def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:

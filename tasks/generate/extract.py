@@ -51,7 +51,10 @@ def choose(scores: npt.NDArray[np.float32], *, limit: int, within: float) -> npt
         Rows, best first; at least one where there are any.
     """
     order = np.argsort(-scores, kind="stable")[:limit]
-    return order[scores[order] >= within * scores[order[0]]] if len(order) else order
+    if not len(order):
+        return order
+    best = float(scores[order[0]])
+    return order[scores[order] >= np.float32(min(best, within * best))]  # a share of a negative score lies above it
 
 
 @dataclass(frozen=True, slots=True)

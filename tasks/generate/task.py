@@ -42,9 +42,9 @@ def cut_sentences(passages: PassagesRef, hits: HitsRef, passages_per_question: i
     """
     from tasks.generate.extract import sentences_of
 
-    wanted = sorted({h.passage for h in store.load_rows(hits, Hit) if h.rank <= passages_per_question})
-    rows = store.rows_of(Passage, store.load_table(passages).take(wanted))
-    return store.save_rows(PassagesRef, Passage, sentences_of(rows))
+    wanted = (h.passage for h in store.load_rows(hits, Hit) if h.rank <= passages_per_question)
+    rows = store.rows_at(passages, Passage, wanted)
+    return store.save_rows(PassagesRef, Passage, sentences_of(list(rows.values())))
 
 
 @step(name="generate-extractive", run_name="generate-extractive sentences={config.sentences}")
@@ -78,10 +78,7 @@ def answer_extractive(
     for hit in store.load_rows(hits, Hit):
         read[hit.query] += [hit.passage] if hit.rank <= config.passages else []
 
-    cited = sorted({s.row for s in rows})
-    documents = dict(
-        zip(cited, store.rows_of(Document, store.load_table(collection.documents).take(cited)), strict=True)
-    )
+    documents = store.rows_at(collection.documents, Document, (s.row for s in rows))
     of_passages, of_sentences = store.load_array(collection.vectors), store.load_array(sentences.vectors)
     answers = []
     for number, (query, vector) in enumerate(

@@ -18,10 +18,12 @@ def build_flat(vectors: Floats, path: Path) -> None:
     """Index unit-length rows (N, D) by inner product, which is their cosine, and write the index to a file.
 
     Raises:
-        ContractError: A row is not finite or not of unit length.
+        ContractError: There is no row, or one is not finite or not of unit length.
     """
     import faiss
 
+    if vectors.ndim != 2 or not vectors.size:
+        raise ContractError(f"vectors have shape {vectors.shape} but (N, D) with at least one row was needed")
     lengths = np.linalg.norm(vectors, axis=1)
     bad = np.flatnonzero(~(np.abs(lengths - 1) < 1e-3))
     if len(bad):

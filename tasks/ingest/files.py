@@ -4,6 +4,7 @@ import errno
 import fnmatch
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -17,6 +18,11 @@ BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article
 "pre",
           "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "main", "aside", "nav", "figure", "hr", "title"}  # fmt: skip
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+MARKUP = re.compile(  # comments, scripts and declarations; one that is never closed reaches to the end
+    r"<!--.*?(?:-->|\Z)|<(script|style)(?![\w-]).*?(?:</\1(?![\w-])[^>]*(?:>|\Z)|\Z)|<[!?][^>]*(?:>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+MAX_TITLE_LENGTH = 512
 SILENT = {"script", "style", "template", "noscript", "svg", "iframe", "object"}
 
 
@@ -39,14 +45,17 @@ def scan_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
     if not root.is_dir():
         raise DataError(f"source.path {str(root)!r} is not a folder; give one that holds {', '.join(patterns)}")
     items, ignored = [], 0
+    root, closed = root.resolve(), set[Path]()
     for current, folders, names, descriptor in os.fwalk(root, follow_symlinks=False):
         folders.sort()
         below = Path(current).relative_to(root)
+        closed = closed - {below} | {below / folder for folder in folders}
         for name in sorted(names):
             if any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in patterns):
                 items.append(_scan(name, descriptor, (below / name).as_posix(), max_bytes))
             else:
                 ignored += 1
+    items += [Item(_label(f.as_posix()), 0, "", "unreadable") for f in closed if not (root / f).is_symlink()]
     return sorted(items, key=lambda item: item.name), ignored
 
 
@@ -55,8 +64,14 @@ def scan_file(path: Path, name: str, max_bytes: int) -> Item:
     return _scan(str(path), None, name, max_bytes)
 
 
+def _label(name: str) -> str:
+    """Return a file's name as text; bytes that are not UTF-8 become replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _scan(name: str, folder: int | None, label: str, max_bytes: int) -> Item:
-    label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if _label(label) != label:  # it could not be found again under a name that is text
+        return Item(_label(label), 0, "", "unreadable")
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
@@ -74,23 +89,29 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
     """Read one scanned file as a document, or say why it is quarantined."""
     if item.reason:
         return Rejected(item.name, item.reason, f"not read: {item.reason}, {item.size:,} bytes")  # type: ignore[arg-type]
-    content = (root / item.name).read_bytes()
+    try:
+        content = (root / item.name).read_bytes()
+    except OSError:
+        content = b""
     if hashlib.sha256(content).hexdigest() != item.sha256:
         return Rejected(item.name, "changed", "changed while it was being read; run again")
-    if b"\x00" in content and not content.startswith(UTF16_MARKS):
-        return Rejected(item.name, "binary", f"holds a NUL byte at byte {content.index(0)}")
     text = decode(content, encoding)
+    if text is None and b"\x00" in content and not content.startswith(UTF16_MARKS):
+        return Rejected(item.name, "binary", f"holds a NUL byte at byte {content.index(0)}")
     if text is None:
         return Rejected(
             item.name, "not-decodable", f"is not {encoding}; say source.encoding=NAME if all files are of another"
         )
+    if (found := unfit(text)) is not None:
+        return Rejected(item.name, *found)
     kind = Path(item.name).suffix.lstrip(".").lower()
     marked_up = kind in ("html", "htm")
     text, title = plain_html(text) if marked_up else (text, first_heading(text) if kind == "md" else "")
     if (found := unfit(text)) is not None:
         return Rejected(item.name, *found)
+    title = title[:MAX_TITLE_LENGTH] or Path(item.name).stem
     return Document(
-        id=item.name, text=text, title=title or Path(item.name).stem, source="files", path=item.name,
+        id=item.name, text=text, title=title, source="files", path=item.name,
         line=0 if marked_up else 1, kind=kind,
         meta={"sha256": item.sha256},
     )  # fmt: skip
@@ -104,7 +125,7 @@ def decode(content: bytes, encoding: str) -> str | None:
         encoding = "utf-8-sig"
     try:
         return content.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return None
 
 
@@ -115,8 +136,10 @@ def first_heading(text: str) -> str:
 
 def plain_html(markup: str) -> tuple[str, str]:
     """Return the visible text of an HTML page and its title; scripts, styles and embedded objects are dropped."""
+    markup = MARKUP.sub("", markup)
+    whole = markup.rfind(">") + 1
     reader = _Reader()
-    reader.feed(markup)
+    reader.feed(markup[:whole] + markup[whole:].replace("<", "&lt;"))  # no tag is closed after the last >
     reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.text).splitlines())
     return "\n".join(line for line in lines if line), " ".join("".join(reader.title).split())
@@ -132,7 +155,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.silent += tag in SILENT
-        self.in_title = tag == "title"
+        self.in_title = tag == "title" and not self.silent
         if tag in BLOCKS:
             self.text.append("\n")
 

@@ -6,6 +6,7 @@ Source: ours; docstrings as in PEP 257, public names as in PEP 8.
 """
 
 import ast
+import functools
 import importlib.util
 import inspect
 import re
@@ -17,9 +18,13 @@ from pathlib import Path
 
 from tasks.errors import DataError
 from tasks.rows import Document, Rejected
+from tasks.text import unfit
 
 LEFT_OUT = {"tests", "test", "testing", "conftest", "externals", "setup", "_vendor"}
+LITERAL = ast.Constant | ast.List | ast.Tuple | ast.Load
 MENTIONS = re.compile(r"(?:\.|:func:`|:class:`|import )(\w+)")
+OPENING = re.compile(rb"[A-Za-z]*(?:\"\"\"|'''|[\"'])")
+PIECES = re.compile(rb"\\(?:.)|\n|[^\\\n]+", re.DOTALL)
 SEE_ALSO = re.compile(r"See Also\n-+\n(.*?)(?:\n\n\w|\Z)", re.DOTALL)
 
 
@@ -41,6 +46,7 @@ class Definition:
     path: str
     line: int
     text_line: int
+    line_shifts: str
     methods: Mapping[str, "Definition"] = field(default_factory=dict)
 
 
@@ -51,10 +57,12 @@ class Module:
     name: str
     path: str
     is_package: bool
+    lines: Sequence[bytes] = ()
     definitions: dict[str, Definition] = field(default_factory=dict)
     imports: dict[str, Place] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     declared: set[str] | None = None  # names in a literal __all__
+    is_complete: bool = True  # whether they are all: no part of __all__ is computed
 
     @property
     def is_public(self) -> bool:
@@ -98,19 +106,18 @@ def read_package(package: str) -> PackageDocs:
     for path in source_files(package):
         place = f"{package}/{path.relative_to(folder).as_posix()}"
         try:
-            tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError, RecursionError) as error:
-            docs.rejected.append(Rejected(place, "unreadable", f"not Python of this version: {error}"))
+            module = _read_module(path.read_bytes(), place)
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            docs.rejected.append(Rejected(place, "unreadable", f"not Python of this version: {error!r}"[:200]))
         else:
-            module = _read_module(tree, place)
             modules[module.name] = module
 
     _add_newdocs(modules)
     for public, where in public_names(modules).items():
         found = modules[where.module].definitions[where.name]
-        docs.names += _documents(public, found, where, licence)
+        _add_document(docs.names, docs.rejected, _document(public, found, where, licence))
         for name, method in found.methods.items():
-            docs.methods += _documents(f"{public}.{name}", method, where, licence)
+            _add_document(docs.methods, docs.rejected, _document(f"{public}.{name}", method, where, licence))
     docs.names, docs.methods = by_mentions(docs.names), by_mentions(docs.methods)
     return docs
 
@@ -126,17 +133,30 @@ def by_mentions(documents: Sequence[Document]) -> list[Document]:
     return sorted(documents, key=lambda d: (-counts[d.id.rpartition(".")[2]], d.id))
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
 def _licence(package: str) -> str:
-    distribution = (metadata.packages_distributions().get(package) or [package])[0]
-    stated = metadata.metadata(distribution).json
+    distribution = (_distributions().get(package) or [package])[0]
+    try:
+        stated = metadata.metadata(distribution).json
+    except metadata.PackageNotFoundError:  # of the standard library, or on the path without being installed
+        return ""
     return str(stated.get("license_expression") or stated.get("license") or "").strip().partition("\n")[0]
 
 
-def _documents(public: str, found: Definition, where: Place, licence: str) -> list[Document]:
-    """Make the document of a definition, or none where nothing is written."""
-    if not found.text.strip():
-        return []
-    document = Document(
+def _add_document(documents: list[Document], rejected: list[Rejected], made: Document) -> None:
+    """Add a document where something is written, to the rejected ones where it cannot be read."""
+    if made.text.strip() and (found := unfit(made.text)) is not None:
+        rejected.append(Rejected(made.id, *found))
+    elif made.text.strip():
+        documents.append(made)
+
+
+def _document(public: str, found: Definition, where: Place, licence: str) -> Document:
+    return Document(
         id=public,
         text=found.text,
         title=public,
@@ -149,42 +169,51 @@ def _documents(public: str, found: Definition, where: Place, licence: str) -> li
             "signature": found.signature,
             "definition": f"{where.module}.{where.name}",
             "text_line": str(found.text_line),
+            "line_shifts": found.line_shifts,
         },
     )
-    return [document]
 
 
-def _read_module(tree: ast.Module, path: str) -> Module:
+def _read_module(source: bytes, path: str) -> Module:
+    tree = ast.parse(source)
     parts = Path(path).with_suffix("").parts
     is_package = parts[-1] == "__init__"
-    module = Module(".".join(parts[:-1] if is_package else parts), path, is_package)
+    name = ".".join(parts[:-1] if is_package else parts)
+    module = Module(name, path, is_package, source.splitlines())
     for node in _top_level(tree.body):
         _note(module, node)
     return module
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, those under `if` and `try` included."""
+    """Yield the statements of a module, those under `if` and `try` included, what is tried after what replaces it."""
     for node in body:
         yield node
         if isinstance(node, ast.If):
             yield from _top_level(node.body + node.orelse)
         elif isinstance(node, ast.Try):
-            yield from _top_level(node.body + [s for h in node.handlers for s in h.body] + node.orelse)
+            yield from _top_level([s for h in node.handlers for s in h.body] + node.body + node.orelse)
 
 
 def _note(module: Module, node: ast.stmt) -> None:
     """Add what one statement defines, imports or declares public."""
     match node:
         case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-            module.definitions[node.name] = _read_definition(node, module.path)
+            module.definitions[node.name] = _read_definition(node, module)
         case ast.ImportFrom():
             base = _absolute(module, node)
             module.stars += [base for alias in node.names if alias.name == "*"]
             module.imports |= {a.asname or a.name: Place(base, a.name) for a in node.names if a.name != "*"}
-        case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.AugAssign(target=ast.Name(id="__all__")):
-            strings = (n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant))
+        case (
+            ast.Assign(targets=[ast.Name(id="__all__")], value=value)
+            | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
+            | ast.AugAssign(target=ast.Name(id="__all__"), value=value)
+            | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__")), args=[value]))
+        ):
+            nodes = list(ast.walk(value))
+            strings = (n.value for n in nodes if isinstance(n, ast.Constant))
             module.declared = (module.declared or set()) | {s for s in strings if isinstance(s, str)}
+            module.is_complete &= all(isinstance(n, LITERAL) for n in nodes)
         case ast.Expr(value=ast.Call(func=ast.Name(id="add_newdoc"), args=[target, name, text, *_])):
             _note_newdoc(module, target, name, text)
 
@@ -194,8 +223,8 @@ def _note_newdoc(module: Module, target: ast.expr, name: ast.expr, text: ast.exp
     values = [n.value for n in (target, name, text) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
     if len(values) == 3:
         written = inspect.cleandoc(values[2])
-        signature, line = written.partition("\n")[0], _first_line(text)
-        found = Definition("compiled", written, signature, module.path, text.lineno, line)
+        signature, where = written.partition("\n")[0], _text_lines(text, module.lines)
+        found = Definition("compiled", written, signature, module.path, text.lineno, *where)
         module.definitions[f"{values[0]}:{values[1]}"] = found
 
 
@@ -209,24 +238,50 @@ def _add_newdocs(modules: Mapping[str, Module]) -> None:
                 modules[target].definitions.setdefault(name, found)
 
 
-def _read_definition(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> Definition:
+def _read_definition(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Definition:
     text = ast.get_docstring(node, clean=True) or ""
-    line = _first_line(node.body[0].value) if text and isinstance(node.body[0], ast.Expr) else 0
+    first = node.body[0]
+    where = _text_lines(first.value, module.lines) if text and isinstance(first, ast.Expr) else (0, "")
     if not isinstance(node, ast.ClassDef):
-        return Definition("function", text, f"{node.name}({ast.unparse(node.args)})", path, node.lineno, line)
-    functions = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        signature = f"{node.name}({ast.unparse(node.args)})"
+        return Definition("function", text, signature, module.path, node.lineno, *where)
+    functions = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and not _sets(n)]
     arguments = next((ast.unparse(f.args) for f in functions if f.name == "__init__"), "")
     methods = {
-        f.name: replace(_read_definition(f, path), kind="method") for f in functions if not f.name.startswith("_")
+        f.name: replace(_read_definition(f, module), kind="method") for f in functions if not f.name.startswith("_")
     }
-    return Definition("class", text, f"{node.name}({arguments})", path, node.lineno, line, methods)
+    return Definition("class", text, f"{node.name}({arguments})", module.path, node.lineno, *where, methods)
 
 
-def _first_line(literal: ast.expr) -> int:
-    """Return the line on which the text of a string literal begins, blank lines at its start left out."""
-    value = literal.value if isinstance(literal, ast.Constant) else ""
-    blank = len(value) - len(value.lstrip()) if isinstance(value, str) else 0
-    return literal.lineno + (value[:blank].count("\n") if isinstance(value, str) else 0)
+def _sets(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Say whether a method sets or deletes a property; what is written about that stands with its getter."""
+    return any(isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") for d in node.decorator_list)
+
+
+def _text_lines(literal: ast.expr, lines: Sequence[bytes]) -> tuple[int, str]:
+    """Find the lines of a file on which the text of a string literal stands, blank lines at its start left out.
+
+    Returns:
+        The line of its first character, and where the lines that follow are not those of the file, as
+        `number of the line:shift`: a backslash at the end of a line joins it to the next, an escaped one makes two.
+    """
+    value = str(literal.value) if isinstance(literal, ast.Constant) else ""
+    blank = value[: len(value) - len(value.lstrip())].count("\n")
+    last = literal.end_lineno or literal.lineno
+    if value.count("\n") == last - literal.lineno:
+        return literal.lineno + blank, ""
+    source = b"\n".join([lines[literal.lineno - 1][literal.col_offset :], *lines[literal.lineno : last]])
+    opening = OPENING.match(source)
+    shifts, number, written = [], -blank, False
+    for piece in PIECES.findall(source, opening.end() if opening else 0):
+        if piece == b"\\\n":
+            shifts.append(f"{max(0, number + written)}:1")
+        elif piece in (b"\\n", b"\n"):
+            number, written = number + 1, False
+            shifts += [f"{max(0, number)}:-1"] if piece == b"\\n" else []
+        else:
+            written = written or bool(piece.strip())
+    return literal.lineno + blank, " ".join(shifts)
 
 
 def _absolute(module: Module, node: ast.ImportFrom) -> str:
@@ -266,18 +321,15 @@ def _is_exported(module: Module, name: str, place: Place) -> bool:
     return module.is_package or (module.declared is None and place.module == module.name)
 
 
-def _visible_names(module: Module, modules: Mapping[str, Module]) -> set[str]:
-    """Collect the names a module defines or imports, star imports followed."""
-    found: set[str] = set()
-    waiting, seen = [module], {module.name}
-    while waiting:
-        current = waiting.pop()
-        names = {*current.definitions, *current.imports}
-        found |= names if current is module or current.declared is None else names & current.declared
-        fresh = [star for star in current.stars if star in modules and star not in seen]
-        seen.update(fresh)
-        waiting += [modules[star] for star in fresh]
-    return found
+def _visible_names(module: Module, modules: Mapping[str, Module], through: tuple[str, ...] = ()) -> set[str]:
+    """Collect the names a module defines or imports, star imports followed; each brings what its module declares."""
+    found = {*module.definitions, *module.imports}
+    if through and module.declared is not None:
+        found &= module.declared
+    for star in module.stars:
+        if star in modules and star not in through and star != module.name:
+            found |= _visible_names(modules[star], modules, (*through, module.name))
+    return found & module.declared if through and module.declared is not None and module.is_complete else found
 
 
 def _definition(start: Place, modules: Mapping[str, Module]) -> Place | None:
@@ -291,7 +343,9 @@ def _definition(start: Place, modules: Mapping[str, Module]) -> Place | None:
         if place.name in module.definitions:
             return place
         imported = module.imports.get(place.name)
-        targets = [imported] if imported else [Place(star, place.name) for star in module.stars]
-        waiting += [t for t in targets if t not in seen]
+        stars = [modules[star] for star in reversed(module.stars) if star in modules]  # the last import holds
+        stars.sort(key=lambda star: star.declared is not None and place.name not in star.declared)
+        targets = [imported] if imported else [Place(star.name, place.name) for star in stars]
+        waiting[:0] = [t for t in targets if t not in seen]
         seen.update(targets)
     return None

@@ -1,6 +1,7 @@
 """Scan and read any source: the dispatch over its kinds."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,14 +35,14 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
         case PythonDocs():
             found = [(p, f) for p in source.packages for f in python_docs.source_files(p)]
             roots = {p: python_docs.package_folder(p).parent for p in source.packages}
-            items = [files.scan_file(f, f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
+            items = [files.scan_file(f.resolve(), f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
             return items, 0
         case Files():
-            return files.scan_folder(Path(source.path).expanduser(), source.patterns, _bytes(source.max_file_mb))
+            return files.scan_folder(place(source), source.patterns, _bytes(source.max_file_mb))
         case Tables():
-            path = Path(source.path).expanduser()
+            path = place(source)
             if path.is_file():
-                return [files.scan_file(path, path.name, 1 << 50)], 0
+                return [files.scan_file(path.resolve(), path.name, 1 << 50)], 0
             return files.scan_folder(path, tables.PATTERNS, 1 << 50)
     assert_never(source)
 
@@ -60,16 +61,21 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
                 [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
             )
         case Files():
-            root = Path(source.path).expanduser()
+            root = place(source)
             return _unique(files.read_file(root, item, source.encoding) for item in items)
         case Tables():
-            path = Path(source.path).expanduser()
+            path = place(source)
             return _unique(
                 row
                 for item in items
                 for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
             )
     assert_never(source)
+
+
+def place(source: Files | Tables) -> Path:
+    """Return where a source is; `~` is the home of a user, where there is such a user."""
+    return Path(os.path.expanduser(source.path))
 
 
 def _bytes(megabytes: float) -> int:

@@ -1,18 +1,19 @@
 """Read rows of jsonl, csv and parquet files, one document a row; a bad row costs that row."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from configs.ingest import Tables
 from tasks.errors import DataError
-from tasks.ingest.files import decode
+from tasks.ingest.files import decode, scan_file
 from tasks.rows import Document, Item, Reason, Rejected
 from tasks.text import unfit
 
@@ -21,6 +22,7 @@ MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200
 MAX_COLUMNS = 2_000
 MAX_ID_LENGTH = 512
+MAX_EXACT = 2**53  # beyond it neighbouring whole numbers are one and the same float
 
 Row = Mapping[str, Any]
 
@@ -44,15 +46,22 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
     if item.reason:
         yield Rejected(item.name, item.reason, f"not read: {item.reason}")  # type: ignore[arg-type]
         return
+    if scan_file(path.resolve(), item.name, item.size) != item:
+        yield Rejected(item.name, "changed", "changed since it was listed; run again")
+        return
+    number = 0
     try:
-        for number, row in _rows(path, source.encoding):
+        for number, row in _rows(path, source):
             name = f"{item.name}#{number}"
             try:
                 yield _document(row, name, item.name, number, source)
             except _BadRow as bad:
                 yield Rejected(name, bad.reason, bad.detail)
-    except (OSError, EOFError, zlib.error, ValueError, DataError) as error:
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
+    else:
+        if number == 0:
+            yield Rejected(item.name, "empty", "has no rows")
 
 
 def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables) -> Document:
@@ -60,9 +69,8 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
         raise row
     text = row.get(source.text)
     if text is None:
-        raise _BadRow(
-            "bad-row", f"has no value in column {source.text!r}; it has {', '.join(map(str, list(row)[:8]))}"
-        )
+        known = ", ".join(repr(str(name)[:40]) for name in list(row)[:8])
+        raise _BadRow("bad-row", f"has no value in column {source.text!r}; it has {known}")
     if not isinstance(text, str):
         raise _BadRow("not-text", f"column {source.text!r} holds {type(text).__name__}, text was needed")
     if len(text.encode("utf-8", "surrogatepass")) > source.max_row_mb * 1_000_000:
@@ -79,8 +87,8 @@ def _scalar(row: Row, column: str | None) -> str:
     if column is None:
         return ""
     value = row.get(column)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise _BadRow("not-a-number", f"column {column!r} holds {value}")
+    if isinstance(value, float) and not (math.isfinite(value) and abs(value) <= MAX_EXACT):
+        raise _BadRow("not-a-number", f"column {column!r} holds {value}, which is no exact number")
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise _BadRow("bad-row", f"column {column!r} holds {type(value).__name__}, a name or number was needed")
     text = str(value)
@@ -89,24 +97,26 @@ def _scalar(row: Row, column: str | None) -> str:
     return text
 
 
-def _rows(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
+def _rows(path: Path, source: Tables) -> Iterator[tuple[int, Row | _BadRow]]:
     """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why."""
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
-        yield from _jsonl(path, encoding)
+        yield from _jsonl(path, source.encoding)
     elif name.endswith(".csv"):
-        yield from _csv(path, encoding)
+        yield from _csv(path, source.encoding)
     elif name.endswith(".parquet"):
-        yield from _parquet(path)
+        yield from _parquet(path, [name for name in (source.text, source.id, source.title) if name is not None])
     else:
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 
 
 def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
-    lines = _unpacked(path) if path.name.lower().endswith(".gz") else path.open("rb")
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, _parse(line, encoding)
+    packed = path.name.lower().endswith(".gz")
+    opened: Generator[bytes] | BinaryIO = _unpacked(path) if packed else path.open("rb")
+    with contextlib.closing(opened) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield number, _parse(line, encoding)
 
 
 def _parse(line: bytes, encoding: str) -> Row | _BadRow:
@@ -131,7 +141,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def _unpacked(path: Path) -> Iterator[bytes]:
+def _unpacked(path: Path) -> Generator[bytes]:
     """Yield lines of a gzip file, stopping at a bomb."""
     limit = min(MAX_UNPACKED_BYTES, max(path.stat().st_size * MAX_RATIO, 1 << 20))
     read = 0
@@ -154,25 +164,47 @@ def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
     header = next(reader, [])
     if len(set(header)) != len(header):
         raise DataError(f"{path.name} names a column twice in {header[:8]}")
-    for number, cells in enumerate(reader, start=1):
-        if len(cells) == len(header):
+    for number, cells in enumerate(_records(reader), start=1):
+        if isinstance(cells, _BadRow):
+            yield number, cells
+        elif len(cells) == len(header):
             yield number, dict(zip(header, cells, strict=True))
         elif cells:
             yield number, _BadRow("bad-row", f"has {len(cells)} cells but the header {len(header)}")
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
+def _records(reader: Iterator[list[str]]) -> Iterator[list[str] | _BadRow]:
+    """Yield the records of a CSV file, one that is not well formed as the reason why."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _BadRow("bad-row", f"is not CSV: {error}")
+
+
+def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, Row | _BadRow]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        if len(file.schema_arrow) > MAX_COLUMNS:
-            raise DataError(f"{path.name} has {len(file.schema_arrow)} columns, at most {MAX_COLUMNS} are read")
-        number = 0
-        for batch in file.iter_batches(batch_size=1_024):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
+        with pq.ParquetFile(path) as file:
+            known = file.schema_arrow.names
+            if len(known) > MAX_COLUMNS:
+                raise DataError(f"{path.name} has {len(known)} columns, at most {MAX_COLUMNS} are read")
+            if wanted[0] not in known or len(set(known)) != len(known):
+                raise DataError(f"{path.name} needs one column {wanted[0]!r}, and none twice; it has {known[:8]}")
+            batches = file.iter_batches(batch_size=1_024, columns=[name for name in wanted if name in known])
+            rows = ((batch, at) for batch in batches for at in range(batch.num_rows))
+            yield from ((number, _cells(*row)) for number, row in enumerate(rows, start=1))
     except pa.ArrowException as error:
         raise DataError(f"{path.name} is not whole Parquet: {str(error)[:160]}") from error
+
+
+def _cells(batch: Any, at: int) -> Row | _BadRow:
+    """Return one row of a batch; a cell that is no value of Python's is the reason why not."""
+    try:
+        return {name: column[at].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    except (ValueError, OverflowError) as error:
+        return _BadRow("bad-row", f"holds a value that cannot be read: {str(error)[:120]}")

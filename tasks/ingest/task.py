@@ -1,5 +1,6 @@
 """Tasks of `ingest`: scan a source as it is now, and read it once."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def name_of(source: Source, collection: str | None) -> str:
         return collections.checked_name(collection)
     if isinstance(source, PythonDocs):
         return source.kind
-    return collections.name_from(Path(source.path).expanduser().resolve().name.partition(".")[0])
+    return collections.name_from(Path(os.path.expanduser(source.path)).resolve().name.partition(".")[0])
 
 
 def scan(source: Source) -> SnapshotRef:
@@ -80,6 +81,8 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
     )
     items = len(found.documents) + len(found.rejected)
     bad = [r for r in found.rejected if r.reason != "duplicate"]
+    if not items:
+        raise DataError(f"the source holds no documents but {found.left_out} beyond source.max_tokens; raise it")
     if not found.documents or len(bad) / items > limits.max_rejected_share:
         reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(r.reason for r in found.rejected).most_common(3))
         first = f"{found.rejected[0].item} {found.rejected[0].detail}"

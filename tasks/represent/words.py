@@ -44,7 +44,8 @@ def put_into_words(
         members = np.flatnonzero(labels == number)
         nearest = members[np.argsort(-(vectors[members] @ vectors[members].mean(axis=0)), kind="stable")]
         pairs = weighted.get(number, [])[: config.words]
-        label = "outliers" if number < 0 else ", ".join(word for word, _ in pairs[: config.label_words])
+        named = ", ".join(word for word, _ in pairs[: config.label_words])
+        label = "outliers" if number < 0 else named or f"topic {number}"
         topics.append(
             Topic(
                 topic=number,
@@ -69,7 +70,12 @@ def _weighted_words(
 
     # BERTopic counts words over clusters; which words stand in enough documents is decided before.
     found = CountVectorizer(stop_words="english", token_pattern=TERM, min_df=min(config.min_documents, len(texts)))
-    vocabulary = found.fit(texts).get_feature_names_out()
+    try:
+        vocabulary = found.fit(texts).get_feature_names_out()
+    except ValueError:  # no word stands in enough documents
+        return {}
+    if len(vocabulary) == 1:  # sets nothing apart, and BERTopic cannot weigh it
+        return {}
     model = BERTopic(
         embedding_model=None,
         umap_model=BaseDimensionalityReduction(),

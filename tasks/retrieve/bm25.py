@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.errors import ContractError
 from tasks.text import terms
 
 
@@ -24,7 +25,12 @@ class SparseIndex:
 
         A passage that shares no word with the query has score zero and is never returned; of equal scores the lower
         row comes first.
+
+        Raises:
+            ContractError: `k` is below 1.
         """
+        if k < 1:
+            raise ContractError(f"k is {k} but at least 1 was needed")
         found = self.index.get_tokens_ids(terms(query, self.language))
         if not found:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)

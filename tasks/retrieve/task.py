@@ -41,12 +41,8 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
 def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
     """Return the hits of each query with what a person wants to see: id, title, place, text, scores."""
     found = store.load_rows(hits, Hit)
-    rows = sorted({hit.passage for hit in found})
-    passages = dict(zip(rows, store.rows_of(Passage, store.load_table(collection.passages).take(rows)), strict=True))
-    owners = sorted({passage.row for passage in passages.values()})
-    documents = dict(
-        zip(owners, store.rows_of(Document, store.load_table(collection.documents).take(owners)), strict=True)
-    )
+    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    documents = store.rows_at(collection.documents, Document, (passage.row for passage in passages.values()))
     described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in store.load_rows(queries, Query)]
     for hit in found:
         passage = passages[hit.passage]

@@ -6,12 +6,15 @@
 A generation is written once and never changed. A reader resolves the pointer once and keeps what it got.
 """
 
+import logging
 import re
+from pathlib import Path
 
 from tasks.data import Generation
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import durable, workspace
 
+log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -69,8 +72,25 @@ def live(name: str | None) -> Generation:
     try:
         number = int(durable.read_json(folder / "live")["generation"])
         return Generation.model_validate(durable.read_json(folder / "generations" / f"{number:04d}.json"))
+    except (StoreError, KeyError, TypeError, ValueError) as error:  # the last three: of another version
+        reason = str(error).partition("\n")[0]
+        raise StoreError(f"collection {folder.name} is damaged ({reason}); run knowledge-base again for it") from error
+
+
+def _current(name: str, generations: Path) -> Generation | None:
+    """Return the live generation; if it is damaged say so, and remove what cannot be read."""
+    if name not in names():
+        return None
+    try:
+        return live(name)
     except StoreError as error:
-        raise StoreError(f"collection {folder.name} is damaged ({error}); run knowledge-base again for it") from error
+        log.warning("%s; it is published again", error)
+    for path in generations.glob("*.json"):
+        try:
+            durable.read_json(path)
+        except StoreError:
+            path.unlink()
+    return None
 
 
 def commit(made: Generation) -> Generation:
@@ -84,10 +104,7 @@ def commit(made: Generation) -> Generation:
     """
     with workspace.lock(f"collection-{checked_name(made.collection)}"):
         folder = workspace.folder("collections", made.collection, "generations")
-        try:
-            current = live(made.collection)
-        except (ContractError, StoreError):
-            current = None
+        current = _current(made.collection, folder)
         if current is not None and current.model_copy(update={"number": 0}) == made.model_copy(update={"number": 0}):
             return current
         number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1

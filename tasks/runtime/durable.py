@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -16,17 +17,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import StoreError
+from tasks.errors import ContractError, StoreError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
 Info = dict[str, Any]
 
+log = logging.getLogger(__name__)
+
 
 def canonical(value: Any) -> bytes:
-    """Return the one JSON text of a value: keys sorted, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """Return the one JSON text of a value: keys sorted, no spaces, no NaN.
+
+    Raises:
+        ContractError: The value is not JSON: NaN, infinity, half a character, or an object.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"a value cannot be kept as JSON ({error}); use finite numbers and whole text") from error
 
 
 def digest_of(value: Any) -> str:
@@ -135,13 +145,14 @@ def read_json(path: Path) -> Any:
     """
     try:
         content = json.loads(path.read_bytes())
+        actual = digest_of(content.get("value")) if isinstance(content, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read ({error})") from error
     if not isinstance(content, dict) or set(content) != {"format", "sha256", "value"}:
         raise StoreError(f"{path} is not a file of this store")
     if content["format"] != FORMAT:
         raise StoreError(f"{path} has format {content['format']} but this version reads {FORMAT}; upgrade llm-flows")
-    if digest_of(content["value"]) != content["sha256"]:
+    if actual != content["sha256"]:
         raise StoreError(f"{path} is damaged: its content does not have the sum it states")
     return content["value"]
 
@@ -191,7 +202,8 @@ def _publish(temporary: Path, final: Path) -> None:
             return
         try:
             read_manifest(final)
-        except StoreError:
+        except StoreError as error:
+            log.warning("a damaged folder is replaced: %s", error)
             discard(final)
         else:
             return

@@ -5,6 +5,7 @@ Source: pooling as in Sentence-BERT (Reimers & Gurevych 2019, arXiv:1908.10084);
 """
 
 import functools
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from tasks.runtime import batching, device, models
 
 BATCH_TOKENS = {"torch-cpu": 512, "torch-cuda": 32_768}
 _loading = threading.Lock()
+# Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Engine:
         numerics = self.wanted.numerics
         self.tokenizer = tokenizer(found)
         self.tokenizer.enable_truncation(found.max_tokens)
-        self.filler = self.tokenizer.encode("").ids[0]
+        self.filler = next(iter(self.tokenizer.encode("").ids), 0)
         self.model = AutoModel.from_pretrained(
             models.locate(found.model).folder,
             dtype=torch.bfloat16 if numerics.precision == "bf16" else torch.float32,
@@ -123,8 +126,9 @@ class Engine:
         lengths = np.array([len(i) for i in ids], dtype=np.int64)
         vectors = np.full((len(ids), self.wanted.encoder.width), np.nan, dtype=np.float32)
         for batch in batching.cut(lengths, tokens=BATCH_TOKENS[self.wanted.numerics.engine]):
-            vectors[batch.rows] = self._run([ids[row] for row in batch.rows], batch.width, batch.height)
-            meter.padded += batch.width * batch.height
+            width = min(batch.width, self.wanted.encoder.max_tokens)  # a model has no positions past these
+            vectors[batch.rows] = self._run([ids[row] for row in batch.rows], width, batch.height)
+            meter.padded += width * batch.height
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
         return vectors

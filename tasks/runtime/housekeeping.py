@@ -67,7 +67,8 @@ def _check() -> int:
             durable.read_manifest(folder)
         except StoreError as error:
             damaged.append(str(error))
-    records = [*(workspace.folder("steps")).rglob("*.json"), *(workspace.folder("collections")).rglob("*.json")]
+    built = workspace.folder("collections")
+    records = [*workspace.folder("steps").rglob("*.json"), *built.rglob("*.json"), *built.glob("*/live")]
     for path in records:
         try:
             durable.read_json(path)
@@ -84,7 +85,9 @@ def _prune(days: float) -> int:
     records = [p for p in workspace.folder("steps").rglob("*.json") if p.stat().st_mtime < before]
     for record in records:
         record.unlink(missing_ok=True)
-    kept = "".join(p.read_text("utf-8") for f in ("steps", "collections") for p in workspace.folder(f).rglob("*.json"))
+    kept = "".join(
+        p.read_text("utf-8", "replace") for f in ("steps", "collections") for p in workspace.folder(f).rglob("*.json")
+    )
     old = [f for f in (*_folders("objects", 2), *_folders("items", 2)) if f.stat().st_mtime < before]
     drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
     freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
@@ -105,6 +108,6 @@ def _folders(name: str, depth: int) -> Iterator[Path]:
 
 def _days(word: str) -> float:
     name, _, text = word.partition("=")
-    if name != "days" or not text.replace(".", "", 1).isdigit():
+    if name != "days" or not text.replace(".", "", 1).isdecimal():
         raise WrongCall(f"{word!r} is no age; write store prune days=30")
     return float(text)

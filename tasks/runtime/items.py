@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Keys = npt.NDArray[np.uint64]  # (N, 4), the words of a sha256
 Vectors = npt.NDArray[np.float32]
+BLOCK = 8_192  # vectors checked at a time
 MAX_SEGMENTS = 32  # more are merged into one, so that a look-up stays a handful of searches
 
 
@@ -61,6 +62,15 @@ class Segment:
                 raise StoreError(f"{self.folder / 'vectors.npy'} is damaged at row {position}")
         return rows
 
+    def verify(self, positions: npt.NDArray[np.int64]) -> None:
+        """Check vectors against their sums, a block at a time.
+
+        Raises:
+            StoreError: A vector is damaged.
+        """
+        for start in range(0, len(positions), BLOCK):
+            self.read(positions[start : start + BLOCK])
+
 
 class Items:
     """The cached vectors of one fingerprint."""
@@ -71,10 +81,16 @@ class Items:
         self._open: dict[str, Segment] = {}
 
     def missing(self, keys: Keys) -> npt.NDArray[np.int64]:
-        """Return the positions of the keys that are not cached; of equal keys only the first."""
+        """Return the positions of the keys that are not cached whole; of equal keys only the first."""
         absent = np.ones(len(keys), dtype=bool)
         for segment in self._segments():
-            absent &= segment.positions(keys) < 0
+            positions = segment.positions(keys)
+            try:
+                segment.verify(positions[positions >= 0])
+            except StoreError as error:
+                self._drop(segment.folder, error)
+            else:
+                absent &= positions < 0
         _, first = np.unique(keys, axis=0, return_index=True)
         return np.intersect1d(np.flatnonzero(absent), first)
 
@@ -121,15 +137,16 @@ class Items:
         return durable.write_folder(self.folder, fill)
 
     def _segments(self) -> Sequence[Segment]:
-        """Open what has been added since the last look and forget what has gone."""
-        names = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
-        self._open = {name: segment for name, segment in self._open.items() if name in names}
-        for name in names:
-            if name not in self._open:
-                self._try_open(self.folder / name)
+        """Open what has been added since the last look and forget what has gone; look again if it goes meanwhile."""
+        whole = False
+        while not whole:
+            names = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
+            self._open = {name: segment for name, segment in self._open.items() if name in names}
+            whole = all([self._try_open(self.folder / name) for name in names if name not in self._open])
         return list(self._open.values())
 
-    def _try_open(self, folder: Path) -> None:
+    def _try_open(self, folder: Path) -> bool:
+        """Open a segment, or drop a damaged one; return False where another process has just merged it away."""
         try:
             durable.read_manifest(folder, deferred=("vectors.npy",))
             arrays = {
@@ -137,8 +154,10 @@ class Items:
             }
             self._open[folder.name] = Segment(folder, **arrays)
         except (StoreError, OSError, ValueError) as error:
-            if folder.exists():  # else another process has merged it away
-                self._drop(folder, error)
+            if not folder.exists():
+                return False
+            self._drop(folder, error)
+        return True
 
     def _drop(self, folder: Path, error: Exception) -> None:
         log.warning("cached vectors are damaged and will be encoded again: %s", error)

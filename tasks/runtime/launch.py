@@ -107,7 +107,7 @@ def _summary(outcome: Outcome) -> Iterator[str]:
 
 def _hits(queries: list[dict[str, Any]]) -> Iterator[str]:
     for asked in queries:
-        yield f"\n{asked['query']}"
+        yield from ("", asked["query"])
         for hit in asked["hits"]:
             yield f"{hit['rank']:3}. {hit['document']}  {hit['path']}:{hit['line']}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
@@ -137,12 +137,13 @@ def _reason(failure: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return text that cannot steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    """Return text that cannot steer a terminal, nor forge a line."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    text = json.dumps(value, ensure_ascii=False)
+    print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text), flush=True)
 
 
 def _say(text: str, status: int) -> int:

@@ -21,6 +21,7 @@ POOLINGS = {
     "pooling_mode_lasttoken": "lasttoken",
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
 }
+NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
 FILES = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt"]
 
 
@@ -62,9 +63,7 @@ def describe(model: str) -> Encoder:
     folder = files.folder
     config = read_config(folder)
     pooling, normalize = _modules(folder)
-    sentence = _optional(folder / "sentence_bert_config.json")
     prompts = _optional(folder / "config_sentence_transformers.json").get("prompts") or {}
-    limit = sentence.get("max_seq_length") or config.get("max_position_embeddings") or 512
     return Encoder(
         model=model,
         revision=files.revision,
@@ -72,8 +71,8 @@ def describe(model: str) -> Encoder:
         tokenizer=durable.file_digest(_required(folder / "tokenizer.json")),
         pooling=pooling,
         normalize=normalize,
-        max_tokens=min(int(limit), int(config.get("max_position_embeddings") or limit)),
-        width=int(config["hidden_size"]),
+        max_tokens=_max_tokens(folder, config),
+        width=_width(folder, config),
         query_prompt=str(prompts.get("query", "")),
         passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
     )
@@ -85,7 +84,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: The file is missing or not JSON, or names Python code to run.
     """
-    config = dict(_json(_required(folder / "config.json")))
+    config = _object(_required(folder / "config.json"))
     if "auto_map" in config:
         raise ModelError(
             f"{folder} asks to run its own Python code (auto_map), which this project never does; use another model"
@@ -149,9 +148,31 @@ def _from_hub(model: str, revision: str | None) -> ModelFiles:
     return ModelFiles(model, Path(folder), Path(folder).name)
 
 
+def _max_tokens(folder: Path, config: Mapping[str, Any]) -> int:
+    """Return how long a text may be: as sentence-transformers states it, old or new, never past the positions."""
+    stated = _optional(folder / "sentence_bert_config.json").get("max_seq_length")
+    stated = stated or _optional(folder / "tokenizer_config.json").get("model_max_length")
+    limits = [int(n) for n in (stated, config.get("max_position_embeddings")) if n]
+    return min([n for n in limits if n <= NO_LIMIT], default=512)
+
+
+def _width(folder: Path, config: Mapping[str, Any]) -> int:
+    """Return the numbers in a vector, by whatever name the architecture states them."""
+    stated = [config[name] for name in ("hidden_size", "dim", "d_model") if config.get(name)]
+    if not stated:
+        raise ModelError(f"{folder / 'config.json'} states no width (hidden_size); use another encoder")
+    return int(stated[0])
+
+
 def _modules(folder: Path) -> tuple[str, bool]:
     """Read the pooling, and whether vectors are normalised; a plain model without modules is pooled by mean."""
     listed = _json(folder / "modules.json") if (folder / "modules.json").is_file() else []
+    if _optional(folder / "sentence_bert_config.json").get("do_lower_case"):
+        raise ModelError(
+            f"{folder} lowers its texts apart from the tokenizer, which this version does not do; use another"
+        )
+    if not isinstance(listed, list):
+        raise ModelError(f"{folder / 'modules.json'} is no list of modules; fetch the model again")
     kinds = {str(entry["type"]).rpartition(".")[2]: entry for entry in listed}
     unknown = set(kinds) - {"Transformer", "Pooling", "Normalize"}
     if unknown:
@@ -160,11 +181,15 @@ def _modules(folder: Path) -> tuple[str, bool]:
         )
     if "Pooling" not in kinds:
         return "mean", "Normalize" in kinds
-    return _pooling(_json(folder / kinds["Pooling"]["path"] / "config.json"), folder), "Normalize" in kinds
+    config = _object(_required(folder / str(kinds["Pooling"].get("path", "")) / "config.json"))
+    return _pooling(config, folder), "Normalize" in kinds
 
 
 def _pooling(config: Mapping[str, Any], folder: Path) -> str:
-    chosen = [name for field, name in POOLINGS.items() if config.get(field)] or [str(config.get("pooling_mode", ""))]
+    if config.get("include_prompt") is False:
+        raise ModelError(f"{folder} leaves the prompt out of the pooling, which this version does not do; use another")
+    mode = str(config.get("pooling_mode", "")).removesuffix("_tokens")
+    chosen = [name for field, name in POOLINGS.items() if config.get(field)] or [mode]
     if len(chosen) != 1 or chosen[0] not in POOLINGS.values():
         raise ModelError(f"{folder} pools by {chosen}; this version does one of {sorted(POOLINGS.values())}")
     return chosen[0]
@@ -179,7 +204,14 @@ def _required(path: Path) -> Path:
 
 
 def _optional(path: Path) -> dict[str, Any]:
-    return dict(_json(path)) if path.is_file() else {}
+    return _object(path) if path.is_file() else {}
+
+
+def _object(path: Path) -> dict[str, Any]:
+    content = _json(path)
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a JSON object; fetch the model again")
+    return content
 
 
 def _json(path: Path) -> Any:

@@ -15,8 +15,8 @@ from typing import Any
 
 from tasks.runtime import steps, tracking, workspace
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$])")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
 
 
 @dataclass

@@ -6,6 +6,7 @@ temporary one ends with this process however that ends: it watches a pipe that o
 """
 
 import contextlib
+import http.client
 import os
 import socket
 import subprocess
@@ -103,7 +104,7 @@ def healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 (scheme checked above)
             return bool(answer.status == 200)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError):
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError):
         return False
 
 
@@ -120,7 +121,7 @@ def profile_url() -> str | None:
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
         profiles = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         return None
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
     url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")

@@ -317,7 +317,15 @@ def _write(name: str, key: str, made: Record) -> None:
 
 
 def _read(path: Any) -> Record:
+    """Read a record.
+
+    Raises:
+        StoreError: It is damaged, or its value is of a type that this version does not have.
+    """
     content = durable.read_json(path)
-    stated = content["value"]
-    value = Value.registry[stated["type"]].model_validate(stated["fields"])
-    return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"])
+    try:
+        stated = content["value"]
+        value = Value.registry[stated["type"]].model_validate(stated["fields"])
+        return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} was written by another version ({type(error).__name__})") from error

@@ -126,9 +126,22 @@ def load_rows(ref: Ref, row_type: type[Row]) -> list[Row]:
     return rows_of(row_type, load_table(ref))
 
 
+def rows_at(ref: Ref, row_type: type[Row], numbers: Iterable[int]) -> dict[int, Row]:
+    """Read some rows of a table, each once, by their number; of no numbers none."""
+    wanted = np.array(sorted(set(numbers)), dtype=np.int64)
+    return dict(zip(wanted.tolist(), rows_of(row_type, load_table(ref).take(wanted)), strict=True))
+
+
 def load_array(ref: Ref) -> npt.NDArray[Any]:
-    """Read an array, memory-mapped and read-only."""
-    loaded: npt.NDArray[Any] = np.load(path(ref) / "array.npy", mmap_mode="r", allow_pickle=False)
+    """Read an array, memory-mapped and read-only.
+
+    Raises:
+        StoreError: The file holds something other than numbers, such as pickled objects; nothing of it is run.
+    """
+    try:
+        loaded: npt.NDArray[Any] = np.load(path(ref) / "array.npy", mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise StoreError(f"the array of {ref.kind} {ref.digest[:12]} cannot be read ({error}); delete it") from error
     return loaded
 
 

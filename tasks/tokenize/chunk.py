@@ -4,7 +4,8 @@ Source: "Hands-On Large Language Models", chapter 8 (chunking); budget and offse
 """
 
 import itertools
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from configs.tokenize import Chunk
@@ -59,7 +60,10 @@ def cut(text: str, starts: Sequence[int], room: int, overlap: int) -> list[Span]
     if room < 1:
         raise ContractError(f"a passage has room for {room} tokens but at least 1 was needed; raise chunk.max_tokens")
     units = [piece for span in sentences(text) for piece in _pieces(span, starts, room)]
-    sizes = [max(1, _count(starts, start, end)) for start, end in units]
+    lengths = (len(text[start:end].strip()) for start, end in units)
+    sizes = [
+        max(_count(starts, *unit), math.ceil(n / MAX_TOKEN_LENGTH)) for unit, n in zip(units, lengths, strict=True)
+    ]
     spans: list[Span] = []
     first = 0
     while first < len(units):
@@ -85,11 +89,18 @@ def _next_start(first: int, last: int, sizes: Sequence[int], room: int, overlap:
 
 
 def _pieces(span: Span, starts: Sequence[int], room: int) -> Iterator[Span]:
-    """Cut a sentence that is over the budget between tokens, and a run that no token divides by length."""
+    """Cut a sentence that is over the budget between tokens, and a run that no token divides by length.
+
+    A character may be several tokens (a Hangul syllable, an emoji as bytes); it is never cut.
+    """
     start, end = span
-    first, past = bisect_left(starts, start), bisect_left(starts, end)
-    cuts = [start, *(starts[i] for i in range(first + room, past, room)), end]
-    for left, right in itertools.pairwise(cuts):
+    at, past = bisect_left(starts, start), bisect_left(starts, end)
+    cuts = [start]
+    while at + room < past:
+        character = starts[at + room]
+        at = bisect_left(starts, character) if character > starts[at] else bisect_right(starts, character)
+        cuts += [starts[at]] if at < past else []
+    for left, right in itertools.pairwise([*cuts, end]):
         steps = range(left, right, room * MAX_TOKEN_LENGTH)
         yield from ((at, min(at + steps.step, right)) for at in steps)
 

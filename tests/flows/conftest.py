@@ -1,52 +1,17 @@
-"""One Prefect server for the tests of this folder, and workspaces of their own."""
+"""What the tests of flows share: the Prefect server, and the one workspace of the quick presets."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-QUICK_DOCUMENTS = {
-    "lighthouse.txt": "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
-    "bakery.md": "# The bakery\n\nBread is baked at four in the morning. Rye needs a sour starter fed every day.",
-    "harbour.html": "<html><title>The harbour</title><body><p>Ships wait outside for the tide. The pilot boards at"
-    " the buoy.</p><script>alert('never read')</script></body></html>",
-    "orchard.txt": "Apple trees are pruned in February. Wasps come when pears lie on the ground in September.",
-    "railway.txt": "The night train to the coast leaves at ten. Its sleeping cars were built in 1954, restored twice.",
-}
-
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a Prefect server; return its address."""
-    os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield str(PREFECT_API_URL.value())
+def running_server(prefect_server: str) -> str:
+    """Start the Prefect server before the first test of this folder; return its address."""
+    return prefect_server
 
 
 @pytest.fixture(scope="session")
 def quick_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the one workspace in which the quick presets are run."""
     return tmp_path_factory.mktemp("quick")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty workspace."""
-    home = tmp_path / "workspace"
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return home
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    """Return a folder of five small documents."""
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    for name, text in QUICK_DOCUMENTS.items():
-        (folder / name).write_text(text, "utf-8")
-    return folder

@@ -1,0 +1,42 @@
+"""Compare two ways of doing a thing in one sitting: alternating, several times, by their medians."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def alternate(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Return the median seconds of each, run in turn `rounds` times."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for work, times in zip((ours, theirs), seconds, strict=True):
+            started = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - started)
+    return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def python(*words: str, environment: Mapping[str, str]) -> None:
+    """Run Python in a process of its own; fail if it fails."""
+    subprocess.run([sys.executable, *words], cwd=ROOT, env=dict(environment), check=True, capture_output=True)
+
+
+def at_most(what: str, value: float, unit: str, promised: float) -> dict[str, Any]:
+    """Return a row with a promised upper bound."""
+    return {"what": what, "value": value, "unit": unit, "promised": f"at most {promised}", "kept": value <= promised}
+
+
+def at_least(what: str, value: float, unit: str, promised: float) -> dict[str, Any]:
+    """Return a row with a promised lower bound."""
+    return {"what": what, "value": value, "unit": unit, "promised": f"at least {promised}", "kept": value >= promised}
+
+
+def plain(what: str, value: float, unit: str) -> dict[str, Any]:
+    """Return a row without a promise."""
+    return {"what": what, "value": value, "unit": unit}

@@ -1,0 +1,101 @@
+"""The page of a run opens in a real browser without network, shows what is stored, and runs nothing it should not."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from configs.embed import Embed
+from configs.flows import KnowledgeBase, Topics
+from configs.ingest import Files
+from configs.resolve import resolve
+from configs.signatures import flow_cards
+from flows.knowledge_base import knowledge_base
+from tasks.data import DocumentsRef
+from tasks.rows import Document
+from tasks.runtime import store
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.browser,
+    pytest.mark.timeout(200),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; Debian: apt-get install chromium"),
+]
+AT = """row => {
+  const map = document.getElementById('map'), layout = map._fullLayout;
+  const box = map.getBoundingClientRect();
+  const {points} = JSON.parse(document.getElementById('plot').textContent), p = points[row];
+  return [box.x + layout._size.l + layout.xaxis.l2p(p.x), box.y + layout._size.t + layout.yaxis.l2p(p.y)]; }"""
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    """Return a page of a fresh browser whose every request and complaint is collected."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        yield page
+        browser.close()
+
+
+def complaints_of(page: Page, path: str) -> list[str]:
+    """Open a page; return the requests it made beyond itself, and what the console said."""
+    found: list[str] = []
+    page.on(
+        "request", lambda request: None if request.url.startswith(("file://", "data:")) else found.append(request.url)
+    )
+    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("dialog", lambda dialog: found.append(f"dialog {dialog.message}"))
+    page.goto(Path(path).as_uri())
+    page.wait_for_timeout(1_000)
+    return found
+
+
+def documents_of(refs: dict[str, Any]) -> dict[str, Document]:
+    stated = refs["collection.documents"]
+    ref = DocumentsRef.model_validate({**stated, "shape": (stated["rows"], 9)})
+    return {d.title: d for d in store.load_rows(ref, Document)}
+
+
+def test_the_map_shows_the_stored_document_under_the_pointer_and_the_search_finds_it(
+    quick_home: Path, monkeypatch: pytest.MonkeyPatch, browser_page: Page
+) -> None:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
+    call = resolve(flow_cards()["knowledge-base"], ["@quick"])
+    outcome = knowledge_base(**{field: getattr(call, field) for field in type(call).model_fields})
+    documents = documents_of(outcome.refs)
+
+    assert complaints_of(browser_page, outcome.report) == []
+    browser_page.locator("#map").scroll_into_view_if_needed()
+    for row in range(0, len(documents), max(1, len(documents) // 20)):
+        x, y = browser_page.evaluate(AT, row)
+        browser_page.mouse.move(x, y)
+        browser_page.wait_for_timeout(60)
+        title = browser_page.inner_text("#document-title")
+        assert browser_page.text_content("#document-text") == documents[title].text[:4_000]
+    browser_page.fill("#search", "equally spaced")
+    browser_page.wait_for_timeout(300)
+    lit = browser_page.evaluate("document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length")
+    assert lit == sum("equally" in d.text.lower() and "spaced" in d.text.lower() for d in documents.values())
+
+
+def test_hostile_documents_are_shown_as_text(workspace: Path, notes: Path, browser_page: Page) -> None:
+    hostile = (
+        "<img src=x onerror=alert(1)> </script><script>alert(2)</script> [click](javascript:alert(3)) \u202egnp.exe"
+    )
+    for number in range(30):
+        (notes / f"hostile-{number}<b>.txt").write_text(
+            f"{hostile} The ship number {number} sails for Bergen.", "utf-8"
+        )
+    config = KnowledgeBase(embed=Embed(precision="exact"), topics=Topics(min_documents=10))
+    outcome = knowledge_base(source=Files(path=str(notes)), config=config)
+    assert complaints_of(browser_page, outcome.report) == []
+    assert browser_page.locator("#map").count() == 1
+    assert browser_page.locator("img, iframe, object").count() == 0
+    assert "\u202e" not in Path(outcome.report).read_text("utf-8").partition('<script id="plot"')[0]

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import numpy as np
+
+from configs.cluster import Hdbscan
+from tasks.cluster import cluster_hdbscan
+from tasks.data import LayoutRef
+from tasks.runtime import store
+
+
+def test_labels_are_stored_one_a_point(home: Path) -> None:
+    points = np.vstack([np.random.default_rng(0).normal(centre, 0.1, size=(20, 2)) for centre in (0, 9)])
+    layout = store.save_array(LayoutRef, points.astype(np.float32))
+    labels = store.load_array(cluster_hdbscan.fn(layout, Hdbscan(min_cluster_size=10)))
+    assert len(labels) == 40
+    assert set(labels[:20].tolist()).isdisjoint(labels[20:].tolist())

@@ -1,0 +1,248 @@
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from prefect.client.schemas.objects import State
+from sentence_transformers import SentenceTransformer
+
+from configs.embed import Embed, Shards
+from tasks.data import DocumentsRef, Fingerprint, PassagesRef, QueriesRef, RejectedRef, Value, VectorsRef
+from tasks.embed.task import (
+    describe_encoder,
+    embed_passages,
+    embed_queries,
+    embed_shard,
+    join_passages,
+    join_queries,
+    pool_documents,
+    texts_of,
+)
+from tasks.errors import ContractError, DataError, StoreError
+from tasks.rows import Document, Passage, Query, Rejected
+from tasks.runtime import durable, items, models, steps, store
+from tasks.runtime import encoder as encoders
+from tasks.runtime.steps import Step
+
+pytestmark = pytest.mark.usefixtures("home")
+TEXTS = ["the cat sat", "a poison", "a dog ran far", "the night train", "the cat sat"]
+Make = Callable[..., Path]
+
+
+def passages(texts: list[str], rows: list[int] | None = None, heading: str = "") -> PassagesRef:
+    made = [
+        Passage(f"d{row}#{i}", f"d{row}", row, 0, len(text), heading, text, 3)
+        for i, (text, row) in enumerate(zip(texts, rows or range(len(texts)), strict=True))
+    ]
+    return store.save_rows(PassagesRef, Passage, made)
+
+
+def queries(texts: list[str]) -> QueriesRef:
+    return store.save_rows(QueriesRef, Query, [Query(f"q{i}", text) for i, text in enumerate(texts)])
+
+
+def mark(folder: Path) -> Fingerprint:
+    return describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
+
+
+def test_an_encoder_is_described_without_being_loaded(tiny_bert: Path) -> None:
+    made = mark(tiny_bert)
+    assert made.encoder == models.describe(str(tiny_bert))
+    assert (made.numerics.precision, made.numerics.engine) == ("exact", "torch-cpu")
+
+
+def test_what_is_read_has_its_prompt_and_heading_in_front(tiny_encoder: Make) -> None:
+    encoder = mark(tiny_encoder(prompts={"query": "q: ", "document": "d: "}))
+    assert texts_of(queries(["the cat"]), encoder) == ["q: the cat"]
+    assert texts_of(passages([" the cat\n"]), encoder) == ["d: the cat"]
+    assert texts_of(passages(["the cat"], heading="night"), encoder) == ["d: night\nthe cat"]
+
+
+def test_a_shard_puts_the_vectors_of_its_rows_in_the_cache(tiny_encoder: Make) -> None:
+    folder = tiny_encoder()
+    source, encoder = passages(TEXTS), mark(folder)
+    made = embed_shard.fn(source, [0, 2], encoder)
+    assert (made.texts, made.tokens, made.truncated, made.poison) == (2, 5 + 6, 0, ())
+    vectors, found = items.Items(encoder).read(items.keys_of(TEXTS))
+    assert found.tolist() == [True, False, True, False, True]
+    expected = SentenceTransformer(str(folder), device="cpu").encode([TEXTS[0], TEXTS[2]])
+    np.testing.assert_allclose(vectors[[0, 2]], expected, atol=1e-5)
+
+
+def test_a_text_that_gives_nan_costs_itself_alone(poisoned_encoder: Path) -> None:
+    source, encoder = passages(TEXTS), mark(poisoned_encoder)
+    made = embed_shard.fn(source, [3, 1, 0, 2], encoder)
+    assert made.poison == ((1, "the encoder gave a vector that is not finite"),)
+    assert made.texts == 3
+    vectors, found = items.Items(encoder).read(items.keys_of(TEXTS))
+    assert found.tolist() == [True, False, True, True, True]
+    assert np.isfinite(vectors).all()
+
+
+def test_a_shard_in_which_everything_is_poison_adds_nothing(poisoned_encoder: Path) -> None:
+    encoder = mark(poisoned_encoder)
+    made = embed_shard.fn(passages(["poison", "a poison"]), [0, 1], encoder)
+    assert (made.texts, len(made.poison)) == (0, 2)
+    assert list(items.Items(encoder).folder.iterdir()) == []
+
+
+def test_a_shard_every_text_of_which_the_encoder_refuses_adds_nothing(
+    tiny_encoder: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    from tokenizers import Tokenizer, processors
+
+    folder = tiny_encoder()
+    pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pieces.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
+    pieces.save(str(folder / "tokenizer.json"))  # without special tokens an empty text has no token at all
+    with caplog.at_level(logging.WARNING):
+        made = embed_shard.fn(passages(["", " "]), [0, 1], mark(folder))
+    refused = "the encoder failed: lengths go from 0 to 0 but 1 to 32768 was needed"
+    assert made.poison == ((0, refused), (1, refused))
+
+
+def test_joining_puts_vectors_in_the_order_of_the_passages(tiny_encoder: Make) -> None:
+    source, encoder = passages(TEXTS), mark(tiny_encoder())
+    embed_shard.fn(source, [2, 1, 3, 0], encoder)
+    made = join_passages.fn(source, encoder, [])
+    assert made.passages == source
+    assert made.rejected.rows == 0
+    expected = items.Items(encoder).read(items.keys_of(TEXTS))[0]
+    np.testing.assert_array_equal(store.load_array(made.vectors), expected)
+
+
+def test_joining_puts_poison_aside_with_its_reason(poisoned_encoder: Path) -> None:
+    source, encoder = passages(TEXTS), mark(poisoned_encoder)
+    shard = embed_shard.fn(source, [0, 1, 2, 3], encoder)
+    made = join_passages.fn(source, encoder, shard.poison)
+    assert [p.text for p in store.load_rows(made.passages, Passage)] == [t for t in TEXTS if "poison" not in t]
+    assert made.vectors.shape == (4, 32)
+    rejected = Rejected("d1#1", "not-a-number", "the encoder gave a vector that is not finite")
+    assert store.load_rows(made.rejected, Rejected) == [rejected]
+    assert isinstance(made.rejected, RejectedRef)
+
+
+def test_joining_no_passages_gives_no_vectors(tiny_bert: Path) -> None:
+    made = join_passages.fn(passages([]), mark(tiny_bert), [])
+    assert (made.vectors.shape, made.vectors.dtype) == ((0, 32), "float32")
+    assert store.load_array(made.vectors).shape == (0, 32)
+
+
+def test_joining_what_is_gone_from_the_cache_is_refused_with_the_number(tiny_encoder: Make) -> None:
+    encoder = mark(tiny_encoder())
+    embed_shard.fn(passages(TEXTS), [0], encoder)
+    with pytest.raises(StoreError, match="3 vectors are gone from the item cache; run again, they will be encoded"):
+        join_passages.fn(passages(TEXTS), encoder, [])
+    with pytest.raises(StoreError, match="1 vectors are gone from the item cache; run again, they will be encoded"):
+        join_queries.fn(queries(TEXTS[:2]), encoder)
+
+
+def test_queries_and_passages_share_the_vectors_of_equal_texts(tiny_encoder: Make) -> None:
+    encoder = mark(tiny_encoder())
+    embed_shard.fn(passages(TEXTS), [0, 2], encoder)
+    joined = join_queries.fn(queries([TEXTS[2], TEXTS[0]]), encoder)
+    expected = items.Items(encoder).read(items.keys_of([TEXTS[2], TEXTS[0]]))[0]
+    np.testing.assert_array_equal(store.load_array(joined), expected)
+
+
+def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
+    encoder = mark(tiny_encoder(prompts={"query": "q: "}))
+    embed_shard.fn(passages(TEXTS), [0], encoder)
+    with pytest.raises(StoreError, match="1 vectors are gone from the item cache"):
+        join_queries.fn(queries(TEXTS[:1]), encoder)
+
+
+def test_a_plan_foresees_the_shards_that_would_run(tiny_encoder: Make) -> None:
+    source, encoder = passages([f"{text} {i}" for i, text in enumerate(["cat " * 30] * 60)]), mark(tiny_encoder())
+    with steps.plan() as lines, pytest.raises(steps.PlanEnds):
+        embed_passages(source, encoder, Shards(tokens=1_000))
+    assert lines == [steps.PlanLine("embed-shard", "will run 2 times", "60 of 60 texts, 1,980 tokens")]
+
+
+def test_a_plan_of_what_is_cached_goes_on_to_the_join(tiny_encoder: Make) -> None:
+    asked, encoder = queries(TEXTS[:1]), mark(tiny_encoder())
+    embed_shard.fn(asked, [0], encoder)
+    with steps.plan() as lines, pytest.raises(steps.PlanEnds):
+        embed_queries(asked, encoder)
+    assert lines == [steps.PlanLine("embed-join-queries", "will run", "never run here")]
+
+
+@pytest.fixture
+def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run steps as Prefect does, without its server."""
+
+    def call(self: Step[..., Value], *args: Any, **kwargs: Any) -> Any:
+        outcome = steps.execute(self.spec, self.fn, args, kwargs)
+        return outcome.result() if isinstance(outcome, State) else outcome
+
+    monkeypatch.setattr(Step, "__call__", call)
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_passages_are_encoded_shard_by_shard_and_poison_is_put_aside_wherever_it_stands(
+    poisoned_encoder: Path,
+) -> None:
+    texts = [*TEXTS, "a poison", *(f"the cat {'sat ' * (n % 30)}{'ran ' * (n // 30)}" for n in range(90))]
+    source, encoder = passages(texts), mark(poisoned_encoder)
+    made = embed_passages(source, encoder, Shards(tokens=1_000, max_rejected_share=0.1))
+    kept = [text for text in texts if "poison" not in text]
+    assert [p.text for p in store.load_rows(made.passages, Passage)] == kept
+    assert [r.item for r in store.load_rows(made.rejected, Rejected)] == ["d1#1", "d5#5"]
+    expected = encoders.engine(encoder).encode([text.strip() for text in kept])
+    np.testing.assert_array_equal(store.load_array(made.vectors), expected)
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_too_much_poison_is_refused_with_the_share_and_the_first_reason(poisoned_encoder: Path) -> None:
+    source, encoder = passages(TEXTS), mark(poisoned_encoder)
+    with pytest.raises(
+        DataError, match="1 of 5 passages cannot be encoded; the first: the encoder gave a vector that"
+    ):
+        embed_passages(source, encoder, Shards(max_rejected_share=0.19))
+    assert embed_passages(source, encoder, Shards(max_rejected_share=0.2)).vectors.rows == 4
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_passages_that_are_joined_already_are_not_looked_at_again(tiny_encoder: Make) -> None:
+    source, encoder = passages(TEXTS), mark(tiny_encoder())
+    made = embed_passages(source, encoder)
+    for segment in items.Items(encoder).folder.iterdir():
+        durable.discard(segment)
+    assert embed_passages(source, encoder) == made
+    assert list(items.Items(encoder).folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_a_query_that_cannot_be_encoded_is_refused_with_its_number(poisoned_encoder: Path) -> None:
+    with pytest.raises(ContractError, match=r"query 2 cannot be encoded \(the encoder gave .*\); ask it differently"):
+        embed_queries(queries(TEXTS), mark(poisoned_encoder))
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_queries_are_encoded_in_their_order_once(tiny_encoder: Make) -> None:
+    asked, encoder = queries(TEXTS), mark(tiny_encoder())
+    made = embed_queries(asked, encoder)
+    assert embed_queries(asked, encoder) == made
+    np.testing.assert_array_equal(store.load_array(made), encoders.engine(encoder).encode(TEXTS))
+
+
+def unit(angles: list[float]) -> VectorsRef:
+    made = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return store.save_array(VectorsRef, made.astype(np.float32))
+
+
+def test_a_document_gets_the_mean_direction_of_its_passages() -> None:
+    documents = store.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "ab"])
+    pooled = pool_documents.fn(passages(["x", "y", "z"], [0, 0, 1]), unit([0.2, 0.6, 2.0]), documents)
+    expected = store.load_array(unit([0.4, 2.0]))
+    np.testing.assert_allclose(store.load_array(pooled.vectors), expected, atol=1e-6)
+    assert pooled.documents == documents
+
+
+def test_a_document_without_passages_is_left_out() -> None:
+    documents = store.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "abc"])
+    pooled = pool_documents.fn(passages(["x", "y"], [0, 2]), unit([0.2, 2.0]), documents)
+    assert [d.id for d in store.load_rows(pooled.documents, Document)] == ["a", "c"]
+    assert pooled.vectors.rows == 2

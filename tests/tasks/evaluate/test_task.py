@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from configs.evaluate import Evaluate
+from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef
+from tasks.errors import DataError
+from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.rows import Hit, Measure, Passage, Query, Question
+from tasks.runtime import store
+
+ROWS = [
+    {"id": "1", "question": "Which pet purrs?", "answers": ["cats", "elsewhere"]},
+    {"id": "2", "question": "What is the moon?", "answers": []},
+    {"id": "3", "question": "Who else?", "answers": ["elsewhere"]},
+]
+
+
+def test_the_project_has_questions_for_its_own_source_alone() -> None:
+    path = questions_for("python-docs", Evaluate())
+    assert path is not None
+    assert path.is_file()
+    assert questions_for("files", Evaluate()) is None
+
+
+def test_questions_that_cannot_be_read_are_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"evaluate\.questions .*none\.jsonl' cannot be read"):
+        questions_for("files", Evaluate(questions=str(tmp_path / "none.jsonl")))
+
+
+def test_questions_whose_answers_the_collection_does_not_have_are_left_out_and_counted(
+    shelf: Generation, tmp_path: Path
+) -> None:
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, ROWS)), "utf-8")
+    asked = load_questions(tmp_path / "q.jsonl", "all", shelf.documents)
+    assert (asked.answerable, asked.left_out) == (1, 1)
+    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1", "2"]
+    assert store.load_rows(asked.queries, Query) == [Query("1", "Which pet purrs?"), Query("2", "What is the moon?")]
+
+
+def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation) -> None:
+    twice = [*store.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
+    passages = store.save_rows(type(shelf.passages), Passage, twice)
+    questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
+    found = [Hit(0, row, rank, 1, 1, 1) for rank, row in enumerate([0, 3, 2], start=1)]
+    hits = store.save_rows(HitsRef, Hit, found)
+    ref = evaluate_rankings.fn(questions, passages, {"one": hits}, Evaluate(resamples=100))
+    measured = {m.name: m.value for m in store.load_rows(ref, Measure)}
+    assert measured["mrr@10"] == pytest.approx(1 / 2)
+    assert measured["recall@10"] == 1
+
+
+def test_answers_are_measured_from_the_store(home: Path) -> None:
+    withheld = Answer(question="?", text="", citations=(), abstained="no", score=None, threshold=0.3)
+    answers = store.save_json(AnswersRef, [withheld.model_dump(mode="json")], rows=1)
+    questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", (), "")])
+    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers), Measure)
+    assert (measure.name, measure.value, measure.n) == ("abstained", 1.0, 1)

@@ -1,0 +1,46 @@
+import pytest
+
+from configs.index import Bm25, Flat
+from tasks.data import Generation, PassagesRef
+from tasks.errors import ContractError
+from tasks.index import index_dense, index_sparse, open_collection, publish_generation
+from tasks.rows import Passage
+from tasks.runtime import steps, store
+
+
+def test_a_dense_index_has_the_shape_of_its_vectors(shelf: Generation) -> None:
+    assert index_dense.fn(shelf.vectors, Flat()).shape == (3, 3)
+
+
+def test_equal_input_gives_the_same_indexes(shelf: Generation) -> None:
+    assert index_dense.fn(shelf.vectors, Flat()) == shelf.dense
+    assert index_sparse.fn(shelf.passages, Bm25()) == shelf.sparse
+
+
+def test_another_formula_gives_another_sparse_index(shelf: Generation) -> None:
+    assert index_sparse.fn(shelf.passages, Bm25(k1=0.5)).digest != shelf.sparse.digest
+
+
+def test_the_heading_of_a_passage_is_indexed_with_its_text(shelf: Generation) -> None:
+    bare = [
+        Passage(p.id, p.document, p.row, p.start, p.end, "", p.text, 1)
+        for p in store.load_rows(shelf.passages, Passage)
+    ]
+    assert index_sparse.fn(store.save_rows(PassagesRef, Passage, bare), Bm25()).digest != shelf.sparse.digest
+
+
+def test_a_published_collection_is_opened_by_name_or_as_the_only_one(shelf: Generation) -> None:
+    assert shelf.number == 1
+    assert open_collection("shelf") == open_collection(None) == shelf
+
+
+def test_publishing_what_is_live_makes_no_new_generation(shelf: Generation) -> None:
+    assert publish_generation(shelf.model_copy(update={"number": 0})) == shelf
+
+
+def test_a_plan_publishes_nothing(shelf: Generation) -> None:
+    other = shelf.model_copy(update={"collection": "other", "number": 0})
+    with steps.plan():
+        assert publish_generation(other) == other
+    with pytest.raises(ContractError, match=r"there is no collection 'other' in .*; there are: shelf"):
+        open_collection("other")

@@ -1,0 +1,310 @@
+import hashlib
+import html
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.errors import DataError
+from tasks.ingest.files import decode, plain_html, read_file, scan_file, scan_folder
+from tasks.rows import Document, Item, Rejected
+
+PATTERNS = ("*.txt", "*.md", "*.html", "*.htm")
+LIMIT = 5_000_000
+GOOD = "The good file is always read."
+
+
+def read(folder: Path, encoding: str = "utf-8") -> dict[str, Document | Rejected]:
+    """Scan and read a folder; return what became of each file."""
+    items, _ = scan_folder(folder, PATTERNS, LIMIT)
+    return {item.name: read_file(folder, item, encoding) for item in items}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with one good file."""
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "good.txt").write_text(GOOD, "utf-8")
+    return path
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """Return a folder with one good file as one who is not root sees it, since root may open everything."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "good.txt").write_text(GOOD, "utf-8")
+        Path(name).chmod(0o755)
+        user = os.geteuid()
+        if user == 0:
+            os.chown(name, 65534, 65534)
+            os.seteuid(65534)
+        yield Path(name)
+        os.seteuid(user)
+
+
+def test_a_scan_lists_what_matches_by_name_with_size_and_digest_and_counts_the_rest(folder: Path) -> None:
+    (folder / "b").mkdir()
+    (folder / "b" / "NOTES.MD").write_bytes(b"# Hi")
+    (folder / "a.png").write_bytes(b"\x89PNG")
+    items, ignored = scan_folder(folder, PATTERNS, LIMIT)
+    good = hashlib.sha256(GOOD.encode()).hexdigest()
+    assert items == [
+        Item("b/NOTES.MD", 4, hashlib.sha256(b"# Hi").hexdigest()),
+        Item("good.txt", len(GOOD), good),
+    ]
+    assert ignored == 1
+
+
+def test_a_folder_that_is_not_there_is_named_with_what_was_looked_for(tmp_path: Path) -> None:
+    message = r"source.path '.*missing' is not a folder; give one that holds \*.txt, \*.md"
+    with pytest.raises(DataError, match=message):
+        scan_folder(tmp_path / "missing", ("*.txt", "*.md"), LIMIT)
+
+
+def test_a_folder_named_by_a_link_is_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert read(tmp_path / "link").keys() == {"good.txt"}
+
+
+def test_a_link_to_a_file_is_put_aside_and_its_target_not_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret", "utf-8")
+    (folder / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "broken.txt").symlink_to(tmp_path / "nowhere.txt")
+    found = read(folder)
+    assert found["out.txt"] == Rejected("out.txt", "link", "not read: link, 0 bytes")
+    assert found["broken.txt"] == Rejected("broken.txt", "link", "not read: link, 0 bytes")
+    assert isinstance(found["good.txt"], Document)
+
+
+def test_a_link_to_a_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "secret.txt").write_text("secret", "utf-8")
+    (folder / "out").symlink_to(tmp_path / "other")
+    (folder / "round").symlink_to(folder)
+    assert read(folder).keys() == {"good.txt"}
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_put_aside_without_waiting_for_it(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.txt")
+    found = read(folder)
+    assert found["pipe.txt"] == Rejected("pipe.txt", "unreadable", "not read: unreadable, 0 bytes")
+    assert isinstance(found["good.txt"], Document)
+
+
+def test_a_name_that_is_not_utf8_is_put_aside(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("coffee", "utf-8")
+    found = read(folder)
+    assert found["caf\ufffd.txt"] == Rejected("caf\ufffd.txt", "unreadable", "not read: unreadable, 0 bytes")
+    assert isinstance(found["good.txt"], Document)
+
+
+def test_a_file_and_a_folder_that_may_not_be_opened_are_put_aside(nobody: Path) -> None:
+    (nobody / "locked.txt").write_text("x", "utf-8")
+    (nobody / "locked.txt").chmod(0)
+    (nobody / "closed").mkdir()
+    (nobody / "closed").chmod(0)
+    found = read(nobody)
+    (nobody / "closed").chmod(0o700)
+    assert found["locked.txt"] == Rejected("locked.txt", "unreadable", "not read: unreadable, 0 bytes")
+    assert found["closed"] == Rejected("closed", "unreadable", "not read: unreadable, 0 bytes")
+    assert isinstance(found["good.txt"], Document)
+
+
+def test_a_name_of_signs_and_dots_is_only_a_name(folder: Path) -> None:
+    name = "..\x1b[31m \n=cmd()'\"<b>.txt"
+    (folder / name).write_text("odd", "utf-8")
+    found = read(folder)[name]
+    assert isinstance(found, Document)
+    assert (found.id, found.path, found.text) == (name, name, "odd")
+
+
+@pytest.mark.parametrize("change", ["content", "gone", "folder"])
+def test_a_file_that_changed_since_the_scan_is_put_aside(folder: Path, change: str) -> None:
+    item = scan_file(folder / "good.txt", "good.txt", LIMIT)
+    (folder / "good.txt").unlink()
+    if change == "content":
+        (folder / "good.txt").write_text("other", "utf-8")
+    elif change == "folder":
+        (folder / "good.txt").mkdir()
+    expected = Rejected("good.txt", "changed", "changed while it was being read; run again")
+    assert read_file(folder, item, "utf-8") == expected
+
+
+BAD: dict[str, tuple[str, bytes, str, str]] = {
+    "zero bytes": ("x.txt", b"", "empty", "has no visible character"),
+    "whitespace": ("x.txt", b" \n\t ", "empty", "has no visible character"),
+    "zero-width": ("x.md", "\u200b\u200d\ufeff".encode(), "empty", "has no visible character"),
+    "only a mark": ("x.txt", b"\xef\xbb\xbf", "empty", "has no visible character"),
+    "NUL": ("x.txt", b"ab\x00c", "binary", "holds a NUL byte at character 2"),
+    "NUL in a page": ("x.html", b"<script>\x00</script>a", "binary", "holds a NUL byte at character 8"),
+    "program": ("x.txt", b"MZ\x90\x00\x03\xff\xfe", "binary", "holds a NUL byte at byte 3"),
+    "invalid UTF-8": ("x.txt", b"a\xc3\x28", "not-decodable", "is not utf-8; say source.encoding=NAME if"),
+    "encoded surrogate": ("x.txt", b"a\xed\xa0\x80", "not-decodable", "is not utf-8"),
+    "latin-1": ("x.txt", "Gr\u00fc\u00dfe".encode("latin-1"), "not-decodable", "is not utf-8"),
+    "half of UTF-16": ("x.txt", b"\xff\xfea\x00b", "not-decodable", "is not utf-8"),
+    "UTF-32": ("x.txt", "ab".encode("utf-32"), "binary", "holds a NUL byte at character 0"),
+    "10 MB line": ("x.txt", b"x" * 10_000_000, "too-large", "not read: too-large, 10,000,000 bytes"),
+    "page of a script": ("x.html", b"<script>alert('x')</script>", "empty", "has no visible character"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "reason", "detail"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_is_put_aside_with_the_reason_and_the_good_one_is_read(
+    folder: Path, name: str, content: bytes, reason: str, detail: str
+) -> None:
+    (folder / name).write_bytes(content)
+    found = read(folder)
+    bad, good = found[name], found["good.txt"]
+    assert isinstance(bad, Rejected)
+    assert (bad.item, bad.reason) == (name, reason)
+    assert bad.detail.startswith(detail)
+    assert isinstance(good, Document)
+    assert good.text == GOOD
+
+
+def test_half_a_character_is_refused_whatever_encoding_brought_it(folder: Path) -> None:
+    (folder / "x.txt").write_bytes(b"a\\ud800")
+    assert read(folder, "unicode_escape")["x.txt"] == Rejected(
+        "x.txt", "lone-surrogate", "holds half a character (a lone surrogate) at character 1"
+    )
+
+
+FIT: dict[str, tuple[str, bytes, str, str]] = {
+    "UTF-8 with a mark": ("x.txt", b"\xef\xbb\xbfhi", "utf-8", "hi"),
+    "UTF-16 little": ("x.txt", b"\xff\xfe" + "hi ü".encode("utf-16-le"), "utf-8", "hi ü"),
+    "UTF-16 big": ("x.txt", b"\xfe\xff" + "hi ü".encode("utf-16-be"), "UTF8", "hi ü"),
+    "UTF-16 without a mark": ("x.txt", "hi ü".encode("utf-16-le"), "utf-16-le", "hi ü"),
+    "latin-1 as said": ("x.txt", "Grüße".encode("latin-1"), "latin-1", "Grüße"),
+    "stop words": ("x.txt", b"the of and to", "utf-8", "the of and to"),
+    "special tokens": ("x.txt", b"[SEP] </s> <|im_end|>", "utf-8", "[SEP] </s> <|im_end|>"),
+    "ANSI": ("x.txt", b"\x1b[31mred\x1b[0m", "utf-8", "\x1b[31mred\x1b[0m"),
+    "javascript link": ("x.md", b"[a](javascript:alert(1))", "utf-8", "[a](javascript:alert(1))"),
+    "markup in text": ("x.txt", b"<script>x</script>", "utf-8", "<script>x</script>"),
+    "right to left": ("x.txt", "a\u202eb".encode(), "utf-8", "a\u202eb"),
+    "page": ("x.htm", b"<p>One<script>alert('x')</script><p>Two", "utf-8", "One\nTwo"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "encoding", "text"), FIT.values(), ids=FIT.keys())
+def test_an_odd_but_readable_file_is_read_as_it_is(
+    tmp_path: Path, name: str, content: bytes, encoding: str, text: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = read(tmp_path, encoding)[name]
+    assert isinstance(found, Document)
+    assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title", "line", "kind"),
+    [
+        ("a/notes.v2.txt", "# no heading here", "notes.v2", 1, "txt"),
+        ("a.md", "intro\n## The  title ##\n# Next", "The  title ##", 1, "md"),
+        ("a.MD", "####\ntext", "a", 1, "md"),
+        ("a.html", "<title> The\n harbour </title><p>x", "The harbour", 0, "html"),
+        ("a.htm", "<p>x", "a", 0, "htm"),
+        ("a.md", "# " + "x" * 9_999, "x" * 512, 1, "md"),
+    ],
+    ids=["text", "heading", "empty heading", "page", "untitled page", "endless heading"],
+)
+def test_a_document_says_what_it_is(tmp_path: Path, name: str, content: str, title: str, line: int, kind: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content, "utf-8")
+    found = read(tmp_path)[name]
+    assert isinstance(found, Document)
+    assert (found.id, found.path, found.source) == (name, name, "files")
+    assert (found.title, found.line, found.kind) == (title, line, kind)
+    assert found.meta == {"sha256": hashlib.sha256(content.encode()).hexdigest()}
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "", "hex", "undefined", "idna"])
+def test_an_encoding_that_does_not_exist_or_gives_no_text_decodes_nothing(encoding: str) -> None:
+    assert decode(b"\xffabc", encoding) is None
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))), st.sampled_from(["utf-8", "utf-16", "UTF-8", "utf-16-le"]))
+def test_what_was_encoded_decodes_to_itself(text: str, encoding: str) -> None:
+    expected = text.removeprefix("\ufeff") if encoding.lower() == "utf-8" else text
+    found = decode(text.encode(encoding), encoding)
+    assert found == expected or text.encode(encoding)[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+@pytest.mark.parametrize(
+    ("markup", "text", "title"),
+    [
+        ("<p>One <b>bold</b> word</p>", "One bold word", ""),
+        ("a<br>b<hr/>c", "a\nb\nc", ""),
+        ("<ul><li>x</li><li>y</ul>", "x\ny", ""),
+        ("&lt;b&gt; &amp;&#65;&nbsp;z", "<b> &A z", ""),
+        ("&#xD800;x", "\ufffdx", ""),
+        ("<style>p{}</style>a<noscript>b</noscript><template>c</template>", "a", ""),
+        ("<SCRIPT>x</p></SCRIPT >a<script>never closed", "a", ""),
+        ("<svg><title>Logo</title><text>s</text></svg>a<title>Page</title>", "a", "Page"),
+        ("<script-note>kept</script-note>", "kept", ""),
+        ("a<!-- <p>no</p> -->b<!-- never closed", "ab", ""),
+        ("<!DOCTYPE html><?php x ?>a<![CDATA[b]]>c<![foo[d]]>e<![%>f", "acef", ""),
+        ('<a href="javascript:alert(1)" title="a > b">go</a>', "go", ""),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2", ""),
+        ("</p></script>end <", "end <", ""),
+        ("", "", ""),
+    ],
+    ids=[
+        "inline",
+        "breaks",
+        "list",
+        "entities",
+        "surrogate",
+        "silent",
+        "script",
+        "svg title",
+        "custom tag",
+        "comments",
+        "declarations",
+        "link",
+        "comparison",
+        "stray ends",
+        "empty",
+    ],
+)
+def test_a_page_is_what_can_be_seen_of_it(markup: str, text: str, title: str) -> None:
+    assert plain_html(markup) == (text, title)
+
+
+@given(st.lists(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=12), max_size=8))
+def test_paragraphs_come_back_as_lines_whatever_signs_they_hold(paragraphs: list[str]) -> None:
+    markup = "".join(f"<p class='x'>{html.escape(p)}</p><script>{i} < {i}</script>" for i, p in enumerate(paragraphs))
+    assert plain_html(f"<html><body>{markup}</body></html>")[0].split("\n") == (paragraphs or [""])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<",
+        "<!--",
+        "<!-- -",
+        "<a ",
+        "<a b='",
+        "</",
+        "</a ",
+        "<![CDATA[",
+        "<!",
+        "<?",
+        "<script>",
+        "<script></script ",
+        "&",
+        "&#",
+        "<svg>",
+        "<title>",
+    ],
+)
+@pytest.mark.parametrize("end", ["", ">"], ids=["open", "closed"])
+def test_a_page_of_broken_markup_is_read_in_linear_time(unit: str, end: str) -> None:
+    text, _ = plain_html("seen" + unit * 50_000 + end)
+    assert text.startswith("seen")

@@ -1,0 +1,149 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.ingest import Files, Ingest, PythonDocs, Source, Tables
+from configs.models import EMBEDDED
+from tasks.data import Ingested
+from tasks.errors import ContractError, DataError
+from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.rows import Document, Item, Query, Rejected
+from tasks.runtime import models, store
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def ingest(source: Source, **limits: float) -> Ingested:
+    """Scan a source and ingest it with the tokens of the embedded encoder."""
+    return ingest_documents.fn(scan(source), source, Ingest.model_validate(limits), models.describe(EMBEDDED))
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (PythonDocs(), "python-docs"),
+        (Files(path="/data/My Notes (2024)"), "my-notes-2024"),
+        (Files(path="/data/notes/../letters/"), "letters"),
+        (Tables(path="/data/facts.v2.jsonl.gz"), "facts"),
+        (Files(path="/"), "collection"),
+        (Files(path="/data/漢字"), "collection"),
+        (Files(path="~nobody-of-this-name"), "nobody-of-this-name"),
+    ],
+    ids=["packages", "folder", "dots", "file", "root", "no letters", "unknown user"],
+)
+def test_a_collection_is_named_after_its_source(source: Source, name: str) -> None:
+    assert name_of(source, None) == name
+
+
+def test_a_name_that_was_given_is_taken() -> None:
+    assert name_of(PythonDocs(), "mine") == "mine"
+
+
+def test_a_given_name_that_is_none_is_refused() -> None:
+    with pytest.raises(ContractError, match=r"collection '../x' is not a name; use up to 64 of a-z"):
+        name_of(PythonDocs(), "../x")
+
+
+def test_a_scan_is_stored_item_by_item(notes: Path) -> None:
+    ref = scan(Files(path=str(notes)))
+    assert [item.name for item in store.load_rows(ref, Item)][:2] == ["bakery.md", "harbour.html"]
+    assert scan(Files(path=str(notes))) == ref
+    (notes / "bakery.md").write_text("changed", "utf-8")
+    assert scan(Files(path=str(notes))) != ref
+
+
+def test_a_source_of_nothing_but_other_files_is_refused_with_their_number(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    message = r"the source holds nothing to read \(1 files of other kinds\): .*\"kind\":\"files\""
+    with pytest.raises(DataError, match=message):
+        scan(Files(path=str(tmp_path)))
+
+
+def test_queries_are_stored_as_they_were_put() -> None:
+    ref = ingest_queries(["why?", " [SEP] "])
+    assert store.load_rows(ref, Query) == [Query("0", "why?"), Query("1", " [SEP] ")]
+
+
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        ([], "there are no queries; ask at least one"),
+        (["a", " \u200b"], "query 2 has no visible character; ask something"),
+        (["a\x00"], "query 1 holds a NUL byte at character 1; ask something"),
+        (["\ud800"], r"query 1 holds half a character \(a lone surrogate\) at character 0; ask something"),
+    ],
+    ids=["none", "blank", "NUL", "surrogate"],
+)
+def test_a_query_that_asks_nothing_is_refused(queries: list[str], message: str) -> None:
+    with pytest.raises(ContractError, match=f"^{message}$"):
+        ingest_queries(queries)
+
+
+def test_documents_and_what_was_put_aside_are_stored(notes: Path) -> None:
+    (notes / "bad.txt").write_bytes(b"\xff\xfa")
+    (notes / "copy.txt").write_bytes((notes / "orchard.txt").read_bytes())
+    made = ingest(Files(path=str(notes)))
+    documents = store.load_rows(made.documents, Document)
+    assert made.documents.rows == len(documents) == 5
+    assert "The pilot boards at the buoy." in {d.title: d.text for d in documents}["The harbour"]
+    assert [(r.item, r.reason) for r in store.load_rows(made.rejected, Rejected)] == [
+        ("bad.txt", "not-decodable"),
+        ("orchard.txt", "duplicate"),
+    ]
+
+
+def test_odd_but_readable_text_survives_the_store(tmp_path: Path) -> None:
+    texts = ["[SEP] </s>", "\x1b[31mred", "=1+1", "👩\u200d👧 é\u0301", "\u202eabc", "x" * 3_000_000]
+    rows = [{"id": f"../{i}", "text": text} for i, text in enumerate(texts)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    made = ingest(Tables(path=str(tmp_path / "t.jsonl"), id="id"))
+    assert [(d.id, d.text) for d in store.load_rows(made.documents, Document)] == [(r["id"], r["text"]) for r in rows]
+
+
+def test_a_reason_that_quotes_broken_names_can_be_stored(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(b'{"\\ud800": 1}\n{"text": "good"}\n')
+    made = ingest(Tables(path=str(tmp_path / "t.jsonl")))
+    (rejected,) = store.load_rows(made.rejected, Rejected)
+    assert rejected.detail == r"has no value in column 'text'; it has '\ud800'"
+
+
+def test_the_budget_of_packages_is_counted_in_tokens_of_the_encoder(build: Callable[..., object]) -> None:
+    build(mod="".join(f"def f{i}(): '{'Cat! ' * 240}{i}'\n" for i in range(9)))
+    made = ingest(PythonDocs(packages=("pkg",), max_tokens=1_000))
+    assert made.documents.rows == 2  # twice 481 tokens
+
+
+def test_too_much_that_cannot_be_read_stops_the_run_with_the_commonest_reason(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("good", "utf-8")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_bytes(b"")
+    message = (
+        r"2 of 3 items cannot be read \(2 empty; first: a.txt has no visible character\); "
+        "mend them or raise ingest.max_rejected_share"
+    )
+    with pytest.raises(DataError, match=message):
+        ingest(Files(path=str(tmp_path)))
+    assert ingest(Files(path=str(tmp_path)), max_rejected_share=0.7).documents.rows == 1
+
+
+def test_duplicates_do_not_count_against_a_source(tmp_path: Path) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.txt").write_text("the same", "utf-8")
+    assert ingest(Files(path=str(tmp_path)), max_rejected_share=0).documents.rows == 1
+
+
+def test_a_source_of_which_nothing_can_be_read_is_refused_whatever_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(DataError, match=r"1 of 1 items cannot be read \(1 empty; first: a.csv has no rows\); mend"):
+        ingest(Tables(path=str(tmp_path)), max_rejected_share=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"), [("pass", 0), (f"'{'word ' * 1_001}'", 1)], ids=["undocumented", "over the budget"]
+)
+def test_a_package_that_gives_no_document_is_refused(build: Callable[..., object], text: str, left_out: int) -> None:
+    build(mod=f"def f(): {text}\n")
+    with pytest.raises(DataError, match=f"the source holds no documents but {left_out} beyond source.max_tokens"):
+        ingest(PythonDocs(packages=("pkg",), max_tokens=1_000))

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from configs.retrieve import Dense, Fused, Retrieve, Sparse
+from tasks.data import Generation, QueriesRef, VectorsRef
+from tasks.retrieve import describe_hits, retrieve
+from tasks.rows import Hit, Query
+from tasks.runtime import store
+
+
+def ask(*texts: str) -> QueriesRef:
+    return store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
+
+
+def towards(*rows: list[float]) -> VectorsRef:
+    return store.save_array(VectorsRef, np.array(rows, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Dense(k=2), [(0, 0, 1), (0, 1, 2), (1, 1, 1), (1, 0, 2)]),
+        (Sparse(k=2), [(0, 2, 1)]),
+        (Fused(k=2), [(0, 2, 1), (0, 0, 2), (1, 1, 1), (1, 0, 2)]),
+    ],
+    ids=["dense", "sparse", "fused"],
+)
+def test_passages_are_found_by_meaning_by_words_or_by_both(
+    config: Retrieve, expected: list[tuple[int, int, int]], shelf: Generation
+) -> None:
+    hits = retrieve.fn(shelf, ask("wide sea", "the of"), towards([1, 0, 0], [0, 1, 0]), config)
+    assert [(h.query, h.passage, h.rank) for h in store.load_rows(hits, Hit)] == expected
+
+
+def test_a_hit_is_described_with_its_place_and_both_scores(shelf: Generation) -> None:
+    queries = ask("postman")
+    hits = retrieve.fn(shelf, queries, towards([0, 1, 0]), Fused(k=1))
+    (described,) = describe_hits(shelf, queries, hits)
+    assert described["query"] == "postman"
+    (hit,) = described["hits"]
+    assert {name: hit[name] for name in ("rank", "document", "title", "path", "line", "dense")} == {
+        "rank": 1, "document": "dogs", "title": "Dogs", "path": "dogs.txt", "line": 3, "dense": 1.0,
+    }  # fmt: skip
+    assert hit["sparse"] > 0
+    assert hit["score"] == round(2 / 61, 6)
+    assert hit["text"] == "Dogs bark at the postman.\nDogs chase the red ball."
+
+
+@pytest.mark.parametrize(
+    ("config", "missing"), [(Dense(k=1), "sparse"), (Sparse(k=1), "dense")], ids=["dense", "sparse"]
+)
+def test_a_score_that_was_not_asked_for_is_left_out(config: Retrieve, missing: str, shelf: Generation) -> None:
+    queries = ask("postman")
+    (described,) = describe_hits(shelf, queries, retrieve.fn(shelf, queries, towards([0, 1, 0]), config))
+    assert described["hits"][0][missing] is None
+
+
+def test_a_query_that_finds_nothing_is_described_without_hits(shelf: Generation) -> None:
+    queries = ask("the of", "cats", "unicorn")
+    hits = retrieve.fn(shelf, queries, towards([1, 0, 0], [1, 0, 0], [1, 0, 0]), Sparse(k=3))
+    assert [len(d["hits"]) for d in describe_hits(shelf, queries, hits)] == [0, 1, 0]
+
+
+def test_queries_none_of_which_finds_anything_are_described_without_hits(shelf: Generation) -> None:
+    queries = ask("the of")
+    hits = retrieve.fn(shelf, queries, towards([1, 0, 0]), Sparse(k=3))
+    assert describe_hits(shelf, queries, hits) == [{"query": "the of", "hits": []}]

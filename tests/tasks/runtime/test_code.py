@@ -1,0 +1,72 @@
+import importlib
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.runtime import code
+
+TREE = {
+    "tasks.verb.task": "def step():\n    from tasks.verb.core import run\n    return run\n",
+    "tasks.verb.core": "import numpy\nimport tasks.shared\nfrom tasks import limits\nimport tasks.verb.task\n",
+    "tasks.shared": "from configs.verb import Verb\n",
+    "tasks.limits": "LIMIT = 3\n",
+    "tasks.other": "x = 1\n",
+    "configs.verb": "class Verb:\n    pass\n",
+}
+
+
+def test_imports_are_followed_wherever_they_stand_and_round_circles() -> None:
+    reached = code.reachable("tasks.verb.task", TREE.get)
+    assert list(reached) == ["configs.verb", "tasks.limits", "tasks.shared", "tasks.verb.core", "tasks.verb.task"]
+
+
+def test_a_module_that_is_not_there_reaches_nothing() -> None:
+    assert code.reachable("tasks.gone", TREE.get) == {}
+
+
+def test_a_carrier_is_not_followed() -> None:
+    tree = {"tasks.a": "from tasks.runtime import store\n", "tasks.runtime.store": "import tasks.limits\n", **TREE}
+    assert list(code.reachable("tasks.a", tree.get)) == ["tasks.a"]
+
+
+def test_every_carrier_is_a_module_of_this_project() -> None:
+    assert [
+        name for name in code.CARRIERS if not code.ROOT.joinpath(*name.split(".")).with_suffix(".py").exists()
+    ] == []
+
+
+def test_the_step_that_embeds_reaches_its_core_the_engine_and_the_batches() -> None:
+    reached = set(code.reachable("tasks.embed.task", code._source))
+    assert {"tasks.embed.core", "tasks.runtime.encoder", "tasks.runtime.batching", "tasks.vectors"} <= reached
+    assert not reached & code.CARRIERS
+
+
+def test_the_digest_is_the_same_however_often_it_is_taken_and_differs_between_modules() -> None:
+    code.digest.cache_clear()
+    first = code.digest("tasks.embed.core")
+    code.digest.cache_clear()
+    assert code.digest("tasks.embed.core") == first
+    assert code.digest("tasks.vectors") != first
+
+
+def test_a_module_from_elsewhere_is_read_where_it_was_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "steps_of_mine.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "steps_of_mine", importlib.import_module("steps_of_mine"))
+    assert list(code.reachable("steps_of_mine", code._source)) == ["steps_of_mine"]
+
+
+def test_a_package_is_read_from_its_init_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks" / "fresh").mkdir(parents=True)
+    (tmp_path / "tasks" / "fresh" / "__init__.py").write_text("x = 1\n")
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    assert list(code.reachable("tasks.fresh", code._source)) == ["tasks.fresh"]
+
+
+def test_versions_are_those_installed() -> None:
+    assert code.versions(("numpy", "pytest")) == {"numpy": np.__version__, "pytest": pytest.__version__}
+    with pytest.raises(metadata.PackageNotFoundError, match="no-such-library"):
+        code.versions(("no-such-library",))

@@ -1,0 +1,180 @@
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.data import (
+    Answer,
+    AnswersRef,
+    Asked,
+    Citation,
+    Embedded,
+    Evaluation,
+    Generation,
+    Ingested,
+    LabelsRef,
+    LayoutRef,
+    MeasuresRef,
+    QueriesRef,
+    QuestionsRef,
+    RejectedRef,
+    TopicMap,
+    TopicsRef,
+)
+from tasks.rows import Measure, Query, Question, Rejected, Topic
+from tasks.runtime import pages, store
+from tasks.runtime.steps import Finished, Record
+from tasks.runtime.tracking import Run, _Client
+
+QUESTIONS = [
+    Question("1", "Which pet purrs?", ("cats",), ""),
+    Question("2", "Who barks?", ("dogs",), ""),
+    Question("3", "What is the moon?", (), ""),
+]
+
+
+def ingested(shelf: Generation, rejected: Sequence[Rejected] = ()) -> Ingested:
+    return Ingested(documents=shelf.documents, rejected=store.save_rows(RejectedRef, Rejected, rejected))
+
+
+def embedded(shelf: Generation, rejected: Sequence[Rejected] = ()) -> Embedded:
+    put_aside = store.save_rows(RejectedRef, Rejected, rejected)
+    return Embedded(passages=shelf.passages, vectors=shelf.vectors, rejected=put_aside, fingerprint=shelf.fingerprint)
+
+
+def run_of(shelf: Generation, **metrics: float) -> Run:
+    """Return a run whose embedding step has counted something, outside any flow and without MLflow."""
+    counted = Record(shelf, {}, "", {}, {"tokens": 30.0, "padded": 40.0})
+    ended = [Finished("embed-passages", "k", False, 0.5, counted)]
+    return Run("knowledge-base", "", _Client(unreachable=True), ended, metrics=metrics)
+
+
+def topics(shelf: Generation) -> TopicMap:
+    rows = [Topic(-1, 1, "outliers", (), (), (2,)), Topic(0, 2, "cats, dogs", ("cats", "dogs"), (0.5, 0.4), (0, 1))]
+    return TopicMap(
+        documents=shelf.documents,
+        layout=store.save_array(LayoutRef, np.array([[0, 1], [2, 3], [4.00004, 5]], dtype=np.float32)),
+        labels=store.save_array(LabelsRef, np.array([0, 0, -1])),
+        topics=store.save_rows(TopicsRef, Topic, rows),
+    )
+
+
+def evaluation() -> Evaluation:
+    def cite(name: str) -> tuple[Citation, ...]:
+        return (Citation(sentence="s", document=name, title="", path="p", line=1, start=0, end=1, score=0.9),)
+
+    given = [
+        Answer(question=q.question, text="t", citations=cite(name), abstained="", score=0.9, threshold=0.35)
+        for q, name in zip(QUESTIONS, ("cats", "ships", "ships"), strict=True)
+    ]
+    measures = [Measure("ndcg@10", "dense", 0.51236, 0.4, 0.6, 2)]
+    return Evaluation(
+        asked=Asked(
+            questions=store.save_rows(QuestionsRef, Question, QUESTIONS),
+            queries=store.save_rows(QueriesRef, Query, []),
+            answerable=2,
+            left_out=0,
+        ),
+        rankings=store.save_rows(MeasuresRef, Measure, measures),
+        answers=store.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=3),
+        decisions=store.save_rows(MeasuresRef, Measure, [Measure("abstained", "unanswerable", 0, 0, 0.5, 1)]),
+    )
+
+
+def facts_of(text: str) -> dict[str, str]:
+    return {name: value for value, name in re.findall(r'<div class="fact"><b>(.*?)</b><span>(.*?)</span>', text)}
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def test_a_page_counts_documents_passages_tokens_duplicates_and_what_was_put_aside(shelf: Generation) -> None:
+    first = ingested(shelf, [Rejected("a", "duplicate", "of b"), Rejected("c", "binary", "holds a NUL byte")])
+    second = embedded(shelf, [Rejected("d#0", "not-a-number", "NaN")])
+    text = text_of(pages.collection_page(run_of(shelf), shelf, first, second, None, None))
+    assert facts_of(text) == {
+        "documents": "3", "passages": "3", "tokens in passages": "36", "duplicates": "1", "put aside": "2"
+    }  # fmt: skip
+    assert "<td>c</td><td>binary</td><td>holds a NUL byte</td>" in text
+    assert "<td>a</td>" not in text
+
+
+def test_what_was_not_done_is_said(shelf: Generation) -> None:
+    text = text_of(pages.collection_page(run_of(shelf), shelf, ingested(shelf), embedded(shelf), None, None))
+    assert "topics: switched off, or too few documents" in text
+    assert "evaluation: no questions this collection could answer" in text
+
+
+def test_documents_left_out_for_want_of_budget_are_counted(shelf: Generation) -> None:
+    run = run_of(shelf, **{"ingest-documents.left_out": 1234})
+    text = text_of(pages.collection_page(run, shelf, ingested(shelf), embedded(shelf), None, None))
+    assert facts_of(text)["left out for want of budget"] == "1,234"
+
+
+def test_a_long_quarantine_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
+    many = [Rejected(f"file-{n}", "empty", "has no visible character") for n in range(60)]
+    text = text_of(pages.collection_page(run_of(shelf), shelf, ingested(shelf, many), embedded(shelf), None, None))
+    assert "<td>file-49</td>" in text
+    assert "<td>file-50</td>" not in text
+    assert "the first 50 of 60" in text
+
+
+def test_a_map_shows_every_document_with_its_topic_and_place(shelf: Generation) -> None:
+    points, clusters = pages._map(topics(shelf))
+    assert [(p["id"], p["topic"], p["place"]) for p in points] == [
+        ("cats", 0, "cats.txt:3"), ("dogs", 0, "dogs.txt:3"), ("ships", -1, "ships.txt:3")
+    ]  # fmt: skip
+    assert (points[2]["x"], points[2]["y"]) == (4.0, 5.0)
+    assert [c["words"] for c in clusters] == ["", "cats, dogs"]
+
+
+def test_topics_are_counted_without_noise_and_noise_as_a_share(shelf: Generation) -> None:
+    page = pages.collection_page(run_of(shelf), shelf, ingested(shelf), embedded(shelf), topics(shelf), None)
+    facts = facts_of(text_of(page))
+    assert (facts["topics"], facts["outside any topic"]) == ("1", "33%")
+    assert "<td>cats, dogs</td><td>2</td><td>cats, dogs</td>" in text_of(page)
+
+
+def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation) -> None:
+    page = pages.collection_page(run_of(shelf), shelf, ingested(shelf), embedded(shelf), topics(shelf), evaluation())
+    text = text_of(page)
+    assert text.index("<h2>Quality</h2>") < text.index("<h2>Topics</h2>")
+    assert "<td>ndcg@10</td><td>dense</td><td>0.512</td><td>0.400 to 0.600</td><td>2</td>" in text
+    assert "2 of 3 questions have an answer here; 95 % intervals" in text
+    assert re.findall(r'class="mark (\w+)"', text) == ["right", "wrong", "wrong"]
+
+
+def test_how_a_page_was_made_names_encoder_device_tokens_and_padding(shelf: Generation) -> None:
+    assert pages._how(run_of(shelf), shelf)["facts"] == {
+        "encoder": "m, 3 wide",
+        "device and precision": "torch-cpu, exact: by hand",
+        "encoded in this run": "30 tokens",
+        "padding": "25% of what the encoder saw",
+    }
+
+
+def test_a_run_that_encoded_nothing_names_no_padding(shelf: Generation) -> None:
+    run = Run("knowledge-base", "", _Client(unreachable=True), [])
+    assert pages._how(run, shelf)["facts"]["encoded in this run"] == "0 tokens"
+    assert "padding" not in pages._how(run, shelf)["facts"]
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["everything", "nothing more"])
+def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Generation) -> None:
+    found = pages.collection_summary(shelf, topics(shelf) if done else None, evaluation() if done else None)
+    assert [found[name] for name in ("collection", "generation", "documents", "passages")] == ["shelf", 1, 3, 3]
+    assert found["topics"] == (1 if done else "not done: switched off, or too few documents")
+    measured = {
+        "ndcg@10 dense": {"value": 0.5124, "low": 0.4, "high": 0.6, "n": 2},
+        "abstained unanswerable": {"value": 0.0, "low": 0.0, "high": 0.5, "n": 1},
+    }
+    assert found["evaluation"] == (measured if done else "not done: no questions")
+
+
+def test_a_document_without_a_line_is_placed_by_its_path_alone(shelf: Generation) -> None:
+    (document, *_) = store.load_rows(shelf.documents, pages.Document)
+    unnumbered = pages.Document(document.id, document.text, document.title, document.source, document.path)
+    assert pages._place(unnumbered) == "cats.txt"

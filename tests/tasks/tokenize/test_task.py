@@ -1,0 +1,23 @@
+import pytest
+
+from configs.models import EMBEDDED
+from configs.tokenize import Chunk
+from tasks.data import DocumentsRef
+from tasks.rows import Document, Passage
+from tasks.runtime import models, store
+from tasks.tokenize import chunk_documents
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def test_stored_documents_become_stored_passages() -> None:
+    texts = ["Ships wait for the tide. " * 30, "Rye needs a starter [SEP] fed daily."]
+    documents = [Document(f"d{i}", text, "Notes", "files", f"d{i}.txt") for i, text in enumerate(texts)]
+    ref = chunk_documents.fn(
+        store.save_rows(DocumentsRef, Document, documents), models.describe(EMBEDDED), Chunk(max_tokens=40)
+    )
+    made = store.load_rows(ref, Passage)
+    assert ref.rows == len(made)
+    assert ["".join(p.text for p in made if p.row == row) for row in (0, 1)] == texts
+    assert {p.heading for p in made} == {"Notes"}
+    assert max(p.tokens for p in made) <= 40
