@@ -118,7 +118,8 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
-    yield f"closest passage {answer['score']}, nothing is answered below {answer['threshold']} ({how})"
+    score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
+    yield f"closest passage {score}, nothing is answered below {answer['threshold']} ({how})"
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """The pages of the flows: from references to what `report` shows."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tasks.data import Answer, Embedded, Evaluation, Generation, Ingested, TopicMap
 from tasks.rows import Document, Measure, Question, Rejected, Topic
 from tasks.runtime import report, store, tracking
 from tasks.runtime.report import Page, Table
+
+T = TypeVar("T")
 
 SHOWN_REJECTED = 50
 SHOWN_ANSWERS = 12
@@ -123,11 +125,11 @@ def _quality(evaluation: Evaluation) -> Table:
 
 
 def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Show questions in turn: some that this collection answers, some that it does not."""
+    """Show a few questions, evenly spread: some that this collection answers, some that it does not."""
     answers = [Answer.model_validate(a) for a in store.load_json(evaluation.answers)]
     pairs = list(zip(store.load_rows(evaluation.asked.questions, Question), answers, strict=True))
-    with_answer = [p for p in pairs if p[0].answers][: SHOWN_ANSWERS * 2 // 3]
-    without = [p for p in pairs if not p[0].answers][: SHOWN_ANSWERS - len(with_answer)]
+    with_answer = _spread([p for p in pairs if p[0].answers], SHOWN_ANSWERS * 2 // 3)
+    without = _spread([p for p in pairs if not p[0].answers], SHOWN_ANSWERS - len(with_answer))
     return [
         {
             "question": question.question,
@@ -139,6 +141,11 @@ def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
         }
         for question, answer in with_answer + without
     ]
+
+
+def _spread(rows: list[T], count: int) -> list[T]:
+    """Return at most `count` rows, evenly spread."""
+    return rows[:: max(1, -(-len(rows) // count))] if count else []
 
 
 def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:

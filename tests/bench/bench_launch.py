@@ -12,13 +12,10 @@ from tests.bench.pairs import alternate, at_most, plain, python
 
 BARE = "import pydantic, yaml"
 BY_HAND = """
-import json, sys
 import faiss, mlflow, prefect, transformers
-from sentence_transformers import SentenceTransformer
-from tasks.runtime.models import locate
 from configs.models import EMBEDDED
-model = SentenceTransformer(str(locate(EMBEDDED).folder), device="cpu")
-model.encode(json.loads(sys.argv[1]))
+from tasks.runtime.models import locate
+transformers.AutoModel.from_pretrained(locate(EMBEDDED).folder)
 """
 VERBS = ("sort", "plot", "sum", "reshape", "invert", "split", "save", "load", "draw", "copy")
 THINGS = ("arrays", "a matrix", "a graph", "a table", "random numbers", "a mask", "a view", "dates", "bins", "a file")
@@ -34,12 +31,12 @@ def measure() -> list[dict[str, Any]]:
         rows = [_listing(environment)]
         for number, promised in ((1, 2.0), (len(QUESTIONS), 2.5)):
             ours, theirs = alternate(
-                lambda n=number: _search(n, environment), lambda n=number: _by_hand(n, environment), rounds=5
+                lambda n=number: _search(n, environment), lambda: python("-c", BY_HAND, environment=environment), 5
             )
             name = "one query" if number == 1 else f"{number} queries"
             rows += [
                 plain(f"semantic-search, {name}", ours, "s"),
-                plain(f"imports, model and encode by hand, {name}", theirs, "s"),
+                plain("a bare process: imports, and the model loaded", theirs, "s"),
                 at_most(f"semantic-search over a bare process, {name}", ours / theirs, "times", promised),
             ]
     return rows
@@ -60,7 +57,3 @@ def _search(number: int, environment: dict[str, str]) -> None:
     fresh = next(_asked)
     queries = [f"{question} ({fresh})" for question in QUESTIONS[:number]]
     python("-m", "flows", "semantic-search", f"queries={json.dumps(queries)}", environment=environment)
-
-
-def _by_hand(number: int, environment: dict[str, str]) -> None:
-    python("-c", BY_HAND, json.dumps(QUESTIONS[:number]), environment=environment)
