@@ -3,10 +3,12 @@
 import atexit
 import importlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from types import FrameType
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,6 +34,7 @@ def run(card: FlowCard, call: BaseModel) -> int:
         chosen.wait()
     except FlowError as error:
         return _say(str(error), WRONG_CALL)
+    signal.signal(signal.SIGINT, _interrupt)
     seconds = {"before": ready - started, "server": chosen.seconds}
     try:
         state = getattr(module, card.function)(**arguments, return_state=True)
@@ -60,6 +63,13 @@ def plan(card: FlowCard, call: BaseModel) -> int:
     print("will run               everything after" if ends else "nothing would run: all of it is stored")
     print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
     return COMPLETED
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    from tasks.runtime import steps
+
+    steps.interrupt()
+    raise KeyboardInterrupt
 
 
 def _arguments(call: BaseModel) -> dict[str, Any]:

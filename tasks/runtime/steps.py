@@ -14,6 +14,7 @@ import functools
 import inspect
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -75,9 +76,15 @@ class PlanEnds(BaseException):
     """Leaves the flow at the first step of a plan whose result is not there: what follows depends on it."""
 
 
+_interrupted = threading.Event()
 _metrics: ContextVar[Metrics] = ContextVar("metrics")
 _finished: ContextVar[list[Finished] | None] = ContextVar("finished", default=None)
 _plan: ContextVar[list[PlanLine] | None] = ContextVar("plan", default=None)
+
+
+def interrupt() -> None:
+    """Let no further step of this process start: an interrupt that a library has swallowed still ends the run."""
+    _interrupted.set()
 
 
 def record(**metrics: float) -> None:
@@ -161,7 +168,13 @@ class Step(Generic[P, V]):
         return find(self.spec.name, self.spec.key(self.spec.inputs(args, kwargs))) is not None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
-        """Look the result up or compute it, as a task of the running flow."""
+        """Look the result up or compute it, as a task of the running flow.
+
+        Raises:
+            KeyboardInterrupt: The process was told to stop.
+        """
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         inputs = self.spec.inputs(args, kwargs)
         key = self.spec.key(inputs)
         if (lines := _plan.get()) is not None:

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,7 +93,6 @@ def silent_server() -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        threading.Thread(target=lambda: listener.accept(), daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 

@@ -38,7 +38,7 @@ def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
     assert summary(ANSWER) == [
         "It is. [1]",
         "  [1] d  p.txt:7  (0.512)",
-        "closest passage 0.6, nothing is answered below 0.35 (the encoder's own, uncalibrated)",
+        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own, uncalibrated)",
     ]
 
 
@@ -46,7 +46,7 @@ def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:
     lines = summary({**ANSWER, "abstained": "no answer", "text": "", "citations": [], "calibrated": True})
     assert lines == [
         "no answer",
-        "closest passage 0.6, nothing is answered below 0.35 (calibrated on this collection)",
+        "closest passage 0.600, nothing is answered below 0.35 (calibrated on this collection)",
     ]
 
 
