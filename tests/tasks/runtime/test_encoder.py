@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from configs.models import EMBEDDED
 from tasks.data import Fingerprint
 from tasks.errors import ContractError, ModelError
-from tasks.runtime import encoder, models
+from tasks.runtime import encoder, models, torch_forward
 from tasks.runtime.encoder import Engine, Meter
 
 SENTENCE = "Compute the mean of all values along an axis. "
@@ -44,7 +44,7 @@ def mark(model: str | Path) -> Fingerprint:
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(mark(EMBEDDED))
+    return encoder.engine(mark(EMBEDDED))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,12 +94,12 @@ def test_no_texts_have_no_vectors(engine: Engine) -> None:
 def test_text_that_looks_like_a_special_token_stays_text(engine: Engine) -> None:
     tokens = engine.tokenizer.encode("[SEP] [CLS]").tokens
     assert tokens == ["[CLS]", "[", "sep", "]", "[", "cl", "##s", "]", "[SEP]"]
-    assert encoder.count_tokens(engine.wanted.encoder, ["[SEP] [CLS]", "", "a"]) == [9, 2, 3]
+    assert encoder.count_tokens(engine.encoder, ["[SEP] [CLS]", "", "a"]) == [9, 2, 3]
 
 
 def test_tokens_are_counted_before_a_text_is_cut(engine: Engine, reference: SentenceTransformer) -> None:
     expected = [len(ids) for ids in reference.tokenizer(TEXTS[:10])["input_ids"]]
-    assert encoder.count_tokens(engine.wanted.encoder, TEXTS[:10]) == expected
+    assert encoder.count_tokens(engine.encoder, TEXTS[:10]) == expected
     assert max(expected) > 256
 
 
@@ -120,7 +120,7 @@ def test_an_encoder_that_is_not_the_one_described_is_refused(tiny_encoder: Calla
     described = mark(folder)
     other = described.encoder.model_copy(update={"weights": "0" * 64})
     with pytest.raises(ModelError, match=rf"{folder} has changed since it was described; build the collection again"):
-        Engine(described.model_copy(update={"encoder": other}))
+        encoder.engine(described.model_copy(update={"encoder": other}))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -130,14 +130,14 @@ def test_a_pooling_agrees_with_sentence_transformers_own(pooling: str) -> None:
     theirs = Pooling(8, "mean_sqrt_len_tokens" if pooling == "mean_sqrt_len" else pooling)  # type: ignore[arg-type]
     features: dict[str, Any] = {"token_embeddings": states, "attention_mask": mask}
     expected = theirs(features)["sentence_embedding"]
-    torch.testing.assert_close(encoder.pool(states, mask, pooling), expected)
+    torch.testing.assert_close(torch_forward.pool(states, mask, pooling), expected)
 
 
 def test_an_unknown_pooling_is_refused_with_those_there_are() -> None:
     with pytest.raises(
         ContractError, match=r"pooling is 'sum' but one of \['cls', 'lasttoken', 'max', 'mean', 'mean_s"
     ):
-        encoder.pool(torch.zeros(1, 1, 1), torch.ones(1, 1), "sum")
+        torch_forward.pool(torch.zeros(1, 1, 1), torch.ones(1, 1), "sum")
 
 
 SMALL = ["the cat sat", "", "a dog ran far far far", "unknown words", "the night train " * 9, "the cat " * 60]
@@ -151,12 +151,12 @@ def test_a_saved_encoder_agrees_with_sentence_transformers(
 ) -> None:
     folder = tiny_encoder(pooling=pooling, longest=longest)
     expected = SentenceTransformer(str(folder), device="cpu").encode(SMALL)
-    np.testing.assert_allclose(Engine(mark(folder)).encode(SMALL), expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.engine(mark(folder)).encode(SMALL), expected, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
 def small(tiny_bert: Path) -> Engine:
-    return Engine(mark(tiny_bert))
+    return encoder.engine(mark(tiny_bert))
 
 
 @settings(max_examples=25, deadline=None)
@@ -179,10 +179,10 @@ def test_a_tokenizer_without_special_tokens_can_be_run(tiny_encoder: Callable[..
     pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
     pieces.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
     pieces.save(str(folder / "tokenizer.json"))
-    vectors = Engine(mark(folder)).encode(["cat", "dog"])
+    vectors = encoder.engine(mark(folder)).encode(["cat", "dog"])
     assert np.isfinite(vectors).all()
 
 
 def test_weights_that_are_not_numbers_cost_only_the_texts_that_touch_them(poisoned_encoder: Path) -> None:
-    vectors = Engine(mark(poisoned_encoder)).encode(["the cat", "the poison", "a dog"])
+    vectors = encoder.engine(mark(poisoned_encoder)).encode(["the cat", "the poison", "a dog"])
     assert np.isfinite(vectors).all(axis=1).tolist() == [True, False, True]

@@ -1,0 +1,90 @@
+"""Run batches with torch, in 32-bit floats or bfloat16, on a processor or a GPU.
+
+Shapes: B rows of a batch, L padded tokens, D width.
+Source: pooling as in Sentence-BERT (Reimers & Gurevych 2019, arXiv:1908.10084).
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.data import Fingerprint
+from tasks.errors import ContractError
+from tasks.runtime import models
+
+# Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+BATCH_TOKENS = {"torch-cpu": 512, "torch-cuda": 32_768}
+
+
+class TorchForward:
+    """A model loaded by transformers."""
+
+    def __init__(self, wanted: Fingerprint) -> None:
+        import torch
+
+        self.device = wanted.numerics.engine.removeprefix("torch-")
+        self.batch_tokens = BATCH_TOKENS[wanted.numerics.engine]
+        self.pooling = wanted.encoder.pooling
+        dtype = torch.bfloat16 if wanted.numerics.precision == "bf16" else torch.float32
+        self.model = load(wanted.encoder.model, dtype).to(self.device)
+
+    def __call__(self, tokens: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return (B, D) unit-length rows for (B, L) tokens; NaN where there is no direction."""
+        import torch
+
+        with torch.inference_mode():
+            attention = torch.from_numpy(mask).to(self.device)
+            states = self.model(input_ids=torch.from_numpy(tokens).to(self.device), attention_mask=attention)
+            pooled = pool(states.last_hidden_state.float(), attention, self.pooling)
+            unit = pooled / torch.linalg.vector_norm(pooled, dim=1, keepdim=True)
+        return np.asarray(unit.cpu().numpy(), dtype=np.float32)
+
+
+def load(model: str, dtype: Any) -> Any:
+    """Load a transformers encoder from its files, for inference; no code of the model's own is run."""
+    from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    loaded = AutoModel.from_pretrained(
+        models.locate(model).folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return loaded.eval()
+
+
+def pool(states: Any, mask: Any, how: str) -> Any:
+    """Make one vector of the token vectors of each text.
+
+    Args:
+        states: (B, L, D) token vectors.
+        mask: (B, L), 1 where there is a token; padding is on the right.
+        how: One of `tasks.runtime.models.POOLINGS`.
+
+    Returns:
+        (B, D).
+
+    Raises:
+        ContractError: No such pooling.
+    """
+    weights = mask[..., None].to(states.dtype)
+    match how:
+        case "mean":
+            return (states * weights).sum(1) / weights.sum(1)
+        case "mean_sqrt_len":
+            return (states * weights).sum(1) / weights.sum(1).sqrt()
+        case "cls":
+            return states[:, 0]
+        case "max":
+            return states.masked_fill(weights == 0, float("-inf")).amax(1)
+        case "lasttoken":
+            last = (mask.sum(1) - 1)[:, None, None].expand(-1, 1, states.shape[-1])
+            return states.gather(1, last).squeeze(1)
+    raise ContractError(f"pooling is {how!r} but one of {sorted(models.POOLINGS.values())} was needed")
