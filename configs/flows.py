@@ -12,6 +12,7 @@ from configs.ingest import Ingest
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Represent
 from configs.retrieve import Fused, Retrieve
+from configs.runner import Runner, Threads
 from configs.tokenize import Chunk
 
 
@@ -49,6 +50,21 @@ class KnowledgeBase(Config):
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
     """Questions to judge by."""
+    runner: Runner = Threads()
+    """Where passages are encoded; the result is the same on each."""
+
+
+class TextVectors(Config):
+    """Everything `text-vectors` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    chunk: Chunk | None = None
+    """Documents to passages, a vector each; null for one vector a document, its text cut at the encoder's limit."""
+    embed: Embed = Embed()
+    """Text to vectors."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""
 
 
 class SemanticSearch(Config):

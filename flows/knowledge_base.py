@@ -89,7 +89,7 @@ def knowledge_base(
         snapshot = scan(source)
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
         passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
-        embedded = embed_passages(passages, encoder, config.embed.shards)
+        embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
         live = publish_generation(
             Generation(
                 collection=name_of(source, collection),

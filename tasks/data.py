@@ -69,6 +69,12 @@ class VectorsRef(Ref):
     kind: Literal["vectors"] = "vectors"
 
 
+class VectorTableRef(Ref):
+    """A Parquet file of ids and their (N, D) vectors, for readers outside this project."""
+
+    kind: Literal["vector-table"] = "vector-table"
+
+
 class Ingested(Value):
     """What came out of a source: the documents and the quarantine."""
 
@@ -84,12 +90,14 @@ class Encoder(Value):
         revision: Commit on the hub, `embedded`, or `local`.
         weights: sha256 over the weight files.
         tokenizer: sha256 of the tokenizer file.
-        pooling: How token vectors become one vector: mean, cls, max, lasttoken, weightedmean, mean_sqrt_len.
+        pooling: How token vectors become one vector: mean, cls, max, lasttoken, weightedmean, mean_sqrt_len;
+            mean_known leaves out tokens that the vocabulary does not know.
         normalize: Whether the model itself ends in a normalisation.
         max_tokens: Longer texts are cut, special tokens included.
         width: D, numbers in a vector.
         query_prompt: Put before every query.
         passage_prompt: Put before every passage.
+        architecture: transformer; static, a table of token vectors.
     """
 
     model: str
@@ -102,6 +110,7 @@ class Encoder(Value):
     width: int
     query_prompt: str = ""
     passage_prompt: str = ""
+    architecture: Literal["transformer", "static"] = "transformer"
 
     @property
     def identity(self) -> str:
@@ -117,12 +126,12 @@ class Numerics(Value):
     """How an encoder is run: it moves a vector by rounding only.
 
     Attributes:
-        precision: exact is 32-bit floats.
+        precision: exact is 32-bit floats; int8 has gone through a gate of quality.
         engine: Library and device, as `torch-cpu`.
         reason: Why this precision and device were chosen; counts for nothing.
     """
 
-    precision: Literal["exact", "bf16"]
+    precision: Literal["exact", "bf16", "int8"]
     engine: str
     reason: str = ""
 

@@ -19,6 +19,11 @@ Reason = Literal[
 ]
 
 
+def indexed(heading: str, text: str) -> str:
+    """Return what is encoded and searched of a passage: heading and text."""
+    return f"{heading}\n{text.strip()}" if heading else text.strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A stretch of a document, the unit that is encoded and retrieved.
@@ -46,7 +51,7 @@ class Passage:
     @property
     def indexed(self) -> str:
         """What is encoded and searched: heading and text."""
-        return f"{self.heading}\n{self.text.strip()}" if self.heading else self.text.strip()
+        return indexed(self.heading, self.text)
 
 
 @dataclass(frozen=True, slots=True)

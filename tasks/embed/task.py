@@ -1,13 +1,18 @@
 """Tasks of `embed`: what is cached is read, what is missing is encoded in shards, and one step joins it all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.embed import Embed, Shards
+from configs.runner import Runner, Threads
 from tasks.data import (
     DocumentsRef,
     Embedded,
+    Encoder,
     Fingerprint,
     PassagesRef,
     Pooled,
@@ -15,13 +20,16 @@ from tasks.data import (
     RejectedRef,
     Shard,
     VectorsRef,
+    VectorTableRef,
 )
 from tasks.errors import ContractError, DataError, StoreError
-from tasks.rows import Passage, Query, Rejected
+from tasks.rows import Rejected, indexed
 from tasks.runtime import encoder as encoders
-from tasks.runtime import items, shards, steps, store, tracking
+from tasks.runtime import items, runners, shards, steps, store, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
+
+NEAR = 16  # tokens that joining heading, prompt and special ones may add to the sum of the parts
 
 
 def describe_encoder(config: Embed) -> Fingerprint:
@@ -29,20 +37,23 @@ def describe_encoder(config: Embed) -> Fingerprint:
     return encoders.fingerprint(config.model, config.precision, config.device)
 
 
-def embed_passages(passages: PassagesRef, encoder: Fingerprint, config: Shards = Shards()) -> Embedded:
+def embed_passages(
+    passages: PassagesRef, encoder: Fingerprint, config: Shards = Shards(), runner: Runner = Threads()
+) -> Embedded:
     """Return a vector for every passage that can be encoded; encode only what no flow has encoded before.
 
     Args:
         passages: What to encode.
         encoder: Encoder and numerics.
         config: Size of shards, and how much may fail.
+        runner: Where shards run.
 
     Raises:
         DataError: More than `max_rejected_share` of the passages cannot be encoded.
     """
     if join_passages.stored(passages, encoder, []):
         return join_passages(passages, encoder, [])
-    poison = _encode_missing(passages, encoder, config.tokens)
+    poison = _encode_missing(passages, encoder, config.tokens, runner)
     if len(poison) > config.max_rejected_share * passages.rows or len(poison) == passages.rows:
         raise DataError(f"{len(poison)} of {passages.rows} passages cannot be encoded; the first: {poison[0][1]}")
     return join_passages(passages, encoder, poison)
@@ -55,17 +66,20 @@ def embed_queries(queries: QueriesRef, encoder: Fingerprint, config: Shards = Sh
         ContractError: A query cannot be encoded.
     """
     if not join_queries.stored(queries, encoder):
-        poison = _encode_missing(queries, encoder, config.tokens)
+        poison = _encode_missing(queries, encoder, config.tokens, Threads())
         if poison:
             raise ContractError(f"query {poison[0][0] + 1} cannot be encoded ({poison[0][1]}); ask it differently")
     return join_queries(queries, encoder)
 
 
-def texts_of(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> list[str]:
-    """Return what the encoder reads, prompt included, in the order of the rows."""
+def texts_of(source: PassagesRef | QueriesRef, encoder: Fingerprint, start: int, stop: int) -> list[str]:
+    """Return what the encoder reads of the rows `start` to `stop`, prompt included, in their order."""
     if isinstance(source, QueriesRef):
-        return [encoder.encoder.query_prompt + q.text for q in store.load_rows(source, Query)]
-    return [encoder.encoder.passage_prompt + p.indexed for p in store.load_rows(source, Passage)]
+        asked = store.load_slice(source, start, stop, ["text"])["text"].to_pylist()
+        return [encoder.encoder.query_prompt + text for text in asked]
+    columns = store.load_slice(source, start, stop, ["heading", "text"])
+    pairs = zip(columns["heading"].to_pylist(), columns["text"].to_pylist(), strict=True)
+    return [encoder.encoder.passage_prompt + indexed(heading, text) for heading, text in pairs]
 
 
 @step(name="embed-shard", run_name="embed-shard {source.kind}", stored=False)
@@ -79,8 +93,9 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
     """
     from tasks.embed.core import encode_each
 
-    everything = texts_of(source, encoder)
-    texts = [everything[row] for row in rows]
+    first = min(rows)
+    nearby = texts_of(source, encoder, first, max(rows) + 1)
+    texts = [nearby[row - first] for row in rows]
     taken = encoders.Meter()
     vectors, poison = encode_each(texts, lambda part: encoders.engine(encoder).encode(part, taken))
     good = sorted(set(range(len(texts))) - {p.position for p in poison})
@@ -106,18 +121,13 @@ def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[
     """
     bad = {row for row, _ in poison}
     keep = [row for row in range(passages.rows) if row not in bad]
-    table = store.load_table(passages)
-    texts = texts_of(passages, encoder)
-    vectors, found = items.Items(encoder).read(items.keys_of(texts[row] for row in keep))
-    if not found.all():
-        raise StoreError(
-            f"{int((~found).sum())} vectors are gone from the item cache; run again, they will be encoded"
-        )
-    rejected = [Rejected(table["id"][row].as_py(), "not-a-number", detail) for row, detail in poison]
-    steps.record(vectors=len(keep), width=vectors.shape[1], rejected=len(rejected))
+    names = store.load_table(passages, ["id"])["id"] if bad else []
+    rejected = [Rejected(names[row].as_py(), "not-a-number", detail) for row, detail in poison]
+    kept = store.save_table(PassagesRef, store.load_table(passages).take(keep)) if bad else passages
+    steps.record(vectors=len(keep), width=encoder.encoder.width, rejected=len(rejected))
     return Embedded(
-        passages=store.save_table(PassagesRef, table.take(keep)) if bad else passages,
-        vectors=store.save_array(VectorsRef, vectors),
+        passages=kept,
+        vectors=_join(kept, encoder),
         rejected=store.save_rows(RejectedRef, Rejected, rejected),
         fingerprint=encoder,
     )
@@ -126,12 +136,7 @@ def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[
 @step(name="embed-join-queries", libraries=("numpy",))
 def join_queries(queries: QueriesRef, encoder: Fingerprint) -> VectorsRef:
     """Join cached vectors in the order of the queries."""
-    vectors, found = items.Items(encoder).read(items.keys_of(texts_of(queries, encoder)))
-    if not found.all():
-        raise StoreError(
-            f"{int((~found).sum())} vectors are gone from the item cache; run again, they will be encoded"
-        )
-    return store.save_array(VectorsRef, vectors)
+    return _join(queries, encoder)
 
 
 @step(name="embed-pool-documents", libraries=("numpy",))
@@ -153,23 +158,112 @@ def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: Docume
     return Pooled(documents=kept, vectors=store.save_array(VectorsRef, pooled))
 
 
+@step(name="embed-export", libraries=("pyarrow",))
+def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerprint) -> VectorTableRef:
+    """Return a Parquet file with the id and the vector of every passage; say how many were cut at the encoder's limit.
+
+    Args:
+        passages: N passages.
+        vectors: (N, D) vector of each.
+        encoder: Whose vectors.
+    """
+    from tasks.embed.export import write_vectors
+
+    rows, truncated = store.load_array(vectors), 0
+
+    def ids() -> Iterator[Any]:
+        nonlocal truncated
+        for start, stop in shards.windows(passages.rows):
+            named = store.load_slice(passages, start, stop, ["id", "tokens"]).combine_chunks()
+            texts = texts_of(passages, encoder, start, stop)
+            truncated += _cut_short(texts, named["tokens"].to_numpy(), encoder.encoder)
+            yield from named["id"].chunks
+
+    made = store.save_files(
+        VectorTableRef,
+        lambda folder: write_vectors(folder / "vectors.parquet", ids(), rows),
+        shape=rows.shape,
+        dtype="float32",
+    )
+    steps.record(rows=len(rows), width=rows.shape[1], truncated=truncated)
+    return made
+
+
+def _cut_short(texts: Sequence[str], tokens: npt.NDArray[np.int64], encoder: Encoder) -> int:
+    """Count the texts that are longer than the encoder reads; only those near its limit are tokenised again."""
+    near = np.flatnonzero(tokens + len(encoder.passage_prompt) + NEAR >= encoder.max_tokens)
+    return sum(n > encoder.max_tokens for n in encoders.count_tokens(encoder, [texts[row] for row in near.tolist()]))
+
+
+def _join(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> VectorsRef:
+    """Write the cached vectors of all rows as one array, a window at a time.
+
+    Raises:
+        StoreError: A vector is gone since it was encoded.
+    """
+    shape = source.rows, encoder.encoder.width
+    cache = items.Items(encoder)
+
+    def fill(folder: Path) -> None:
+        array = np.lib.format.open_memmap(folder / "array.npy", mode="w+", dtype=np.float32, shape=shape)
+        for start, stop in shards.windows(source.rows):
+            array[start:stop], found = cache.read(items.keys_of(texts_of(source, encoder, start, stop)))
+            if not found.all():
+                gone = int((~found).sum())
+                raise StoreError(f"{gone} vectors are gone from the item cache; run again, they will be encoded")
+        array.flush()
+
+    return store.save_files(VectorsRef, fill, shape=shape, dtype="float32")
+
+
 def _encode_missing(
-    source: PassagesRef | QueriesRef, encoder: Fingerprint, shard_tokens: int
+    source: PassagesRef | QueriesRef, encoder: Fingerprint, shard_tokens: int, runner: Runner
 ) -> list[tuple[int, str]]:
     """Encode the texts no flow has encoded yet, shard by shard; return those that could not be, and why."""
-    texts = texts_of(source, encoder)
-    missing = items.Items(encoder).missing(items.keys_of(texts))
-    counts = encoders.count_tokens(encoder.encoder, [texts[row] for row in missing])
-    sizes = np.minimum(np.array(counts, dtype=np.int64), encoder.encoder.max_tokens)
-    parts = [missing[part] for part in shards.cut(sizes, shard_tokens)]
-    steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {len(texts):,} texts, {int(sizes.sum()):,} tokens")
+    keys, sizes = _measure(source, encoder)
+    missing = items.Items(encoder).missing(keys)
+    tokens = int(sizes[missing].sum())
+    parts = [missing[part] for part in shards.cut_near(missing, sizes[missing], shard_tokens)]
+    steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {source.rows:,} texts, {tokens:,} tokens")
+    calls = [{"source": source, "rows": part.tolist(), "encoder": encoder} for part in parts]
     made: list[Shard] = []
-    with progress(f"encode {source.kind}", int(sizes.sum()), "tokens") as advance:
-        for part in parts:
-            made.append(embed_shard(source, part.tolist(), encoder))
-            advance(made[-1].tokens)
-    tracking.count(f"embed-{source.kind}", texts=len(texts), encoded=sum(s.texts for s in made),
+    with progress(f"encode {source.kind}", tokens, "tokens") as advance:
+        for shard in _run(calls, runner):
+            made.append(shard)
+            advance(shard.tokens)
+    tracking.count(f"embed-{source.kind}", texts=source.rows, encoded=sum(s.texts for s in made),
                    tokens=sum(s.tokens for s in made), padded=sum(s.padded for s in made),
                    truncated=sum(s.truncated for s in made))  # fmt: skip
-    reasons = {texts[row]: detail for shard in made for row, detail in shard.poison}
-    return [(row, reasons[text]) for row, text in enumerate(texts) if text in reasons]  # of equal texts one is encoded
+    reasons = {keys[row].tobytes(): detail for shard in made for row, detail in shard.poison}
+    if not reasons:
+        return []  # else of equal texts one was encoded, and all are poison
+    return [(row, reasons[key]) for row, key in enumerate(k.tobytes() for k in keys) if key in reasons]
+
+
+def _run(calls: list[dict[str, Any]], runner: Runner) -> Iterator[Shard]:
+    """Run shards one after another, or side by side where the runner has more than one worker."""
+    if runner == Threads() or len(calls) < 2:
+        yield from (embed_shard(**call) for call in calls)
+    else:
+        with runners.started(runner) as workers:
+            yield from embed_shard.run_each(calls, workers)
+
+
+def _measure(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> tuple[items.Keys, npt.NDArray[np.int64]]:
+    """Return the key (N, 4) and the tokens (N,) of every text, read a window at a time.
+
+    Passages say how many tokens they have: they were counted when they were cut.
+    """
+    special = encoders.tokenizer(encoder.encoder).num_special_tokens_to_add(is_pair=False)
+    keys: list[items.Keys] = [items.keys_of([])]
+    sizes: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    for start, stop in shards.windows(source.rows):
+        texts = texts_of(source, encoder, start, stop)
+        keys.append(items.keys_of(texts))
+        counted = np.zeros(len(texts), dtype=np.int64)
+        if isinstance(source, PassagesRef):
+            counted = store.load_slice(source, start, stop, ["tokens"])["tokens"].to_numpy() + special
+        unknown = np.flatnonzero(counted <= special)
+        counted[unknown] = encoders.count_tokens(encoder.encoder, [texts[row] for row in unknown])
+        sizes.append(np.minimum(counted, encoder.encoder.max_tokens))
+    return np.concatenate(keys), np.concatenate(sizes)

@@ -1,13 +1,15 @@
 """Which device and precision a model runs with, and why; decided without loading torch where that can be."""
 
 import functools
+import importlib.util
 from pathlib import Path
 from typing import Literal
 
 from tasks.data import Numerics
-from tasks.errors import ContractError
+from tasks.errors import ContractError, MissingExtra
 
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names of native bfloat16 arithmetic
+INT8_PACKAGES = ("openvino", "nncf")
 
 
 @functools.cache
@@ -29,12 +31,15 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def choose(precision: Literal["auto", "exact", "bf16"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
-    """Choose how an encoder runs, and say why.
+def choose(precision: Literal["auto", "exact", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
+    """Choose how an encoder runs, and say why; auto never takes int8, which costs a minute of calibration first.
 
     Raises:
         ContractError: What was asked for is not there.
+        MissingExtra: The precision is int8, and what it needs is not installed.
     """
+    if precision == "int8":
+        return _choose_int8(device)
     if device == "cuda" and not has_gpu():
         raise ContractError("embed.device is cuda but torch sees no GPU here; use auto or cpu, or run on the gpu pool")
     engine = "torch-cuda" if device != "cpu" and has_gpu() else "torch-cpu"
@@ -47,3 +52,37 @@ def choose(precision: Literal["auto", "exact", "bf16"], device: Literal["auto", 
     if native:
         return Numerics(precision="bf16", engine=engine, reason=f"{where} multiplies bfloat16 natively")
     return Numerics(precision="exact", engine=engine, reason=f"{where} has no native bfloat16")
+
+
+def require_int8() -> None:
+    """Check that the packages for int8 are installed.
+
+    Raises:
+        MissingExtra: One is not.
+    """
+    missing = [name for name in INT8_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"embed.precision is int8 but {' and '.join(missing)} is not installed; "
+            "run: pip install 'llm-flows[int8]', or use exact or bf16"
+        )
+
+
+def _choose_int8(device: Literal["auto", "cpu", "cuda"]) -> Numerics:
+    if device == "cuda":
+        raise ContractError("embed.precision is int8 but embed.device is cuda; int8 runs on the cpu, a GPU takes bf16")
+    require_int8()
+    return Numerics(precision="int8", engine="openvino-cpu", reason="as configured")
+
+
+def choose_static(precision: Literal["auto", "exact", "bf16"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
+    """Choose how a static encoder runs: on the processor, in 32-bit floats.
+
+    Raises:
+        ContractError: Something else was asked for.
+    """
+    if device == "cuda":
+        raise ContractError("embed.device is cuda but a static encoder runs on the processor; use auto or cpu")
+    if precision not in ("auto", "exact"):
+        raise ContractError(f"embed.precision is {precision} but a static encoder has exact alone; use auto or exact")
+    return Numerics(precision="exact", engine="static-cpu", reason="a static encoder looks its vectors up")

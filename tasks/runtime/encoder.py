@@ -41,14 +41,16 @@ class Meter:
 
 def fingerprint(model: str, precision: Any, where: Any) -> Fingerprint:
     """Describe an encoder as it would run here, without loading it."""
-    return Fingerprint(encoder=models.describe(model), numerics=device.choose(precision, where))
+    described = models.describe(model)
+    choose = device.choose if described.architecture == "transformer" else device.choose_static
+    return Fingerprint(encoder=described, numerics=choose(precision, where))
 
 
 def tokenizer(encoder: Encoder) -> Any:
     """Return the encoder's tokenizer; text that looks like a special token stays text."""
     from tokenizers import Tokenizer
 
-    made = Tokenizer.from_file(str(models.locate(encoder.model).folder / "tokenizer.json"))
+    made = Tokenizer.from_file(str(models.tokenizer_file(encoder.model)))
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = True
@@ -57,7 +59,8 @@ def tokenizer(encoder: Encoder) -> Any:
 
 def count_tokens(encoder: Encoder, texts: Sequence[str]) -> list[int]:
     """Return the tokens of each text, special ones included, before any truncation."""
-    return [len(e.ids) for e in tokenizer(encoder).encode_batch(list(texts))]
+    special = encoder.architecture == "transformer"
+    return [len(e.ids) for e in tokenizer(encoder).encode_batch(list(texts), add_special_tokens=special)]
 
 
 class Forward(Protocol):
@@ -88,6 +91,14 @@ def _engine(wanted: Fingerprint) -> "Engine":
     found = models.describe(wanted.encoder.model)
     if found.identity != wanted.encoder.identity:
         raise ModelError(f"{found.model} has changed since it was described; build the collection again")
+    if found.architecture == "static":
+        from tasks.runtime.static_forward import StaticForward
+
+        return Engine(found, StaticForward(found))
+    if wanted.numerics.engine == "openvino-cpu":
+        from tasks.runtime.openvino_forward import OpenvinoForward
+
+        return Engine(found, OpenvinoForward(wanted))
     from tasks.runtime.torch_forward import TorchForward
 
     return Engine(found, TorchForward(wanted))
@@ -115,15 +126,17 @@ class Engine:
             depends on the others.
         """
         meter = meter or Meter()
-        encodings = self.tokenizer.encode_batch(list(texts))
+        special = self.encoder.architecture == "transformer"
+        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
         ids = [e.ids for e in encodings]
         lengths = np.array([len(i) for i in ids], dtype=np.int64)
         vectors = np.full((len(ids), self.encoder.width), np.nan, dtype=np.float32)
-        for batch in batching.cut(lengths, tokens=self.forward.batch_tokens):
+        for batch in batching.cut(np.maximum(lengths, 1), tokens=self.forward.batch_tokens):
             width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
             tokens, mask = self._padded([ids[row] for row in batch.rows], width, batch.height)
             vectors[batch.rows] = self.forward(tokens, mask)[: len(batch.rows)]
             meter.padded += width * batch.height
+        vectors[lengths == 0] = np.nan
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
         return vectors

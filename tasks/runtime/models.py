@@ -12,7 +12,7 @@ from typing import Any
 from configs.models import CATALOGUE
 from tasks.data import Encoder
 from tasks.errors import ModelError
-from tasks.runtime import durable, workspace
+from tasks.runtime import batching, durable, workspace
 
 POOLINGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -22,6 +22,8 @@ POOLINGS = {
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
 }
 NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
+MODEL2VEC = "model2vec"
+STATIC_TABLES = ("embedding.weight", "embeddings")  # as sentence-transformers and model2vec name it
 FILES = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt"]
 
 
@@ -61,6 +63,8 @@ def describe(model: str) -> Encoder:
     """
     files = locate(model)
     folder = files.folder
+    if (static := static_folder(folder)) is not None:
+        return _describe_static(files, static)
     config = read_config(folder)
     pooling, normalize = _modules(folder)
     prompts = _optional(folder / "config_sentence_transformers.json").get("prompts") or {}
@@ -73,6 +77,79 @@ def describe(model: str) -> Encoder:
         normalize=normalize,
         max_tokens=_max_tokens(folder, config),
         width=_width(folder, config),
+        query_prompt=str(prompts.get("query", "")),
+        passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
+    )
+
+
+def tokenizer_file(model: str) -> Path:
+    """Return where the tokenizer of a model is.
+
+    Raises:
+        ModelError: It is not there.
+    """
+    folder = locate(model).folder
+    return _required((static_folder(folder) or folder) / "tokenizer.json")
+
+
+def static_folder(folder: Path) -> Path | None:
+    """Return where the token vectors of a static encoder lie; None where a model is of another kind."""
+    listed = _json(folder / "modules.json") if (folder / "modules.json").is_file() else []
+    first = listed[0] if isinstance(listed, list) and listed else {}
+    if str(first.get("type", "")).rpartition(".")[2] == "StaticEmbedding":
+        return folder / str(first.get("path", ""))
+    return folder if _optional(folder / "config.json").get("model_type") == MODEL2VEC else None
+
+
+def static_table(folder: Path) -> tuple[str, int]:
+    """Return the name of the tensor that holds the token vectors, and their width.
+
+    Raises:
+        ModelError: The weights have no such tensor.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = _required(folder / "model.safetensors")
+    try:
+        with safe_open(path, framework="numpy") as weights:
+            found = [
+                (name, int(weights.get_slice(name).get_shape()[1]))
+                for name in STATIC_TABLES
+                if name in weights.keys()  # noqa: SIM118
+            ]
+    except SafetensorError as error:
+        raise ModelError(f"{path} cannot be read ({error}); fetch the model again") from error
+    if not found:
+        raise ModelError(f"{path} has none of the tensors {list(STATIC_TABLES)}; a static encoder was needed")
+    return found[0]
+
+
+def _describe_static(files: ModelFiles, folder: Path) -> Encoder:
+    """Describe an encoder that is a table of token vectors, by the rules of the library that wrote it."""
+    listed = _json(files.folder / "modules.json") if (files.folder / "modules.json").is_file() else []
+    kinds = {str(entry["type"]).rpartition(".")[2] for entry in listed}
+    if unknown := kinds - {"StaticEmbedding", "Normalize"}:
+        raise ModelError(
+            f"{files.folder} has modules {sorted(unknown)}, which this version does not run; use another encoder"
+        )
+    config = _optional(folder / "config.json")
+    by_model2vec = config.get("model_type") == MODEL2VEC
+    tokenizer = _required(folder / "tokenizer.json")
+    if by_model2vec:
+        longest = config.get("max_length", 512)
+    else:
+        longest = (_object(tokenizer).get("truncation") or {}).get("max_length")
+    prompts = _optional(files.folder / "config_sentence_transformers.json").get("prompts") or {}
+    return Encoder(
+        model=files.model,
+        revision=files.revision,
+        architecture="static",
+        weights=weights_digest(folder),
+        tokenizer=durable.file_digest(tokenizer),
+        pooling="mean_known" if by_model2vec else "mean",
+        normalize="Normalize" in kinds or bool(config.get("normalize")),
+        max_tokens=min(int(longest or batching.LADDER[-1]), batching.LADDER[-1]),
+        width=static_table(folder)[1],
         query_prompt=str(prompts.get("query", "")),
         passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
     )

@@ -16,7 +16,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ import prefect
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from prefect.task_runners import TaskRunner
 from pydantic import BaseModel
 
 from configs.base import Unkeyed
@@ -187,6 +188,23 @@ class Step(Generic[P, V]):
             record = find(self.spec.name, key) if self.spec.stored else None
             finished.append(Finished(self.spec.name, key, cached, seconds, record))
         return cast("V", outcome.result() if isinstance(outcome, State) else outcome)
+
+    def run_each(self, calls: Sequence[Mapping[str, Any]], runner: "TaskRunner[Any]") -> Iterator[V]:
+        """Run the step once a call, side by side as the runner can; results come in the order of the calls.
+
+        Raises:
+            FlowError: What the first call that failed raised; the others have run to their end.
+        """
+        started = time.perf_counter()
+        futures = [runner.submit(self.task, parameters=dict(call)) for call in calls]
+        for call, future in zip(calls, futures, strict=True):
+            value = cast("V", future.result())
+            if (finished := _finished.get()) is not None:
+                key = self.spec.key(self.spec.inputs((), call))
+                record = find(self.spec.name, key) if self.spec.stored else None
+                finished.append(Finished(self.spec.name, key, False, time.perf_counter() - started, record))
+            started = time.perf_counter()
+            yield value
 
 
 def step(

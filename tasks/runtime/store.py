@@ -26,6 +26,7 @@ from tasks.runtime import durable, workspace
 R = TypeVar("R", bound=Ref)
 Row = TypeVar("Row")
 
+GROUP = 8_192  # rows of a table that are read at a time
 COLUMN_TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
@@ -43,7 +44,11 @@ _verified_lock = threading.Lock()
 
 def save_table(ref: type[R], table: pa.Table) -> R:
     """Save a table; return the reference to it."""
-    return save_files(ref, lambda folder: pq.write_table(table, folder / "table.parquet"), shape=table.shape)
+    return save_files(
+        ref,
+        lambda folder: pq.write_table(table, folder / "table.parquet", row_group_size=GROUP),
+        shape=table.shape,
+    )
 
 
 def save_rows(ref: type[R], row_type: type[Row], rows: Iterable[Row]) -> R:
@@ -119,6 +124,14 @@ def forget(ref: Ref) -> None:
 def load_table(ref: Ref, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table, or some of its columns."""
     return pq.read_table(path(ref) / "table.parquet", columns=None if columns is None else list(columns))
+
+
+def load_slice(ref: Ref, start: int, stop: int, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of the rows `start` to `stop`; memory holds no more than the groups they lie in."""
+    with pq.ParquetFile(path(ref) / "table.parquet") as file:
+        first, last = start // GROUP, max(start, stop - 1) // GROUP
+        groups = [group for group in range(first, last + 1) if group < file.num_row_groups]
+        return file.read_row_groups(groups, columns=list(columns)).slice(start - first * GROUP, stop - start)
 
 
 def load_rows(ref: Ref, row_type: type[Row]) -> list[Row]:

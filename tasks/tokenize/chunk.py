@@ -16,6 +16,7 @@ from tasks.text import sentences
 Span = tuple[int, int]
 Tokenize = Callable[[Sequence[str]], list[list[Span]]]
 MIN_ROOM = 8  # tokens a heading must leave for the text
+WHOLE_AT_A_TIME = 256  # documents whose tokens are in memory together
 MAX_TOKEN_LENGTH = 100  # characters; a longer run without a break is one unknown token, however long
 
 
@@ -43,6 +44,22 @@ def cut_documents(documents: Sequence[Document], tokenize: Tokenize, config: Chu
             count = _count(starts, start, end) + config.max_tokens - room
             text = document.text[start:end]
             yield Passage(f"{document.id}#{number}", document.id, row, start, end, heading, text, count)
+
+
+def take_whole(documents: Sequence[Document], count: Callable[[Sequence[str]], list[int]]) -> Iterator[Passage]:
+    """Make one passage of each document, without a heading, under the document's own id.
+
+    Args:
+        documents: What to take.
+        count: Returns the tokens of each text, special ones left out.
+
+    Yields:
+        A passage a document, in order; its text is the document's.
+    """
+    for first in range(0, len(documents), WHOLE_AT_A_TIME):
+        part = documents[first : first + WHOLE_AT_A_TIME]
+        for row, (document, tokens) in enumerate(zip(part, count([d.text for d in part]), strict=True), start=first):
+            yield Passage(document.id, document.id, row, 0, len(document.text), "", document.text, tokens)
 
 
 def cut(text: str, starts: Sequence[int], room: int, overlap: int) -> list[Span]:

@@ -1,4 +1,4 @@
-"""Tasks of `tokenize`: cut documents into passages."""
+"""Tasks of `tokenize`: cut documents into passages, or take them whole."""
 
 from configs.tokenize import Chunk
 from tasks.data import DocumentsRef, Encoder, PassagesRef
@@ -29,4 +29,25 @@ def chunk_documents(documents: DocumentsRef, encoder: Encoder, config: Chunk) ->
     )
     tokens = sum(p.tokens for p in passages)
     steps.record(passages=len(passages), tokens=tokens, tokens_per_passage=tokens / len(passages))
+    return store.save_rows(PassagesRef, Passage, passages)
+
+
+@step(name="tokenize-whole", libraries=("tokenizers",))
+def whole_documents(documents: DocumentsRef, encoder: Encoder) -> PassagesRef:
+    """Make each document one passage that bears its id; the encoder reads as much of it as it can.
+
+    Args:
+        documents: What to take whole.
+        encoder: Whose tokens are counted.
+    """
+    from tasks.tokenize.chunk import take_whole
+
+    tokenizer = encoders.tokenizer(encoder)
+    passages = list(
+        take_whole(
+            store.load_rows(documents, Document),
+            lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
+        )
+    )
+    steps.record(passages=len(passages), tokens=sum(p.tokens for p in passages))
     return store.save_rows(PassagesRef, Passage, passages)

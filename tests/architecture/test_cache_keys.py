@@ -258,6 +258,7 @@ CHANGED_FINGERPRINTS = {
     "width": encoder(width=4),
     "prompt of queries": encoder(query_prompt="q: "),
     "prompt of passages": encoder(passage_prompt="p: "),
+    "architecture": encoder(architecture="static"),
     "precision": numerics(precision="bf16"),
     "engine": numerics(engine="torch-cuda"),
 }

@@ -9,6 +9,7 @@ from configs.signatures import flow_cards
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
+from flows.text_vectors import text_vectors
 from tasks.data import Outcome
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -17,6 +18,7 @@ CALLS = {
     "knowledge-base": (knowledge_base, ["@quick"]),
     "semantic-search": (semantic_search, ["@quick", 'queries=["numbers equally spaced between two ends"]']),
     "rag-answers": (rag_answers, ["@quick", "question=How do I get equally spaced numbers between two ends?"]),
+    "text-vectors": (text_vectors, ["@quick"]),
 }
 
 

@@ -33,7 +33,7 @@ Make = Callable[..., Path]
 
 def passages(texts: list[str], rows: list[int] | None = None, heading: str = "") -> PassagesRef:
     made = [
-        Passage(f"d{row}#{i}", f"d{row}", row, 0, len(text), heading, text, 3)
+        Passage(f"d{row}#{i}", f"d{row}", row, 0, len(text), heading, text, 0)
         for i, (text, row) in enumerate(zip(texts, rows or range(len(texts)), strict=True))
     ]
     return store.save_rows(PassagesRef, Passage, made)
@@ -55,9 +55,9 @@ def test_an_encoder_is_described_without_being_loaded(tiny_bert: Path) -> None:
 
 def test_what_is_read_has_its_prompt_and_heading_in_front(tiny_encoder: Make) -> None:
     encoder = mark(tiny_encoder(prompts={"query": "q: ", "document": "d: "}))
-    assert texts_of(queries(["the cat"]), encoder) == ["q: the cat"]
-    assert texts_of(passages([" the cat\n"]), encoder) == ["d: the cat"]
-    assert texts_of(passages(["the cat"], heading="night"), encoder) == ["d: night\nthe cat"]
+    assert texts_of(queries(["the cat"]), encoder, 0, 1) == ["q: the cat"]
+    assert texts_of(passages([" the cat\n"]), encoder, 0, 1) == ["d: the cat"]
+    assert texts_of(passages(["the cat"], heading="night"), encoder, 0, 1) == ["d: night\nthe cat"]
 
 
 def test_a_shard_puts_the_vectors_of_its_rows_in_the_cache(tiny_encoder: Make) -> None:

@@ -1,0 +1,79 @@
+"""Encoding against `SentenceTransformer.encode` as it comes: 32-bit floats, batches of 32, the same texts, in turn."""
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.models import EMBEDDED
+from tasks.ingest.python_docs import read_package
+from tasks.runtime import device, encoder, models
+from tests.bench.pairs import alternate, at_least, plain
+
+PROMISED = {"exact": 1.4, "bf16": 2.0, "int8": 3.5}
+CLOSE = {"exact": ("least cosine", 0.99999), "bf16": ("least cosine", 0.999), "int8": ("mean cosine", 0.99)}
+FLOOR_TOKENS = {
+    "exact": 208e9 / 21e6,
+    "bf16": 416e9 / 21e6,
+}  # FLOP/s of a two-core AVX-512 machine over FLOP per token
+Vectors = npt.NDArray[np.float32]
+Encode = Callable[[list[str]], Vectors]
+
+
+def measure() -> list[dict[str, Any]]:
+    """Compare every precision this machine has on package documentation, and on abstracts where there are any."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(models.locate(EMBEDDED).folder), device="cpu")
+    theirs: Encode = lambda texts: np.asarray(model.encode(texts, show_progress_bar=False))  # noqa: E731
+    corpora = {"package docs": documentation(160)}
+    if (path := os.environ.get("LLM_FLOWS_DATA")) is not None:
+        corpora["arxiv abstracts"] = abstracts(Path(path), 120)
+    texts = corpora["package docs"]
+    corpora["short texts"] = [text[:60] for text in texts] * 3
+    corpora["long texts"] = sorted(texts, key=len)[-60:]
+    return [row for precision in precisions() for row in _compare(precision, corpora, theirs)]
+
+
+def precisions() -> list[str]:
+    """Return the precisions that run here."""
+    bf16 = ["bf16"] if device.processor_has_bf16() else []
+    return ["exact", *bf16, "int8"]
+
+
+def documentation(count: int) -> list[str]:
+    """Return docstrings of scikit-learn and numpy, of all lengths."""
+    return [
+        document.text for package in ("sklearn", "numpy") for document in read_package(package).names[: count // 2]
+    ]
+
+
+def abstracts(data: Path, count: int) -> list[str]:
+    """Return abstracts of the arXiv file."""
+    with gzip.open(next((data / "arxiv").glob("*.jsonl.gz")), "rt", encoding="utf-8") as lines:
+        return [json.loads(line)["summary"] for line, _ in zip(lines, range(count), strict=False)]
+
+
+def _compare(precision: Any, corpora: dict[str, list[str]], theirs: Encode) -> list[dict[str, Any]]:
+    engine = encoder.engine(encoder.fingerprint(EMBEDDED, precision, "cpu"))
+    rows = []
+    for name, texts in corpora.items():
+        cosines = (engine.encode(texts) * theirs(texts)).sum(axis=1)
+        meter = encoder.Meter()
+        ours_s, theirs_s = alternate(lambda t=texts, m=meter: engine.encode(t, m), lambda t=texts: theirs(t), 3)
+        ratio, what = theirs_s / ours_s, f"{precision}, {name}: times as fast as sentence-transformers"
+        mixed = name in ("package docs", "arxiv abstracts")
+        rows.append(at_least(what, ratio, "times", PROMISED[precision] if mixed else 0.95))
+        speed = meter.tokens / 3 / ours_s
+        rows.append(plain(f"{precision}, {name}: speed", speed, "tokens/s"))
+        if precision in FLOOR_TOKENS:
+            rows.append(plain(f"{precision}, {name}: share of the floor", speed / FLOOR_TOKENS[precision], ""))
+        which, least = CLOSE[precision]
+        value = float(cosines.min() if which == "least cosine" else cosines.mean())
+        rows.append(at_least(f"{precision}, {name}: {which}", value, "", least))
+    return rows

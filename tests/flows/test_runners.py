@@ -1,0 +1,82 @@
+"""The same collection on threads, processes and a local Dask cluster, bit for bit; a lost worker loses nothing."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from configs.embed import Embed, Shards
+from configs.flows import KnowledgeBase
+from configs.ingest import Files
+from configs.runner import Dask, Processes, Runner, Threads
+from flows.knowledge_base import knowledge_base
+from tasks.data import Outcome
+from tasks.runtime import steps
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
+RUNNERS = {"threads": Threads(workers=3), "processes": Processes(workers=2), "dask": Dask(workers=2)}
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    """Return a folder of forty documents of many lengths."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for number in range(40):
+        lines = [
+            f"Line {line} of paper {number} speaks of the {line * number}th lighthouse." for line in range(number)
+        ]
+        (folder / f"{number}.txt").write_text(f"Paper {number}. " + " ".join(lines), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def build(
+    papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
+) -> Callable[..., Outcome]:
+    """Return a function that builds the papers in a workspace of their own with a runner."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+
+    def run(home: str, runner: Runner) -> Outcome:
+        monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / home))
+        embed = Embed(precision="exact", shards=Shards(tokens=2_000))
+        return knowledge_base(
+            source=Files(path=str(papers)), config=KnowledgeBase(embed=embed, topics=None, runner=runner)
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("kind", list(RUNNERS))
+def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: Callable[..., Outcome]) -> None:
+    alone, together = build("alone", Threads()), build("together", RUNNERS[kind])
+    assert together.refs == alone.refs
+    assert together.metrics["embed-passages.encoded"] == alone.metrics["embed-passages.encoded"]
+    assert together.tasks["run"] == alone.tasks["run"]
+
+
+def test_a_dask_worker_killed_in_the_middle_loses_nothing(
+    build: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = build("alone", Threads()).refs
+    run_each, before = steps.Step.run_each, {process.pid for process in psutil.Process().children(recursive=True)}
+    killed: list[int] = []
+
+    def kill_a_worker(self: Any, calls: Any, runner: Any) -> Iterator[Any]:
+        for value in run_each(self, calls, runner):
+            workers = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and is_worker(p)]
+            if not killed:
+                workers[0].kill()
+                killed.append(workers[0].pid)
+            yield value
+
+    monkeypatch.setattr(steps.Step, "run_each", kill_a_worker)
+    assert build("broken", Dask(workers=2)).refs == expected
+    assert len(killed) == 1
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process was spawned to run tasks."""
+    return "spawn_main" in " ".join(process.cmdline())
