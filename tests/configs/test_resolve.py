@@ -149,7 +149,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (RAG, ["question=x", "retrieve.kind=dense", "retrieve.candidates=5"], "retrieve.candidates is 5 but: Extra"),
         (KB, ["source.kind=nope"], "source is {'kind': 'nope'} but: Input tag 'nope' .*'python-docs', 'files', 'tab"),
         (KB, ['source={"kind": ["x"]}'], r"source is {'kind': \['x'\]} but: Input tag"),
-        (KB, ["embed.precision=fp8"], "embed.precision is 'fp8' but: Input should be 'auto', 'exact' or 'bf16'"),
+        (KB, ["embed.precision=fp8"], "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'"),
         (KB, ["config=5"], "config is 5 but: Input should be a valid dictionary or instance of KnowledgeBase"),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),

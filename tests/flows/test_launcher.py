@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors")
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 
@@ -30,9 +31,9 @@ def launch(workspace: Path, prefect_server: str) -> Any:
 def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch: Any) -> None:
     done = launch()
     assert done.returncode == 0
-    for name in ("knowledge-base", "semantic-search", "rag-answers"):
+    for name in FLOWS:
         assert name in done.stdout
-    assert done.stdout.count("@quick") == 3
+    assert done.stdout.count("@quick") == len(FLOWS)
 
 
 @pytest.mark.parametrize(
