@@ -1,8 +1,9 @@
 """How text becomes vectors."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from configs.base import Config, Unkeyed
 from configs.models import EMBEDDED
@@ -17,16 +18,52 @@ class Shards(Config):
     """Share of passages that may fail to encode; above it the run fails."""
 
 
+class Server(Config):
+    """A server that speaks OpenAI's embeddings protocol: texts, and the questions put to them, leave this machine.
+
+    What a server changes behind the name of a model cannot be seen here; give what has changed another name. A key is
+    taken from the environment variable LLM_FLOWS_EMBED_KEY alone, and sent to `base_url` and nowhere else.
+    """
+
+    base_url: str
+    """Address without `/embeddings`, as http://localhost:11434/v1."""
+    max_tokens: int = Field(512, ge=16, le=32_768)
+    """Longer texts are cut before they are sent; tokens as the embedded model counts them, special ones included."""
+    requests: Annotated[int, Unkeyed] = Field(4, ge=1, le=64)
+    """Requests at a time, of each process. Larger: faster until the server is busy."""
+    texts: Annotated[int, Unkeyed] = Field(64, ge=1, le=2_048)
+    """Texts a request. Larger: fewer requests; servers refuse too many."""
+    timeout_s: Annotated[float, Unkeyed] = Field(60.0, gt=0, le=3_600)
+    """Seconds of silence after which a request is tried again, five times in all."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, given: str) -> str:
+        """Keep to addresses that hold no secret and lead where they seem to."""
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://localhost:11434/v1 was needed")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("an address holds no user, key or question mark; put a key into LLM_FLOWS_EMBED_KEY")
+        if not given.isascii() or not given.isprintable() or " " in given or parts.port == 0:
+            raise ValueError("an address has plain characters, and a port of 1 to 65535 if any")
+        return given.rstrip("/")
+
+
 class Embed(Config):
     """Encode text with a sentence encoder."""
 
     model: str = EMBEDDED
-    """Id on the hub, or the path of a folder that holds a sentence-transformers or model2vec model."""
+    """Id on the hub, or the path of a folder that holds a sentence-transformers or model2vec model; with a server,
+    the name the server has for it."""
     precision: Literal["auto", "exact", "bf16", "int8"] = "auto"
     """exact: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. int8: about
     four times as fast on a processor, after a minute of calibration that is kept; refused where the vectors move too
     far, and without the extra `int8`. auto: the better of exact and bf16."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder runs; auto takes a GPU that is there."""
+    server: Server | None = None
+    """Server that encodes in place of this machine; null for none. Texts leave the machine; precision and device stay
+    on auto."""
     shards: Shards = Shards()
     """How the work is cut, and how much of it may fail."""

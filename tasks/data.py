@@ -88,16 +88,18 @@ class Encoder(Value):
     Attributes:
         model: Id or folder it was loaded from; a name, not part of the identity.
         revision: Commit on the hub, `embedded`, or `local`.
-        weights: sha256 over the weight files.
-        tokenizer: sha256 of the tokenizer file.
+        weights: sha256 over the weight files; of a remote encoder over address and name, all that is known of it:
+            what a server changes behind a name cannot be seen.
+        tokenizer: sha256 of the tokenizer file; of a remote encoder the embedded one's, which counts and cuts.
         pooling: How token vectors become one vector: mean, cls, max, lasttoken, weightedmean, mean_sqrt_len;
-            mean_known leaves out tokens that the vocabulary does not know.
+            mean_known leaves out tokens that the vocabulary does not know; server is not known here.
         normalize: Whether the model itself ends in a normalisation.
         max_tokens: Longer texts are cut, special tokens included.
         width: D, numbers in a vector.
         query_prompt: Put before every query.
         passage_prompt: Put before every passage.
-        architecture: transformer; static, a table of token vectors.
+        architecture: transformer; static, a table of token vectors; remote, a server.
+        base_url: Address of the server, empty for other architectures.
     """
 
     model: str
@@ -110,12 +112,14 @@ class Encoder(Value):
     width: int
     query_prompt: str = ""
     passage_prompt: str = ""
-    architecture: Literal["transformer", "static"] = "transformer"
+    architecture: Literal["transformer", "static", "remote"] = "transformer"
+    base_url: str = ""
 
     @property
     def identity(self) -> str:
         """Digest of everything but the names: two encoders with one identity share a vector space."""
-        return _sha256(self.model_dump_json(exclude={"model", "revision"}))
+        names = {"model", "revision"} if self.base_url else {"model", "revision", "base_url"}
+        return _sha256(self.model_dump_json(exclude=names))
 
     def counts_as(self) -> Any:
         """Count by identity, not by name."""
@@ -126,21 +130,42 @@ class Numerics(Value):
     """How an encoder is run: it moves a vector by rounding only.
 
     Attributes:
-        precision: exact is 32-bit floats; int8 has gone through a gate of quality.
-        engine: Library and device, as `torch-cpu`.
+        precision: exact is 32-bit floats; int8 has gone through a gate of quality; server is not known here.
+        engine: Library and device, as `torch-cpu`; `openai-api` for a server.
         reason: Why this precision and device were chosen; counts for nothing.
     """
 
-    precision: Literal["exact", "bf16", "int8"]
+    precision: Literal["exact", "bf16", "int8", "server"]
     engine: str
     reason: str = ""
 
 
+class Transport(Value):
+    """How a server is asked: it moves no vector.
+
+    Attributes:
+        requests: Requests at a time.
+        texts: Texts a request.
+        timeout_s: Seconds of silence after which a request is tried again.
+    """
+
+    requests: int
+    texts: int
+    timeout_s: float
+
+
 class Fingerprint(Value):
-    """What decides the stored vector of a text: identity and numerics."""
+    """What decides the stored vector of a text: identity and numerics.
+
+    Attributes:
+        encoder: The identity.
+        numerics: How it is run.
+        transport: How the server of a remote encoder is asked, None for others; counts for nothing.
+    """
 
     encoder: Encoder
     numerics: Numerics
+    transport: Transport | None = None
 
     @property
     def digest(self) -> str:

@@ -33,8 +33,8 @@ NEAR = 16  # tokens that joining heading, prompt and special ones may add to the
 
 
 def describe_encoder(config: Embed) -> Fingerprint:
-    """Say which encoder would run here and how, without loading it."""
-    return encoders.fingerprint(config.model, config.precision, config.device)
+    """Say which encoder would run here and how, without loading it; a server is asked for its width, once."""
+    return encoders.fingerprint(config.model, config.precision, config.device, config.server)
 
 
 def embed_passages(

@@ -86,3 +86,15 @@ def choose_static(precision: Literal["auto", "exact", "bf16"], device: Literal["
     if precision not in ("auto", "exact"):
         raise ContractError(f"embed.precision is {precision} but a static encoder has exact alone; use auto or exact")
     return Numerics(precision="exact", engine="static-cpu", reason="a static encoder looks its vectors up")
+
+
+def choose_remote(precision: str, device: str) -> Numerics:
+    """Say how a remote encoder runs: as its server decides.
+
+    Raises:
+        ContractError: Something else was asked for.
+    """
+    for name, value in (("precision", precision), ("device", device)):
+        if value != "auto":
+            raise ContractError(f"embed.{name} is {value} but embed.server encodes as it decides; use auto")
+    return Numerics(precision="server", engine="openai-api", reason="a server encodes, as it decides")

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from configs.embed import Server
+from configs.models import EMBEDDED
 from tasks.data import Encoder, Fingerprint
 from tasks.errors import ModelError
 from tasks.runtime import batching, device, models
@@ -39,18 +41,29 @@ class Meter:
     truncated: int = 0
 
 
-def fingerprint(model: str, precision: Any, where: Any) -> Fingerprint:
-    """Describe an encoder as it would run here, without loading it."""
+def fingerprint(model: str, precision: Any, where: Any, server: Server | None = None) -> Fingerprint:
+    """Describe an encoder as it would run here, without loading it; a server is asked for its width, once.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        ModelError: There is no such model, or it cannot be trusted.
+        RemoteError: The server does not answer as it should.
+    """
+    if server is not None:
+        from tasks.runtime import remote_encoder
+
+        return remote_encoder.fingerprint(model, server, device.choose_remote(precision, where))
     described = models.describe(model)
     choose = device.choose if described.architecture == "transformer" else device.choose_static
     return Fingerprint(encoder=described, numerics=choose(precision, where))
 
 
 def tokenizer(encoder: Encoder) -> Any:
-    """Return the encoder's tokenizer; text that looks like a special token stays text."""
+    """Return the encoder's tokenizer, the embedded one for a server's; what looks like a special token stays text."""
     from tokenizers import Tokenizer
 
-    made = Tokenizer.from_file(str(models.tokenizer_file(encoder.model)))
+    local = EMBEDDED if encoder.architecture == "remote" else encoder.model
+    made = Tokenizer.from_file(str(models.tokenizer_file(local)))
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = True
@@ -59,7 +72,7 @@ def tokenizer(encoder: Encoder) -> Any:
 
 def count_tokens(encoder: Encoder, texts: Sequence[str]) -> list[int]:
     """Return the tokens of each text, special ones included, before any truncation."""
-    special = encoder.architecture == "transformer"
+    special = encoder.architecture != "static"
     return [len(e.ids) for e in tokenizer(encoder).encode_batch(list(texts), add_special_tokens=special)]
 
 
@@ -76,7 +89,14 @@ class Forward(Protocol):
         """Return (B, D) unit-length rows for (B, L) tokens; NaN where there is no direction."""
 
 
-def engine(wanted: Fingerprint) -> "Engine":
+class Encodes(Protocol):
+    """Turns texts into vectors: `Engine` here, or a server."""
+
+    def encode(self, texts: Sequence[str], meter: Meter | None = None) -> Floats:
+        """Return (N, D) unit-length rows in the order of the texts, NaN where there is no direction."""
+
+
+def engine(wanted: Fingerprint) -> Encodes:
     """Return the loaded engine of a fingerprint; a process loads it once.
 
     Raises:
@@ -87,7 +107,11 @@ def engine(wanted: Fingerprint) -> "Engine":
 
 
 @functools.cache
-def _engine(wanted: Fingerprint) -> "Engine":
+def _engine(wanted: Fingerprint) -> Encodes:
+    if wanted.encoder.architecture == "remote":
+        from tasks.runtime.remote_encoder import RemoteEngine
+
+        return RemoteEngine(wanted)
     found = models.describe(wanted.encoder.model)
     if found.identity != wanted.encoder.identity:
         raise ModelError(f"{found.model} has changed since it was described; build the collection again")

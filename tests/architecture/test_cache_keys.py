@@ -15,7 +15,7 @@ from configs.embed import Embed, Shards
 from configs.evaluate import Evaluate
 from configs.index import Bm25, Flat
 from configs.ingest import Files, Tables
-from tasks.data import Encoder, Fingerprint, Numerics, PassagesRef, Ref, VectorsRef
+from tasks.data import Encoder, Fingerprint, Numerics, PassagesRef, Ref, Transport, VectorsRef
 from tasks.errors import ContractError
 from tasks.rows import Query
 from tasks.runtime import code, durable, items, store
@@ -259,6 +259,7 @@ CHANGED_FINGERPRINTS = {
     "prompt of queries": encoder(query_prompt="q: "),
     "prompt of passages": encoder(passage_prompt="p: "),
     "architecture": encoder(architecture="static"),
+    "server": encoder(base_url="http://localhost/v1"),
     "precision": numerics(precision="bf16"),
     "engine": numerics(engine="torch-cuda"),
 }
@@ -266,6 +267,7 @@ SAME_FINGERPRINTS = {
     "model": encoder(model="other"),
     "revision": encoder(revision="other"),
     "reason": numerics(reason="other"),
+    "how a server is asked": MARK.model_copy(update={"transport": Transport(requests=1, texts=1, timeout_s=1)}),
 }
 
 

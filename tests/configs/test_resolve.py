@@ -149,7 +149,11 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (RAG, ["question=x", "retrieve.kind=dense", "retrieve.candidates=5"], "retrieve.candidates is 5 but: Extra"),
         (KB, ["source.kind=nope"], "source is {'kind': 'nope'} but: Input tag 'nope' .*'python-docs', 'files', 'tab"),
         (KB, ['source={"kind": ["x"]}'], r"source is {'kind': \['x'\]} but: Input tag"),
-        (KB, ["embed.precision=fp8"], "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'"),
+        (
+            KB,
+            ["embed.precision=fp8"],
+            "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'",
+        ),
         (KB, ["config=5"], "config is 5 but: Input should be a valid dictionary or instance of KnowledgeBase"),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),
@@ -197,12 +201,16 @@ def test_a_number_that_cannot_be_is_refused_with_its_bound(word: str, message: s
 def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value: str) -> None:
     fractions = [name for name, kind, *_ in fields_of(KB.parameters()) if kind in (float, float | None)]
     assert len(fractions) >= 8
-    kinds = {"source.max_file_mb": "source.kind=files", "source.max_row_mb": "source.kind=tables"}
+    needed = {
+        "source.max_file_mb": ["source.kind=files", "source.path=x"],
+        "source.max_row_mb": ["source.kind=tables", "source.path=x"],
+        "config.embed.server.timeout_s": ["embed.server.base_url=http://x"],
+    }
     for name in fractions:
         if (name, value) == ("config.answer.no_answer_below", "-1"):
             continue  # a cosine
         with pytest.raises(WrongCall, match="Input should be"):
-            resolve(KB, [*([kinds[name], "source.path=x"] if name in kinds else []), f"{name}={value}"])
+            resolve(KB, [*needed.get(name, []), f"{name}={value}"])
 
 
 def test_a_seed_that_the_layout_would_refuse_halfway_is_refused_at_once() -> None:

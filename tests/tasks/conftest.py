@@ -1,16 +1,34 @@
 """What the tests of tasks share: an empty workspace, and small real encoders made on the spot."""
 
+import hashlib
+import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from prefect.client.schemas.objects import State
 
 from configs.index import Bm25, Flat
-from tasks.data import DocumentsRef, Encoder, Fingerprint, Generation, Numerics, PassagesRef, SnapshotRef, VectorsRef
+from tasks.data import (
+    DocumentsRef,
+    Encoder,
+    Fingerprint,
+    Generation,
+    Numerics,
+    PassagesRef,
+    SnapshotRef,
+    Value,
+    VectorsRef,
+)
 from tasks.rows import Document, Item, Passage
-from tasks.runtime import store
+from tasks.runtime import steps, store
+from tasks.runtime.steps import Step
 
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # steps are called outside flows here
 
@@ -48,6 +66,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "workspace"
     monkeypatch.setenv("LLM_FLOWS_HOME", str(path))
     return path
+
+
+@pytest.fixture
+def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run steps as Prefect does, without its server."""
+
+    def call(self: Step[..., Value], *args: Any, **kwargs: Any) -> Any:
+        outcome = steps.execute(self.spec, self.fn, args, kwargs)
+        return outcome.result() if isinstance(outcome, State) else outcome
+
+    monkeypatch.setattr(Step, "__call__", call)
 
 
 @pytest.fixture(scope="session")
@@ -137,3 +166,75 @@ def shelf(home: Path) -> Generation:
         ),
     )  # fmt: skip
     return publish_generation(made)
+
+
+class EmbeddingsServer(ThreadingHTTPServer):
+    """Answers as an OpenAI-compatible server does, last text first; what it was asked can be read off.
+
+    Attributes:
+        asked: Texts of each request, in the order they came.
+        keys: What each request had for authorization.
+        canned: Given in place of vectors, one a request until they are used up: status, headers, body.
+        change: Changes the reply to a request before it is sent.
+        refuses: A word; a request with a text that holds it is answered 400.
+    """
+
+    daemon_threads = True
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), EmbeddingsHandler)
+        self.asked: list[list[str]] = []
+        self.keys: list[str | None] = []
+        self.canned: list[tuple[int, dict[str, str], bytes]] = []
+        self.change: Callable[[dict[str, Any]], Any] = lambda reply: reply
+        self.refuses = "poison"
+        self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.turn = threading.Lock()
+
+    def vector(self, text: str) -> npt.NDArray[np.float64]:
+        """Return the vector of a text, not at unit length."""
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        return np.random.default_rng(seed).normal(size=self.width) * 3
+
+    def answer(self, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body for a request."""
+        texts = request["input"]
+        with self.turn:
+            self.asked.append(texts)
+            if self.canned:
+                return self.canned.pop(0)
+        if any(self.refuses in text for text in texts):
+            return 400, {}, b'{"error": {"message": "the input is not valid"}}'
+        rows = [{"index": i, "embedding": self.vector(text).tolist()} for i, text in enumerate(texts)]
+        reply = {"object": "list", "data": rows[::-1], "usage": {"prompt_tokens": 100 * len(texts)}}
+        return 200, {}, json.dumps(self.change(reply)).encode()
+
+
+class EmbeddingsHandler(BaseHTTPRequestHandler):
+    server: EmbeddingsServer
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert request["encoding_format"] == "float"
+        self.server.keys.append(self.headers["Authorization"])
+        found = self.path == "/v1/embeddings"
+        status, headers, body = self.server.answer(request) if found else (404, {}, b"no such page")
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep standard error clean."""
+
+
+@pytest.fixture
+def embeddings_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingsServer]:
+    """Return a server of embeddings that runs in a thread; no key is set."""
+    monkeypatch.delenv("LLM_FLOWS_EMBED_KEY", raising=False)
+    with EmbeddingsServer() as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield server
+        server.shutdown()
