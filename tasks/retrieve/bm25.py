@@ -20,8 +20,10 @@ class SparseIndex:
         self.language = json.loads((folder / "language.json").read_text("utf-8"))
         self.index: Any = bm25s.BM25.load(folder, mmap=True)
 
-    def search(self, query: str, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return the rows and scores of the best passages, best first.
+    def search(
+        self, query: str, k: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return the rows and scores of the best passages that are allowed, best first; None allows all.
 
         A passage that shares no word with the query has score zero and is never returned; of equal scores the lower
         row comes first.
@@ -35,7 +37,7 @@ class SparseIndex:
         if not found:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         scores = self.index.get_scores_from_ids(found)
-        rows = np.flatnonzero(scores > 0)
+        rows = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         if len(rows) > k:
             cutoff = np.partition(scores[rows], len(rows) - k)[len(rows) - k]
             rows = rows[scores[rows] >= cutoff]
