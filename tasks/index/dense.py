@@ -167,14 +167,16 @@ def _flat(rows: Floats) -> Any:
 
 
 def _hnsw(rows: Floats, config: Hnsw) -> tuple[Any, Parameters, list[Parameters]]:
-    """Build a graph by one thread: about a millisecond a row."""
+    """Build a graph by one thread: about a millisecond a row. Rounded to bytes, the hits are compared again."""
     import faiss
 
     links = config.links or (16 if len(rows) <= 1_000_000 else 32)
-    built: Parameters = {"links": links, "ef_construction": config.ef_construction or max(100, 4 * links)}
-    index = faiss.IndexHNSWFlat(rows.shape[1], links, faiss.METRIC_INNER_PRODUCT)
+    built: Parameters = {"links": links, "ef_construction": config.ef_construction or max(100, 4 * links), "refine": 2}
+    byte = faiss.ScalarQuantizer.QT_8bit  # a quarter of the memory that a walk goes through, so faster
+    index = faiss.IndexHNSWSQ(rows.shape[1], byte, links, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = int(built["ef_construction"])
     with one_thread():
+        index.train(rows)
         index.add(rows)
     ladder = [width for step in range(9) for width in (16 << step, 24 << step) if step == 0 or width < 2 * len(rows)]
     return index, built, [{"ef_search": width} for width in ([config.ef_search] if config.ef_search else ladder)]
