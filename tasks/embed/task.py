@@ -1,5 +1,6 @@
 """Tasks of `embed`: what is cached is read, what is missing is encoded in shards, and one step joins it all."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -227,13 +228,14 @@ def _encode_missing(
     steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {source.rows:,} texts, {tokens:,} tokens")
     calls = [{"source": source, "rows": part.tolist(), "encoder": encoder} for part in parts]
     made: list[Shard] = []
+    started = time.monotonic()
     with progress(f"encode {source.kind}", tokens, "tokens") as advance:
         for shard in _run(calls, runner):
             made.append(shard)
             advance(shard.tokens)
     tracking.count(f"embed-{source.kind}", texts=source.rows, encoded=sum(s.texts for s in made),
                    tokens=sum(s.tokens for s in made), padded=sum(s.padded for s in made),
-                   truncated=sum(s.truncated for s in made))  # fmt: skip
+                   truncated=sum(s.truncated for s in made), seconds=time.monotonic() - started)  # fmt: skip
     reasons = {keys[row].tobytes(): detail for shard in made for row, detail in shard.poison}
     if not reasons:
         return []  # else of equal texts one was encoded, and all are poison

@@ -1,11 +1,12 @@
 """The pages of the flows: from references to what `report` shows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks.data import Answer, Embedded, Evaluation, Generation, Ingested, TopicMap
+from tasks.data import Answer, Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
 from tasks.rows import Document, Measure, Question, Rejected, Topic
-from tasks.runtime import report, store, tracking
+from tasks.runtime import floor, report, store, tracking
 from tasks.runtime.report import Page, Table
 
 T = TypeVar("T")
@@ -148,14 +149,27 @@ def _spread(rows: list[T], count: int) -> list[T]:
     return rows[:: max(1, -(-len(rows) // count))] if count else []
 
 
+def _encoding(metrics: Mapping[str, float], ran: Fingerprint) -> dict[str, str]:
+    """Say what encoding the passages took: tokens, padding, what was cached, speed."""
+    counted = {n: metrics.get(f"embed-passages.{n}", 0) for n in ("texts", "encoded", "tokens", "padded", "seconds")}
+    if not counted["padded"]:
+        return {"encoded in this run": "0 tokens"}
+    speed = counted["tokens"] / counted["seconds"]
+    reached = floor.share(ran, speed)
+    return {
+        "encoded in this run": f"{counted['tokens']:,.0f} tokens of {counted['encoded']:,.0f} texts",
+        "found in the cache": f"{counted['texts'] - counted['encoded']:,.0f} texts, or equal to another",
+        "padding": f"{1 - counted['tokens'] / counted['padded']:.0%} of what the encoder saw",
+        "speed": f"{speed:,.0f} tokens a second"
+        + ("" if reached is None else f", {reached:.0%} of what this machine multiplies"),
+    }
+
+
 def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
-    metrics, numerics = run.all_metrics(), live.fingerprint.numerics
-    padded = metrics.get("embed-passages.padded", 0)
+    numerics = live.fingerprint.numerics
     facts = {
         "encoder": f"{live.fingerprint.encoder.model}, {live.fingerprint.encoder.width} wide",
         "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
-        "encoded in this run": f"{int(metrics.get('embed-passages.tokens', 0)):,} tokens",
+        **_encoding(run.all_metrics(), live.fingerprint),
     }
-    if padded:
-        facts["padding"] = f"{1 - metrics['embed-passages.tokens'] / padded:.0%} of what the encoder saw"
     return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}

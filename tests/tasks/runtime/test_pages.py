@@ -24,8 +24,7 @@ from tasks.data import (
     TopicsRef,
 )
 from tasks.rows import Measure, Query, Question, Rejected, Topic
-from tasks.runtime import pages, store
-from tasks.runtime.steps import Finished, Record
+from tasks.runtime import encoder, pages, store
 from tasks.runtime.tracking import Run, _Client
 
 QUESTIONS = [
@@ -45,10 +44,8 @@ def embedded(shelf: Generation, rejected: Sequence[Rejected] = ()) -> Embedded:
 
 
 def run_of(shelf: Generation, **metrics: float) -> Run:
-    """Return a run whose embedding step has counted something, outside any flow and without MLflow."""
-    counted = Record(shelf, {}, "", {}, {"tokens": 30.0, "padded": 40.0})
-    ended = [Finished("embed-passages", "k", False, 0.5, counted)]
-    return Run("knowledge-base", "", _Client(unreachable=True), ended, metrics=metrics)
+    """Return a run that has counted something, outside any flow and without MLflow."""
+    return Run("knowledge-base", "", _Client(unreachable=True), [], metrics=metrics)
 
 
 def topics(shelf: Generation) -> TopicMap:
@@ -147,19 +144,29 @@ def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation
     assert re.findall(r'class="mark (\w+)"', text) == ["right", "wrong", "wrong"]
 
 
-def test_how_a_page_was_made_names_encoder_device_tokens_and_padding(shelf: Generation) -> None:
-    assert pages._how(run_of(shelf), shelf)["facts"] == {
-        "encoder": "m, 3 wide",
-        "device and precision": "torch-cpu, exact: by hand",
-        "encoded in this run": "30 tokens",
+def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed(
+    shelf: Generation, tiny_bert: Path
+) -> None:
+    ran = encoder.fingerprint(str(tiny_bert), "exact", "cpu")
+    counted = {"texts": 5.0, "encoded": 2.0, "tokens": 30.0, "padded": 40.0, "seconds": 0.5}
+    run = run_of(shelf, **{f"embed-passages.{name}": value for name, value in counted.items()})
+    facts = pages._how(run, shelf.model_copy(update={"fingerprint": ran}))["facts"]
+    speed, _, share = facts.pop("speed").partition(", ")
+    assert facts == {
+        "encoder": f"{tiny_bert}, 32 wide",
+        "device and precision": "torch-cpu, exact: as configured",
+        "encoded in this run": "30 tokens of 2 texts",
+        "found in the cache": "3 texts, or equal to another",
         "padding": "25% of what the encoder saw",
     }
+    assert speed == "60 tokens a second"
+    assert re.fullmatch(r"\d+% of what this machine multiplies", share)
 
 
-def test_a_run_that_encoded_nothing_names_no_padding(shelf: Generation) -> None:
-    run = Run("knowledge-base", "", _Client(unreachable=True), [])
-    assert pages._how(run, shelf)["facts"]["encoded in this run"] == "0 tokens"
-    assert "padding" not in pages._how(run, shelf)["facts"]
+def test_a_run_that_encoded_nothing_names_no_padding_and_no_speed(shelf: Generation) -> None:
+    facts = pages._how(run_of(shelf), shelf)["facts"]
+    assert facts["encoded in this run"] == "0 tokens"
+    assert not {"padding", "speed"} & set(facts)
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["everything", "nothing more"])
