@@ -35,4 +35,16 @@ class Fused(Config):
     """Larger: the first ranks count for less."""
 
 
-Retrieve = Annotated[Dense | Sparse | Fused, Field(discriminator="kind"), Tabs]
+class Weighted(Config):
+    """By both: a weighted mean of the two scores, each of them over the best of its query."""
+
+    kind: Literal["weighted"] = "weighted"
+    k: int = Field(10, ge=1, le=1_000)
+    """Hits a query at most."""
+    candidates: int = Field(100, ge=1, le=10_000)
+    """Hits taken from each list before fusion."""
+    weight: float = Field(0.8, ge=0, le=1)
+    """Share of the meaning; the rest is that of the words. 0: words alone, 1: meaning alone."""
+
+
+Retrieve = Annotated[Dense | Sparse | Fused | Weighted, Field(discriminator="kind"), Tabs]

@@ -9,7 +9,7 @@ from prefect import flow
 
 from configs.flows import KnowledgeBase, Topics
 from configs.ingest import PythonDocs, Source
-from configs.retrieve import Dense, Fused, Retrieve, Sparse
+from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
 from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
@@ -64,12 +64,19 @@ def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     if not asked.answerable:
         return None
     vectors = embed_queries(asked.queries, live.fingerprint)
-    ways: dict[str, Retrieve] = {"bm25": Sparse(k=100), "dense": Dense(k=100), "fused": Fused(k=100)}
+    ways: dict[str, Retrieve] = {
+        "bm25": Sparse(k=100),
+        "dense": Dense(k=100),
+        "fused": Fused(k=100),
+        "weighted": Weighted(k=100),
+    }
     rankings = {name: retrieve(live, asked.queries, vectors, way) for name, way in ways.items()}
-    measured = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
+    judged = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
     answers = answer_questions(live, asked.queries, config.retrieve, config.answer)
-    judged = evaluate_answers(asked.questions, answers)
-    return Evaluation(asked=asked, rankings=measured, answers=answers, decisions=judged)
+    decisions = evaluate_answers(asked.questions, answers)
+    return Evaluation(
+        asked=asked, rankings=judged.measures, scores=judged.scores, answers=answers, decisions=decisions
+    )
 
 
 @flow(name="knowledge-base", flow_run_name="knowledge-base {source.kind}")

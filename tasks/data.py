@@ -254,6 +254,19 @@ class MeasuresRef(Ref):
     kind: Literal["measures"] = "measures"
 
 
+class ScoresRef(Ref):
+    """A table of `Scored` rows: what `Measure` rows are the means of, a question at a time."""
+
+    kind: Literal["scores"] = "scores"
+
+
+class Judged(Value):
+    """How well documents are ranked: means with intervals, and the values of each question."""
+
+    measures: MeasuresRef
+    scores: ScoresRef
+
+
 class QuestionsRef(Ref):
     """A table of `Question` rows."""
 
@@ -294,7 +307,8 @@ class Generation(Value):
 
     def counts_as(self) -> Any:
         """Count by what is searched, not by name and number."""
-        return [self.passages.digest, self.dense.digest, self.sparse.digest, self.fingerprint.digest]
+        searched = (self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
+        return [part.digest for part in searched]
 
 
 class Pooled(Value):
@@ -318,6 +332,7 @@ class Evaluation(Value):
 
     asked: Asked
     rankings: MeasuresRef
+    scores: ScoresRef
     answers: AnswersRef
     decisions: MeasuresRef
 

@@ -124,6 +124,23 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """How well one question was served.
+
+    Attributes:
+        question: Id of the question.
+        way: Name of the ranking.
+        metric: What was measured, as `ndcg@10`.
+        value: From 0 to 1.
+    """
+
+    question: str
+    way: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question put to a collection."""
 
@@ -157,8 +174,8 @@ class Hit:
         passage: Row of the passage.
         rank: From 1.
         score: What the list is ordered by.
-        dense: Cosine of query and passage; NaN where the dense search did not return it.
-        sparse: BM25 score; NaN where the sparse search did not return it.
+        dense: Cosine of query and passage; NaN where it is not known: the dense search did not return it.
+        sparse: BM25 score; NaN where it is not known: the sparse search did not return it.
     """
 
     query: int

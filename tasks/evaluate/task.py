@@ -11,12 +11,14 @@ from tasks.data import (
     Asked,
     DocumentsRef,
     HitsRef,
+    Judged,
     MeasuresRef,
     PassagesRef,
     QueriesRef,
     QuestionsRef,
+    ScoresRef,
 )
-from tasks.rows import Hit, Measure, Query, Question
+from tasks.rows import Hit, Measure, Query, Question, Scored
 from tasks.runtime import store
 from tasks.runtime.steps import step
 
@@ -64,8 +66,8 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
 @step(name="evaluate-rankings", libraries=("numpy",))
 def evaluate_rankings(
     questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
-) -> MeasuresRef:
-    """Measure how well documents are ranked.
+) -> Judged:
+    """Measure how well documents are ranked, question by question and in the mean.
 
     Args:
         questions: Q questions with known answers.
@@ -73,7 +75,7 @@ def evaluate_rankings(
         rankings: Name to the hits for the Q questions.
         config: Depth, resamples, seed.
     """
-    from tasks.evaluate.core import judge_rankings
+    from tasks.evaluate.core import judge_rankings, score_rankings
 
     asked = store.load_rows(questions, Question)
     owner = store.load_table(passages, ["document"])["document"].to_pylist()
@@ -83,7 +85,26 @@ def evaluate_rankings(
         for hit in store.load_rows(ref, Hit):
             if owner[hit.passage] not in ranked[name][hit.query]:
                 ranked[name][hit.query].append(owner[hit.passage])
-    return store.save_rows(MeasuresRef, Measure, judge_rankings(asked, ranked, config))
+    scored = score_rankings(asked, ranked, config.k)
+    return Judged(
+        measures=store.save_rows(MeasuresRef, Measure, judge_rankings(scored, config)),
+        scores=store.save_rows(ScoresRef, Scored, scored),
+    )
+
+
+@step(name="evaluate-compare", libraries=("numpy",))
+def compare_scores(before: ScoresRef, after: ScoresRef, config: Evaluate) -> MeasuresRef:
+    """Measure how two runs differ over the questions both were asked.
+
+    Args:
+        before: Values of every question in one run.
+        after: The same in the other.
+        config: Resamples, seed.
+    """
+    from tasks.evaluate.core import compare_rankings
+
+    old, new = store.load_rows(before, Scored), store.load_rows(after, Scored)
+    return store.save_rows(MeasuresRef, Measure, compare_rankings(old, new, config))
 
 
 @step(name="evaluate-answers")

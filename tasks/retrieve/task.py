@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from configs.retrieve import Dense, Retrieve, Sparse
+from configs.retrieve import Dense, Retrieve, Sparse, Weighted
 from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
 from tasks.rows import Document, Hit, Passage, Query
 from tasks.runtime import steps, store
@@ -21,18 +21,26 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
         config: By meaning, by words, or both.
     """
     from tasks.retrieve.bm25 import SparseIndex
-    from tasks.retrieve.core import depth, rank, scores_by_row
+    from tasks.retrieve.core import Scores, complete, depth, rank, scores_by_row
     from tasks.retrieve.flat import search_flat
 
     asked, wanted = store.load_rows(queries, Query), depth(config)
-    dense: list[dict[int, float]] = [{} for _ in asked]
-    sparse: list[dict[int, float]] = [{} for _ in asked]
+    dense: list[Scores] = [{} for _ in asked]
+    sparse: list[Scores] = [{} for _ in asked]
     if not isinstance(config, Sparse):
         rows, scores = search_flat(store.path(collection.dense) / "index.faiss", store.load_array(vectors), wanted)
         dense = [scores_by_row(r, s) for r, s in zip(rows, scores, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(store.path(collection.sparse))
         sparse = [scores_by_row(*index.search(query.text, wanted)) for query in asked]
+        if isinstance(config, Weighted):
+            of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
+            dense, sparse = complete(
+                dense,
+                sparse,
+                lambda query, found: of_passages[found] @ of_queries[query],
+                lambda query, found: index.scores(asked[query].text)[found],
+            )
     hits = rank(dense, sparse, config)
     steps.record(queries=len(asked), hits=len(hits))
     return store.save_rows(HitsRef, Hit, hits)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from tasks.data import Answer, Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
 from tasks.rows import Document, Measure, Question, Rejected, Topic
 from tasks.runtime import floor, report, store, tracking
-from tasks.runtime.report import Page, Table
+from tasks.runtime.report import Bar, Chart, Page, Table
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ def collection_page(
     tables: list[Table] = []
     points: list[dict[str, Any]] = []
     clusters: list[dict[str, Any]] = []
+    charts: list[Chart] = []
     answers: list[dict[str, Any]] = []
     missing: list[str] = []
     if topics is None:
@@ -56,6 +57,7 @@ def collection_page(
         missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
     else:
         tables[:0] = [_quality(evaluation)]
+        charts = _ways(evaluation)
         answers = _examples(evaluation)
     if left_out:
         facts.append(("left out for want of budget", f"{left_out:,}"))
@@ -66,7 +68,7 @@ def collection_page(
     page = Page(
         title=f"{live.collection}, generation {live.number}",
         subtitle=f"{live.source} source, read, indexed, mapped and judged",
-        facts=facts, tables=tables, points=points, clusters=clusters, answers=answers, missing=missing,
+        facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
         run=_how(run, live),
     )  # fmt: skip
     return report.write_page(run, page)
@@ -123,6 +125,15 @@ def _quality(evaluation: Evaluation) -> Table:
     asked = evaluation.asked
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
+
+
+def _ways(evaluation: Evaluation) -> list[Chart]:
+    """Return a chart of the ways to search for every measure; differences of two are no bars."""
+    charts: dict[str, list[Bar]] = {}
+    for m in store.load_rows(evaluation.rankings, Measure):
+        if not m.name.endswith("difference"):
+            charts.setdefault(m.name, []).append(Bar(m.what, m.value, m.low, m.high))
+    return [Chart(name, bars) for name, bars in charts.items()]
 
 
 def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:

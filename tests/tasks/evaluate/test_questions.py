@@ -88,3 +88,9 @@ def test_a_split_without_questions_is_refused_with_their_number(text: str, count
         DataError, match=rf"has {count} questions but none in split 'development'; set evaluate\.split"
     ):
         read_questions(written(tmp_path, text), "development")
+
+
+def test_two_questions_of_one_name_are_refused_with_their_places(tmp_path: Path) -> None:
+    text = '{"id": "q", "question": "one?"}\n{"question": "two?"}\n{"id": "q", "question": "three?"}'
+    with pytest.raises(DataError, match="has id 'q' at questions 1 and 3; give each its own"):
+        read_questions(written(tmp_path, text), "all")

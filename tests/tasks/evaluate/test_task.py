@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef
+from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef, ScoresRef
 from tasks.errors import DataError
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
-from tasks.rows import Hit, Measure, Passage, Query, Question
+from tasks.evaluate import compare_scores, evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
 from tasks.runtime import store
 
 ROWS = [
@@ -45,10 +45,21 @@ def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation)
     questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
     found = [Hit(0, row, rank, 1, 1, 1) for rank, row in enumerate([0, 3, 2], start=1)]
     hits = store.save_rows(HitsRef, Hit, found)
-    ref = evaluate_rankings.fn(questions, passages, {"one": hits}, Evaluate(resamples=100))
-    measured = {m.name: m.value for m in store.load_rows(ref, Measure)}
+    judged = evaluate_rankings.fn(questions, passages, {"one": hits}, Evaluate(resamples=100))
+    measured = {m.name: m.value for m in store.load_rows(judged.measures, Measure)}
     assert measured["mrr@10"] == pytest.approx(1 / 2)
     assert measured["recall@10"] == 1
+    scored = store.load_rows(judged.scores, Scored)
+    assert {(s.question, s.way) for s in scored} == {("1", "one")}
+    assert {s.metric: s.value for s in scored} == measured
+
+
+def test_two_runs_are_compared_from_the_store(home: Path) -> None:
+    before, after = (
+        store.save_rows(ScoresRef, Scored, [Scored("1", "dense", "map@10", value)]) for value in (0.25, 0.75)
+    )
+    (measure,) = store.load_rows(compare_scores.fn(before, after, Evaluate(resamples=100)), Measure)
+    assert (measure.name, measure.what, measure.value) == ("map@10 difference", "dense: after - before", 0.5)
 
 
 def test_answers_are_measured_from_the_store(home: Path) -> None:

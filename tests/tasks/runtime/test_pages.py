@@ -20,10 +20,11 @@ from tasks.data import (
     QueriesRef,
     QuestionsRef,
     RejectedRef,
+    ScoresRef,
     TopicMap,
     TopicsRef,
 )
-from tasks.rows import Measure, Query, Question, Rejected, Topic
+from tasks.rows import Measure, Query, Question, Rejected, Scored, Topic
 from tasks.runtime import encoder, pages, store
 from tasks.runtime.tracking import Run, _Client
 
@@ -66,7 +67,10 @@ def evaluation() -> Evaluation:
         Answer(question=q.question, text="t", citations=cite(name), abstained="", score=0.9, threshold=0.35)
         for q, name in zip(QUESTIONS, ("cats", "ships", "ships"), strict=True)
     ]
-    measures = [Measure("ndcg@10", "dense", 0.51236, 0.4, 0.6, 2)]
+    measures = [
+        Measure("ndcg@10", "dense", 0.51236, 0.4, 0.6, 2),
+        Measure("ndcg@10 difference", "dense - bm25", -0.1, -0.2, 0.1, 2),
+    ]
     return Evaluation(
         asked=Asked(
             questions=store.save_rows(QuestionsRef, Question, QUESTIONS),
@@ -75,6 +79,7 @@ def evaluation() -> Evaluation:
             left_out=0,
         ),
         rankings=store.save_rows(MeasuresRef, Measure, measures),
+        scores=store.save_rows(ScoresRef, Scored, []),
         answers=store.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=3),
         decisions=store.save_rows(MeasuresRef, Measure, [Measure("abstained", "unanswerable", 0, 0, 0.5, 1)]),
     )
@@ -144,6 +149,13 @@ def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation
     assert re.findall(r'class="mark (\w+)"', text) == ["right", "wrong", "wrong"]
 
 
+def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generation) -> None:
+    page = pages.collection_page(run_of(shelf), shelf, ingested(shelf), embedded(shelf), topics(shelf), evaluation())
+    text = text_of(page)
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", text) == ["ndcg@10"]
+    assert re.findall(r"<title>(.*?)</title>", text)[1:] == ["dense: 0.512 (0.400 to 0.600)"]
+
+
 def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed(
     shelf: Generation, tiny_bert: Path
 ) -> None:
@@ -176,6 +188,7 @@ def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Gene
     assert found["topics"] == (1 if done else "not done: switched off, or too few documents")
     measured = {
         "ndcg@10 dense": {"value": 0.5124, "low": 0.4, "high": 0.6, "n": 2},
+        "ndcg@10 difference dense - bm25": {"value": -0.1, "low": -0.2, "high": 0.1, "n": 2},
         "abstained unanswerable": {"value": 0.0, "low": 0.0, "high": 0.5, "n": 1},
     }
     assert found["evaluation"] == (measured if done else "not done: no questions")

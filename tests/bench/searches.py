@@ -1,0 +1,78 @@
+"""Searches whose answers are known, read from the folder named by `LLM_FLOWS_DATA`.
+
+Cranfield's judgements are binary (relevant or not) and number the queries in the order of the file. Of XQuAD the first
+300 questions are asked; the paragraph a question was written for is the one that is relevant. A question of HotpotQA
+needs the two paragraphs that it was written from.
+"""
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+QUESTIONS = 300
+
+
+@dataclass(frozen=True)
+class Search:
+    """Documents, questions put to them, and which documents answer each.
+
+    Attributes:
+        documents: Id to title, empty for none, and text.
+        questions: What is asked, and the ids of the documents that answer it.
+    """
+
+    documents: dict[str, tuple[str, str]]
+    questions: list[tuple[str, list[str]]]
+
+
+def cranfield(data: Path) -> Search:
+    """Return the abstracts under their titles, the queries, and which abstracts were judged relevant to each."""
+    folder = data / "cranfield"
+    abstracts = (folder / "cran.all.1400.xml").read_text("utf-8")
+    titles = dict(_elements(abstracts, "docno", "title"))
+    asked = [text for _, text in _elements((folder / "cran.qry.xml").read_text("utf-8"), "num", "title")]
+    relevant: dict[int, list[str]] = defaultdict(list)
+    for line in (folder / "cranqrel.trec.txt").read_text("utf-8").splitlines():
+        number, _, name, judged = line.split()
+        if int(judged) > 0:
+            relevant[int(number) - 1].append(name)
+    documents = {name: (titles[name], text) for name, text in _elements(abstracts, "docno", "text")}
+    return Search(documents, [(text, relevant[number]) for number, text in enumerate(asked)])
+
+
+def xquad(data: Path) -> Search:
+    """Return all paragraphs, the first questions, and the paragraph each was written for."""
+    articles = json.loads((data / "xquad_en" / "xquad.en.json").read_text("utf-8"))["data"]
+    paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+    asked = [(qa["question"], [str(row)]) for row, paragraph in enumerate(paragraphs) for qa in paragraph["qas"]]
+    documents = {str(row): ("", paragraph["context"]) for row, paragraph in enumerate(paragraphs)}
+    return Search(documents, asked[:QUESTIONS])
+
+
+def hotpotqa(data: Path) -> Search:
+    """Return all paragraphs under their titles, the questions, and the two paragraphs each was written from."""
+    folder = data / "hotpotqa_500"
+    paragraphs = _lines(folder / "corpus.jsonl")
+    asked = [
+        (row["question"], sorted(set(row["supporting_facts"]["title"])))
+        for row in _lines(folder / "questions_with_paragraphs.jsonl")
+    ]
+    return Search({p["title"]: (p["title"], p["text"]) for p in paragraphs}, asked)
+
+
+SEARCHES = {"cranfield": cranfield, "xquad": xquad, "hotpotqa": hotpotqa}
+
+
+def _lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def _elements(xml: str, name: str, content: str) -> list[tuple[str, str]]:
+    """Return the two elements of every record; the files have two roots, or none, and no entities."""
+    return [
+        (found[1].strip(), " ".join(found[2].split()))
+        for found in re.finditer(rf"<{name}>(.*?)</{name}>.*?<{content}>(.*?)</{content}>", xml, re.DOTALL)
+    ]
