@@ -11,7 +11,7 @@ from configs.index import Index
 from configs.ingest import Ingest
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Represent
-from configs.retrieve import Fused, Retrieve
+from configs.retrieve import Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk
 
@@ -44,7 +44,7 @@ class KnowledgeBase(Config):
     """Vectors and words to indexes."""
     topics: Topics | None = Topics()
     """Documents to topics; null for none."""
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How the evaluation's answers find their passages."""
     answer: Generate = Extractive()
     """How the evaluation's questions are answered."""
@@ -70,14 +70,14 @@ class TextVectors(Config):
 class SemanticSearch(Config):
     """Everything `semantic-search` can be asked to do."""
 
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How passages are found."""
 
 
 class RagAnswers(Config):
     """Everything `rag-answers` can be asked to do."""
 
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How passages are found."""
     answer: Generate = Extractive()
     """How an answer is made of them."""

@@ -70,7 +70,7 @@ def test_an_empty_preset_changes_nothing(made_up: FlowCard) -> None:
 
 def test_a_change_merges_deeply_into_the_variant_that_stands() -> None:
     retrieve = config_of(RAG, "question=x", "retrieve.k=3")["retrieve"]
-    assert retrieve == {"kind": "fused", "k": 3, "candidates": 100, "rank_constant": 60}
+    assert retrieve == {"kind": "weighted", "k": 3, "candidates": 100, "weight": 0.8}
 
 
 def test_a_list_is_replaced_not_extended() -> None:
