@@ -14,7 +14,7 @@ from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
 from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for, score_questions
 from tasks.generate import threshold_of
 from tasks.index import index_dense, index_sparse, publish_generation
 from tasks.ingest import ingest_documents, name_of, scan
@@ -71,12 +71,11 @@ def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluat
         "weighted": Weighted(k=100),
     }
     rankings = {name: retrieve(live, asked.queries, vectors, way) for name, way in ways.items()}
-    judged = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
+    measured = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
+    scores = score_questions(asked.questions, live.passages, rankings, config.evaluate)
     answers = answer_questions(live, asked.queries, config.retrieve, config.answer)
-    decisions = evaluate_answers(asked.questions, answers)
-    return Evaluation(
-        asked=asked, rankings=judged.measures, scores=judged.scores, answers=answers, decisions=decisions
-    )
+    judged = evaluate_answers(asked.questions, answers)
+    return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
 
 
 @flow(name="knowledge-base", flow_run_name="knowledge-base {source.kind}")

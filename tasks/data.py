@@ -88,8 +88,7 @@ class Encoder(Value):
     Attributes:
         model: Id or folder it was loaded from; a name, not part of the identity.
         revision: Commit on the hub, `embedded`, or `local`.
-        weights: sha256 over the weight files; of a remote encoder over address and name, all that is known of it:
-            what a server changes behind a name cannot be seen.
+        weights: sha256 over the weight files; of a remote encoder over address and name, all that can be seen of it.
         tokenizer: sha256 of the tokenizer file; of a remote encoder the embedded one's, which counts and cuts.
         pooling: How token vectors become one vector: mean, cls, max, lasttoken, weightedmean, mean_sqrt_len;
             mean_known leaves out tokens that the vocabulary does not know; server is not known here.
@@ -255,16 +254,9 @@ class MeasuresRef(Ref):
 
 
 class ScoresRef(Ref):
-    """A table of `Scored` rows: what `Measure` rows are the means of, a question at a time."""
+    """A table of `Scored` rows: what `Measure` rows are means of, a question at a time."""
 
     kind: Literal["scores"] = "scores"
-
-
-class Judged(Value):
-    """How well documents are ranked: means with intervals, and the values of each question."""
-
-    measures: MeasuresRef
-    scores: ScoresRef
 
 
 class QuestionsRef(Ref):
@@ -307,8 +299,7 @@ class Generation(Value):
 
     def counts_as(self) -> Any:
         """Count by what is searched, not by name and number."""
-        searched = (self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
-        return [part.digest for part in searched]
+        return [p.digest for p in (self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)]
 
 
 class Pooled(Value):

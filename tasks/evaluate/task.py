@@ -11,7 +11,6 @@ from tasks.data import (
     Asked,
     DocumentsRef,
     HitsRef,
-    Judged,
     MeasuresRef,
     PassagesRef,
     QueriesRef,
@@ -66,8 +65,8 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
 @step(name="evaluate-rankings", libraries=("numpy",))
 def evaluate_rankings(
     questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
-) -> Judged:
-    """Measure how well documents are ranked, question by question and in the mean.
+) -> MeasuresRef:
+    """Measure how well documents are ranked.
 
     Args:
         questions: Q questions with known answers.
@@ -78,18 +77,27 @@ def evaluate_rankings(
     from tasks.evaluate.core import judge_rankings, score_rankings
 
     asked = store.load_rows(questions, Question)
-    owner = store.load_table(passages, ["document"])["document"].to_pylist()
-    ranked: dict[str, list[list[str]]] = {}
-    for name, ref in rankings.items():
-        ranked[name] = [[] for _ in asked]
-        for hit in store.load_rows(ref, Hit):
-            if owner[hit.passage] not in ranked[name][hit.query]:
-                ranked[name][hit.query].append(owner[hit.passage])
-    scored = score_rankings(asked, ranked, config.k)
-    return Judged(
-        measures=store.save_rows(MeasuresRef, Measure, judge_rankings(scored, config)),
-        scores=store.save_rows(ScoresRef, Scored, scored),
-    )
+    ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
+    return store.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
+
+
+@step(name="evaluate-questions")
+def score_questions(
+    questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
+) -> ScoresRef:
+    """Measure how well every single question is served: what the means of `evaluate_rankings` are made of.
+
+    Args:
+        questions: Q questions with known answers.
+        passages: What the hits point into.
+        rankings: Name to the hits for the Q questions.
+        config: Depth.
+    """
+    from tasks.evaluate.core import score_rankings
+
+    asked = store.load_rows(questions, Question)
+    ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
+    return store.save_rows(ScoresRef, Scored, score_rankings(asked, ranked, config.k))
 
 
 @step(name="evaluate-compare", libraries=("numpy",))
@@ -119,3 +127,12 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef) -> MeasuresRe
 
     given = [Answer.model_validate(a) for a in store.load_json(answers)]
     return store.save_rows(MeasuresRef, Measure, judge_answers(store.load_rows(questions, Question), given))
+
+
+def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:
+    """Return for each question the ids of the documents its hits are of, by their best passage, each once."""
+    owner = store.load_table(passages, ["document"])["document"].to_pylist()
+    ranked: list[dict[str, None]] = [{} for _ in range(questions)]
+    for hit in store.load_rows(hits, Hit):
+        ranked[hit.query][owner[hit.passage]] = None
+    return [list(names) for names in ranked]

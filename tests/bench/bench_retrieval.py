@@ -110,7 +110,7 @@ def scores_of(built: Built, ways: Mapping[str, Retrieve]) -> dict[str, Values]:
     from prefect import flow
 
     from tasks.embed import embed_queries
-    from tasks.evaluate import evaluate_rankings, load_questions
+    from tasks.evaluate import load_questions, score_questions
     from tasks.retrieve import retrieve
 
     @flow(name="bench-retrieval")
@@ -118,8 +118,7 @@ def scores_of(built: Built, ways: Mapping[str, Retrieve]) -> dict[str, Values]:
         asked = load_questions(built.questions, "test", built.live.documents)
         vectors = embed_queries(asked.queries, built.live.fingerprint)
         rankings = {name: retrieve(built.live, asked.queries, vectors, way) for name, way in ways.items()}
-        judged = evaluate_rankings(asked.questions, built.live.passages, rankings, JUDGE)
-        return store.load_rows(judged.scores, Scored)
+        return store.load_rows(score_questions(asked.questions, built.live.passages, rankings, JUDGE), Scored)
 
     values: dict[str, Values] = {name: {} for name in ways}
     for row in path():

@@ -6,7 +6,14 @@ import pytest
 from configs.evaluate import Evaluate
 from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef, ScoresRef
 from tasks.errors import DataError
-from tasks.evaluate import compare_scores, evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.evaluate import (
+    compare_scores,
+    evaluate_answers,
+    evaluate_rankings,
+    load_questions,
+    questions_for,
+    score_questions,
+)
 from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
 from tasks.runtime import store
 
@@ -45,11 +52,11 @@ def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation)
     questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
     found = [Hit(0, row, rank, 1, 1, 1) for rank, row in enumerate([0, 3, 2], start=1)]
     hits = store.save_rows(HitsRef, Hit, found)
-    judged = evaluate_rankings.fn(questions, passages, {"one": hits}, Evaluate(resamples=100))
-    measured = {m.name: m.value for m in store.load_rows(judged.measures, Measure)}
+    judged = questions, passages, {"one": hits}, Evaluate(resamples=100)
+    measured = {m.name: m.value for m in store.load_rows(evaluate_rankings.fn(*judged), Measure)}
     assert measured["mrr@10"] == pytest.approx(1 / 2)
     assert measured["recall@10"] == 1
-    scored = store.load_rows(judged.scores, Scored)
+    scored = store.load_rows(score_questions.fn(*judged), Scored)
     assert {(s.question, s.way) for s in scored} == {("1", "one")}
     assert {s.metric: s.value for s in scored} == measured
 
