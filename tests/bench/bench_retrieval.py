@@ -220,15 +220,18 @@ def _not_below(what: str, ours: Values, theirs: Values) -> dict[str, Any]:
 
 
 def _overall(values: Mapping[str, Mapping[str, Values]]) -> list[dict[str, Any]]:
-    """Return the means over all sets, each counting the same, and the gain over the better single way of each."""
+    """Return the means over all sets, each counting the same, and what the weighted fusion gains over other ways."""
     rows = [_pooled(f"all sets, {way}", [list(one[way].values()) for one in values.values()]) for way in WAYS]
-    singles = [one[_better(one)] for one in values.values()]
-    gains = [
-        [one["weighted"][name] - value for name, value in single.items()]
-        for one, single in zip(values.values(), singles, strict=True)
-    ]
-    gain = _pooled("all sets, weighted over the better of bm25 and dense on each", gains)
+    over_fused = [_gains(one, "fused") for one in values.values()]
+    rows.append(_pooled("all sets, weighted over fused", over_fused))
+    over_single = [_gains(one, _better(one)) for one in values.values()]
+    gain = _pooled("all sets, weighted over the better of bm25 and dense on each", over_single)
     return [*rows, {**gain, "promised": "above 0", "kept": gain["value"] > 0}]
+
+
+def _gains(values: Mapping[str, Values], way: str) -> list[float]:
+    """Return what the weighted fusion gains over a way, question by question."""
+    return [values["weighted"][name] - value for name, value in values[way].items()]
 
 
 def _pooled(what: str, sets: Sequence[Sequence[float]]) -> dict[str, Any]:
