@@ -1,5 +1,19 @@
 """Judge what was made."""
 
-from tasks.evaluate.task import evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.evaluate.task import (
+    compare_releases,
+    evaluate_answers,
+    evaluate_rankings,
+    load_questions,
+    load_shared_questions,
+    questions_for,
+)
 
-__all__ = ["evaluate_answers", "evaluate_rankings", "load_questions", "questions_for"]
+__all__ = [
+    "compare_releases",
+    "evaluate_answers",
+    "evaluate_rankings",
+    "load_questions",
+    "load_shared_questions",
+    "questions_for",
+]

@@ -1,11 +1,13 @@
 """Judge rankings and answers by questions whose answers are known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import combinations
 
 from configs.evaluate import Evaluate
 from tasks.data import Answer
 from tasks.evaluate.metrics import bootstrap_mean, ndcg_at, paired_bootstrap, recall_at, reciprocal_rank, wilson
+from tasks.findings import Comparison
 from tasks.rows import Measure, Question
 
 METRICS = {"recall": recall_at, "mrr": reciprocal_rank, "ndcg": ndcg_at}
@@ -38,6 +40,57 @@ def judge_rankings(questions: Sequence[Question], rankings: Mapping[str, Ranking
         )
         measures.append(Measure(f"ndcg@{config.k} difference", f"{b} - {a}", mean, low, high, len(asked)))
     return measures
+
+
+def held_by_both(questions: Sequence[Question], ours: Set[str], theirs: Set[str]) -> list[Question]:
+    """Return the questions that two collections can be compared by, with the answers they hold.
+
+    Args:
+        questions: With all their answers; those of the test split are left out.
+        ours: Ids of the documents of the one.
+        theirs: Ids of the documents of the other.
+
+    Returns:
+        Questions of whose answers both hold the same, and at least one.
+    """
+    found = []
+    for question in questions:
+        held = [name for name in question.answers if name in ours]
+        if question.split != "test" and held and held == [name for name in question.answers if name in theirs]:
+            found.append(replace(question, answers=tuple(held)))
+    return found
+
+
+def judge_release(
+    questions: Sequence[Question], new: Rankings, live: Rankings, config: Evaluate, tolerance: float
+) -> Comparison:
+    """Compare a new generation with the live one by nDCG, question by question.
+
+    Args:
+        questions: Questions that both can answer.
+        new: For each, ids of documents of the new generation, best first.
+        live: The same of the live one.
+        config: Depth, resamples, seed.
+        tolerance: How much worse the new one may be.
+
+    Returns:
+        Both means and the interval of their difference; refused if all of it lies below `-tolerance`.
+    """
+    ours, theirs = (
+        [ndcg_at(ranked, question.answers, config.k) for ranked, question in zip(lists, questions, strict=True)]
+        for lists in (new, live)
+    )
+    _, (low, high) = paired_bootstrap(ours, theirs, resamples=config.resamples, seed=config.seed)
+    return Comparison(
+        metric=f"ndcg@{config.k}",
+        questions=len(questions),
+        live=sum(theirs) / len(theirs),
+        new=sum(ours) / len(ours),
+        low=low,
+        high=high,
+        tolerance=tolerance,
+        refused=high < -tolerance,
+    )
 
 
 def judge_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> list[Measure]:

@@ -16,8 +16,9 @@ from tasks.data import (
     QueriesRef,
     QuestionsRef,
 )
+from tasks.findings import Comparison
 from tasks.rows import Hit, Measure, Query, Question
-from tasks.runtime import store
+from tasks.runtime import steps, store
 from tasks.runtime.steps import step
 
 
@@ -61,6 +62,31 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
     )
 
 
+def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> Asked:
+    """Store the questions of a file that two collections can be compared by; none of its test split is among them.
+
+    Args:
+        path: A jsonl file.
+        ours: Documents of the one.
+        theirs: Documents of the other.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.core import held_by_both
+    from tasks.evaluate.questions import read_questions
+
+    known, other = (set(store.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
+    questions = read_questions(path, "all")
+    kept = held_by_both(questions, known, other)
+    return Asked(
+        questions=store.save_rows(QuestionsRef, Question, kept),
+        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        answerable=len(kept),
+        left_out=len(questions) - len(kept),
+    )
+
+
 @step(name="evaluate-rankings", libraries=("numpy",))
 def evaluate_rankings(
     questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
@@ -76,14 +102,34 @@ def evaluate_rankings(
     from tasks.evaluate.core import judge_rankings
 
     asked = store.load_rows(questions, Question)
-    owner = store.load_table(passages, ["document"])["document"].to_pylist()
-    ranked: dict[str, list[list[str]]] = {}
-    for name, ref in rankings.items():
-        ranked[name] = [[] for _ in asked]
-        for hit in store.load_rows(ref, Hit):
-            if owner[hit.passage] not in ranked[name][hit.query]:
-                ranked[name][hit.query].append(owner[hit.passage])
+    ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
     return store.save_rows(MeasuresRef, Measure, judge_rankings(asked, ranked, config))
+
+
+@step(name="evaluate-release", libraries=("numpy",))
+def compare_releases(
+    questions: QuestionsRef,
+    passages: Mapping[str, PassagesRef],
+    rankings: Mapping[str, HitsRef],
+    config: Evaluate,
+    tolerance: float,
+) -> Comparison:
+    """Compare how well a new generation and the live one rank documents for the same questions.
+
+    Args:
+        questions: Q questions that both can answer.
+        passages: Of the `new` and the `live` generation, what its hits point into.
+        rankings: Of each, the hits for the Q questions.
+        config: Depth, resamples, seed.
+        tolerance: How much worse the new one may be.
+    """
+    from tasks.evaluate.core import judge_release
+
+    asked = store.load_rows(questions, Question)
+    new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
+    found = judge_release(asked, new, live, config, tolerance)
+    steps.record(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
+    return found
 
 
 @step(name="evaluate-answers")
@@ -98,3 +144,12 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef) -> MeasuresRe
 
     given = [Answer.model_validate(a) for a in store.load_json(answers)]
     return store.save_rows(MeasuresRef, Measure, judge_answers(store.load_rows(questions, Question), given))
+
+
+def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:
+    """Return for each question the ids of the documents its hits are of, by their best passage, each once."""
+    owner = store.load_table(passages, ["document"])["document"].to_pylist()
+    ranked: list[dict[str, None]] = [{} for _ in range(questions)]
+    for hit in store.load_rows(hits, Hit):
+        ranked[hit.query][owner[hit.passage]] = None
+    return [list(names) for names in ranked]
