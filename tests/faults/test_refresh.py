@@ -1,6 +1,5 @@
 """A refresh that is killed leaves the old generation serving, and the next run finishes it (faults 4 and 22)."""
 
-import os
 import random
 import shutil
 import time
@@ -52,7 +51,6 @@ def kill_and_finish(
     prepare(job, corpus, followed)
     home = tmp_path / "home"
     shutil.copytree(followed["folder"] / "first", home)
-    os.environ["LLM_FLOWS_HOME"] = str(home)
     before = collections.live("corpus")
     refresh = job(home, f"source.path={followed['source']}", "topics=null")
     process = refresh.start()
