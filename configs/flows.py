@@ -9,6 +9,7 @@ from configs.evaluate import Evaluate
 from configs.generate import Extractive, Generate
 from configs.index import Index
 from configs.ingest import Ingest
+from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Represent
 from configs.retrieve import Retrieve, Weighted
@@ -50,6 +51,8 @@ class KnowledgeBase(Config):
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
     """Questions to judge by."""
+    publish: Publish = Publish()
+    """What it must pass to become live."""
     runner: Runner = Threads()
     """Where passages are encoded; the result is the same on each."""
 
@@ -81,3 +84,10 @@ class RagAnswers(Config):
     """How passages are found."""
     answer: Generate = Extractive()
     """How an answer is made of them."""
+
+
+class AnswerLineage(Config):
+    """Everything `answer-lineage` can be asked to do."""
+
+    limit: int = Field(100, ge=1, le=100_000)
+    """Answers that are followed at most, the newest ones; the result says how many there are."""

@@ -10,7 +10,7 @@ from configs.flows import RagAnswers
 from configs.generate import Generate
 from configs.retrieve import Retrieve
 from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
-from tasks.embed import embed_passages, embed_queries
+from tasks.embed import embed_passages, embed_queries, query_encoder
 from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_of
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
@@ -30,10 +30,11 @@ def preflight(question: str, collection: str | None = None, config: RagAnswers =
 
 def answer_questions(live: Generation, asked: QueriesRef, retrieval: Retrieve, config: Generate) -> AnswersRef:
     """Answer questions from one generation of a collection."""
-    vectors = embed_queries(asked, live.fingerprint)
+    encoder = query_encoder(live)
+    vectors = embed_queries(asked, encoder)
     hits = retrieve(live, asked, vectors, retrieval)
     sentences = cut_sentences(live.passages, hits, config.passages)
-    embedded = embed_passages(sentences, live.fingerprint)
+    embedded = embed_passages(sentences, encoder)
     return answer_extractive(live, asked, vectors, hits, embedded, config)
 
 

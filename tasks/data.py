@@ -284,7 +284,7 @@ class AnswersRef(Ref):
 
 
 class Generation(Value):
-    """One state of a collection: everything a reader needs, by reference."""
+    """One state of a collection: everything a reader needs, by reference; and what changed since the one before."""
 
     collection: str
     number: int = 0
@@ -296,6 +296,7 @@ class Generation(Value):
     dense: DenseIndexRef
     sparse: SparseIndexRef
     fingerprint: Fingerprint
+    delta: dict[str, int] | None = None
 
     def counts_as(self) -> Any:
         """Count by what is searched, not by name and number."""

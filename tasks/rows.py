@@ -1,6 +1,7 @@
 """The rows of stored tables."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 Reason = Literal[
@@ -22,6 +23,11 @@ Reason = Literal[
 def indexed(heading: str, text: str) -> str:
     """Return what is encoded and searched of a passage: heading and text."""
     return f"{heading}\n{text.strip()}" if heading else text.strip()
+
+
+def version_of(text: str) -> str:
+    """Return the version of a document: the sha256 of its text."""
+    return sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class Document:
     kind: str = ""
     licence: str = ""
     meta: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """What tells one state of the document from another: the sha256 of its text."""
+        return version_of(self.text)
 
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""

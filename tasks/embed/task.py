@@ -1,5 +1,6 @@
 """Tasks of `embed`: what is cached is read, what is missing is encoded in shards, and one step joins it all."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from tasks.data import (
     Embedded,
     Encoder,
     Fingerprint,
+    Generation,
     PassagesRef,
     Pooled,
     QueriesRef,
@@ -23,19 +25,45 @@ from tasks.data import (
     VectorsRef,
     VectorTableRef,
 )
-from tasks.errors import ContractError, DataError, StoreError
+from tasks.errors import ContractError, DataError, ModelError, StoreError
+from tasks.findings import Closeness
 from tasks.rows import Rejected, indexed
 from tasks.runtime import encoder as encoders
 from tasks.runtime import items, runners, shards, steps, store, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 
+COMPARED = 16  # passages by which two ways to run an encoder are compared
+MIN_COSINE = 0.99  # of them on average: what int8 must keep to as well
+log = logging.getLogger(__name__)
 NEAR = 16  # tokens that joining heading, prompt and special ones may add to the sum of the parts
 
 
 def describe_encoder(config: Embed) -> Fingerprint:
     """Say which encoder would run here and how, without loading it; a server is asked for its width, once."""
     return encoders.fingerprint(config.model, config.precision, config.device, config.server)
+
+
+def query_encoder(live: Generation) -> Fingerprint:
+    """Return what encodes the queries to a generation here: the encoder of its passages, run as this machine can.
+
+    Where that is another way than the passages were encoded in, how far it moves vectors is measured on some of them.
+
+    Raises:
+        ModelError: The model is not here, is another one under the same name, or its vectors are too far off.
+    """
+    built, here = live.fingerprint, encoders.runnable(live.fingerprint)
+    if here.digest == built.digest:
+        return built
+    log.warning("queries are encoded another way: %s", here.numerics.reason)
+    close = compare_numerics(live.passages, live.vectors, here)
+    if not close.mean >= MIN_COSINE:
+        raise ModelError(
+            f"{built.encoder.model} run by {here.numerics.engine} in {here.numerics.precision} gives vectors with a "
+            f"mean cosine of {close.mean:.4f} to those of {built.numerics.engine} in {built.numerics.precision} but "
+            f"{MIN_COSINE} was needed; ask where the collection was built, or build it again here"
+        )
+    return here
 
 
 def embed_passages(
@@ -138,6 +166,22 @@ def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[
 def join_queries(queries: QueriesRef, encoder: Fingerprint) -> VectorsRef:
     """Join cached vectors in the order of the queries."""
     return _join(queries, encoder)
+
+
+@step(name="embed-closeness", libraries=("numpy",))
+def compare_numerics(passages: PassagesRef, vectors: VectorsRef, here: Fingerprint) -> Closeness:
+    """Measure how close this machine's vectors of some passages are to those stored for them.
+
+    Args:
+        passages: N passages.
+        vectors: (N, D) vector of each, encoded elsewhere.
+        here: The same encoder as it runs here.
+    """
+    rows = np.unique(np.linspace(0, passages.rows - 1, COMPARED).astype(int)).tolist()
+    texts = [texts_of(passages, here, row, row + 1)[0] for row in rows]
+    cosines = (encoders.engine(here).encode(texts) * store.load_array(vectors)[rows]).sum(axis=1)
+    steps.record(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
+    return Closeness(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
 
 
 @step(name="embed-pool-documents", libraries=("numpy",))

@@ -1,6 +1,7 @@
 """Judge rankings and answers by questions whose answers are known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import combinations
 
 from configs.evaluate import Evaluate
@@ -16,6 +17,7 @@ from tasks.evaluate.metrics import (
     reciprocal_rank,
     wilson,
 )
+from tasks.findings import Comparison
 from tasks.rows import Measure, Question, Scored
 
 METRICS = {
@@ -75,32 +77,55 @@ def judge_rankings(scored: Sequence[Scored], config: Evaluate) -> list[Measure]:
     return measures
 
 
-def compare_rankings(before: Sequence[Scored], after: Sequence[Scored], config: Evaluate) -> list[Measure]:
-    """Compare two runs over the questions both were asked, way by way and metric by metric.
+def held_by_both(questions: Sequence[Question], ours: Set[str], theirs: Set[str]) -> list[Question]:
+    """Return the questions that two collections can be compared by, with the answers they hold.
 
     Args:
-        before: Values of every question in one run.
-        after: The same in the other.
-        config: Resamples, seed.
+        questions: With all their answers; those of the test split are left out.
+        ours: Ids of the documents of the one.
+        theirs: Ids of the documents of the other.
 
     Returns:
-        For every way and metric both have, `<metric> difference` of `<way>: after - before`, with the interval of
-        the paired differences.
-
-    Raises:
-        ContractError: The two share no way, metric and question.
+        Questions of whose answers both hold the same, and at least one.
     """
-    old, new = _by_way(before), _by_way(after)
-    shared = [key for key in old if key in new and old[key].keys() & new[key].keys()]
-    if not shared:
-        raise ContractError(
-            f"{len(before)} values and {len(after)} have no question, way and metric in common; "
-            "judge both runs by the same questions"
-        )
-    return [
-        _difference(old[way, metric], new[way, metric], f"{metric} difference", f"{way}: after - before", config)
-        for way, metric in shared
-    ]
+    found = []
+    for question in questions:
+        held = [name for name in question.answers if name in ours]
+        if question.split != "test" and held and held == [name for name in question.answers if name in theirs]:
+            found.append(replace(question, answers=tuple(held)))
+    return found
+
+
+def judge_release(
+    questions: Sequence[Question], new: Rankings, live: Rankings, config: Evaluate, tolerance: float
+) -> Comparison:
+    """Compare a new generation with the live one by nDCG, question by question.
+
+    Args:
+        questions: Questions that both can answer.
+        new: For each, ids of documents of the new generation, best first.
+        live: The same of the live one.
+        config: Depth, resamples, seed.
+        tolerance: How much worse the new one may be.
+
+    Returns:
+        Both means and the interval of their difference; refused if all of it lies below `-tolerance`.
+    """
+    ours, theirs = (
+        [ndcg_at(ranked, question.answers, config.k) for ranked, question in zip(lists, questions, strict=True)]
+        for lists in (new, live)
+    )
+    _, (low, high) = paired_bootstrap(ours, theirs, resamples=config.resamples, seed=config.seed)
+    return Comparison(
+        metric=f"ndcg@{config.k}",
+        questions=len(questions),
+        live=sum(theirs) / len(theirs),
+        new=sum(ours) / len(ours),
+        low=low,
+        high=high,
+        tolerance=tolerance,
+        refused=high < -tolerance,
+    )
 
 
 def judge_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> list[Measure]:

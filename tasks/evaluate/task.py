@@ -17,8 +17,9 @@ from tasks.data import (
     QuestionsRef,
     ScoresRef,
 )
+from tasks.findings import Comparison
 from tasks.rows import Hit, Measure, Query, Question, Scored
-from tasks.runtime import store
+from tasks.runtime import steps, store
 from tasks.runtime.steps import step
 
 
@@ -62,6 +63,31 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
     )
 
 
+def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> Asked:
+    """Store the questions of a file that two collections can be compared by; none of its test split is among them.
+
+    Args:
+        path: A jsonl file.
+        ours: Documents of the one.
+        theirs: Documents of the other.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.core import held_by_both
+    from tasks.evaluate.questions import read_questions
+
+    known, other = (set(store.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
+    questions = read_questions(path, "all")
+    kept = held_by_both(questions, known, other)
+    return Asked(
+        questions=store.save_rows(QuestionsRef, Question, kept),
+        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        answerable=len(kept),
+        left_out=len(questions) - len(kept),
+    )
+
+
 @step(name="evaluate-rankings", libraries=("numpy",))
 def evaluate_rankings(
     questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
@@ -100,19 +126,30 @@ def score_questions(
     return store.save_rows(ScoresRef, Scored, score_rankings(asked, ranked, config.k))
 
 
-@step(name="evaluate-compare", libraries=("numpy",))
-def compare_scores(before: ScoresRef, after: ScoresRef, config: Evaluate) -> MeasuresRef:
-    """Measure how two runs differ over the questions both were asked.
+@step(name="evaluate-release", libraries=("numpy",))
+def compare_releases(
+    questions: QuestionsRef,
+    passages: Mapping[str, PassagesRef],
+    rankings: Mapping[str, HitsRef],
+    config: Evaluate,
+    tolerance: float,
+) -> Comparison:
+    """Compare how well a new generation and the live one rank documents for the same questions.
 
     Args:
-        before: Values of every question in one run.
-        after: The same in the other.
-        config: Resamples, seed.
+        questions: Q questions that both can answer.
+        passages: Of the `new` and the `live` generation, what its hits point into.
+        rankings: Of each, the hits for the Q questions.
+        config: Depth, resamples, seed.
+        tolerance: How much worse the new one may be.
     """
-    from tasks.evaluate.core import compare_rankings
+    from tasks.evaluate.core import judge_release
 
-    old, new = store.load_rows(before, Scored), store.load_rows(after, Scored)
-    return store.save_rows(MeasuresRef, Measure, compare_rankings(old, new, config))
+    asked = store.load_rows(questions, Question)
+    new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
+    found = judge_release(asked, new, live, config, tolerance)
+    steps.record(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
+    return found
 
 
 @step(name="evaluate-answers")

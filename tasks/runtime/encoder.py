@@ -60,6 +60,29 @@ def fingerprint(model: str, precision: Any, where: Any, server: Server | None = 
     return Fingerprint(encoder=described, numerics=choose(precision, where))
 
 
+def runnable(built: Fingerprint) -> Fingerprint:
+    """Return how an encoder that encoded passages elsewhere can be run here: the same way, else the best there is.
+
+    Raises:
+        ModelError: The model is not here, or is another one under the same name.
+    """
+    if built.encoder.architecture == "remote":
+        return built
+    found = models.describe(built.encoder.model)
+    if found.identity != built.encoder.identity:
+        raise ModelError(
+            f"the passages were encoded by {built.encoder.model} with identity {built.encoder.identity[:12]} but the "
+            f"model of that name has {found.identity[:12]} here; bring the old one back or build the collection again"
+        )
+    why = device.obstacle(built.numerics)
+    if not why:
+        return built
+    numerics = device.choose("auto", "auto")
+    was = f"{built.numerics.engine} in {built.numerics.precision}"
+    reason = f"the passages were encoded by {was}, but {why}: {numerics.reason}"
+    return built.model_copy(update={"numerics": numerics.model_copy(update={"reason": reason})})
+
+
 def tokenizer(encoder: Encoder) -> Any:
     """Return the encoder's tokenizer, the embedded one for a server's; what looks like a special token stays text."""
     from tokenizers import Tokenizer

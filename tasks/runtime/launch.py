@@ -109,6 +109,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         yield from _hits(outcome.result["queries"])
     elif "abstained" in outcome.result:
         yield from _answer(outcome.result)
+    elif "trails" in outcome.result:
+        yield from _trails(outcome.result["trails"])
     else:
         yield from _facts(outcome.result)
     if outcome.report:
@@ -130,6 +132,16 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
     score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
     yield f"closest passage {score}, nothing is answered below {answer['threshold']} ({how})"
+
+
+def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:
+    for trail in trails:
+        yield from ("", trail["question"], f"  {trail['sentence'][:160]}")
+        yield f"  passage {trail['passage']} of {trail['document']}, version {trail['version'][:12]}"
+        state = "live" if trail["live"] else "not the live one any more"
+        generations = ", ".join(trail["generations"]) or "no generation kept"
+        yield f"  {state}; {generations}; from {trail['item'] or 'no file'}"
+    yield f"{len(trails)} citations"
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tasks.data import Answer, Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
+from tasks.findings import Release
 from tasks.rows import Document, Measure, Question, Rejected, Topic
-from tasks.runtime import floor, report, store, tracking
+from tasks.runtime import floor, release_page, report, store, tracking
 from tasks.runtime.report import Bar, Chart, Page, Table
 
 T = TypeVar("T")
@@ -18,14 +19,14 @@ SHOWN_CHARACTERS = 4_000
 
 def collection_page(
     run: tracking.Run,
-    live: Generation,
+    released: Release,
     ingested: Ingested,
     embedded: Embedded,
     topics: TopicMap | None,
     evaluation: Evaluation | None,
 ) -> Path:
     """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
-    metrics = run.all_metrics()
+    metrics, live = run.all_metrics(), released.generation
     passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
     bad = [r for r in rejected if r.reason != "duplicate"]
@@ -59,6 +60,7 @@ def collection_page(
         tables[:0] = [_quality(evaluation)]
         charts = _ways(evaluation)
         answers = _examples(evaluation)
+    tables.insert(0 if released.comparison.refused else len(tables), release_page.table(released))
     if left_out:
         facts.append(("left out for want of budget", f"{left_out:,}"))
     if bad:
@@ -66,7 +68,7 @@ def collection_page(
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
         tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
     page = Page(
-        title=f"{live.collection}, generation {live.number}",
+        title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source, read, indexed, mapped and judged",
         facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
         run=_how(run, live),
@@ -74,13 +76,15 @@ def collection_page(
     return report.write_page(run, page)
 
 
-def collection_summary(live: Generation, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
+def collection_summary(released: Release, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
     """Return what `knowledge-base` answers its caller."""
+    live = released.generation
     found: dict[str, Any] = {
         "collection": live.collection,
         "generation": live.number,
         "documents": live.documents.rows,
         "passages": live.passages.rows,
+        **release_page.summary(released),
         "topics": "not done: switched off, or too few documents",
         "evaluation": "not done: no questions",
     }

@@ -6,11 +6,13 @@ metrics. A retry continues the run it finds by the tag `prefect.flow_run_id`. If
 is given and the flow goes on.
 """
 
+import json
 import logging
 import os
 import platform
 import socket
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +28,7 @@ from prefect.runtime import flow_run
 
 from configs.base import Config
 from tasks.data import Outcome, Ref, Value
+from tasks.errors import StoreError
 from tasks.runtime import durable, steps, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
@@ -246,6 +249,27 @@ def prepare() -> Any:
         client = MlflowClient(tracking_uri())
         client.search_experiments(max_results=1)
     return client
+
+
+def published_by(flow_run_id: str) -> dict[str, dict[str, Any]]:
+    """Return the references a finished flow run has published, by name, as MLflow has them; none of a run unknown.
+
+    Raises:
+        StoreError: MLflow does not answer.
+    """
+    try:
+        client = prepare()
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.`prefect.flow_run_id` = '{flow_run_id}'", max_results=1)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [client.download_artifacts(run.info.run_id, "refs.json", folder) for run in runs]
+            found: dict[str, dict[str, Any]] = json.loads(Path(paths[0]).read_text("utf-8")) if paths else {}
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise StoreError(
+            f"run {flow_run_id} cannot be looked up at {tracking_uri()} ({reason}); give a digest"
+        ) from error
+    return found
 
 
 def environment() -> dict[str, Any]:

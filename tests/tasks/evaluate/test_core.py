@@ -3,8 +3,7 @@ import pytest
 from configs.evaluate import Evaluate
 from tasks.data import Answer, Citation
 from tasks.errors import ContractError
-from tasks.evaluate.core import compare_rankings, judge_answers, judge_rankings, score_rankings
-from tasks.evaluate.metrics import paired_bootstrap
+from tasks.evaluate.core import judge_answers, judge_rankings, score_rankings
 from tasks.rows import Measure, Question, Scored
 
 QUESTIONS = [
@@ -64,29 +63,6 @@ def test_every_two_rankings_have_the_difference_of_their_ndcg() -> None:
 def test_rankings_of_nothing_but_unanswerable_questions_are_refused() -> None:
     with pytest.raises(ContractError, match="no ranking was measured; ask at least one question that has an answer"):
         judged({"one": [["a"]]}, QUESTIONS[1:2])
-
-
-def test_two_runs_are_compared_by_the_paired_differences_of_the_questions_both_were_asked() -> None:
-    before = ndcg("dense", a=0.2, b=0.9, c=0.4, gone=1.0)
-    after = ndcg("dense", new=0.0, c=0.6, b=0.8, a=0.7) + ndcg("fused", a=1.0)
-    (found,) = compare_rankings(before, after, CONFIG)
-    mean, (low, high) = paired_bootstrap([0.7, 0.8, 0.6], [0.2, 0.9, 0.4], resamples=100, seed=0)
-    assert found == Measure("ndcg@2 difference", "dense: after - before", mean, low, high, 3)
-    assert mean == pytest.approx((0.5 - 0.1 + 0.2) / 3)
-
-
-def test_a_run_compared_with_itself_does_not_differ_and_turned_round_the_sign_turns() -> None:
-    one, other = ndcg("dense", a=0.2, b=0.9), ndcg("dense", a=0.5, b=0.5)
-    (same,) = compare_rankings(one, one, CONFIG)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    (there,), (back,) = compare_rankings(one, other, CONFIG), compare_rankings(other, one, CONFIG)
-    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
-
-
-@pytest.mark.parametrize("after", [ndcg("dense", z=1.0), ndcg("fused", a=1.0), []], ids=["question", "way", "nothing"])
-def test_runs_that_have_nothing_in_common_are_refused(after: list[Scored]) -> None:
-    with pytest.raises(ContractError, match=rf"1 values and {len(after)} have no question, way and metric in common"):
-        compare_rankings(ndcg("dense", a=1.0), after, CONFIG)
 
 
 def test_a_question_with_two_values_is_refused_by_name() -> None:

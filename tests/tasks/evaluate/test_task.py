@@ -4,16 +4,9 @@ from pathlib import Path
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef, ScoresRef
+from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef
 from tasks.errors import DataError
-from tasks.evaluate import (
-    compare_scores,
-    evaluate_answers,
-    evaluate_rankings,
-    load_questions,
-    questions_for,
-    score_questions,
-)
+from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for, score_questions
 from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
 from tasks.runtime import store
 
@@ -59,14 +52,6 @@ def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation)
     scored = store.load_rows(score_questions.fn(*judged), Scored)
     assert {(s.question, s.way) for s in scored} == {("1", "one")}
     assert {s.metric: s.value for s in scored} == measured
-
-
-def test_two_runs_are_compared_from_the_store(home: Path) -> None:
-    before, after = (
-        store.save_rows(ScoresRef, Scored, [Scored("1", "dense", "map@10", value)]) for value in (0.25, 0.75)
-    )
-    (measure,) = store.load_rows(compare_scores.fn(before, after, Evaluate(resamples=100)), Measure)
-    assert (measure.name, measure.what, measure.value) == ("map@10 difference", "dense: after - before", 0.5)
 
 
 def test_answers_are_measured_from_the_store(home: Path) -> None:
