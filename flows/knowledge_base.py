@@ -12,10 +12,17 @@ from configs.ingest import PythonDocs, Source
 from configs.retrieve import Dense, Fused, Retrieve, Sparse
 from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
-from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
+from tasks.data import CalibrationRef, DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
-from tasks.generate import threshold_of
+from tasks.evaluate import (
+    calibrate_threshold,
+    evaluate_answers,
+    evaluate_rankings,
+    load_calibration,
+    load_questions,
+    questions_for,
+)
+from tasks.generate import threshold_of, way_of
 from tasks.index import index_dense, index_sparse, publish_generation
 from tasks.ingest import ingest_documents, name_of, scan
 from tasks.reduce import graph_neighbours, reduce_umap
@@ -55,6 +62,17 @@ def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | No
     return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 
 
+def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
+    """Fit when nothing is answered, on the development half of the questions; None where there are none."""
+    path = questions_for(source.kind, config.evaluate)
+    asked = None if path is None else load_calibration(path, made.documents)
+    if asked is None or config.evaluate.calibrate is None:
+        return None
+    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
+    way = way_of(config.retrieve, config.answer)
+    return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
+
+
 def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
     """Judge the collection by questions whose answers are known; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
@@ -68,7 +86,7 @@ def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     rankings = {name: retrieve(live, asked.queries, vectors, way) for name, way in ways.items()}
     measured = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
     answers = answer_questions(live, asked.queries, config.retrieve, config.answer)
-    judged = evaluate_answers(asked.questions, answers)
+    judged = evaluate_answers(asked.questions, answers, config.evaluate)
     return Evaluation(asked=asked, rankings=measured, answers=answers, decisions=judged)
 
 
@@ -90,19 +108,18 @@ def knowledge_base(
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
         passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
         embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
-        live = publish_generation(
-            Generation(
-                collection=name_of(source, collection),
-                source=source.kind,
-                snapshot=snapshot,
-                documents=ingested.documents,
-                passages=embedded.passages,
-                vectors=embedded.vectors,
-                dense=index_dense(embedded.vectors, config.index.dense),
-                sparse=index_sparse(embedded.passages, config.index.sparse),
-                fingerprint=encoder,
-            )
+        made = Generation(
+            collection=name_of(source, collection),
+            source=source.kind,
+            snapshot=snapshot,
+            documents=ingested.documents,
+            passages=embedded.passages,
+            vectors=embedded.vectors,
+            dense=index_dense(embedded.vectors, config.index.dense),
+            sparse=index_sparse(embedded.passages, config.index.sparse),
+            fingerprint=encoder,
         )
+        live = publish_generation(made.model_copy(update={"calibration": calibrate(made, source, config)}))
         topics = find_topics(ingested.documents, embedded, config.topics)
         evaluation = evaluate(live, source, config)
         run.publish(collection=live, rejected=ingested.rejected, topics=topics, evaluation=evaluation)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer
+from tasks.answers import Answer
 from tasks.evaluate.metrics import bootstrap_mean, ndcg_at, paired_bootstrap, recall_at, reciprocal_rank, wilson
 from tasks.rows import Measure, Question
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.answers import Answer, Citation
 from tasks.data import (
-    Answer,
     AnswersRef,
     Asked,
-    Citation,
     Embedded,
     Evaluation,
     Generation,
