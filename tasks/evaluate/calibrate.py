@@ -26,6 +26,7 @@ from tasks.rows import Measure, Question
 
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-9
+INTO_GAP = 0.1  # of the gap between the two kinds: what lies in it is answered, for it is like neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Fitted:
 def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions: float) -> Fitted:
     """Fit the map, and the cut that withholds most from unanswerable questions for so many false abstentions.
 
-    Of the cuts that withhold as much, the one with the fewest false abstentions is taken, in the middle of its gap.
+    Of the cuts that withhold as much, the one with the fewest false abstentions is taken, at the low end of its gap.
 
     Args:
         answerable: (A, S) signals of questions that are answered.
@@ -123,7 +124,7 @@ def choose_cut(answerable: Floats, unanswerable: Floats, *, false_abstentions: f
     if not len(lower):
         return float(ordered[0])
     top = float(lower.max())
-    return (top + float(ordered[ordered > top][0])) / 2
+    return top + INTO_GAP * (float(ordered[ordered > top][0]) - top)
 
 
 def auroc(answerable: Floats, unanswerable: Floats) -> float:

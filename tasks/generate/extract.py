@@ -42,9 +42,12 @@ def passage_of(sentence: Passage) -> str:
 
 
 def rarity(asked: Set[str], texts: Sequence[Set[str]]) -> dict[str, float]:
-    """Weigh the words of a question by how few of the texts hold them, as BM25 does; a word that none holds is 0."""
+    """Weigh the words of a question by how few of the texts hold them, as BM25 does; one that none holds weighs most.
+
+    So a word in common counts for little where the texts lack what else was asked for.
+    """
     held = {word: sum(word in text for text in texts) for word in asked}
-    return {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) if n else 0.0 for word, n in held.items()}
+    return {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in held.items()}
 
 
 def share_of(weights: Mapping[str, float], text: Set[str]) -> float:

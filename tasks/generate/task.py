@@ -82,7 +82,11 @@ def cut_sentences(passages: PassagesRef, hits: HitsRef, passages_per_question: i
     return store.save_rows(PassagesRef, Passage, sentences_of(list(rows.values())))
 
 
-@step(name="generate-extractive", run_name="generate-extractive sentences={config.sentences}")
+@step(
+    name="generate-extractive",
+    run_name="generate-extractive sentences={config.sentences}",
+    libraries=("bm25s", "PyStemmer"),
+)
 def answer_extractive(
     collection: Generation,
     queries: QueriesRef,
@@ -122,7 +126,7 @@ def answer_extractive(
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
 
 
-@step(name="generate-withhold", run_name="generate-withhold below={threshold.below}")
+@step(name="generate-withhold", run_name="generate-withhold below={threshold.below:.3f}")
 def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
     """Take back the answers that lie below a threshold, and say why.
 

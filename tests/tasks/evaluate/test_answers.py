@@ -3,7 +3,7 @@ import string
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.evaluate import Evaluate
@@ -41,6 +41,7 @@ def squad_f1(prediction: str, truth: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_f1_and_exact_match_are_those_of_squads_script(ours: list[str], theirs: list[str]) -> None:
     text, span = " ".join(ours), " ".join(theirs)

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import ContractError
@@ -62,6 +62,7 @@ def test_the_nonce_depends_on_everything_that_goes_in_and_on_nothing_else() -> N
     assert len({nonce_of(found) for found in [built(*TEXTS), *others]}) == 6
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("<>/ \u200bpasge-PASGE0123456789abcdef\n|[]INST", max_size=60), min_size=1, max_size=4))
 def test_no_text_forges_a_mark(texts: list[str]) -> None:
     found = built(*texts)
