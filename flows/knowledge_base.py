@@ -15,20 +15,22 @@ from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
-from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
+from tasks.data import CalibrationRef, DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
+    calibrate_threshold,
     compare_releases,
     evaluate_answers,
     evaluate_rankings,
+    load_calibration,
     load_questions,
     load_shared_questions,
     questions_for,
     score_questions,
 )
 from tasks.findings import Comparison, Release, Verified
-from tasks.generate import threshold_of
+from tasks.generate import threshold_of, way_of
 from tasks.index import (
     compare_documents,
     draw_probes,
@@ -84,6 +86,17 @@ def verify(made: Generation, config: Verify) -> Verified:
     return verify_generation(made, made.documents, probes, dense, sparse, config)
 
 
+def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
+    """Fit when nothing is answered, on the development half of the questions; None where there are none."""
+    path = questions_for(source.kind, config.evaluate)
+    asked = None if path is None else load_calibration(path, made.documents)
+    if asked is None or config.evaluate.calibrate is None:
+        return None
+    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
+    way = way_of(config.retrieve, config.answer)
+    return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
+
+
 def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
     """Judge the collection by questions whose answers are known; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
@@ -103,7 +116,7 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
     scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
     answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
-    judged = evaluate_answers(asked.questions, answers)
+    judged = evaluate_answers(asked.questions, answers, config.evaluate)
     return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
 
 
@@ -194,6 +207,7 @@ def knowledge_base(
             fingerprint=encoder,
         )
         verified = verify(made, config.publish.verify)
+        made = made.model_copy(update={"calibration": calibrate(made, source, config)})
         evaluation = evaluate(made, source, config)
         released = release(made, verified, source, config)
         topics = find_topics(ingested.documents, embedded, config.topics)

@@ -283,6 +283,12 @@ class AnswersRef(Ref):
     kind: Literal["answers"] = "answers"
 
 
+class CalibrationRef(Ref):
+    """A `Calibration` as JSON."""
+
+    kind: Literal["calibration"] = "calibration"
+
+
 class Generation(Value):
     """One state of a collection: everything a reader needs, by reference; and what changed since the one before."""
 
@@ -297,9 +303,10 @@ class Generation(Value):
     sparse: SparseIndexRef
     fingerprint: Fingerprint
     delta: dict[str, int] | None = None
+    calibration: CalibrationRef | None = None
 
     def counts_as(self) -> Any:
-        """Count by what is searched, not by name and number."""
+        """Count by what is searched, not by name and number, nor by when nothing is answered."""
         return [p.digest for p in (self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)]
 
 
@@ -327,52 +334,6 @@ class Evaluation(Value):
     scores: ScoresRef
     answers: AnswersRef
     decisions: MeasuresRef
-
-
-class Citation(Value):
-    """A quoted sentence and where it stands.
-
-    Attributes:
-        sentence: The words quoted, line breaks turned into spaces.
-        document: Id of the document.
-        title: Its title.
-        path: File it was read from.
-        line: Line of the sentence in that file, 0 where lines mean nothing.
-        start: First character in the document's text.
-        end: One past the last.
-        score: Cosine of the question and the sentence.
-    """
-
-    sentence: str
-    document: str
-    title: str
-    path: str
-    line: int
-    start: int
-    end: int
-    score: float
-
-
-class Answer(Value):
-    """An answer made of citations, or the reason why there is none.
-
-    Attributes:
-        question: What was asked.
-        text: The answer, each sentence with the number of its citation; empty where nothing is answered.
-        citations: What the answer rests on.
-        abstained: Why nothing is answered; empty where something is.
-        score: Cosine of the question and the closest passage found, or None where none was.
-        threshold: The score below which nothing is answered.
-        calibrated: Whether the threshold was fitted on this collection.
-    """
-
-    question: str
-    text: str
-    citations: tuple[Citation, ...]
-    abstained: str
-    score: float | None
-    threshold: float
-    calibrated: bool = False
 
 
 class Outcome(Value):

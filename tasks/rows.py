@@ -168,12 +168,14 @@ class Question:
         question: What is asked.
         answers: Ids of the documents that answer it; none where nothing in the collection does.
         split: development or test; empty for neither.
+        spans: Texts, each of which answers it in few words; none where that is not known.
     """
 
     id: str
     question: str
     answers: tuple[str, ...]
     split: str
+    spans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

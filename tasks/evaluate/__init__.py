@@ -1,9 +1,11 @@
 """Judge what was made."""
 
 from tasks.evaluate.task import (
+    calibrate_threshold,
     compare_releases,
     evaluate_answers,
     evaluate_rankings,
+    load_calibration,
     load_questions,
     load_shared_questions,
     questions_for,
@@ -11,9 +13,11 @@ from tasks.evaluate.task import (
 )
 
 __all__ = [
+    "calibrate_threshold",
     "compare_releases",
     "evaluate_answers",
     "evaluate_rankings",
+    "load_calibration",
     "load_questions",
     "load_shared_questions",
     "questions_for",

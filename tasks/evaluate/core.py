@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer
+from tasks.answers import Answer
 from tasks.errors import ContractError
 from tasks.evaluate.metrics import (
     average_precision,

@@ -13,7 +13,8 @@ def read_questions(path: Path, split: str) -> list[Question]:
     """Read the questions of one split.
 
     Args:
-        path: A jsonl file; each line has `question`, and may have `id`, `answers` (ids of documents) and `split`.
+        path: A jsonl file; each line has `question`, and may have `id`, `answers` (ids of documents), `split`
+            and `spans` (texts that answer).
         split: `development`, `test` or `all`; a line without a split belongs to each.
 
     Raises:
@@ -50,5 +51,8 @@ def _question(line: str, number: int, path: Path) -> Question:
         )
     if not isinstance(answers, list) or not all(isinstance(a, str) and not unfit(a) for a in answers):
         raise DataError(f'{where} has "answers" {answers!r}, a list of document ids was needed')
+    spans = row.get("spans", [])
+    if not isinstance(spans, list) or not all(isinstance(s, str) and not unfit(s) for s in spans):
+        raise DataError(f'{where} has "spans" {spans!r}, a list of texts that answer was needed')
     name = number if row.get("id") is None else row["id"]
-    return Question(str(name), text, tuple(answers), str(row.get("split", "")))
+    return Question(str(name), text, tuple(answers), str(row.get("split", "")), tuple(spans))

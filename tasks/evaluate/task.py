@@ -1,15 +1,17 @@
 """Tasks of `evaluate`: measures with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import configs
-from configs.evaluate import Evaluate
+from configs.evaluate import Calibrate, Evaluate
+from tasks.answers import Answer, Calibration
 from tasks.data import (
-    Answer,
     AnswersRef,
     Asked,
+    CalibrationRef,
     DocumentsRef,
+    Generation,
     HitsRef,
     MeasuresRef,
     PassagesRef,
@@ -52,8 +54,26 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
     """
     from tasks.evaluate.questions import read_questions
 
+    return _asked(read_questions(path, split), documents)
+
+
+def load_calibration(path: Path, documents: DocumentsRef) -> Asked | None:
+    """Store the questions of a file by which this collection can be calibrated: none of the test half, ever.
+
+    Returns:
+        The development half, and lines without a split; None where this collection answers none of them.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.questions import read_questions
+
+    found = _asked([q for q in read_questions(path, "all") if q.split in ("", "development")], documents)
+    return found if found.answerable else None
+
+
+def _asked(questions: Sequence[Question], documents: DocumentsRef) -> Asked:
     known = set(store.load_table(documents, ["id"])["id"].to_pylist())
-    questions = read_questions(path, split)
     kept = [q for q in questions if not q.answers or known & set(q.answers)]
     return Asked(
         questions=store.save_rows(QuestionsRef, Question, kept),
@@ -152,18 +172,47 @@ def compare_releases(
     return found
 
 
-@step(name="evaluate-answers")
-def evaluate_answers(questions: QuestionsRef, answers: AnswersRef) -> MeasuresRef:
-    """Measure when answers are withheld and what those given cite.
+@step(name="evaluate-answers", libraries=("numpy", "scipy"))
+def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evaluate) -> MeasuresRef:
+    """Measure when answers are withheld, what those given cite, and how they are worded where that is known.
 
     Args:
         questions: Q questions with known answers.
         answers: Q answers.
+        config: Resamples, seed.
     """
+    from tasks.evaluate.answers import judge_wording
+    from tasks.evaluate.calibrate import judge_separation
     from tasks.evaluate.core import judge_answers
 
+    asked = store.load_rows(questions, Question)
     given = [Answer.model_validate(a) for a in store.load_json(answers)]
-    return store.save_rows(MeasuresRef, Measure, judge_answers(store.load_rows(questions, Question), given))
+    measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
+    return store.save_rows(MeasuresRef, Measure, measures)
+
+
+@step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
+def calibrate_threshold(
+    collection: Generation, questions: QuestionsRef, answers: AnswersRef, way: str, config: Calibrate
+) -> CalibrationRef:
+    """Fit below which probability a collection answers nothing; where that makes no sense, keep the reason.
+
+    Args:
+        collection: What the answers come from.
+        questions: Q questions, some of which it answers and some not.
+        answers: Q answers; that some are withheld already does not matter.
+        way: Digest of how passages were found and read.
+        config: What may go wrong, and what may not.
+    """
+    from tasks.evaluate.calibrate import calibrated
+
+    fitted = calibrated(
+        store.load_rows(questions, Question), [Answer.model_validate(a) for a in store.load_json(answers)], config
+    )
+    stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
+    steps.record(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
+    made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
+    return store.save_json(CalibrationRef, made.model_dump(mode="json"))
 
 
 def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:

@@ -129,9 +129,15 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     yield answer["abstained"] or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
+    if answer["flagged"]:
+        yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
-    score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
-    yield f"closest passage {score}, nothing is answered below {answer['threshold']} ({how})"
+    how += f": {answer['uncalibrated']}" if answer["uncalibrated"] else ""
+    value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
+        answer["probability"], "probability of an answer"
+    )  # fmt: skip
+    score = "none" if value is None else f"{value:.3f}"
+    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({how})"
 
 
 def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:

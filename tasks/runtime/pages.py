@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks.data import Answer, Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
+from tasks.answers import Answer, Calibration
+from tasks.data import Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
 from tasks.findings import Release
 from tasks.rows import Document, Measure, Question, Rejected, Topic
 from tasks.runtime import floor, release_page, report, store, tracking
@@ -57,7 +58,7 @@ def collection_page(
     if evaluation is None:
         missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
     else:
-        tables[:0] = [_quality(evaluation)]
+        tables[:0] = [_quality(evaluation, live)]
         charts = _ways(evaluation)
         answers = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), release_page.table(released))
@@ -87,6 +88,7 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
         **release_page.summary(released),
         "topics": "not done: switched off, or too few documents",
         "evaluation": "not done: no questions",
+        "calibration": _calibration(live),
     }
     if topics is not None:
         found["topics"] = sum(t.topic >= 0 for t in store.load_rows(topics.topics, Topic))
@@ -102,6 +104,20 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
             for m in measures
         }
     return found
+
+
+def _calibration(live: Generation) -> str:
+    """Say what the threshold below which nothing is answered was fitted on, or why it was not."""
+    if live.calibration is None:
+        return "not done: no questions outside the test half"
+    fitted = Calibration.model_validate(store.load_json(live.calibration))
+    if fitted.reason:
+        return f"not used: {fitted.reason}"
+    return (
+        f"on {fitted.answerable} answerable and {fitted.unanswerable} unanswerable questions, "
+        f"AUROC {fitted.auroc:.3f} ({fitted.low:.3f} to {fitted.high:.3f}), "
+        f"of which {fitted.false_abstentions:.0%} and {fitted.abstained:.0%} get no answer"
+    )
 
 
 def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -123,11 +139,12 @@ def _place(document: Document) -> str:
     return f"{document.path}:{document.line}" if document.line else document.path
 
 
-def _quality(evaluation: Evaluation) -> Table:
+def _quality(evaluation: Evaluation, live: Generation) -> Table:
     measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in store.load_rows(ref, Measure)]
     rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
     asked = evaluation.asked
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
+    note += f"; when nothing is answered, calibrated: {_calibration(live)}"
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
 
 

@@ -29,7 +29,7 @@ from prefect.runtime import flow_run
 from configs.base import Config
 from tasks.data import Outcome, Ref, Value
 from tasks.errors import StoreError
-from tasks.runtime import durable, steps, workspace
+from tasks.runtime import durable, steps, traces, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
              "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
@@ -80,6 +80,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -140,7 +141,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     flow_run_id = str(flow_run.id or "")
     client = _Client() if steps.planning() is None else _Client(unreachable=True)
     with steps.watch() as finished:
-        tracked = Run(flow, flow_run_id, client, finished)
+        tracked = Run(flow, flow_run_id, client, finished, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         token = _current.set(tracked)
         status = "FAILED"
@@ -159,6 +160,7 @@ class _Client:
         self.unreachable = unreachable
         self.run_id = ""
         self.url = ""
+        self.experiment = ""
         self._mlflow: Any = None
 
     def open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
@@ -166,6 +168,7 @@ class _Client:
 
     def close(self, status: str, tracked: Run) -> None:
         self._try(lambda: self._close(status, tracked))
+        self._try(lambda: self._trace(status, tracked))
 
     def _try(self, work: Callable[[], None]) -> None:
         if self.unreachable:
@@ -182,7 +185,7 @@ class _Client:
 
         self._mlflow = prepare()
         with workspace.lock("mlflow"):
-            experiment = self._experiment(flow)
+            experiment = self.experiment = self._experiment(flow)
         self._mark_killed(experiment)
         known = self._find(experiment, flow_run_id)
         made = known or self._mlflow.create_run(experiment, run_name=str(flow_run.name or flow))
@@ -233,6 +236,10 @@ class _Client:
         for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
         self._mlflow.set_terminated(self.run_id, status)
+
+    def _trace(self, status: str, tracked: Run) -> None:
+        where = {"name": tracked.flow, "experiment": self.experiment, "run": self.run_id, "status": status}
+        traces.write(tracking_uri(), where, tracked.parameters, tracked.published, tracked.finished)
 
 
 def prepare() -> Any:

@@ -5,7 +5,7 @@ Source: ours.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tasks.data import Answer
+from tasks.answers import Answer
 from tasks.errors import DataError
 from tasks.findings import Trail
 from tasks.rows import Document, Item, Passage

@@ -2,18 +2,10 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from tasks.data import (
-    Answer,
-    AnswersRef,
-    DocumentsRef,
-    Embedded,
-    Fingerprint,
-    Generation,
-    PassagesRef,
-    SnapshotRef,
-)
+from tasks.answers import Answer
+from tasks.data import AnswersRef, DocumentsRef, Embedded, Fingerprint, Generation, PassagesRef, SnapshotRef
 from tasks.errors import ContractError, StoreError
 from tasks.findings import Given, Trails
 from tasks.rows import Document, Item, Passage, version_of
@@ -36,10 +28,9 @@ def answers_given(answer: str | None = None, citing: str | None = None) -> list[
     digest, passages = ("", "") if answer is None else _digests(answer)
     kept = [made for name in collections.names() for made in collections.history(name)]
     found = []
-    for record in filter(_is_answer, steps.recorded("generate-*")):
-        searched, stated = record.inputs["collection"], str(getattr(record.value, "digest", ""))
-        if stated.startswith(digest) and searched[0].startswith(passages):
-            found += _given(record, searched, kept, citing)
+    for decided, quoted in _answered():
+        if decided.digest.startswith(digest) and quoted.inputs["collection"][0].startswith(passages):
+            found += _given(decided, quoted, kept, citing)
     if not found and citing is None:
         what = "answer" if answer is None else f"answer {answer!r}"
         raise ContractError(
@@ -110,19 +101,27 @@ def _digests(answer: str) -> tuple[str, str]:
     return answer, ""
 
 
-def _is_answer(record: Record) -> bool:
-    return isinstance(record.value, AnswersRef) and isinstance(record.inputs.get("collection"), list)
+def _answered() -> Iterator[tuple[AnswersRef, Record]]:
+    """Yield answers as they were given, newest first, each with the record of the step that quoted them."""
+    quoted: dict[str, list[Record]] = {}
+    for record in steps.recorded("generate-extractive"):
+        if isinstance(record.value, AnswersRef):
+            quoted.setdefault(record.value.digest, []).append(record)
+    for decided in steps.recorded("generate-withhold"):
+        if isinstance(decided.value, AnswersRef):
+            yield from ((decided.value, record) for record in quoted.get(decided.inputs["answers"]["digest"], []))
 
 
-def _given(record: Record, searched: list[str], kept: Sequence[Generation], citing: str | None) -> list[Given]:
-    """Return what a step answered and from what; nothing where it cites something else, or where a part is gone."""
+def _given(decided: AnswersRef, quoted: Record, kept: Sequence[Generation], citing: str | None) -> list[Given]:
+    """Return what was answered and from what; nothing where it cites something else, or where a part is gone."""
+    searched: list[str] = quoted.inputs["collection"]
     generations = tuple(made for made in kept if made.counts_as() == searched)
     try:
-        answers = store.named(AnswersRef, str(getattr(record.value, "digest", "")))
+        answers = store.named(AnswersRef, decided.digest)
         if citing is not None and citing not in _cited(answers):
             return []
         documents, snapshot, fingerprint = _origin(searched, generations)
-        sentences = store.named(PassagesRef, record.inputs["sentences"]["passages"]["digest"])
+        sentences = store.named(PassagesRef, quoted.inputs["sentences"]["passages"]["digest"])
     except (StoreError, LookupError) as error:
         log.warning("an answer cannot be followed back: %s", error)
         return []

@@ -144,7 +144,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (KB, ["@../../x"], r"knowledge-base has no preset @\.\./\.\./x; it has @quick$"),
         (KB, ["bogus=1"], r"knowledge-base has no 'bogus'; see"),
         (KB, ["min_dist=1"], r"no 'min_dist'; perhaps topics\.map_min_dist, topics\.reduce\.min_dist; see"),
-        (KB, ["evaluate.depth=1"], r"no 'evaluate\.depth'; perhaps evaluate\.k, evaluate\.questions, "),
+        (KB, ["evaluate.depth=1"], r"no 'evaluate\.depth'; perhaps evaluate\.calibrate\.false_abstentions, "),
         (KB, ["embed.model.size=1"], r"knowledge-base has no 'embed\.model\.size'"),
         (RAG, ["question=x", "retrieve.kind=dense", "retrieve.candidates=5"], "retrieve.candidates is 5 but: Extra"),
         (KB, ["source.kind=nope"], "source is {'kind': 'nope'} but: Input tag 'nope' .*'python-docs', 'files', 'tab"),

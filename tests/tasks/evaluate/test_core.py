@@ -1,7 +1,7 @@
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer, Citation
+from tasks.answers import Answer, Citation
 from tasks.errors import ContractError
 from tasks.evaluate.core import judge_answers, judge_rankings, score_rankings
 from tasks.rows import Measure, Question, Scored

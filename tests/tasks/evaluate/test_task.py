@@ -3,10 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from configs.evaluate import Evaluate
-from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef
+from configs.evaluate import Calibrate, Evaluate
+from tasks.answers import Answer, Calibration
+from tasks.data import AnswersRef, Generation, HitsRef, QuestionsRef
 from tasks.errors import DataError
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for, score_questions
+from tasks.evaluate import (
+    calibrate_threshold,
+    evaluate_answers,
+    evaluate_rankings,
+    load_calibration,
+    load_questions,
+    questions_for,
+    score_questions,
+)
 from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
 from tasks.runtime import store
 
@@ -58,5 +67,28 @@ def test_answers_are_measured_from_the_store(home: Path) -> None:
     withheld = Answer(question="?", text="", citations=(), abstained="no", score=None, threshold=0.3)
     answers = store.save_json(AnswersRef, [withheld.model_dump(mode="json")], rows=1)
     questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", (), "")])
-    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers), Measure)
+    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers, Evaluate()), Measure)
     assert (measure.name, measure.value, measure.n) == ("abstained", 1.0, 1)
+
+
+def test_the_test_half_is_never_calibrated_by(shelf: Generation, tmp_path: Path) -> None:
+    rows = [{"id": str(n), "question": "?", "answers": ["cats"], "split": split}
+            for n, split in enumerate(["test", "development", ""])]  # fmt: skip
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    asked = load_calibration(tmp_path / "q.jsonl", shelf.documents)
+    assert asked is not None
+    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1", "2"]
+    (tmp_path / "q.jsonl").write_text(json.dumps(rows[0]), "utf-8")
+    assert load_calibration(tmp_path / "q.jsonl", shelf.documents) is None
+
+
+def test_a_calibration_names_encoder_passages_and_way(shelf: Generation) -> None:
+    asked = [Question(str(n), "?", ("cats",) if n % 2 else (), "") for n in range(40)]
+    given = [Answer(question="?", text="", citations=(), abstained="", score=0.2 + 0.5 * (n % 2), threshold=0)
+             for n in range(40)]  # fmt: skip
+    answers = store.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=40)
+    made = calibrate_threshold.fn(shelf, store.save_rows(QuestionsRef, Question, asked), answers, "way", Calibrate())
+    found = Calibration.model_validate(store.load_json(made))
+    assert (found.encoder, found.passages) == (shelf.fingerprint.encoder.identity, shelf.passages.digest)
+    assert (found.retrieval, found.answerable, found.unanswerable, found.reason) == ("way", 20, 20, "")
+    assert found.auroc == 1.0 > found.low > 0.8

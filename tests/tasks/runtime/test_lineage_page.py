@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import Answer, AnswersRef, Generation
+from tasks.answers import Answer
+from tasks.data import AnswersRef, Generation
 from tasks.findings import Given, Trail
 from tasks.runtime import store
 from tasks.runtime.lineage_page import Followed, is_live, lineage_page, lineage_summary

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.answers import Answer, Citation
 from tasks.data import (
-    Answer,
     AnswersRef,
     Asked,
-    Citation,
     Embedded,
     Evaluation,
     Generation,
@@ -189,7 +188,9 @@ def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation
 
 
 def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generation) -> None:
-    page = pages.collection_page(run_of(shelf), shelf, ingested(shelf), embedded(shelf), topics(shelf), evaluation())
+    page = pages.collection_page(
+        run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), topics(shelf), evaluation()
+    )
     text = text_of(page)
     assert re.findall(r"<figcaption>(.*?)</figcaption>", text) == ["ndcg@10"]
     assert re.findall(r"<g><title>(.*?)</title>", text) == ["dense: 0.512 (0.400 to 0.600)"]

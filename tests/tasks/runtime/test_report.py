@@ -55,8 +55,16 @@ def run_of(*finished: Finished) -> Run:
 def page_of(text: str, *, plot: bool = True) -> Page:
     """Return a page that holds a text in every place that takes one."""
     point = {"x": 0.0, "y": 1.0, "topic": 0, "id": text, "title": text, "text": text, "place": text}
-    cited = {"document": text, "path": text, "line": 3, "score": 0.5}
-    given = {"abstained": "", "text": text, "citations": [cited], "threshold": 0.35, "calibrated": False}
+    cited = {"document": text, "path": text, "line": 3, "score": 0.5, "flagged": [text]}
+    given = {
+        "abstained": "",
+        "text": text,
+        "citations": [cited],
+        "threshold": 0.35,
+        "calibrated": False,
+        "uncalibrated": text,
+        "flagged": 2,
+    }
     withheld = {**given, "abstained": text, "citations": []}
     answers = [{"question": text, "expected": text, "right": r, "answer": a} for r, a in ((1, given), (0, withheld))]
     return Page(

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from tasks.data import Answer, Citation
+from tasks.answers import Answer, Citation
 from tasks.errors import DataError
 from tasks.findings import Trail
 from tasks.rows import Document, Item, Passage
