@@ -7,11 +7,20 @@ from pydantic import Field
 from configs.base import Config, Unkeyed
 
 
+class Calibrate(Config):
+    """Find out when a collection answers nothing, from the development half of the questions."""
+
+    false_abstentions: float = Field(0.05, ge=0, lt=1)
+    """Share of the questions it answers that may get no answer. Larger: more of those it cannot answer get none."""
+    separation: float = Field(0.7, ge=0.5, le=1)
+    """What the lower end of the 95 % interval of AUROC must reach; else the encoder's own threshold stays."""
+
+
 class Evaluate(Config):
     """Judge a collection with questions whose answers are known."""
 
     questions: Annotated[str | None, Unkeyed] = None
-    """A jsonl file: id, question, answers (ids of documents, or none), split. python-docs has its own."""
+    """A jsonl file: id, question, answers (ids of documents, or none), split, spans. python-docs has its own."""
     split: Literal["development", "test", "all"] = "test"
     """Which questions count; lines without a split belong to all."""
     k: int = Field(10, ge=1, le=100)
@@ -20,3 +29,5 @@ class Evaluate(Config):
     """Bootstrap samples an interval is made of."""
     seed: int = Field(0, ge=0)
     """Same seed, same intervals."""
+    calibrate: Calibrate | None = Calibrate()
+    """When nothing is answered; null for the encoder's own threshold."""

@@ -9,9 +9,10 @@ from configs.evaluate import Evaluate
 from configs.generate import Extractive, Generate
 from configs.index import Index
 from configs.ingest import Ingest
+from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Represent
-from configs.retrieve import Fused, Retrieve
+from configs.retrieve import Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk
 
@@ -44,12 +45,14 @@ class KnowledgeBase(Config):
     """Vectors and words to indexes."""
     topics: Topics | None = Topics()
     """Documents to topics; null for none."""
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How the evaluation's answers find their passages."""
     answer: Generate = Extractive()
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
     """Questions to judge by."""
+    publish: Publish = Publish()
+    """What it must pass to become live."""
     runner: Runner = Threads()
     """Where passages are encoded; the result is the same on each."""
 
@@ -70,14 +73,21 @@ class TextVectors(Config):
 class SemanticSearch(Config):
     """Everything `semantic-search` can be asked to do."""
 
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How passages are found."""
 
 
 class RagAnswers(Config):
     """Everything `rag-answers` can be asked to do."""
 
-    retrieve: Retrieve = Fused()
+    retrieve: Retrieve = Weighted()
     """How passages are found."""
     answer: Generate = Extractive()
     """How an answer is made of them."""
+
+
+class AnswerLineage(Config):
+    """Everything `answer-lineage` can be asked to do."""
+
+    limit: int = Field(100, ge=1, le=100_000)
+    """Answers that are followed at most, the newest ones; the result says how many there are."""

@@ -15,10 +15,15 @@ class Extractive(Config):
     """Passages whose sentences are considered."""
     sentences: int = Field(3, ge=1, le=10)
     """Sentences quoted at most."""
+    words: float = Field(0.5, ge=0, le=10)
+    """What the words a sentence shares with the question count for, against its cosine; 0: cosine alone."""
     within: float = Field(0.85, ge=0, le=1)
-    """A further sentence is quoted if its cosine with the question is at least this share of the best one's."""
+    """A further sentence of the best one's document is quoted if its score is at least this share of the best."""
+    elsewhere: float = Field(0.95, ge=0, le=1)
+    """The same for a sentence of another document. Larger: fewer documents are cited that do not answer."""
     no_answer_below: float | None = Field(None, ge=-1, le=1)
-    """Cosine of question and closest passage below which nothing is answered; left out, the encoder's own."""
+    """Cosine of question and closest passage below which nothing is answered; left out, what the collection was
+    calibrated to, else the encoder's own."""
 
 
 Generate = Extractive

@@ -46,4 +46,20 @@ class Fused(Config):
     meta; * in id and path stands for any characters."""
 
 
-Retrieve = Annotated[Dense | Sparse | Fused, Field(discriminator="kind"), Tabs]
+class Weighted(Config):
+    """By both: a weighted mean of the two scores, each of them over the best of its query."""
+
+    kind: Literal["weighted"] = "weighted"
+    k: int = Field(10, ge=1, le=1_000)
+    """Hits a query at most."""
+    candidates: int = Field(100, ge=1, le=10_000)
+    """Hits taken from each list before fusion."""
+    # The best of 0, 0.05, ..., 1 on the even-numbered questions of three public sets: tests/bench/bench_retrieval.py
+    weight: float = Field(0.8, ge=0, le=1)
+    """Share of the meaning; the rest is that of the words. 0: words alone, 1: meaning alone."""
+    where: Conditions = ()
+    """What a hit's document must be, all of it: name=value over id, title, source, path, kind, licence or an entry of
+    meta; * in id and path stands for any characters."""
+
+
+Retrieve = Annotated[Dense | Sparse | Fused | Weighted, Field(discriminator="kind"), Tabs]

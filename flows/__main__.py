@@ -4,6 +4,8 @@
     python -m flows FLOW [@preset ...] [name=value ...]   run one
     python -m flows FLOW --help | --show | --plan    its fields | its resolved call | what would run
     python -m flows collections                      what has been built
+    python -m flows collections history NAME         the generations of a collection that are kept
+    python -m flows collections rollback NAME [generation=N]   make an earlier one live again
     python -m flows store show | prune | check       what it takes on disk
 
 Lists by reading files; Prefect is imported only to run. A short summary for people goes to standard output, its last

@@ -5,18 +5,41 @@ Your folder:   python -m flows knowledge-base source.kind=files source.path=~/no
 On a worker:   prefect deployment run 'knowledge-base/cpu'
 """
 
+from pathlib import Path
+
 from prefect import flow
 
 from configs.flows import KnowledgeBase, Topics
 from configs.ingest import PythonDocs, Source
-from configs.retrieve import Dense, Fused, Retrieve, Sparse
+from configs.publish import Verify
+from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
 from tasks.cluster import cluster_hdbscan
-from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
-from tasks.generate import threshold_of
-from tasks.index import index_dense, index_sparse, publish_generation
+from tasks.data import CalibrationRef, DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
+from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
+from tasks.errors import DataError, ModelError
+from tasks.evaluate import (
+    calibrate_threshold,
+    compare_releases,
+    evaluate_answers,
+    evaluate_rankings,
+    load_calibration,
+    load_questions,
+    load_shared_questions,
+    questions_for,
+    score_questions,
+)
+from tasks.findings import Comparison, Release, Verified
+from tasks.generate import threshold_of, way_of
+from tasks.index import (
+    compare_documents,
+    draw_probes,
+    index_dense,
+    index_sparse,
+    live_before,
+    publish_generation,
+    verify_generation,
+)
 from tasks.ingest import ingest_documents, name_of, scan
 from tasks.reduce import graph_neighbours, reduce_umap
 from tasks.represent import represent_words
@@ -55,21 +78,103 @@ def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | No
     return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 
 
-def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
+def verify(made: Generation, config: Verify) -> Verified:
+    """Make sure that a generation is whole and that its passages are found again, by meaning and by words."""
+    probes = draw_probes(made.passages, made.vectors, config)
+    dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
+    sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
+    return verify_generation(made, made.documents, probes, dense, sparse, config)
+
+
+def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
+    """Fit when nothing is answered, on the development half of the questions; None where there are none."""
+    path = questions_for(source.kind, config.evaluate)
+    asked = None if path is None else load_calibration(path, made.documents)
+    if asked is None or config.evaluate.calibrate is None:
+        return None
+    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
+    way = way_of(config.retrieve, config.answer)
+    return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
+
+
+def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
     """Judge the collection by questions whose answers are known; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
     if path is None:
         return None
-    asked = load_questions(path, config.evaluate.split, live.documents)
+    asked = load_questions(path, config.evaluate.split, made.documents)
     if not asked.answerable:
         return None
-    vectors = embed_queries(asked.queries, live.fingerprint)
-    ways: dict[str, Retrieve] = {"bm25": Sparse(k=100), "dense": Dense(k=100), "fused": Fused(k=100)}
-    rankings = {name: retrieve(live, asked.queries, vectors, way) for name, way in ways.items()}
-    measured = evaluate_rankings(asked.questions, live.passages, rankings, config.evaluate)
-    answers = answer_questions(live, asked.queries, config.retrieve, config.answer)
-    judged = evaluate_answers(asked.questions, answers)
-    return Evaluation(asked=asked, rankings=measured, answers=answers, decisions=judged)
+    vectors = embed_queries(asked.queries, made.fingerprint)
+    ways: dict[str, Retrieve] = {
+        "bm25": Sparse(k=100),
+        "dense": Dense(k=100),
+        "fused": Fused(k=100),
+        "weighted": Weighted(k=100),
+    }
+    rankings = {name: retrieve(made, asked.queries, vectors, way) for name, way in ways.items()}
+    measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
+    scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
+    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
+    judged = evaluate_answers(asked.questions, answers, config.evaluate)
+    return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
+
+
+def compare(made: Generation, live: Generation | None, source: Source, config: KnowledgeBase) -> Comparison:
+    """Ask the new and the live generation the same questions, each in its own encoder, or say why not.
+
+    Raises:
+        ModelError: The live generation's encoder is not here.
+    """
+    gate, path = config.publish.gate, questions_for(source.kind, config.evaluate)
+    if gate is None or path is None or live is None:
+        why = "the gate is off" if gate is None else "no questions" if path is None else "no generation is live yet"
+        return Comparison(skipped=why)
+    if live.counts_as() == made.counts_as():
+        return Comparison(skipped="what is searched has not changed")
+    asked = load_shared_questions(path, made.documents, live.documents)
+    if asked.answerable < gate.min_questions:
+        needed = f"at least {gate.min_questions} are needed (publish.gate.min_questions)"
+        return Comparison(
+            skipped=f"{asked.answerable} questions outside the test split have one answer here, {needed}"
+        )
+    try:
+        encoders = {"new": made.fingerprint, "live": query_encoder(live)}
+    except ModelError as error:
+        raise ModelError(f"{error}; or set publish.gate=null, and the live generation is not compared with") from error
+    rankings, passages = {}, {}
+    for name, generation in (("new", made), ("live", live)):
+        vectors = embed_queries(asked.queries, encoders[name])
+        rankings[name] = retrieve(generation, asked.queries, vectors, config.retrieve)
+        passages[name] = generation.passages
+    found = compare_releases(asked.questions, passages, rankings, config.evaluate, gate.tolerance)
+    return found.model_copy(update={"against": live.number})
+
+
+def release(made: Generation, verified: Verified, source: Source, config: KnowledgeBase) -> Release:
+    """Publish a generation, unless it finds worse than the live one; say what changed in its documents."""
+    live = live_before(made.collection)
+    delta = compare_documents(live, made.documents)
+    tracking.count("delta", **delta.model_dump(exclude={"against"}))
+    comparison = compare(made, live, source, config)
+    made = made.model_copy(update={"delta": delta.model_dump()})
+    if not comparison.refused:
+        made = publish_generation(made, config.publish.keep)
+    return Release(generation=made, delta=delta, verified=verified, comparison=comparison)
+
+
+def refuse_worse(released: Release, page: Path) -> None:
+    """Fail the run of a generation that was not published.
+
+    Raises:
+        DataError: It was not.
+    """
+    if (found := released.comparison).refused:
+        raise DataError(
+            f"the new generation of {released.generation.collection} finds worse: {found.words} but no more than "
+            f"{found.tolerance:g} less was allowed; generation {found.against} stays live, see {page}, mend the "
+            "source or the config, or set publish.gate.tolerance"
+        )
 
 
 @flow(name="knowledge-base", flow_run_name="knowledge-base {source.kind}")
@@ -90,21 +195,23 @@ def knowledge_base(
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
         passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
         embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
-        live = publish_generation(
-            Generation(
-                collection=name_of(source, collection),
-                source=source.kind,
-                snapshot=snapshot,
-                documents=ingested.documents,
-                passages=embedded.passages,
-                vectors=embedded.vectors,
-                dense=index_dense(embedded.vectors, config.index.dense),
-                sparse=index_sparse(embedded.passages, config.index.sparse),
-                fingerprint=encoder,
-            )
+        made = Generation(
+            collection=name_of(source, collection),
+            source=source.kind,
+            snapshot=snapshot,
+            documents=ingested.documents,
+            passages=embedded.passages,
+            vectors=embedded.vectors,
+            dense=index_dense(embedded.vectors, config.index.dense),
+            sparse=index_sparse(embedded.passages, config.index.sparse),
+            fingerprint=encoder,
         )
+        verified = verify(made, config.publish.verify)
+        made = made.model_copy(update={"calibration": calibrate(made, source, config)})
+        evaluation = evaluate(made, source, config)
+        released = release(made, verified, source, config)
         topics = find_topics(ingested.documents, embedded, config.topics)
-        evaluation = evaluate(live, source, config)
-        run.publish(collection=live, rejected=ingested.rejected, topics=topics, evaluation=evaluation)
-        page = collection_page(run, live, ingested, embedded, topics, evaluation)
-        return run.outcome(collection_summary(live, topics, evaluation), page)
+        run.publish(collection=released.generation, rejected=ingested.rejected, topics=topics, evaluation=evaluation)
+        page = collection_page(run, released, ingested, embedded, topics, evaluation)
+        refuse_worse(released, page)
+        return run.outcome(collection_summary(released, topics, evaluation), page)

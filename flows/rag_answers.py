@@ -10,8 +10,8 @@ from configs.flows import RagAnswers
 from configs.generate import Generate
 from configs.retrieve import Retrieve
 from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
-from tasks.embed import embed_passages, embed_queries
-from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_of
+from tasks.embed import embed_passages, embed_queries, query_encoder
+from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_for, withhold_answers
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.retrieve import retrieve
@@ -25,16 +25,18 @@ def preflight(question: str, collection: str | None = None, config: RagAnswers =
         FlowError: The question is empty, or there is no such collection, or no threshold for its encoder.
     """
     ingest_queries([question])
-    threshold_of(open_collection(collection).fingerprint.encoder, config.answer)
+    threshold_for(open_collection(collection), config.retrieve, config.answer)
 
 
 def answer_questions(live: Generation, asked: QueriesRef, retrieval: Retrieve, config: Generate) -> AnswersRef:
     """Answer questions from one generation of a collection."""
-    vectors = embed_queries(asked, live.fingerprint)
+    encoder = query_encoder(live)
+    vectors = embed_queries(asked, encoder)
     hits = retrieve(live, asked, vectors, retrieval)
     sentences = cut_sentences(live.passages, hits, config.passages)
-    embedded = embed_passages(sentences, live.fingerprint)
-    return answer_extractive(live, asked, vectors, hits, embedded, config)
+    embedded = embed_passages(sentences, encoder)
+    quoted = answer_extractive(live, asked, vectors, hits, embedded, config)
+    return withhold_answers(quoted, threshold_for(live, retrieval, config))
 
 
 @flow(name="rag-answers", flow_run_name="rag-answers")

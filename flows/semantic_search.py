@@ -8,7 +8,7 @@ from prefect import flow
 
 from configs.flows import SemanticSearch
 from tasks.data import Outcome
-from tasks.embed import embed_queries
+from tasks.embed import embed_queries, query_encoder
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.retrieve import describe_hits, retrieve
@@ -40,7 +40,7 @@ def semantic_search(
     with tracking.run("semantic-search", config, queries=queries, collection=collection) as run:
         live = open_collection(collection)
         asked = ingest_queries(queries)
-        vectors = embed_queries(asked, live.fingerprint)
+        vectors = embed_queries(asked, query_encoder(live))
         hits = retrieve(live, asked, vectors, config.retrieve)
         run.publish(collection=live, hits=hits)
         found = describe_hits(live, asked, hits)

@@ -88,8 +88,7 @@ class Encoder(Value):
     Attributes:
         model: Id or folder it was loaded from; a name, not part of the identity.
         revision: Commit on the hub, `embedded`, or `local`.
-        weights: sha256 over the weight files; of a remote encoder over address and name, all that is known of it:
-            what a server changes behind a name cannot be seen.
+        weights: sha256 over the weight files; of a remote encoder over address and name, all that can be seen of it.
         tokenizer: sha256 of the tokenizer file; of a remote encoder the embedded one's, which counts and cuts.
         pooling: How token vectors become one vector: mean, cls, max, lasttoken, weightedmean, mean_sqrt_len;
             mean_known leaves out tokens that the vocabulary does not know; server is not known here.
@@ -254,6 +253,12 @@ class MeasuresRef(Ref):
     kind: Literal["measures"] = "measures"
 
 
+class ScoresRef(Ref):
+    """A table of `Scored` rows: what `Measure` rows are means of, a question at a time."""
+
+    kind: Literal["scores"] = "scores"
+
+
 class QuestionsRef(Ref):
     """A table of `Question` rows."""
 
@@ -278,8 +283,14 @@ class AnswersRef(Ref):
     kind: Literal["answers"] = "answers"
 
 
+class CalibrationRef(Ref):
+    """A `Calibration` as JSON."""
+
+    kind: Literal["calibration"] = "calibration"
+
+
 class Generation(Value):
-    """One state of a collection: everything a reader needs, by reference."""
+    """One state of a collection: everything a reader needs, by reference; and what changed since the one before."""
 
     collection: str
     number: int = 0
@@ -291,10 +302,13 @@ class Generation(Value):
     dense: DenseIndexRef
     sparse: SparseIndexRef
     fingerprint: Fingerprint
+    delta: dict[str, int] | None = None
+    calibration: CalibrationRef | None = None
 
     def counts_as(self) -> Any:
-        """Count by what is searched, not by name and number."""
-        return [self.passages.digest, self.dense.digest, self.sparse.digest, self.fingerprint.digest]
+        """Count by what is searched, not by name and number, nor by when nothing is answered."""
+        searched = (self.documents, self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
+        return [part.digest for part in searched]
 
 
 class Pooled(Value):
@@ -318,54 +332,9 @@ class Evaluation(Value):
 
     asked: Asked
     rankings: MeasuresRef
+    scores: ScoresRef
     answers: AnswersRef
     decisions: MeasuresRef
-
-
-class Citation(Value):
-    """A quoted sentence and where it stands.
-
-    Attributes:
-        sentence: The words quoted, line breaks turned into spaces.
-        document: Id of the document.
-        title: Its title.
-        path: File it was read from.
-        line: Line of the sentence in that file, 0 where lines mean nothing.
-        start: First character in the document's text.
-        end: One past the last.
-        score: Cosine of the question and the sentence.
-    """
-
-    sentence: str
-    document: str
-    title: str
-    path: str
-    line: int
-    start: int
-    end: int
-    score: float
-
-
-class Answer(Value):
-    """An answer made of citations, or the reason why there is none.
-
-    Attributes:
-        question: What was asked.
-        text: The answer, each sentence with the number of its citation; empty where nothing is answered.
-        citations: What the answer rests on.
-        abstained: Why nothing is answered; empty where something is.
-        score: Cosine of the question and the closest passage found, or None where none was.
-        threshold: The score below which nothing is answered.
-        calibrated: Whether the threshold was fitted on this collection.
-    """
-
-    question: str
-    text: str
-    citations: tuple[Citation, ...]
-    abstained: str
-    score: float | None
-    threshold: float
-    calibrated: bool = False
 
 
 class Outcome(Value):

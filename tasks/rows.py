@@ -1,6 +1,7 @@
 """The rows of stored tables."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 Reason = Literal[
@@ -22,6 +23,11 @@ Reason = Literal[
 def indexed(heading: str, text: str) -> str:
     """Return what is encoded and searched of a passage: heading and text."""
     return f"{heading}\n{text.strip()}" if heading else text.strip()
+
+
+def version_of(text: str) -> str:
+    """Return the version of a document: the sha256 of its text."""
+    return sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ class Document:
     licence: str = ""
     meta: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def version(self) -> str:
+        """What tells one state of the document from another: the sha256 of its text."""
+        return version_of(self.text)
+
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""
         first = int(self.meta.get("text_line", self.line))
@@ -124,6 +135,23 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """How well one question was served.
+
+    Attributes:
+        question: Id of the question.
+        way: Name of the ranking.
+        metric: What was measured, as `ndcg@10`.
+        value: From 0 to 1.
+    """
+
+    question: str
+    way: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question put to a collection."""
 
@@ -140,12 +168,14 @@ class Question:
         question: What is asked.
         answers: Ids of the documents that answer it; none where nothing in the collection does.
         split: development or test; empty for neither.
+        spans: Texts, each of which answers it in few words; none where that is not known.
     """
 
     id: str
     question: str
     answers: tuple[str, ...]
     split: str
+    spans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +187,8 @@ class Hit:
         passage: Row of the passage.
         rank: From 1.
         score: What the list is ordered by.
-        dense: Cosine of query and passage; NaN where the dense search did not return it.
-        sparse: BM25 score; NaN where the sparse search did not return it.
+        dense: Cosine of query and passage; NaN where it is not known: the dense search did not return it.
+        sparse: BM25 score; NaN where it is not known: the sparse search did not return it.
     """
 
     query: int

@@ -1,5 +1,7 @@
 """Tasks of `embed`: what is cached is read, what is missing is encoded in shards, and one step joins it all."""
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from tasks.data import (
     Embedded,
     Encoder,
     Fingerprint,
+    Generation,
     PassagesRef,
     Pooled,
     QueriesRef,
@@ -22,19 +25,45 @@ from tasks.data import (
     VectorsRef,
     VectorTableRef,
 )
-from tasks.errors import ContractError, DataError, StoreError
+from tasks.errors import ContractError, DataError, ModelError, StoreError
+from tasks.findings import Closeness
 from tasks.rows import Rejected, indexed
 from tasks.runtime import encoder as encoders
 from tasks.runtime import items, runners, shards, steps, store, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 
+COMPARED = 16  # passages by which two ways to run an encoder are compared
+MIN_COSINE = 0.99  # of them on average: what int8 must keep to as well
+log = logging.getLogger(__name__)
 NEAR = 16  # tokens that joining heading, prompt and special ones may add to the sum of the parts
 
 
 def describe_encoder(config: Embed) -> Fingerprint:
     """Say which encoder would run here and how, without loading it; a server is asked for its width, once."""
     return encoders.fingerprint(config.model, config.precision, config.device, config.server)
+
+
+def query_encoder(live: Generation) -> Fingerprint:
+    """Return what encodes the queries to a generation here: the encoder of its passages, run as this machine can.
+
+    Where that is another way than the passages were encoded in, how far it moves vectors is measured on some of them.
+
+    Raises:
+        ModelError: The model is not here, is another one under the same name, or its vectors are too far off.
+    """
+    built, here = live.fingerprint, encoders.runnable(live.fingerprint)
+    if here.digest == built.digest:
+        return built
+    log.warning("queries are encoded another way: %s", here.numerics.reason)
+    close = compare_numerics(live.passages, live.vectors, here)
+    if not close.mean >= MIN_COSINE:
+        raise ModelError(
+            f"{built.encoder.model} run by {here.numerics.engine} in {here.numerics.precision} gives vectors with a "
+            f"mean cosine of {close.mean:.4f} to those of {built.numerics.engine} in {built.numerics.precision} but "
+            f"{MIN_COSINE} was needed; ask where the collection was built, or build it again here"
+        )
+    return here
 
 
 def embed_passages(
@@ -139,6 +168,22 @@ def join_queries(queries: QueriesRef, encoder: Fingerprint) -> VectorsRef:
     return _join(queries, encoder)
 
 
+@step(name="embed-closeness", libraries=("numpy",))
+def compare_numerics(passages: PassagesRef, vectors: VectorsRef, here: Fingerprint) -> Closeness:
+    """Measure how close this machine's vectors of some passages are to those stored for them.
+
+    Args:
+        passages: N passages.
+        vectors: (N, D) vector of each, encoded elsewhere.
+        here: The same encoder as it runs here.
+    """
+    rows = np.unique(np.linspace(0, passages.rows - 1, COMPARED).astype(int)).tolist()
+    texts = [texts_of(passages, here, row, row + 1)[0] for row in rows]
+    cosines = (encoders.engine(here).encode(texts) * store.load_array(vectors)[rows]).sum(axis=1)
+    steps.record(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
+    return Closeness(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
+
+
 @step(name="embed-pool-documents", libraries=("numpy",))
 def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: DocumentsRef) -> Pooled:
     """Return one vector a document: the mean of its passages' vectors, at unit length.
@@ -227,13 +272,14 @@ def _encode_missing(
     steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {source.rows:,} texts, {tokens:,} tokens")
     calls = [{"source": source, "rows": part.tolist(), "encoder": encoder} for part in parts]
     made: list[Shard] = []
+    started = time.monotonic()
     with progress(f"encode {source.kind}", tokens, "tokens") as advance:
         for shard in _run(calls, runner):
             made.append(shard)
             advance(shard.tokens)
     tracking.count(f"embed-{source.kind}", texts=source.rows, encoded=sum(s.texts for s in made),
                    tokens=sum(s.tokens for s in made), padded=sum(s.padded for s in made),
-                   truncated=sum(s.truncated for s in made))  # fmt: skip
+                   truncated=sum(s.truncated for s in made), seconds=time.monotonic() - started)  # fmt: skip
     reasons = {keys[row].tobytes(): detail for shard in made for row, detail in shard.poison}
     if not reasons:
         return []  # else of equal texts one was encoded, and all are poison

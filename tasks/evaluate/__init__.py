@@ -1,5 +1,25 @@
 """Judge what was made."""
 
-from tasks.evaluate.task import evaluate_answers, evaluate_rankings, load_questions, questions_for
+from tasks.evaluate.task import (
+    calibrate_threshold,
+    compare_releases,
+    evaluate_answers,
+    evaluate_rankings,
+    load_calibration,
+    load_questions,
+    load_shared_questions,
+    questions_for,
+    score_questions,
+)
 
-__all__ = ["evaluate_answers", "evaluate_rankings", "load_questions", "questions_for"]
+__all__ = [
+    "calibrate_threshold",
+    "compare_releases",
+    "evaluate_answers",
+    "evaluate_rankings",
+    "load_calibration",
+    "load_questions",
+    "load_shared_questions",
+    "questions_for",
+    "score_questions",
+]

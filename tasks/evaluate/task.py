@@ -1,23 +1,27 @@
 """Tasks of `evaluate`: measures with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import configs
-from configs.evaluate import Evaluate
+from configs.evaluate import Calibrate, Evaluate
+from tasks.answers import Answer, Calibration
 from tasks.data import (
-    Answer,
     AnswersRef,
     Asked,
+    CalibrationRef,
     DocumentsRef,
+    Generation,
     HitsRef,
     MeasuresRef,
     PassagesRef,
     QueriesRef,
     QuestionsRef,
+    ScoresRef,
 )
-from tasks.rows import Hit, Measure, Query, Question
-from tasks.runtime import store
+from tasks.findings import Comparison
+from tasks.rows import Hit, Measure, Query, Question, Scored
+from tasks.runtime import steps, store
 from tasks.runtime.steps import step
 
 
@@ -50,13 +54,56 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
     """
     from tasks.evaluate.questions import read_questions
 
+    return _asked(read_questions(path, split), documents)
+
+
+def load_calibration(path: Path, documents: DocumentsRef) -> Asked | None:
+    """Store the questions of a file by which this collection can be calibrated: none of the test half, ever.
+
+    Returns:
+        The development half, and lines without a split; None where this collection answers none of them.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.questions import read_questions
+
+    found = _asked([q for q in read_questions(path, "all") if q.split in ("", "development")], documents)
+    return found if found.answerable else None
+
+
+def _asked(questions: Sequence[Question], documents: DocumentsRef) -> Asked:
     known = set(store.load_table(documents, ["id"])["id"].to_pylist())
-    questions = read_questions(path, split)
     kept = [q for q in questions if not q.answers or known & set(q.answers)]
     return Asked(
         questions=store.save_rows(QuestionsRef, Question, kept),
         queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=sum(bool(q.answers) for q in kept),
+        left_out=len(questions) - len(kept),
+    )
+
+
+def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> Asked:
+    """Store the questions of a file that two collections can be compared by; none of its test split is among them.
+
+    Args:
+        path: A jsonl file.
+        ours: Documents of the one.
+        theirs: Documents of the other.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from tasks.evaluate.core import held_by_both
+    from tasks.evaluate.questions import read_questions
+
+    known, other = (set(store.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
+    questions = read_questions(path, "all")
+    kept = held_by_both(questions, known, other)
+    return Asked(
+        questions=store.save_rows(QuestionsRef, Question, kept),
+        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        answerable=len(kept),
         left_out=len(questions) - len(kept),
     )
 
@@ -73,28 +120,105 @@ def evaluate_rankings(
         rankings: Name to the hits for the Q questions.
         config: Depth, resamples, seed.
     """
-    from tasks.evaluate.core import judge_rankings
+    from tasks.evaluate.core import judge_rankings, score_rankings
 
     asked = store.load_rows(questions, Question)
-    owner = store.load_table(passages, ["document"])["document"].to_pylist()
-    ranked: dict[str, list[list[str]]] = {}
-    for name, ref in rankings.items():
-        ranked[name] = [[] for _ in asked]
-        for hit in store.load_rows(ref, Hit):
-            if owner[hit.passage] not in ranked[name][hit.query]:
-                ranked[name][hit.query].append(owner[hit.passage])
-    return store.save_rows(MeasuresRef, Measure, judge_rankings(asked, ranked, config))
+    ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
+    return store.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
 
 
-@step(name="evaluate-answers")
-def evaluate_answers(questions: QuestionsRef, answers: AnswersRef) -> MeasuresRef:
-    """Measure when answers are withheld and what those given cite.
+@step(name="evaluate-questions")
+def score_questions(
+    questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate
+) -> ScoresRef:
+    """Measure how well every single question is served: what the means of `evaluate_rankings` are made of.
+
+    Args:
+        questions: Q questions with known answers.
+        passages: What the hits point into.
+        rankings: Name to the hits for the Q questions.
+        config: Depth.
+    """
+    from tasks.evaluate.core import score_rankings
+
+    asked = store.load_rows(questions, Question)
+    ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
+    return store.save_rows(ScoresRef, Scored, score_rankings(asked, ranked, config.k))
+
+
+@step(name="evaluate-release", libraries=("numpy",))
+def compare_releases(
+    questions: QuestionsRef,
+    passages: Mapping[str, PassagesRef],
+    rankings: Mapping[str, HitsRef],
+    config: Evaluate,
+    tolerance: float,
+) -> Comparison:
+    """Compare how well a new generation and the live one rank documents for the same questions.
+
+    Args:
+        questions: Q questions that both can answer.
+        passages: Of the `new` and the `live` generation, what its hits point into.
+        rankings: Of each, the hits for the Q questions.
+        config: Depth, resamples, seed.
+        tolerance: How much worse the new one may be.
+    """
+    from tasks.evaluate.core import judge_release
+
+    asked = store.load_rows(questions, Question)
+    new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
+    found = judge_release(asked, new, live, config, tolerance)
+    steps.record(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
+    return found
+
+
+@step(name="evaluate-answers", libraries=("numpy", "scipy"))
+def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evaluate) -> MeasuresRef:
+    """Measure when answers are withheld, what those given cite, and how they are worded where that is known.
 
     Args:
         questions: Q questions with known answers.
         answers: Q answers.
+        config: Resamples, seed.
     """
+    from tasks.evaluate.answers import judge_wording
+    from tasks.evaluate.calibrate import judge_separation
     from tasks.evaluate.core import judge_answers
 
+    asked = store.load_rows(questions, Question)
     given = [Answer.model_validate(a) for a in store.load_json(answers)]
-    return store.save_rows(MeasuresRef, Measure, judge_answers(store.load_rows(questions, Question), given))
+    measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
+    return store.save_rows(MeasuresRef, Measure, measures)
+
+
+@step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
+def calibrate_threshold(
+    collection: Generation, questions: QuestionsRef, answers: AnswersRef, way: str, config: Calibrate
+) -> CalibrationRef:
+    """Fit below which probability a collection answers nothing; where that makes no sense, keep the reason.
+
+    Args:
+        collection: What the answers come from.
+        questions: Q questions, some of which it answers and some not.
+        answers: Q answers; that some are withheld already does not matter.
+        way: Digest of how passages were found and read.
+        config: What may go wrong, and what may not.
+    """
+    from tasks.evaluate.calibrate import calibrated
+
+    fitted = calibrated(
+        store.load_rows(questions, Question), [Answer.model_validate(a) for a in store.load_json(answers)], config
+    )
+    stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
+    steps.record(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
+    made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
+    return store.save_json(CalibrationRef, made.model_dump(mode="json"))
+
+
+def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:
+    """Return for each question the ids of the documents its hits are of, by their best passage, each once."""
+    owner = store.load_table(passages, ["document"])["document"].to_pylist()
+    ranked: list[dict[str, None]] = [{} for _ in range(questions)]
+    for hit in store.load_rows(hits, Hit):
+        ranked[hit.query][owner[hit.passage]] = None
+    return [list(names) for names in ranked]

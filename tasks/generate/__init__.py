@@ -1,5 +1,21 @@
 """Answer questions from what was found."""
 
-from tasks.generate.task import answer_extractive, cut_sentences, load_answers, threshold_of
+from tasks.generate.task import (
+    answer_extractive,
+    cut_sentences,
+    load_answers,
+    threshold_for,
+    threshold_of,
+    way_of,
+    withhold_answers,
+)
 
-__all__ = ["answer_extractive", "cut_sentences", "load_answers", "threshold_of"]
+__all__ = [
+    "answer_extractive",
+    "cut_sentences",
+    "load_answers",
+    "threshold_for",
+    "threshold_of",
+    "way_of",
+    "withhold_answers",
+]

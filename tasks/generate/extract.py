@@ -4,18 +4,20 @@ Shapes: S sentences, D width.
 Source: ours; the idea of an answer that only cites is in "Hands-On Large Language Models", chapter 8.
 """
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.generate import Extractive
-from tasks.data import Answer, Citation
+from tasks.answers import Answer, Citation, Threshold
 from tasks.rows import Document, Passage
 from tasks.text import sentences
 
+Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3
 CODE = re.compile(r"^\s*(>>>|\.\.\.|\.\. )|^[\s\W\d]*$")
 
@@ -39,22 +41,43 @@ def passage_of(sentence: Passage) -> str:
     return sentence.id.rpartition(".")[0]
 
 
-def choose(scores: npt.NDArray[np.float32], *, limit: int, within: float) -> npt.NDArray[np.int64]:
+def rarity(asked: Set[str], texts: Sequence[Set[str]]) -> dict[str, float]:
+    """Weigh the words of a question by how few of the texts hold them, as BM25 does; one that none holds weighs most.
+
+    So a word in common counts for little where the texts lack what else was asked for.
+    """
+    held = {word: sum(word in text for text in texts) for word in asked}
+    return {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in held.items()}
+
+
+def share_of(weights: Mapping[str, float], text: Set[str]) -> float:
+    """Return which share of the weight of a question's words a text holds."""
+    total = sum(weights.values())
+    return sum(weight for word, weight in weights.items() if word in text) / total if total else 0.0
+
+
+def choose(
+    scores: Floats, owners: Sequence[str], *, limit: int, within: float, elsewhere: float
+) -> npt.NDArray[np.int64]:
     """Choose the sentences to quote.
 
     Args:
-        scores: (S,) cosine of the question with each sentence.
+        scores: (S,) how well each sentence matches the question.
+        owners: Document of each.
         limit: Sentences at most.
-        within: A further sentence needs this share of the best score.
+        within: A further sentence of the best one's document needs this share of the best score.
+        elsewhere: A sentence of another document needs this share.
 
     Returns:
         Rows, best first; at least one where there are any.
     """
-    order = np.argsort(-scores, kind="stable")[:limit]
+    order = np.argsort(-scores, kind="stable")
     if not len(order):
         return order
-    best = float(scores[order[0]])
-    return order[scores[order] >= np.float32(min(best, within * best))]  # a share of a negative score lies above it
+    best, home = float(scores[order[0]]), owners[order[0]]
+    shares = np.array([within if owners[row] == home else elsewhere for row in order])
+    needed = np.minimum(best, shares * best).astype(np.float32)  # a share of a negative score lies above it
+    return order[scores[order] >= needed][:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +87,81 @@ class Found:
     Attributes:
         question: What was asked.
         score: Cosine of the question and the closest passage; None where no passage was found.
+        shared: Largest share of the question's words that one passage holds.
         sentences: S sentences of the passages.
-        scores: (S,) cosine of the question with each.
+        scores: (S,) how well each matches the question.
+        flags: Id of a passage to what in it speaks to a model; passages without are left out.
     """
 
     question: str
     score: float | None
+    shared: float
     sentences: Sequence[Passage]
-    scores: npt.NDArray[np.float32]
+    scores: Floats
+    flags: Mapping[str, tuple[str, ...]]
 
 
-def answer_question(found: Found, documents: Mapping[int, Document], config: Extractive, threshold: float) -> Answer:
-    """Quote the sentences that answer best, each wording once, or say why nothing is answered.
+def match_sentences(
+    asked: Set[str], texts: Sequence[Set[str]], owners: Mapping[str, Set[str]], cosines: tuple[Floats, Floats],
+    *, places: Sequence[str], words: float,
+) -> Floats:  # fmt: skip
+    """Score sentences by meaning and words, their own and their passage's: a sentence leans on those around it.
+
+    Args:
+        asked: Words of the question.
+        texts: Words of each of S sentences.
+        owners: Words of each passage, by id.
+        cosines: (S,) of the question with each sentence, and (S,) with its passage.
+        places: Id of the passage of each sentence.
+        words: What shared words count for, against the cosine.
+
+    Returns:
+        (S,) at most 1.
+    """
+    weights = rarity(asked, texts)
+    of_passage = {name: share_of(weights, held) for name, held in owners.items()}
+    shared = np.array([share_of(weights, text) for text in texts], dtype=np.float32)
+    around = np.array([of_passage[name] for name in places], dtype=np.float32)
+    summed = cosines[0] + cosines[1] + words * (shared + around)
+    return np.asarray(summed / (2 + 2 * words), dtype=np.float32)
+
+
+def quote_answer(found: Found, documents: Mapping[int, Document], config: Extractive) -> Answer:
+    """Quote the sentences that answer best, each wording once; whether they do answer is not decided here.
 
     Args:
         found: The question and what was found for it.
         documents: Document of each row a sentence names.
         config: How many sentences, and how close to the best.
-        threshold: Score of the closest passage below which nothing is answered.
     """
-    reason = _why_not(found, threshold)
-    cited = () if reason else tuple(_quote(found, documents, config))
+    cited = () if found.score is None else tuple(_quote(found, documents, config))
+    what = "no passage was found" if found.score is None else "the passages found hold no sentence"
     return Answer(
         question=found.question,
         text=" ".join(f"{c.sentence} [{number}]" for number, c in enumerate(cited, start=1)),
         citations=cited,
-        abstained=reason,
+        abstained="" if cited else f"no answer in this collection: {what}",
         score=found.score,
-        threshold=threshold,
+        threshold=-1.0,
+        shared=found.shared,
+        flagged=len(found.flags),
     )
 
 
-def _why_not(found: Found, threshold: float) -> str:
-    if found.score is None:
-        return "no answer in this collection: no passage was found"
-    if found.score < threshold:
-        return f"no answer in this collection: the closest passage scores {found.score:.3f}, below {threshold:.3f}"
-    return "" if found.sentences else "no answer in this collection: the passages found hold no sentence"
+def withhold(answer: Answer, threshold: Threshold) -> Answer:
+    """Take an answer back if its score or probability lies below the threshold, and say why."""
+    stated = {"threshold": threshold.below, "calibrated": bool(threshold.weights), "uncalibrated": threshold.reason}
+    if answer.score is None:
+        return answer.model_copy(update=stated)
+    probability = threshold.probability(answer.score, answer.shared)
+    stated["probability"] = probability
+    value, what = (answer.score, "the closest passage scores") if probability is None else (
+        probability, "the probability of one is"
+    )  # fmt: skip
+    if answer.abstained or value >= threshold.below:
+        return answer.model_copy(update=stated)
+    reason = f"no answer in this collection: {what} {value:.3f}, below {threshold.below:.3f}"
+    return answer.model_copy(update={**stated, "text": "", "citations": (), "abstained": reason})
 
 
 def _quote(found: Found, documents: Mapping[int, Document], config: Extractive) -> Iterator[Citation]:
@@ -108,12 +169,16 @@ def _quote(found: Found, documents: Mapping[int, Document], config: Extractive) 
     for row in np.argsort(-found.scores, kind="stable"):
         first.setdefault(" ".join(found.sentences[row].text.split()).lower(), int(row))
     rows = np.array(list(first.values()), dtype=np.int64)
-    for row in rows[choose(found.scores[rows], limit=config.sentences, within=config.within)]:
+    owners = [found.sentences[row].document for row in rows]
+    for row in rows[
+        choose(found.scores[rows], owners, limit=config.sentences, within=config.within, elsewhere=config.elsewhere)
+    ]:
         sentence = found.sentences[row]
-        yield _cite(sentence, documents[sentence.row], float(found.scores[row]))
+        flags = found.flags.get(passage_of(sentence), ())
+        yield _cite(sentence, documents[sentence.row], float(found.scores[row]), flags)
 
 
-def _cite(sentence: Passage, document: Document, score: float) -> Citation:
+def _cite(sentence: Passage, document: Document, score: float, flags: tuple[str, ...]) -> Citation:
     """Say where a sentence stands."""
     return Citation(
         sentence=" ".join(sentence.text.split()),
@@ -124,4 +189,5 @@ def _cite(sentence: Passage, document: Document, score: float) -> Citation:
         start=sentence.start,
         end=sentence.end,
         score=round(score, 4),
+        flagged=flags,
     )

@@ -1,13 +1,15 @@
 """Tasks of `generate`: answers made of what was found."""
 
-from collections import defaultdict
+import json
 
+from configs.base import Config
 from configs.generate import Extractive
 from configs.models import CATALOGUE
-from tasks.data import Answer, AnswersRef, Embedded, Encoder, Generation, HitsRef, PassagesRef, QueriesRef, VectorsRef
+from tasks.answers import Answer, Calibration, Threshold
+from tasks.data import AnswersRef, Embedded, Encoder, Generation, HitsRef, PassagesRef, QueriesRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.rows import Document, Hit, Passage, Query
-from tasks.runtime import steps, store
+from tasks.runtime import durable, steps, store
 from tasks.runtime.steps import step
 
 
@@ -24,6 +26,39 @@ def threshold_of(encoder: Encoder, config: Extractive) -> float:
     if known is None:
         raise ContractError(f"no threshold is known for {encoder.model}; set answer.no_answer_below between -1 and 1")
     return known
+
+
+def way_of(retrieval: Config, config: Extractive) -> str:
+    """Return the digest of how passages are found and how many are read: what the signals of an answer depend on."""
+    return durable.digest_of([retrieval.model_dump(mode="json"), config.passages])
+
+
+def threshold_for(live: Generation, retrieval: Config, config: Extractive) -> Threshold:
+    """Return below what a collection answers nothing: as configured, else as calibrated, else as the catalogue says.
+
+    Raises:
+        ContractError: It is not calibrated, and the catalogue knows no threshold for its encoder.
+    """
+    if config.no_answer_below is not None:
+        return Threshold(below=config.no_answer_below)
+    reason = "it has not been calibrated"
+    if live.calibration is not None:
+        fitted = Calibration.model_validate(store.load_json(live.calibration))
+        reason = _why_not(fitted, live, way_of(retrieval, config))
+        if not reason:
+            return Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
+    return Threshold(below=threshold_of(live.fingerprint.encoder, config), reason=reason)
+
+
+def _why_not(fitted: Calibration, live: Generation, way: str) -> str:
+    """Say why a calibration does not hold for a collection as it is now; nothing where it does."""
+    if fitted.encoder != live.fingerprint.encoder.identity:
+        return "it was calibrated with another encoder; run knowledge-base again"
+    if fitted.passages != live.passages.digest:
+        return "it was calibrated on other passages; run knowledge-base again"
+    return fitted.reason or (
+        "" if fitted.retrieval == way else "it was calibrated for another way of finding passages"
+    )
 
 
 def load_answers(answers: AnswersRef) -> list[Answer]:
@@ -47,7 +82,11 @@ def cut_sentences(passages: PassagesRef, hits: HitsRef, passages_per_question: i
     return store.save_rows(PassagesRef, Passage, sentences_of(list(rows.values())))
 
 
-@step(name="generate-extractive", run_name="generate-extractive sentences={config.sentences}")
+@step(
+    name="generate-extractive",
+    run_name="generate-extractive sentences={config.sentences}",
+    libraries=("bm25s", "PyStemmer"),
+)
 def answer_extractive(
     collection: Generation,
     queries: QueriesRef,
@@ -56,7 +95,7 @@ def answer_extractive(
     sentences: Embedded,
     config: Extractive,
 ) -> AnswersRef:
-    """Answer each question by quoting the sentences closest to it, or say that nothing here answers it.
+    """Quote for each question the sentences that answer it best; whether they do, `withhold_answers` decides.
 
     Args:
         collection: Where the passages come from.
@@ -64,29 +103,39 @@ def answer_extractive(
         vectors: (Q, D) vector of each.
         hits: Passages found for each.
         sentences: Sentences of those passages and their vectors.
-        config: How many sentences, and below which score of the closest passage none.
+        config: How many sentences, and how close to the best.
     """
-    from tasks.generate.extract import Found, answer_question, passage_of
+    from tasks.generate.evidence import Evidence
+    from tasks.generate.extract import quote_answer
 
-    threshold = threshold_of(collection.fingerprint.encoder, config)
-    names = store.load_table(collection.passages, ["id"])["id"].to_pylist()
-    rows = store.load_rows(sentences.passages, Passage)
-    by_passage: defaultdict[str, list[int]] = defaultdict(list)
-    read: defaultdict[int, list[int]] = defaultdict(list)
-    for row, sentence in enumerate(rows):
-        by_passage[passage_of(sentence)].append(row)
-    for hit in store.load_rows(hits, Hit):
-        read[hit.query] += [hit.passage] if hit.rank <= config.passages else []
-
-    documents = store.rows_at(collection.documents, Document, (s.row for s in rows))
-    of_passages, of_sentences = store.load_array(collection.vectors), store.load_array(sentences.vectors)
+    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.passages]
+    rows = {hit.passage: number for number, hit in enumerate(found)}
+    passages = store.rows_at(collection.passages, Passage, rows)
+    documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
+    evidence = Evidence(
+        passages, documents, store.load_rows(sentences.passages, Passage), store.load_array(sentences.vectors),
+        json.loads((store.path(collection.sparse) / "language.json").read_text("utf-8")),
+    )  # fmt: skip
+    of_passages, towards = store.load_array(collection.vectors), store.load_array(vectors)
     answers = []
-    for number, (query, vector) in enumerate(
-        zip(store.load_rows(queries, Query), store.load_array(vectors), strict=True)
-    ):
-        mine = [row for passage in read[number] for row in by_passage[names[passage]]]
-        score = max((float(of_passages[passage] @ vector) for passage in read[number]), default=None)
-        found = Found(query.text, score, [rows[row] for row in mine], of_sentences[mine] @ vector)
-        answers.append(answer_question(found, documents, config, threshold))
-    steps.record(questions=len(answers), abstained=sum(bool(a.abstained) for a in answers))
+    for number, query in enumerate(store.load_rows(queries, Query)):
+        read = [hit.passage for hit in found if hit.query == number]
+        cosines = {row: float(of_passages[row] @ towards[number]) for row in read}
+        answers.append(quote_answer(evidence.of(query.text, towards[number], cosines, config), documents, config))
+    steps.record(questions=len(answers), flagged=sum(a.flagged for a in answers))
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
+
+
+@step(name="generate-withhold", run_name="generate-withhold below={threshold.below:.3f}")
+def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
+    """Take back the answers that lie below a threshold, and say why.
+
+    Args:
+        answers: What could be answered.
+        threshold: A probability or a cosine.
+    """
+    from tasks.generate.extract import withhold
+
+    decided = [withhold(answer, threshold) for answer in load_answers(answers)]
+    steps.record(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
+    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))

@@ -1,13 +1,27 @@
-"""Tasks of `index`: make the two indexes of a collection, and open a collection."""
+"""Tasks of `index`: make the two indexes of a collection, try a generation, publish it, and open a collection."""
 
+import json
 import logging
 from pathlib import Path
 
 from configs.index import Bm25, DenseIndex
-from tasks.data import DenseIndexRef, Generation, PassagesRef, SparseIndexRef, VectorsRef
-from tasks.rows import Passage
+from configs.publish import Verify
+from tasks.data import (
+    DenseIndexRef,
+    DocumentsRef,
+    Generation,
+    HitsRef,
+    PassagesRef,
+    QueriesRef,
+    SparseIndexRef,
+    VectorsRef,
+)
+from tasks.errors import StoreError
+from tasks.findings import Delta, Probes, Verified
+from tasks.rows import Hit, Passage, Query, version_of
 from tasks.runtime import collections, steps, store
 from tasks.runtime.steps import step
+from tasks.text import terms
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +39,7 @@ def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     rows = store.load_array(vectors)
 
     def fill(folder: Path) -> None:
-        about = build_dense(rows, folder, config, name=vectors.digest)
+        about = build_dense(rows, folder, config, digest=vectors.digest)
         steps.record(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
         log.info("indexed as %s, recall@10 %s: %s", about.kind, about.recall_at_10, about.reason)
 
@@ -47,11 +61,115 @@ def index_sparse(passages: PassagesRef, config: Bm25) -> SparseIndexRef:
     return store.save_files(SparseIndexRef, lambda folder: build_bm25(texts, folder, config), shape=(len(texts),))
 
 
+@step(name="index-probe", libraries=("numpy",))
+def draw_probes(passages: PassagesRef, vectors: VectorsRef, config: Verify) -> Probes:
+    """Draw passages that an index over them must find again.
+
+    Args:
+        passages: N passages.
+        vectors: (N, D) vector of each.
+        config: How many, and the seed.
+    """
+    from tasks.index import verify
+
+    verify.check_counts({"passages": passages.rows, "vectors": vectors.rows})
+    rows = verify.draw_probes(passages.rows, config.probes, config.seed)
+    texts = store.rows_at(passages, Passage, rows)
+    return Probes(
+        queries=store.save_rows(QueriesRef, Query, [Query(str(row), texts[row].indexed) for row in rows]),
+        vectors=store.save_array(VectorsRef, store.load_array(vectors)[rows]),
+    )
+
+
+@step(name="index-verify", libraries=("numpy",))
+def verify_generation(
+    made: Generation, documents: DocumentsRef, probes: Probes, dense: HitsRef, sparse: HitsRef, config: Verify
+) -> Verified:
+    """Find out whether a generation is whole: its numbers agree, its vectors are directions, its passages are found.
+
+    Args:
+        made: What is to become live; each of its objects is verified as it is read.
+        documents: Its documents.
+        probes: Passages that must be found again.
+        dense: What their vectors found.
+        sparse: What their words found.
+        config: How many must be found.
+
+    Raises:
+        StoreError: Something in it is damaged or does not fit the rest.
+        DataError: Too few passages are found again.
+    """
+    from tasks.index import verify
+
+    for ref in steps.refs_in(made):
+        store.path(ref)
+    kinds = ("passages", "vectors", "dense", "sparse")
+    passages = verify.check_counts({name: getattr(made, name).rows for name in kinds})
+    owners = store.load_table(made.passages, ["document", "row"])
+    known = store.load_table(documents, ["id"])["id"].to_pylist()
+    verify.check_documents(owners["document"].to_pylist(), known, owners["row"].to_numpy())
+    vectors = store.load_array(made.vectors)
+    verify.check_vectors(vectors)
+    language = json.loads((store.path(made.sparse) / "language.json").read_text("utf-8"))
+    asked = [verify.Probe(int(q.id), bool(terms(q.text, language))) for q in store.load_rows(probes.queries, Query)]
+    verified = verify.look_for(asked, _found(dense, len(asked)), _found(sparse, len(asked)), vectors, config)
+    steps.record(passages=passages, probes=len(asked), **verified)
+    return Verified(passages=passages, probes=len(asked), **verified)
+
+
 def open_collection(name: str | None) -> Generation:
     """Return the live generation of a collection; None means the only one there is."""
     return collections.live(name)
 
 
-def publish_generation(made: Generation) -> Generation:
-    """Make a generation the live one of its collection; one that equals the live one, or a plan, changes nothing."""
-    return made if steps.planning() is not None else collections.commit(made)
+def live_before(collection: str) -> Generation | None:
+    """Return the live generation of a collection that is to be built, or None; one that is damaged is said."""
+    if collection not in collections.names():
+        return None
+    try:
+        live = collections.live(collection)
+        for ref in steps.refs_in(live):
+            store.path(ref)
+    except StoreError as error:
+        log.warning("the live generation of %s cannot be compared with: %s", collection, error)
+        return None
+    return live
+
+
+def compare_documents(live: Generation | None, documents: DocumentsRef) -> Delta:
+    """Say which documents were added, changed, removed or left as they were since a generation was made.
+
+    Args:
+        live: The generation, or None where there is none.
+        documents: The documents now.
+    """
+    from tasks.index.delta import count_changes
+
+    if live is not None and live.documents == documents:
+        return Delta(against=live.number, added=0, changed=0, removed=0, unchanged=documents.rows)
+    before = {} if live is None else _versions(live.documents)
+    return Delta(against=0 if live is None else live.number, **count_changes(before, _versions(documents)))
+
+
+def publish_generation(made: Generation, keep: int | None = None) -> Generation:
+    """Make a generation the live one of its collection; one that equals the live one, or a plan, changes nothing.
+
+    Args:
+        made: The generation.
+        keep: Generations to keep; left out, all of them.
+    """
+    return made if steps.planning() is not None else collections.commit(made, keep)
+
+
+def _versions(documents: DocumentsRef) -> dict[str, str]:
+    """Return id to version of documents."""
+    table = store.load_table(documents, ["id", "text"])
+    return dict(zip(table["id"].to_pylist(), map(version_of, table["text"].to_pylist()), strict=True))
+
+
+def _found(hits: HitsRef, queries: int) -> list[list[int]]:
+    """Return the rows found for each query, best first."""
+    found: list[list[int]] = [[] for _ in range(queries)]
+    for hit in store.load_rows(hits, Hit):
+        found[hit.query].append(hit.passage)
+    return found

@@ -1,4 +1,7 @@
-"""Search a stored BM25 index by words."""
+"""Search a stored BM25 index by words.
+
+Shapes: N passages.
+"""
 
 import json
 from pathlib import Path
@@ -20,6 +23,14 @@ class SparseIndex:
         self.language = json.loads((folder / "language.json").read_text("utf-8"))
         self.index: Any = bm25s.BM25.load(folder, mmap=True)
 
+    def scores(self, query: str) -> npt.NDArray[np.float32]:
+        """Return the score (N,) of every passage, zero where it shares no word with the query."""
+        found = self.index.get_tokens_ids(terms(query, self.language))
+        if not found:
+            return np.zeros(self.index.scores["num_docs"], dtype=np.float32)
+        scores: npt.NDArray[np.float32] = self.index.get_scores_from_ids(found)
+        return scores
+
     def search(
         self, query: str, k: int, allowed: npt.NDArray[np.bool_] | None = None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -33,10 +44,7 @@ class SparseIndex:
         """
         if k < 1:
             raise ContractError(f"k is {k} but at least 1 was needed")
-        found = self.index.get_tokens_ids(terms(query, self.language))
-        if not found:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        scores = self.index.get_scores_from_ids(found)
+        scores = self.scores(query)
         rows = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         if len(rows) > k:
             cutoff = np.partition(scores[rows], len(rows) - k)[len(rows) - k]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs.retrieve import Dense, Retrieve, Sparse
+from configs.retrieve import Dense, Retrieve, Sparse, Weighted
 from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
 from tasks.rows import Document, Hit, Passage, Query
 from tasks.runtime import steps, store
@@ -24,19 +24,27 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
         config: By meaning, by words, or both.
     """
     from tasks.retrieve.bm25 import SparseIndex
-    from tasks.retrieve.core import depth, rank, scores_by_row
+    from tasks.retrieve.core import Scores, complete, depth, rank, scores_by_row
     from tasks.retrieve.dense import search_dense
 
     asked, wanted, allowed = store.load_rows(queries, Query), depth(config), _allowed(collection, config)
-    dense: list[dict[int, float]] = [{} for _ in asked]
-    sparse: list[dict[int, float]] = [{} for _ in asked]
+    dense: list[Scores] = [{} for _ in asked]
+    sparse: list[Scores] = [{} for _ in asked]
     if not isinstance(config, Sparse):
-        folder, of_passages = store.path(collection.dense), store.load_array(collection.vectors)
-        rows, scores = search_dense(folder, of_passages, store.load_array(vectors), wanted, allowed=allowed)
+        of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
+        folder, digest = store.path(collection.dense), collection.vectors.digest
+        rows, scores = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
         dense = [scores_by_row(r, s) for r, s in zip(rows, scores, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(store.path(collection.sparse))
         sparse = [scores_by_row(*index.search(query.text, wanted, allowed)) for query in asked]
+        if isinstance(config, Weighted):
+            dense, sparse = complete(
+                dense,
+                sparse,
+                lambda query, found: of_passages[found] @ of_queries[query],
+                lambda query, found: index.scores(asked[query].text)[found],
+            )
     hits = rank(dense, sparse, config)
     steps.record(queries=len(asked), hits=len(hits))
     return store.save_rows(HitsRef, Hit, hits)

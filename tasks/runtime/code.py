@@ -16,8 +16,8 @@ PROJECT = ("tasks", "configs", "flows")
 ROOT = Path(__file__).parents[2]
 CARRIERS = {
     f"tasks.runtime.{name}"
-    for name in ("code", "collections", "durable", "progress", "report", "server", "steps", "store", "tracking",
-                 "workspace")
+    for name in ("code", "collections", "durable", "progress", "report", "server", "steps", "store", "traces",
+                 "tracking", "workspace")
 }  # fmt: skip
 
 IN_ITS_PLACE = {"faiss-cpu": "faiss-gpu"}  # the extra `gpu` brings the other distribution of one library

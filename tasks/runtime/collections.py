@@ -3,14 +3,15 @@
     collections/<name>/generations/0001.json    references of one generation
     collections/<name>/live                     its number; replacing this file is the swap
 
-A generation is written once and never changed. A reader resolves the pointer once and keeps what it got.
+A generation is written once and never changed. A reader resolves the pointer once and keeps what it got. The last few
+generations are kept to go back to; a number is never given twice.
 """
 
 import logging
 import re
 from pathlib import Path
 
-from tasks.data import Generation
+from tasks.data import Generation, Ref
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import durable, workspace
 
@@ -69,12 +70,112 @@ def live(name: str | None) -> Generation:
         StoreError: Its pointer or record is damaged.
     """
     folder = workspace.folder("collections", resolve(name))
+    pointed: int | None = None
     try:
-        number = int(durable.read_json(folder / "live")["generation"])
-        return Generation.model_validate(durable.read_json(folder / "generations" / f"{number:04d}.json"))
+        while True:
+            last, pointed = pointed, int(durable.read_json(folder / "live")["generation"])
+            try:
+                return Generation.model_validate(durable.read_json(_record(folder, pointed)))
+            except StoreError:
+                if pointed == last:  # else it was swapped out and removed between the two reads
+                    raise
     except (StoreError, KeyError, TypeError, ValueError) as error:  # the last three: of another version
         reason = str(error).partition("\n")[0]
         raise StoreError(f"collection {folder.name} is damaged ({reason}); run knowledge-base again for it") from error
+
+
+def history(name: str | None) -> list[Generation]:
+    """List the generations that are kept, oldest first; one whose record is damaged is said and left out.
+
+    Raises:
+        ContractError: No such collection.
+    """
+    found = []
+    for path in sorted(workspace.folder("collections", resolve(name), "generations").glob("*.json")):
+        try:
+            found.append(Generation.model_validate(durable.read_json(path)))
+        except (StoreError, ValueError) as error:
+            log.warning("generation %s is left out: %s", path.stem, str(error).partition("\n")[0])
+    return sorted(found, key=lambda made: made.number)
+
+
+def commit(made: Generation, keep: int | None = None) -> Generation:
+    """Make a generation live; one that equals the live one changes nothing.
+
+    Args:
+        made: The generation; its number is given here.
+        keep: Generations to keep, the newest ones and the live one; left out, all of them.
+
+    Returns:
+        The generation that is live now.
+    """
+    with workspace.lock(f"collection-{checked_name(made.collection)}"):
+        folder = workspace.folder("collections", made.collection, "generations")
+        number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1  # before any is removed
+        current = _current(made.collection, folder)
+        if current is not None and _content(current) == _content(made):
+            return current
+        numbered = made.model_copy(update={"number": number})
+        durable.write_json(_record(folder.parent, number), numbered.model_dump(mode="json"))
+        durable.write_json(folder.parent / "live", {"generation": number})
+        _remove_old(folder, keep)
+        return numbered
+
+
+def rollback(name: str, number: int | None = None) -> Generation:
+    """Make an earlier generation live again, once all it refers to has been verified.
+
+    Args:
+        name: The collection.
+        number: The generation; left out, the one before the live one.
+
+    Returns:
+        The generation that is live now.
+
+    Raises:
+        ContractError: There is no such generation.
+        StoreError: An object of it is gone or damaged; the live one stays.
+    """
+    from tasks.runtime import store  # a list of collections needs no numeric library
+
+    with workspace.lock(f"collection-{checked_name(name)}"):
+        kept = {made.number: made for made in history(name)}
+        if number is None:
+            pointed = _pointed(name)
+            number = max((n for n in kept if n < pointed), default=0)
+        if number not in kept:
+            known = ", ".join(map(str, kept))
+            what = f"generation {number}" if number else "generation before the live one"
+            raise ContractError(f"collection {name} has no {what}; it has: {known}")
+        for field in type(kept[number]).model_fields:
+            if isinstance(ref := getattr(kept[number], field), Ref):
+                store.path(ref)
+        durable.write_json(workspace.folder("collections", name) / "live", {"generation": number})
+        return kept[number]
+
+
+def _record(folder: Path, number: int) -> Path:
+    return folder / "generations" / f"{number:04d}.json"
+
+
+def _content(made: Generation) -> Generation:
+    """Return a generation without what only says how it came about."""
+    return made.model_copy(update={"number": 0, "delta": None})
+
+
+def _pointed(name: str) -> int:
+    """Return the number of the live generation, 0 where the pointer is damaged."""
+    try:
+        return int(durable.read_json(workspace.folder("collections", name) / "live")["generation"])
+    except (StoreError, KeyError, TypeError, ValueError):
+        return 0
+
+
+def _remove_old(generations: Path, keep: int | None) -> None:
+    """Remove the records of the oldest generations; what they alone refer to is freed by `store prune`."""
+    if keep is not None:
+        for number in sorted(int(path.stem) for path in generations.glob("*.json"))[:-keep]:
+            _record(generations.parent, number).unlink(missing_ok=True)
 
 
 def _current(name: str, generations: Path) -> Generation | None:
@@ -91,24 +192,3 @@ def _current(name: str, generations: Path) -> Generation | None:
         except StoreError:
             path.unlink()
     return None
-
-
-def commit(made: Generation) -> Generation:
-    """Make a generation live; one that equals the live one changes nothing.
-
-    Args:
-        made: The generation; its number is given here.
-
-    Returns:
-        The generation that is live now.
-    """
-    with workspace.lock(f"collection-{checked_name(made.collection)}"):
-        folder = workspace.folder("collections", made.collection, "generations")
-        current = _current(made.collection, folder)
-        if current is not None and current.model_copy(update={"number": 0}) == made.model_copy(update={"number": 0}):
-            return current
-        number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1
-        numbered = made.model_copy(update={"number": number})
-        durable.write_json(folder / f"{number:04d}.json", numbered.model_dump(mode="json"))
-        durable.write_json(folder.parent / "live", {"generation": number})
-        return numbered

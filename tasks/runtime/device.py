@@ -54,18 +54,32 @@ def choose(precision: Literal["auto", "exact", "bf16", "int8"], device: Literal[
     return Numerics(precision="exact", engine=engine, reason=f"{where} has no native bfloat16")
 
 
+def obstacle(numerics: Numerics) -> str:
+    """Return why this machine cannot run an encoder in a certain way; empty where it can."""
+    if numerics.engine == "torch-cuda" and not has_gpu():
+        return "torch sees no GPU here"
+    if numerics.engine == "torch-cpu" and numerics.precision == "bf16" and not processor_has_bf16():
+        return "this processor has no bfloat16 arithmetic"
+    if numerics.engine == "openvino-cpu" and (missing := _missing_for_int8()):
+        return f"{' and '.join(missing)} is not installed"
+    return ""
+
+
 def require_int8() -> None:
     """Check that the packages for int8 are installed.
 
     Raises:
         MissingExtra: One is not.
     """
-    missing = [name for name in INT8_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := _missing_for_int8():
         raise MissingExtra(
             f"embed.precision is int8 but {' and '.join(missing)} is not installed; "
             "run: pip install 'llm-flows[int8]', or use exact or bf16"
         )
+
+
+def _missing_for_int8() -> list[str]:
+    return [name for name in INT8_PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def _choose_int8(device: Literal["auto", "cpu", "cuda"]) -> Numerics:

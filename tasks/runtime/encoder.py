@@ -7,6 +7,7 @@ Source: batches of fixed shape are ours.
 """
 
 import functools
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from configs.embed import Server
 from configs.models import EMBEDDED
 from tasks.data import Encoder, Fingerprint
 from tasks.errors import ModelError
-from tasks.runtime import batching, device, models
+from tasks.runtime import batch_size, batching, device, models
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 _loading = threading.Lock()
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,6 +58,29 @@ def fingerprint(model: str, precision: Any, where: Any, server: Server | None = 
     described = models.describe(model)
     choose = device.choose if described.architecture == "transformer" else device.choose_static
     return Fingerprint(encoder=described, numerics=choose(precision, where))
+
+
+def runnable(built: Fingerprint) -> Fingerprint:
+    """Return how an encoder that encoded passages elsewhere can be run here: the same way, else the best there is.
+
+    Raises:
+        ModelError: The model is not here, or is another one under the same name.
+    """
+    if built.encoder.architecture == "remote":
+        return built
+    found = models.describe(built.encoder.model)
+    if found.identity != built.encoder.identity:
+        raise ModelError(
+            f"the passages were encoded by {built.encoder.model} with identity {built.encoder.identity[:12]} but the "
+            f"model of that name has {found.identity[:12]} here; bring the old one back or build the collection again"
+        )
+    why = device.obstacle(built.numerics)
+    if not why:
+        return built
+    numerics = device.choose("auto", "auto")
+    was = f"{built.numerics.engine} in {built.numerics.precision}"
+    reason = f"the passages were encoded by {was}, but {why}: {numerics.reason}"
+    return built.model_copy(update={"numerics": numerics.model_copy(update={"reason": reason})})
 
 
 def tokenizer(encoder: Encoder) -> Any:
@@ -118,22 +143,24 @@ def _engine(wanted: Fingerprint) -> Encodes:
     if found.architecture == "static":
         from tasks.runtime.static_forward import StaticForward
 
-        return Engine(found, StaticForward(found))
+        return Engine(wanted, StaticForward(found))
     if wanted.numerics.engine == "openvino-cpu":
         from tasks.runtime.openvino_forward import OpenvinoForward
 
-        return Engine(found, OpenvinoForward(wanted))
+        return Engine(wanted, OpenvinoForward(wanted))
     from tasks.runtime.torch_forward import TorchForward
 
-    return Engine(found, TorchForward(wanted))
+    return Engine(wanted, TorchForward(wanted))
 
 
 class Engine:
     """A loaded encoder."""
 
-    def __init__(self, encoder: Encoder, forward: Forward) -> None:
-        self.encoder = encoder
+    def __init__(self, ran: Fingerprint, forward: Forward) -> None:
+        encoder = ran.encoder
+        self.ran, self.encoder = ran, encoder
         self.forward = forward
+        self.forward.batch_tokens = batch_size.remembered(ran) or forward.batch_tokens
         self.tokenizer = tokenizer(encoder)
         self.tokenizer.enable_truncation(encoder.max_tokens)
         self.filler = next(iter(self.tokenizer.encode("").ids), 0)
@@ -155,15 +182,34 @@ class Engine:
         ids = [e.ids for e in encodings]
         lengths = np.array([len(i) for i in ids], dtype=np.int64)
         vectors = np.full((len(ids), self.encoder.width), np.nan, dtype=np.float32)
-        for batch in batching.cut(np.maximum(lengths, 1), tokens=self.forward.batch_tokens):
-            width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
-            tokens, mask = self._padded([ids[row] for row in batch.rows], width, batch.height)
-            vectors[batch.rows] = self.forward(tokens, mask)[: len(batch.rows)]
-            meter.padded += width * batch.height
+        waiting = np.arange(len(ids))
+        while len(waiting):
+            waiting = self._run(ids, waiting, vectors, meter)
         vectors[lengths == 0] = np.nan
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
         return vectors
+
+    def _run(self, ids: Sequence[Sequence[int]], rows: Ints, vectors: Floats, meter: Meter) -> Ints:
+        """Encode rows into `vectors`; return those that are left because memory ran out and batches got smaller."""
+        lengths = np.array([len(ids[row]) for row in rows], dtype=np.int64)
+        left = np.ones(len(rows), dtype=bool)
+        for batch in batching.cut(np.maximum(lengths, 1), tokens=self.forward.batch_tokens):
+            width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
+            chosen = rows[batch.rows]
+            tokens, mask = self._padded([ids[row] for row in chosen], width, batch.height)
+            try:
+                vectors[chosen] = self.forward(tokens, mask)[: len(chosen)]
+            except (RuntimeError, MemoryError) as error:
+                if batch.height == 1 or not batch_size.is_out_of_memory(error):
+                    raise
+                self.forward.batch_tokens = batch.width * (batch.height // 2)
+                batch_size.remember(self.ran, self.forward.batch_tokens)
+                log.warning("memory ran out with %d texts of %d tokens; halved", batch.height, batch.width)
+                break
+            meter.padded += width * batch.height
+            left[batch.rows] = False
+        return rows[left]
 
     def _padded(self, ids: Sequence[Sequence[int]], width: int, height: int) -> tuple[Ints, Ints]:
         """Return tokens and mask of fixed shape; rows past the texts hold one filler token."""

@@ -19,6 +19,10 @@ def main(words: list[str]) -> int:
         match words:
             case ["collections"]:
                 return _collections()
+            case ["collections", "history", name]:
+                return _history(name)
+            case ["collections", "rollback", name, *number] if len(number) <= 1:
+                return _rollback(name, _generation(number[0]) if number else None)
             case ["store", "show"]:
                 return _show()
             case ["store", "check"]:
@@ -29,7 +33,8 @@ def main(words: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     raise WrongCall(
-        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store prune days=30"
+        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store prune days=30, "
+        "collections history NAME, collections rollback NAME generation=N"
     )
 
 
@@ -47,6 +52,43 @@ def _collections() -> int:
         )
     print(json.dumps({"workspace": str(workspace.home()), "collections": listed}))
     return 0
+
+
+def _history(name: str) -> int:
+    """Show the generations that are kept, newest first, and how each differs from the one before it."""
+    live, listed = collections.live(name).number, []
+    for made in reversed(collections.history(name)):
+        record = workspace.folder("collections", name, "generations") / f"{made.number:04d}.json"
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.stat().st_mtime))
+        delta = made.delta
+        stated = {"generation": made.number, "live": made.number == live, "made": when}
+        listed.append(
+            {**stated, "documents": made.documents.rows, "passages": made.passages.rows,
+             "encoder": made.fingerprint.encoder.model, "delta": delta}
+        )  # fmt: skip
+        changes = (
+            ", ".join(["", *(f"{delta[word]:,} {word}" for word in ("added", "changed", "removed"))]) if delta else ""
+        )
+        mark = "  live" if made.number == live else ""
+        print(f"generation {made.number:4}  {when}  {made.documents.rows:,} documents{changes}{mark}")
+    print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generations": listed}))
+    return 0
+
+
+def _rollback(name: str, number: int | None) -> int:
+    before = collections.live(name).number if number is None else None
+    live = collections.rollback(name, number)
+    was = f", {before} was" if before is not None else ""
+    print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run follows the source again")
+    print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generation": live.number}))
+    return 0
+
+
+def _generation(word: str) -> int:
+    name, _, text = word.partition("=")
+    if name != "generation" or not (text.isascii() and text.isdecimal()):
+        raise WrongCall(f"{word!r} is no generation; write collections rollback NAME generation=3")
+    return int(text)
 
 
 def _show() -> int:

@@ -109,6 +109,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         yield from _hits(outcome.result["queries"])
     elif "abstained" in outcome.result:
         yield from _answer(outcome.result)
+    elif "trails" in outcome.result:
+        yield from _trails(outcome.result["trails"])
     else:
         yield from _facts(outcome.result)
     if outcome.report:
@@ -127,9 +129,25 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     yield answer["abstained"] or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
+    if answer["flagged"]:
+        yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
-    score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
-    yield f"closest passage {score}, nothing is answered below {answer['threshold']} ({how})"
+    how += f": {answer['uncalibrated']}" if answer["uncalibrated"] else ""
+    value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
+        answer["probability"], "probability of an answer"
+    )  # fmt: skip
+    score = "none" if value is None else f"{value:.3f}"
+    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({how})"
+
+
+def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:
+    for trail in trails:
+        yield from ("", trail["question"], f"  {trail['sentence'][:160]}")
+        yield f"  passage {trail['passage']} of {trail['document']}, version {trail['version'][:12]}"
+        state = "live" if trail["live"] else "not the live one any more"
+        generations = ", ".join(trail["generations"]) or "no generation kept"
+        yield f"  {state}; {generations}; from {trail['item'] or 'no file'}"
+    yield f"{len(trails)} citations"
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:

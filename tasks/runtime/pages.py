@@ -1,12 +1,15 @@
 """The pages of the flows: from references to what `report` shows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks.data import Answer, Embedded, Evaluation, Generation, Ingested, TopicMap
+from tasks.answers import Answer, Calibration
+from tasks.data import Embedded, Evaluation, Fingerprint, Generation, Ingested, TopicMap
+from tasks.findings import Release
 from tasks.rows import Document, Measure, Question, Rejected, Topic
-from tasks.runtime import report, store, tracking
-from tasks.runtime.report import Page, Table
+from tasks.runtime import floor, release_page, report, store, tracking
+from tasks.runtime.report import Bar, Chart, Page, Table
 
 T = TypeVar("T")
 
@@ -17,14 +20,14 @@ SHOWN_CHARACTERS = 4_000
 
 def collection_page(
     run: tracking.Run,
-    live: Generation,
+    released: Release,
     ingested: Ingested,
     embedded: Embedded,
     topics: TopicMap | None,
     evaluation: Evaluation | None,
 ) -> Path:
     """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
-    metrics = run.all_metrics()
+    metrics, live = run.all_metrics(), released.generation
     passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
     bad = [r for r in rejected if r.reason != "duplicate"]
@@ -39,6 +42,7 @@ def collection_page(
     tables: list[Table] = []
     points: list[dict[str, Any]] = []
     clusters: list[dict[str, Any]] = []
+    charts: list[Chart] = []
     answers: list[dict[str, Any]] = []
     missing: list[str] = []
     if topics is None:
@@ -54,8 +58,10 @@ def collection_page(
     if evaluation is None:
         missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
     else:
-        tables[:0] = [_quality(evaluation)]
+        tables[:0] = [_quality(evaluation, live)]
+        charts = _ways(evaluation)
         answers = _examples(evaluation)
+    tables.insert(0 if released.comparison.refused else len(tables), release_page.table(released))
     if left_out:
         facts.append(("left out for want of budget", f"{left_out:,}"))
     if bad:
@@ -63,23 +69,26 @@ def collection_page(
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
         tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
     page = Page(
-        title=f"{live.collection}, generation {live.number}",
+        title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source, read, indexed, mapped and judged",
-        facts=facts, tables=tables, points=points, clusters=clusters, answers=answers, missing=missing,
+        facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
         run=_how(run, live),
     )  # fmt: skip
     return report.write_page(run, page)
 
 
-def collection_summary(live: Generation, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
+def collection_summary(released: Release, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
     """Return what `knowledge-base` answers its caller."""
+    live = released.generation
     found: dict[str, Any] = {
         "collection": live.collection,
         "generation": live.number,
         "documents": live.documents.rows,
         "passages": live.passages.rows,
+        **release_page.summary(released),
         "topics": "not done: switched off, or too few documents",
         "evaluation": "not done: no questions",
+        "calibration": _calibration(live),
     }
     if topics is not None:
         found["topics"] = sum(t.topic >= 0 for t in store.load_rows(topics.topics, Topic))
@@ -95,6 +104,20 @@ def collection_summary(live: Generation, topics: TopicMap | None, evaluation: Ev
             for m in measures
         }
     return found
+
+
+def _calibration(live: Generation) -> str:
+    """Say what the threshold below which nothing is answered was fitted on, or why it was not."""
+    if live.calibration is None:
+        return "not done: no questions outside the test half"
+    fitted = Calibration.model_validate(store.load_json(live.calibration))
+    if fitted.reason:
+        return f"not used: {fitted.reason}"
+    return (
+        f"on {fitted.answerable} answerable and {fitted.unanswerable} unanswerable questions, "
+        f"AUROC {fitted.auroc:.3f} ({fitted.low:.3f} to {fitted.high:.3f}), "
+        f"of which {fitted.false_abstentions:.0%} and {fitted.abstained:.0%} get no answer"
+    )
 
 
 def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -116,12 +139,22 @@ def _place(document: Document) -> str:
     return f"{document.path}:{document.line}" if document.line else document.path
 
 
-def _quality(evaluation: Evaluation) -> Table:
+def _quality(evaluation: Evaluation, live: Generation) -> Table:
     measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in store.load_rows(ref, Measure)]
     rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
     asked = evaluation.asked
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
+    note += f"; when nothing is answered, calibrated: {_calibration(live)}"
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
+
+
+def _ways(evaluation: Evaluation) -> list[Chart]:
+    """Return a chart of the ways to search for every measure; differences of two are no bars."""
+    charts: dict[str, list[Bar]] = {}
+    for m in store.load_rows(evaluation.rankings, Measure):
+        if not m.name.endswith("difference"):
+            charts.setdefault(m.name, []).append(Bar(m.what, m.value, m.low, m.high))
+    return [Chart(name, bars) for name, bars in charts.items()]
 
 
 def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -148,14 +181,27 @@ def _spread(rows: list[T], count: int) -> list[T]:
     return rows[:: max(1, -(-len(rows) // count))] if count else []
 
 
+def _encoding(metrics: Mapping[str, float], ran: Fingerprint) -> dict[str, str]:
+    """Say what encoding the passages took: tokens, padding, what was cached, speed."""
+    counted = {n: metrics.get(f"embed-passages.{n}", 0) for n in ("texts", "encoded", "tokens", "padded", "seconds")}
+    if not counted["padded"]:
+        return {"encoded in this run": "0 tokens"}
+    speed = counted["tokens"] / counted["seconds"]
+    reached = floor.share(ran, speed)
+    return {
+        "encoded in this run": f"{counted['tokens']:,.0f} tokens of {counted['encoded']:,.0f} texts",
+        "found in the cache": f"{counted['texts'] - counted['encoded']:,.0f} texts, or equal to another",
+        "padding": f"{1 - counted['tokens'] / counted['padded']:.0%} of what the encoder saw",
+        "speed": f"{speed:,.0f} tokens a second"
+        + ("" if reached is None else f", {reached:.0%} of what this machine multiplies"),
+    }
+
+
 def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
-    metrics, numerics = run.all_metrics(), live.fingerprint.numerics
-    padded = metrics.get("embed-passages.padded", 0)
+    numerics = live.fingerprint.numerics
     facts = {
         "encoder": f"{live.fingerprint.encoder.model}, {live.fingerprint.encoder.width} wide",
         "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
-        "encoded in this run": f"{int(metrics.get('embed-passages.tokens', 0)):,} tokens",
+        **_encoding(run.all_metrics(), live.fingerprint),
     }
-    if padded:
-        facts["padding"] = f"{1 - metrics['embed-passages.tokens'] / padded:.0%} of what the encoder saw"
     return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}

@@ -30,6 +30,24 @@ class Table:
 
 
 @dataclass
+class Bar:
+    """A value from 0 to 1 and its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass
+class Chart:
+    """Bars that belong together."""
+
+    name: str
+    bars: Sequence[Bar]
+
+
+@dataclass
 class Page:
     """Everything a page shows."""
 
@@ -37,6 +55,7 @@ class Page:
     subtitle: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
     points: Sequence[Mapping[str, Any]] = ()
     clusters: Sequence[Mapping[str, Any]] = ()
     answers: Sequence[Mapping[str, Any]] = ()

@@ -55,13 +55,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Finished:
-    """One step as the flow saw it end."""
+    """One step as the flow saw it end; `started` is a moment of the clock, in seconds since 1970."""
 
     name: str
     key: str
     cached: bool
     seconds: float
     record: Record | None
+    started: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,9 @@ class Step(Generic[P, V]):
         cached = isinstance(outcome, State)
         if (finished := _finished.get()) is not None:
             seconds = time.perf_counter() - started
+            ended = time.time()
             record = find(self.spec.name, key) if self.spec.stored else None
-            finished.append(Finished(self.spec.name, key, cached, seconds, record))
+            finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds))
         return cast("V", outcome.result() if isinstance(outcome, State) else outcome)
 
     def run_each(self, calls: Sequence[Mapping[str, Any]], runner: "TaskRunner[Any]") -> Iterator[V]:
@@ -202,7 +204,8 @@ class Step(Generic[P, V]):
             if (finished := _finished.get()) is not None:
                 key = self.spec.key(self.spec.inputs((), call))
                 record = find(self.spec.name, key) if self.spec.stored else None
-                finished.append(Finished(self.spec.name, key, False, time.perf_counter() - started, record))
+                seconds = time.perf_counter() - started
+                finished.append(Finished(self.spec.name, key, False, seconds, record, time.time() - seconds))
             started = time.perf_counter()
             yield value
 
@@ -277,6 +280,16 @@ def find(name: str, key: str) -> Record | None:
             path.unlink(missing_ok=True)
             return None
     return found
+
+
+def recorded(pattern: str) -> Iterator[Record]:
+    """Yield the records of finished steps whose name fits a pattern, newest first; what is damaged is left out."""
+    paths = workspace.folder("steps").glob(f"{pattern}/*.json")
+    for path in sorted(paths, key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True):
+        try:
+            yield _read(path)
+        except StoreError as error:
+            log.warning("the record %s is left out: %s", path.name, error)
 
 
 def refs_in(value: Any) -> list[Ref]:

@@ -113,6 +113,17 @@ def path(ref: Ref) -> Path:
     return folder
 
 
+def named(ref: type[R], digest: str) -> R:
+    """Return the reference to a stored object of which only the digest is known.
+
+    Raises:
+        StoreError: The object is missing or damaged.
+    """
+    kind = ref.model_fields["kind"].default
+    info = durable.read_manifest(workspace.folder("objects", kind) / digest)
+    return ref(kind=kind, digest=digest, rows=info["shape"][0], shape=tuple(info["shape"]), dtype=info["dtype"])
+
+
 def forget(ref: Ref) -> None:
     """Delete an object, so that the step that made it runs again."""
     folder = workspace.folder("objects", ref.kind) / ref.digest

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from tasks.data import Fingerprint
 from tasks.errors import ContractError
-from tasks.runtime import models
+from tasks.runtime import batch_size, models
 
 # Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-BATCH_TOKENS = {"torch-cpu": 512, "torch-cuda": 32_768}
+CPU_BATCH_TOKENS = 512
 
 
 class TorchForward:
@@ -26,10 +26,17 @@ class TorchForward:
         import torch
 
         self.device = wanted.numerics.engine.removeprefix("torch-")
-        self.batch_tokens = BATCH_TOKENS[wanted.numerics.engine]
         self.pooling = wanted.encoder.pooling
         dtype = torch.bfloat16 if wanted.numerics.precision == "bf16" else torch.float32
         self.model = load(wanted.encoder.model, dtype).to(self.device)
+        self.batch_tokens = CPU_BATCH_TOKENS if self.device == "cpu" else self._largest(wanted)
+
+    def _largest(self, wanted: Fingerprint) -> int:
+        """Return what a GPU runs best with: found before, or tried now."""
+        if (known := batch_size.remembered(wanted)) is not None:
+            return known
+        timed = batch_size.seconds_of(self, min(batch_size.WIDTH, wanted.encoder.max_tokens))
+        return batch_size.remember(wanted, batch_size.pick(timed, batch_size.SIZES))
 
     def __call__(self, tokens: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return (B, D) unit-length rows for (B, L) tokens; NaN where there is no direction."""

@@ -6,11 +6,13 @@ metrics. A retry continues the run it finds by the tag `prefect.flow_run_id`. If
 is given and the flow goes on.
 """
 
+import json
 import logging
 import os
 import platform
 import socket
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +28,8 @@ from prefect.runtime import flow_run
 
 from configs.base import Config
 from tasks.data import Outcome, Ref, Value
-from tasks.runtime import durable, steps, workspace
+from tasks.errors import StoreError
+from tasks.runtime import durable, steps, traces, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
              "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
@@ -77,6 +80,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -137,7 +141,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     flow_run_id = str(flow_run.id or "")
     client = _Client() if steps.planning() is None else _Client(unreachable=True)
     with steps.watch() as finished:
-        tracked = Run(flow, flow_run_id, client, finished)
+        tracked = Run(flow, flow_run_id, client, finished, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         token = _current.set(tracked)
         status = "FAILED"
@@ -156,6 +160,7 @@ class _Client:
         self.unreachable = unreachable
         self.run_id = ""
         self.url = ""
+        self.experiment = ""
         self._mlflow: Any = None
 
     def open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
@@ -163,6 +168,7 @@ class _Client:
 
     def close(self, status: str, tracked: Run) -> None:
         self._try(lambda: self._close(status, tracked))
+        self._try(lambda: self._trace(status, tracked))
 
     def _try(self, work: Callable[[], None]) -> None:
         if self.unreachable:
@@ -179,7 +185,7 @@ class _Client:
 
         self._mlflow = prepare()
         with workspace.lock("mlflow"):
-            experiment = self._experiment(flow)
+            experiment = self.experiment = self._experiment(flow)
         self._mark_killed(experiment)
         known = self._find(experiment, flow_run_id)
         made = known or self._mlflow.create_run(experiment, run_name=str(flow_run.name or flow))
@@ -231,6 +237,10 @@ class _Client:
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
         self._mlflow.set_terminated(self.run_id, status)
 
+    def _trace(self, status: str, tracked: Run) -> None:
+        where = {"name": tracked.flow, "experiment": self.experiment, "run": self.run_id, "status": status}
+        traces.write(tracking_uri(), where, tracked.parameters, tracked.published, tracked.finished)
+
 
 def prepare() -> Any:
     """Return a client of the MLflow store, made if it is not there yet.
@@ -246,6 +256,27 @@ def prepare() -> Any:
         client = MlflowClient(tracking_uri())
         client.search_experiments(max_results=1)
     return client
+
+
+def published_by(flow_run_id: str) -> dict[str, dict[str, Any]]:
+    """Return the references a finished flow run has published, by name, as MLflow has them; none of a run unknown.
+
+    Raises:
+        StoreError: MLflow does not answer.
+    """
+    try:
+        client = prepare()
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.`prefect.flow_run_id` = '{flow_run_id}'", max_results=1)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [client.download_artifacts(run.info.run_id, "refs.json", folder) for run in runs]
+            found: dict[str, dict[str, Any]] = json.loads(Path(paths[0]).read_text("utf-8")) if paths else {}
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise StoreError(
+            f"run {flow_run_id} cannot be looked up at {tracking_uri()} ({reason}); give a digest"
+        ) from error
+    return found
 
 
 def environment() -> dict[str, Any]:

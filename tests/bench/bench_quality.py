@@ -1,14 +1,9 @@
 """How good the vectors are, a precision at a time: similarity of sentences, and search in two collections.
 
-Needs the folder named by `LLM_FLOWS_DATA`. Search is exact, over all documents. Cranfield's judgements are binary
-(relevant or not) and number the queries in the order of the file; of XQuAD the first 300 questions are asked, and the
-paragraph a question was written for is the one that is relevant. A point is a hundredth.
+Needs the folder named by `LLM_FLOWS_DATA`. Search is exact, over all documents. A point is a hundredth.
 """
 
-import json
 import os
-import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +18,13 @@ from tasks.rows import indexed
 from tasks.runtime import encoder
 from tests.bench.bench_embed import precisions
 from tests.bench.pairs import at_most, plain
+from tests.bench.searches import SEARCHES
 
 Vectors = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
 Pairs = tuple[list[str], list[str], list[float]]  # two sentences, and how alike people find them
 Search = tuple[list[str], list[str], dict[int, set[str]]]  # documents; questions; rows, as text, that answer each
 PROMISED = {"STS-B test, Spearman": 0.2, "cranfield, nDCG@10": 0.5, "xquad, nDCG@10": 0.5}  # points lost at most
-QUESTIONS = 300
 K = 10
 
 
@@ -38,12 +33,12 @@ def measure() -> list[dict[str, Any]]:
     if (folder := os.environ.get("LLM_FLOWS_DATA")) is None:
         print("  skipped: LLM_FLOWS_DATA names no folder with stsb, cranfield and xquad_en")
         return []
-    pairs, searches = stsb(Path(folder)), {"cranfield": cranfield(Path(folder)), "xquad": xquad(Path(folder))}
+    pairs, asked = stsb(Path(folder)), {name: search(name, Path(folder)) for name in ("cranfield", "xquad")}
     texts = {text: None for text in (*pairs[0], *pairs[1])}
-    texts |= {text: None for documents, questions, _ in searches.values() for text in (*documents, *questions)}
+    texts |= {text: None for documents, questions, _ in asked.values() for text in (*documents, *questions)}
     rows, exact = [], {}
     for precision in precisions():
-        measured = judge(_encoded(list(texts), precision), pairs, searches)
+        measured = judge(_encoded(list(texts), precision), pairs, asked)
         exact = exact or measured
         rows += [plain(f"{precision}, {name}", value, "") for name, value in measured.items()]
         if precision != "exact":
@@ -72,37 +67,13 @@ def stsb(data: Path) -> Pairs:
     return [c[5] for c in columns], [c[6] for c in columns], [float(c[4]) for c in columns]
 
 
-def cranfield(data: Path) -> Search:
-    """Return the abstracts under their titles, the queries, and which abstracts were judged relevant to each."""
-    folder = data / "cranfield"
-    abstracts = (folder / "cran.all.1400.xml").read_text("utf-8")
-    titles = dict(_elements(abstracts, "docno", "title"))
-    documents = {name: indexed(titles[name], text) for name, text in _elements(abstracts, "docno", "text")}
-    questions = [text for _, text in _elements((folder / "cran.qry.xml").read_text("utf-8"), "num", "title")]
-    row_of = {name: str(row) for row, name in enumerate(documents)}
-    relevant: dict[int, set[str]] = defaultdict(set)
-    for line in (folder / "cranqrel.trec.txt").read_text("utf-8").splitlines():
-        number, _, name, judged = line.split()
-        if int(judged) > 0:
-            relevant[int(number) - 1].add(row_of[name])
-    return list(documents.values()), questions, dict(relevant)
-
-
-def xquad(data: Path) -> Search:
-    """Return all paragraphs, the first questions, and the paragraph each was written for."""
-    articles = json.loads((data / "xquad_en" / "xquad.en.json").read_text("utf-8"))["data"]
-    paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
-    asked = [(qa["question"], str(row)) for row, paragraph in enumerate(paragraphs) for qa in paragraph["qas"]]
-    questions, rows = zip(*asked[:QUESTIONS], strict=True)
-    return [p["context"] for p in paragraphs], list(questions), {i: {row} for i, row in enumerate(rows)}
-
-
-def _elements(xml: str, name: str, content: str) -> list[tuple[str, str]]:
-    """Return the two elements of every record; the files have two roots, or none, and no entities."""
-    return [
-        (found[1].strip(), " ".join(found[2].split()))
-        for found in re.finditer(rf"<{name}>(.*?)</{name}>.*?<{content}>(.*?)</{content}>", xml, re.DOTALL)
-    ]
+def search(name: str, data: Path) -> Search:
+    """Return the documents under their titles, the questions, and the rows of the documents that answer each."""
+    found = SEARCHES[name](data)
+    row_of = {key: str(row) for row, key in enumerate(found.documents)}
+    texts = [indexed(title, text) for title, text in found.documents.values()]
+    relevant = {number: {row_of[key] for key in answers} for number, (_, answers) in enumerate(found.questions)}
+    return texts, [question for question, _ in found.questions], relevant
 
 
 def _encoded(texts: list[str], precision: str) -> Encode:

@@ -70,7 +70,7 @@ def test_an_empty_preset_changes_nothing(made_up: FlowCard) -> None:
 
 def test_a_change_merges_deeply_into_the_variant_that_stands() -> None:
     retrieve = config_of(RAG, "question=x", "retrieve.k=3")["retrieve"]
-    assert retrieve == {"kind": "fused", "k": 3, "candidates": 100, "rank_constant": 60}
+    assert retrieve == {"kind": "weighted", "k": 3, "candidates": 100, "weight": 0.8}
 
 
 def test_a_list_is_replaced_not_extended() -> None:
@@ -144,7 +144,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (KB, ["@../../x"], r"knowledge-base has no preset @\.\./\.\./x; it has @quick$"),
         (KB, ["bogus=1"], r"knowledge-base has no 'bogus'; see"),
         (KB, ["min_dist=1"], r"no 'min_dist'; perhaps topics\.map_min_dist, topics\.reduce\.min_dist; see"),
-        (KB, ["evaluate.depth=1"], r"no 'evaluate\.depth'; perhaps evaluate\.k, evaluate\.questions, "),
+        (KB, ["evaluate.depth=1"], r"no 'evaluate\.depth'; perhaps evaluate\.calibrate\.false_abstentions, "),
         (KB, ["embed.model.size=1"], r"knowledge-base has no 'embed\.model\.size'"),
         (RAG, ["question=x", "retrieve.kind=dense", "retrieve.candidates=5"], "retrieve.candidates is 5 but: Extra"),
         (KB, ["source.kind=nope"], "source is {'kind': 'nope'} but: Input tag 'nope' .*'python-docs', 'files', 'tab"),

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from configs.base import Config
 from tasks.data import SnapshotRef
 from tasks.rows import Item
-from tasks.runtime import steps, store, tracking
+from tasks.runtime import steps, store, traces, tracking
 from tasks.runtime.steps import step
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
@@ -68,6 +68,20 @@ def test_mapped_tasks_with_retries_and_a_retried_flow_leave_one_finished_run(wor
     assert found.data.metrics["test-count.squared"] == 49
     assert found.data.params["config.depth"] == "3"
     assert found.data.tags["prefect.flow_run_id"]
+
+
+def test_a_trace_that_cannot_be_written_costs_the_run_nothing_but_a_warning(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> str:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(traces, "write", fail)
+    with caplog.at_level(logging.WARNING, logger="tasks"):
+        run_id = tracked(fail_first=False)
+    (found,) = runs()
+    assert (found.info.run_id, found.info.status) == (run_id, "FINISHED")
+    assert [r.getMessage() for r in caplog.records if "the disk is full" in r.getMessage()]
 
 
 def test_a_cached_run_shows_the_metrics_of_its_steps(workspace: Path) -> None:

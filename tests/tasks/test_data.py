@@ -4,7 +4,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from tasks.data import Citation, Encoder, Fingerprint, Numerics, Outcome, PassagesRef, Ref, Value, VectorsRef
+from tasks.answers import Citation
+from tasks.data import Encoder, Fingerprint, Numerics, Outcome, PassagesRef, Ref, Value, VectorsRef
 
 PASSAGES = PassagesRef(digest="d1", rows=3, shape=(3, 8))
 ENCODER = Encoder(

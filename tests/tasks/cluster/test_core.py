@@ -41,11 +41,11 @@ def test_a_cluster_has_at_least_the_size_asked_for() -> None:
 
 @pytest.mark.parametrize(("count", "size"), [(300, 5), (599, 5), (600, 6), (900, 9)])
 def test_without_a_size_one_in_a_hundred_points_but_at_least_five_make_a_cluster(count: int, size: int) -> None:
-    points = np.random.default_rng(0).normal(size=(count, 2))
-    labels = labels_of(points)
-    assert labels.max() >= 1
-    assert labels.tolist() == labels_of(points, size=size).tolist()
-    assert labels.tolist() != labels_of(points, size=size + 1).tolist()
+    for small, found in ((size, True), (size - 1, False)):
+        large = (count - small) // 2
+        sizes = [large, count - small - large, small]
+        points, blob = make_blobs(sizes, centers=np.array([[0, 0], [50, 0], [0, 50]]), random_state=0)
+        assert bool((labels_of(points, samples=2)[blob == 2] >= 0).any()) == found
 
 
 def test_without_a_number_of_samples_the_cluster_size_counts() -> None:

@@ -147,6 +147,18 @@ def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
         join_queries.fn(queries(TEXTS[:1]), encoder)
 
 
+@pytest.mark.usefixtures("without_prefect")
+def test_queries_and_passages_get_the_vectors_of_the_prompts_that_the_models_files_state(tiny_encoder: Make) -> None:
+    folder = tiny_encoder(prompts={"query": "q: ", "document": "d: "})
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    asked = store.load_array(embed_queries(queries(TEXTS), mark(folder)))
+    read = store.load_array(embed_passages(passages(TEXTS), mark(folder)).vectors)
+    np.testing.assert_allclose(asked, theirs.encode_query(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(read, theirs.encode_document(TEXTS), atol=1e-5)
+    apart = np.abs(asked - read).max(axis=1), np.abs(asked - theirs.encode(TEXTS)).max(axis=1)
+    assert np.min(apart) > 0.01
+
+
 def test_a_plan_foresees_the_shards_that_would_run(tiny_encoder: Make) -> None:
     source, encoder = passages([f"{text} {i}" for i, text in enumerate(["cat " * 30] * 60)]), mark(tiny_encoder())
     with steps.plan() as lines, pytest.raises(steps.PlanEnds):

@@ -1,10 +1,10 @@
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.data import Answer, Citation
+from tasks.answers import Answer, Citation
 from tasks.errors import ContractError
-from tasks.evaluate.core import judge_answers, judge_rankings
-from tasks.rows import Question
+from tasks.evaluate.core import judge_answers, judge_rankings, score_rankings
+from tasks.rows import Measure, Question, Scored
 
 QUESTIONS = [
     Question("1", "?", ("a",), "test"),
@@ -14,6 +14,14 @@ QUESTIONS = [
 CONFIG = Evaluate(k=2, resamples=100)
 
 
+def judged(rankings: dict[str, list[list[str]]], questions: list[Question] = QUESTIONS) -> list[Measure]:
+    return judge_rankings(score_rankings(questions, rankings, CONFIG.k), CONFIG)
+
+
+def ndcg(way: str, **values: float) -> list[Scored]:
+    return [Scored(question, way, "ndcg@2", value) for question, value in values.items()]
+
+
 def given_answer(*cited: str) -> Answer:
     citations = tuple(
         Citation(sentence="s", document=d, title="", path="", line=0, start=0, end=1, score=1) for d in cited
@@ -21,25 +29,45 @@ def given_answer(*cited: str) -> Answer:
     return Answer(question="?", text="", citations=citations, abstained="" if cited else "no", score=1, threshold=0)
 
 
+def test_every_answerable_question_has_a_value_of_every_measure_of_every_ranking() -> None:
+    found = score_rankings(QUESTIONS, {"one": [["a", "x"], ["a"], ["x", "b"]], "none": [[], [], []]}, 2)
+    names = [f"{name}@2" for name in ("recall", "precision", "mrr", "map", "ndcg")]
+    assert [(s.way, s.metric, s.question) for s in found] == [
+        (way, name, question) for way in ("one", "none") for name in names for question in ("1", "3")
+    ]
+    first = {(s.metric, s.question): s.value for s in found if s.way == "one"}
+    assert [first[name, "1"] for name in names] == [1, 1 / 2, 1, 1, 1]
+    assert [first[name, "3"] for name in names] == pytest.approx(
+        [1 / 2, 1 / 2, 1 / 2, 1 / 4, 0.63093 / 1.63093], abs=1e-5
+    )
+    assert {s.value for s in found if s.way == "none"} == {0.0}
+
+
 def test_each_ranking_has_its_means_over_the_answerable_questions() -> None:
-    found = judge_rankings(QUESTIONS, {"one": [["a", "x"], ["a"], ["x", "b"]]}, CONFIG)
-    assert [(m.name, m.what, m.n) for m in found] == [(f"{name}@2", "one", 2) for name in ("recall", "mrr", "ndcg")]
+    found = judged({"one": [["a", "x"], ["a"], ["x", "b"]]})
+    names = ("recall", "precision", "mrr", "map", "ndcg")
+    assert [(m.name, m.what, m.n) for m in found] == [(f"{name}@2", "one", 2) for name in names]
     assert [m.value for m in found] == pytest.approx(
-        [(1 + 1 / 2) / 2, (1 + 1 / 2) / 2, (1 + 0.63093 / 1.63093) / 2], abs=1e-5
+        [(1 + 1 / 2) / 2, 1 / 2, (1 + 1 / 2) / 2, (1 + 1 / 4) / 2, (1 + 0.63093 / 1.63093) / 2], abs=1e-5
     )
     assert all(m.low <= m.value <= m.high for m in found)
 
 
 def test_every_two_rankings_have_the_difference_of_their_ndcg() -> None:
     good, bad = [["a"], [], ["b", "c"]], [["x"], [], ["y"]]
-    found = judge_rankings(QUESTIONS, {"bad": bad, "good": good, "same": good}, CONFIG)
+    found = judged({"bad": bad, "good": good, "same": good})
     differences = {m.what: m.value for m in found if m.name == "ndcg@2 difference"}
     assert differences == {"good - bad": 1.0, "same - bad": 1.0, "same - good": 0.0}
 
 
 def test_rankings_of_nothing_but_unanswerable_questions_are_refused() -> None:
-    with pytest.raises(ContractError, match="there are no values to average; ask at least one question"):
-        judge_rankings(QUESTIONS[1:2], {"one": [["a"]]}, CONFIG)
+    with pytest.raises(ContractError, match="no ranking was measured; ask at least one question that has an answer"):
+        judged({"one": [["a"]]}, QUESTIONS[1:2])
+
+
+def test_a_question_with_two_values_is_refused_by_name() -> None:
+    with pytest.raises(ContractError, match="question 'a' has two values of ndcg@2 for dense; name it once"):
+        judge_rankings(ndcg("dense", a=1.0) + ndcg("dense", a=0.5), CONFIG)
 
 
 def test_answers_are_judged_by_what_they_withhold_and_what_they_cite() -> None:

@@ -6,10 +6,20 @@ from scipy import stats
 from sklearn.metrics import ndcg_score
 
 from tasks.errors import ContractError
-from tasks.evaluate.metrics import bootstrap_mean, ndcg_at, paired_bootstrap, recall_at, reciprocal_rank, wilson
+from tasks.evaluate.metrics import (
+    average_precision,
+    bootstrap_mean,
+    ndcg_at,
+    paired_bootstrap,
+    precision_at,
+    recall_at,
+    reciprocal_rank,
+    wilson,
+)
 
 NAMES = list("abcdefgh")
-METRICS = [recall_at, reciprocal_rank, ndcg_at]
+METRICS = [recall_at, precision_at, reciprocal_rank, average_precision, ndcg_at]
+TO_ONE = [metric for metric in METRICS if metric is not precision_at]  # the best a ranking can do is 1 at any depth
 RANKED = st.permutations(NAMES)
 RELEVANT = st.sets(st.sampled_from(NAMES), min_size=1)
 
@@ -18,7 +28,11 @@ def test_the_worked_example() -> None:
     ranked, relevant = ["x", "b", "y", "a"], {"a", "b", "c"}
     assert recall_at(ranked, relevant, 2) == pytest.approx(1 / 3)
     assert recall_at(ranked, relevant, 4) == pytest.approx(2 / 3)
+    assert precision_at(ranked, relevant, 4) == 2 / 4
+    assert precision_at(ranked, relevant, 8) == 2 / 8
     assert reciprocal_rank(ranked, relevant, 4) == 1 / 2
+    assert average_precision(ranked, relevant, 4) == pytest.approx((1 / 2 + 2 / 4 + 0) / 3)
+    assert average_precision(ranked, relevant, 3) == pytest.approx((1 / 2 + 0 + 0) / 3)
     # gains 1/log2(3) + 1/log2(5) over 1/log2(2) + 1/log2(3) + 1/log2(4)
     assert ndcg_at(ranked, relevant, 4) == pytest.approx((0.63093 + 0.43068) / (1 + 0.63093 + 0.5), abs=1e-5)
 
@@ -34,7 +48,25 @@ def test_ndcg_is_that_of_scikit_learn(ranked: list[str], relevant: set[str], k: 
 def test_every_measure_lies_between_nothing_and_all(ranked: list[str], relevant: set[str], k: int) -> None:
     for metric in METRICS:
         assert 0 <= metric(ranked, relevant, k) <= 1
+    for metric in TO_ONE:
         assert metric([*relevant, *(name for name in ranked if name not in relevant)], relevant, 8) == 1
+
+
+def test_all_measures_are_those_of_ranx() -> None:
+    from ranx import Qrels, Run, evaluate  # compiles for some seconds
+
+    chance = np.random.default_rng(3)
+    names = [f"d{number}" for number in range(30)]
+    rankings = [list(chance.permutation(names)[:length]) for length in [1, 5, 10, *chance.integers(2, 30, 57)]]
+    answers = [set(chance.permutation(names)[:count]) for count in [30, 1, 12, *chance.integers(1, 12, 57)]]
+    answers[3] = {"not in the ranking"}
+    qrels = Qrels({f"{n:02}": dict.fromkeys(relevant, 1) for n, relevant in enumerate(answers)})
+    run = Run({f"{n:02}": {name: -float(i) for i, name in enumerate(ranked)} for n, ranked in enumerate(rankings)})
+    for k in (1, 3, 10, 50):
+        theirs = {recall_at: "recall", precision_at: "precision", reciprocal_rank: "mrr", average_precision: "map"}
+        for metric, name in {**theirs, ndcg_at: "ndcg"}.items():
+            ours = [metric(ranked, relevant, k) for ranked, relevant in zip(rankings, answers, strict=True)]
+            np.testing.assert_allclose(ours, evaluate(qrels, run, f"{name}@{k}", return_mean=False), atol=1e-12)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
@@ -50,7 +82,7 @@ def test_what_stands_below_the_depth_does_not_count(metric: object) -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
 def test_a_relevant_document_named_twice_counts_once(metric: object) -> None:
-    assert metric(["a"], ["a", "a"], 5) == 1  # type: ignore[operator]
+    assert metric(["a"], ["a", "a"], 5) == metric(["a"], ["a"], 5) > 0  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)

@@ -59,6 +59,9 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
         ('{"question": "a", "answers": null}', 'has "answers" None, a list of document ids was needed'),
         ('{"question": "a", "answers": "b"}', "has \"answers\" 'b', a list of document ids was needed"),
         ('{"question": "a", "answers": [1]}', r'has "answers" \[1\], a list of document ids was needed'),
+        ('{"question": "a", "spans": "b"}', "has \"spans\" 'b', a list of texts that answer was needed"),
+        ('{"question": "a", "spans": [1]}', r'has "spans" \[1\], a list of texts that answer was needed'),
+        ('{"question": "a", "spans": [""]}', r"has \"spans\" \[''\], a list of texts that answer was needed"),
         ('{"question": "a", "answers": ["\\ud800"]}', 'has "answers" .* a list of document ids was needed'),
     ],
     ids=lambda value: value[:40],
@@ -88,3 +91,14 @@ def test_a_split_without_questions_is_refused_with_their_number(text: str, count
         DataError, match=rf"has {count} questions but none in split 'development'; set evaluate\.split"
     ):
         read_questions(written(tmp_path, text), "development")
+
+
+def test_two_questions_of_one_name_are_refused_with_their_places(tmp_path: Path) -> None:
+    text = '{"id": "q", "question": "one?"}\n{"question": "two?"}\n{"id": "q", "question": "three?"}'
+    with pytest.raises(DataError, match="has id 'q' at questions 1 and 3; give each its own"):
+        read_questions(written(tmp_path, text), "all")
+
+
+def test_spans_are_kept_in_their_order(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"question": "a", "spans": ["two", "2"]}')
+    assert [q.spans for q in read_questions(path, "all")] == [("two", "2")]

@@ -3,11 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from configs.evaluate import Evaluate
-from tasks.data import Answer, AnswersRef, Generation, HitsRef, QuestionsRef
+from configs.evaluate import Calibrate, Evaluate
+from tasks.answers import Answer, Calibration
+from tasks.data import AnswersRef, Generation, HitsRef, QuestionsRef
 from tasks.errors import DataError
-from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
-from tasks.rows import Hit, Measure, Passage, Query, Question
+from tasks.evaluate import (
+    calibrate_threshold,
+    evaluate_answers,
+    evaluate_rankings,
+    load_calibration,
+    load_questions,
+    questions_for,
+    score_questions,
+)
+from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
 from tasks.runtime import store
 
 ROWS = [
@@ -45,15 +54,41 @@ def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation)
     questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
     found = [Hit(0, row, rank, 1, 1, 1) for rank, row in enumerate([0, 3, 2], start=1)]
     hits = store.save_rows(HitsRef, Hit, found)
-    ref = evaluate_rankings.fn(questions, passages, {"one": hits}, Evaluate(resamples=100))
-    measured = {m.name: m.value for m in store.load_rows(ref, Measure)}
+    judged = questions, passages, {"one": hits}, Evaluate(resamples=100)
+    measured = {m.name: m.value for m in store.load_rows(evaluate_rankings.fn(*judged), Measure)}
     assert measured["mrr@10"] == pytest.approx(1 / 2)
     assert measured["recall@10"] == 1
+    scored = store.load_rows(score_questions.fn(*judged), Scored)
+    assert {(s.question, s.way) for s in scored} == {("1", "one")}
+    assert {s.metric: s.value for s in scored} == measured
 
 
 def test_answers_are_measured_from_the_store(home: Path) -> None:
     withheld = Answer(question="?", text="", citations=(), abstained="no", score=None, threshold=0.3)
     answers = store.save_json(AnswersRef, [withheld.model_dump(mode="json")], rows=1)
     questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", (), "")])
-    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers), Measure)
+    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers, Evaluate()), Measure)
     assert (measure.name, measure.value, measure.n) == ("abstained", 1.0, 1)
+
+
+def test_the_test_half_is_never_calibrated_by(shelf: Generation, tmp_path: Path) -> None:
+    rows = [{"id": str(n), "question": "?", "answers": ["cats"], "split": split}
+            for n, split in enumerate(["test", "development", ""])]  # fmt: skip
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    asked = load_calibration(tmp_path / "q.jsonl", shelf.documents)
+    assert asked is not None
+    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1", "2"]
+    (tmp_path / "q.jsonl").write_text(json.dumps(rows[0]), "utf-8")
+    assert load_calibration(tmp_path / "q.jsonl", shelf.documents) is None
+
+
+def test_a_calibration_names_encoder_passages_and_way(shelf: Generation) -> None:
+    asked = [Question(str(n), "?", ("cats",) if n % 2 else (), "") for n in range(40)]
+    given = [Answer(question="?", text="", citations=(), abstained="", score=0.2 + 0.5 * (n % 2), threshold=0)
+             for n in range(40)]  # fmt: skip
+    answers = store.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=40)
+    made = calibrate_threshold.fn(shelf, store.save_rows(QuestionsRef, Question, asked), answers, "way", Calibrate())
+    found = Calibration.model_validate(store.load_json(made))
+    assert (found.encoder, found.passages) == (shelf.fingerprint.encoder.identity, shelf.passages.digest)
+    assert (found.retrieval, found.answerable, found.unanswerable, found.reason) == ("way", 20, 20, "")
+    assert found.auroc == 1.0 > found.low > 0.8

@@ -1,11 +1,21 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.generate import Extractive
-from tasks.data import Answer
-from tasks.generate.extract import Found, answer_question, choose, passage_of, sentences_of
+from tasks.answers import Answer, Threshold
+from tasks.generate.extract import (
+    Found,
+    choose,
+    match_sentences,
+    passage_of,
+    quote_answer,
+    rarity,
+    sentences_of,
+    share_of,
+    withhold,
+)
 from tasks.rows import Document, Passage
 
 TEXT = "Intro words stand here.\nCats purr when\n  warm and fed. Dogs bark at the old postman! Ships sail far away?"
@@ -15,8 +25,9 @@ SENTENCES = list(sentences_of([WHOLE]))
 
 
 def answer(scores: list[float], *, closest: float | None = 0.9, threshold: float = 0.35, **config: float) -> Answer:
-    found = Found("What do cats do?", closest, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32))
-    return answer_question(found, {0: DOCUMENT}, Extractive.model_validate(config), threshold)
+    found = Found("What do cats do?", closest, 0.5, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32), {})
+    quoted = quote_answer(found, {0: DOCUMENT}, Extractive.model_validate(config))
+    return withhold(quoted, Threshold(below=threshold))
 
 
 def test_sentences_keep_document_and_offsets_and_lose_the_heading() -> None:
@@ -72,9 +83,9 @@ def test_so_many_sentences_are_quoted(limit: int, within: float, quoted: int) ->
 def test_a_wording_that_stands_in_two_documents_is_quoted_once_where_it_scores_best() -> None:
     twice = "Cats purr when warm. And more words here. CATS  purr\nwhen WARM."
     (first, _, second) = sentences_of([Passage("t#0", "t", 0, 0, len(twice), "", twice, 9)])
-    found = Found("?", 0.9, [first, second], np.array([0.8, 0.9], dtype=np.float32))
+    found = Found("?", 0.9, 0.0, [first, second], np.array([0.8, 0.9], dtype=np.float32), {})
     document = Document("t", twice, "T", "shelf", "t.txt", 1)
-    (cited,) = answer_question(found, {0: document}, Extractive(within=0.0), 0.1).citations
+    (cited,) = quote_answer(found, {0: document}, Extractive(within=0.0)).citations
     assert (cited.start, cited.score) == (second.start, 0.9)
 
 
@@ -100,19 +111,66 @@ def test_passages_without_a_sentence_are_said_to_hold_none() -> None:
     assert answer([]).abstained == "no answer in this collection: the passages found hold no sentence"
 
 
-@given(st.lists(st.floats(-1, 1, width=32), max_size=12), st.integers(1, 10), st.floats(0, 1, allow_subnormal=False))
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-1, 1, width=32), st.sampled_from("ab")), max_size=12),
+    st.integers(1, 10),
+    st.floats(0, 1, allow_subnormal=False),
+    st.floats(0, 1, allow_subnormal=False),
+)
 def test_the_best_sentence_is_always_chosen_and_every_other_is_near_it(
-    scores: list[float], limit: int, within: float
+    rows: list[tuple[float, str]], limit: int, within: float, elsewhere: float
 ) -> None:
-    array = np.array(scores, dtype=np.float32)
-    rows = choose(array, limit=limit, within=within)
-    chosen = array[rows]
-    assert len(rows) == len(set(rows.tolist())) <= limit
-    assert (len(rows) > 0) == (len(scores) > 0)
-    assert (np.diff(chosen) <= 0).all()
-    if len(rows):
-        assert chosen[0] == array.max()
-        assert (chosen >= np.float32(min(chosen[0], within * float(chosen[0])))).all()
+    array, owners = np.array([score for score, _ in rows], dtype=np.float32), [owner for _, owner in rows]
+    chosen = choose(array, owners, limit=limit, within=within, elsewhere=elsewhere)
+    assert len(chosen) == len(set(chosen.tolist())) <= limit
+    assert (len(chosen) > 0) == (len(rows) > 0)
+    assert (np.diff(array[chosen]) <= 0).all()
+    if len(chosen):
+        assert array[chosen[0]] == array.max()
+        for row in chosen:
+            share = within if owners[row] == owners[chosen[0]] else elsewhere
+            assert array[row] >= np.float32(min(array[chosen[0]], share * float(array[chosen[0]])))
+
+
+def test_a_sentence_of_another_document_must_come_closer() -> None:
+    scores = np.array([0.9, 0.8, 0.8], dtype=np.float32)
+    assert choose(scores, ["a", "b", "a"], limit=3, within=0.8, elsewhere=0.95).tolist() == [0, 2]
+
+
+def test_a_word_weighs_the_more_the_fewer_texts_hold_it() -> None:
+    weights = rarity({"ship", "lamp", "moon"}, [{"ship", "lamp"}, {"ship"}, {"ship"}])
+    assert weights["lamp"] == pytest.approx(np.log(1 + 2.5 / 1.5))
+    assert weights["moon"] > weights["lamp"] > weights["ship"] > 0
+    assert share_of(weights, {"ship", "lamp"}) == pytest.approx(1 - weights["moon"] / sum(weights.values()))
+    assert share_of(weights, {"ship", "lamp", "moon"}) == 1
+    assert share_of({}, {"ship"}) == 0
+
+
+def test_a_sentence_is_scored_by_its_own_and_its_passages_cosine_and_words() -> None:
+    cosines = np.array([0.5, 0.5], dtype=np.float32), np.array([0.4, 0.2], dtype=np.float32)
+    owners = {"p": {"ship", "lamp"}, "q": {"sea"}}
+    found = match_sentences({"lamp"}, [{"lamp"}, {"sea"}], owners, cosines, places=["p", "q"], words=0.5)
+    assert found.tolist() == pytest.approx([(0.5 + 0.4 + 0.5 * 2) / 3, (0.5 + 0.2) / 3])
+    by_meaning = match_sentences({"lamp"}, [{"lamp"}, {"sea"}], owners, cosines, places=["p", "q"], words=0)
+    assert by_meaning.tolist() == pytest.approx([0.45, 0.35])
+
+
+def test_a_calibrated_threshold_decides_by_probability_and_says_so() -> None:
+    quoted = answer([0.9]).model_copy(update={"score": 0.5, "shared": 1.0})
+    threshold = Threshold(below=0.5, weights=(2.0, 1.0), intercept=-3.0)
+    found = withhold(quoted, threshold)
+    assert (found.text, found.citations, found.calibrated) == ("", (), True)
+    assert found.probability == pytest.approx(1 / (1 + np.exp(1)))
+    assert found.abstained == "no answer in this collection: the probability of one is 0.269, below 0.500"
+    given = withhold(quoted, threshold.model_copy(update={"intercept": 0.0}))
+    assert given.citations == quoted.citations
+    assert given.probability == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_why_a_threshold_is_not_calibrated_stands_in_the_answer() -> None:
+    found = withhold(answer([0.9]), Threshold(below=0.3, reason="it has not been calibrated"))
+    assert (found.calibrated, found.probability, found.uncalibrated) == (False, None, "it has not been calibrated")
 
 
 def test_a_question_that_no_sentence_points_towards_still_quotes_the_best_one() -> None:

@@ -257,7 +257,7 @@ def test_what_is_no_table_of_rows_is_refused_with_its_shape(rows: np.ndarray, tm
 
 
 def test_a_description_is_plain_json_that_people_can_read(tmp_path: Path) -> None:
-    build_dense(AXES, tmp_path, Auto())
+    build_dense(AXES, tmp_path, Auto(), digest="abc")
     stated: dict[str, Any] = json.loads((tmp_path / "index.json").read_text("utf-8"))
     assert stated == {
         "kind": "flat",
@@ -265,6 +265,7 @@ def test_a_description_is_plain_json_that_people_can_read(tmp_path: Path) -> Non
         "reason": "4 vectors are not more than 200,000, the most that are all compared (index.dense.flat_up_to)",
         "vectors": 4,
         "width": 4,
+        "built_over": "abc",
         "recall_at_10": 1.0,
         "sample": 4,
     }

@@ -132,6 +132,15 @@ def test_texts_without_a_word_make_an_index_in_which_nothing_is_found(texts: lis
     assert make(texts).search("cat", 3)[0].tolist() == []
 
 
+@pytest.mark.parametrize("query", ["cat fish", "bird", "the of", "unseen"])
+def test_the_scores_of_all_passages_are_those_of_the_search_and_zero_elsewhere(query: str, make: Make) -> None:
+    index = make(TEXTS)
+    rows, found = index.search(query, 10)
+    expected = np.zeros(len(TEXTS), dtype=np.float32)
+    expected[rows] = found
+    assert index.scores(query).tolist() == expected.tolist()
+
+
 def test_one_text_is_found_alone(make: Make) -> None:
     assert make(["cat"]).search("cat", 100)[0].tolist() == [0]
 

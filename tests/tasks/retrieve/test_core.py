@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from configs.retrieve import Dense, Fused, Retrieve, Sparse
-from tasks.retrieve.core import depth, rank, scores_by_row
+from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
+from tasks.retrieve.core import complete, depth, rank, scores_by_row
 
 MEANING = [{4: 0.9, 2: 0.8, 7: 0.1}, {}]
 WORDS = [{2: 5.0, 9: 4.0}, {1: 3.0}]
@@ -12,8 +12,15 @@ WORDS = [{2: 5.0, 9: 4.0}, {1: 3.0}]
 
 @pytest.mark.parametrize(
     ("config", "expected"),
-    [(Dense(k=3), 3), (Sparse(k=4), 4), (Fused(k=5, candidates=100), 100), (Fused(k=50, candidates=10), 50)],
-    ids=["dense", "sparse", "fused", "fused below k"],
+    [
+        (Dense(k=3), 3),
+        (Sparse(k=4), 4),
+        (Fused(k=5, candidates=100), 100),
+        (Fused(k=50, candidates=10), 50),
+        (Weighted(k=5, candidates=90), 90),
+        (Weighted(k=50, candidates=10), 50),
+    ],
+    ids=["dense", "sparse", "fused", "fused below k", "weighted", "weighted below k"],
 )
 def test_each_list_is_read_as_deep_as_the_hits_need(config: Retrieve, expected: int) -> None:
     assert depth(config) == expected
@@ -40,6 +47,22 @@ def test_a_hit_names_both_scores_and_nan_where_a_list_does_not_have_it() -> None
     assert (hits[2].dense, hits[2].sparse) == (0.8, 5.0)
     assert math.isnan(hits[4].sparse)
     assert math.isnan(hits[9].dense)
+
+
+def test_every_candidate_of_either_list_gets_its_true_score_in_both() -> None:
+    cosines = np.array([[0, 0, 0.8, 0, 0.9, 0, 0, 0.1, 0, -0.3], [0] * 10], dtype=np.float32)
+    words = np.array([[0, 0, 5, 0, 0, 0, 0, 2, 0, 4], [0, 3] + [0] * 8], dtype=np.float32)
+    dense, sparse = complete(MEANING, WORDS, lambda q, rows: cosines[q][rows], lambda q, rows: words[q][rows])
+    assert dense == [pytest.approx({4: 0.9, 2: 0.8, 7: 0.1, 9: -0.3}), {1: 0.0}]
+    assert sparse == [{2: 5.0, 9: 4.0, 7: 2.0, 4: 0.0}, {1: 3.0}]
+    assert [list(found) for found in dense + sparse] == [[4, 2, 7, 9], [1], [2, 9, 7, 4], [1]]
+
+
+def test_weighted_the_score_is_the_mean_of_both_over_the_best_of_the_query() -> None:
+    dense, sparse = [{4: 0.9, 2: 0.8}], [{2: 5.0, 4: 0.0}]
+    hits = rank(dense, sparse, Weighted(k=2, weight=0.5))
+    assert [(h.passage, h.rank, h.dense, h.sparse) for h in hits] == [(2, 1, 0.8, 5.0), (4, 2, 0.9, 0.0)]
+    assert [h.score for h in hits] == pytest.approx([0.5 * 1.8 / 1.9 + 0.5, 0.5])
 
 
 def test_no_lists_give_no_hits() -> None:

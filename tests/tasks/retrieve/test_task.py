@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from configs.retrieve import Dense, Fused, Retrieve, Sparse
+from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from tasks.data import DocumentsRef, Generation, QueriesRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.retrieve import describe_hits, retrieve
+from tasks.retrieve.bm25 import SparseIndex
 from tasks.rows import Document, Hit, Query
 from tasks.runtime import store
 
@@ -25,14 +26,41 @@ def towards(*rows: list[float]) -> VectorsRef:
         (Dense(k=2), [(0, 0, 1), (0, 1, 2), (1, 1, 1), (1, 0, 2)]),
         (Sparse(k=2), [(0, 2, 1)]),
         (Fused(k=2), [(0, 2, 1), (0, 0, 2), (1, 1, 1), (1, 0, 2)]),
+        (Weighted(k=2, weight=0.4), [(0, 2, 1), (0, 0, 2), (1, 1, 1), (1, 0, 2)]),
+        (Weighted(k=3, weight=0, candidates=3), [(0, 2, 1)]),
     ],
-    ids=["dense", "sparse", "fused"],
+    ids=["dense", "sparse", "fused", "weighted", "weighted, words alone"],
 )
 def test_passages_are_found_by_meaning_by_words_or_by_both(
     config: Retrieve, expected: list[tuple[int, int, int]], shelf: Generation
 ) -> None:
     hits = retrieve.fn(shelf, ask("wide sea", "the of"), towards([1, 0, 0], [0, 1, 0]), config)
     assert [(h.query, h.passage, h.rank) for h in store.load_rows(hits, Hit)] == expected
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 30])
+def test_a_weighted_score_rests_on_the_true_cosine_and_bm25_of_what_only_one_side_found(
+    candidates: int, shelf: Generation
+) -> None:
+    queries, vectors = ask("wide red sea"), towards([0.8, 0.6, 0])
+    found = retrieve.fn(shelf, queries, vectors, Weighted(k=1, candidates=candidates, weight=0.5))
+    index = SparseIndex(store.path(shelf.sparse))
+    cosines, words = np.array([0.8, 0.6, 0]), index.scores("wide red sea")
+    for hit in store.load_rows(found, Hit):
+        assert (hit.dense, hit.sparse) == pytest.approx((cosines[hit.passage], words[hit.passage]))
+        seen = [0, 2] if candidates == 1 else [0, 1, 2]
+        expected = 0.5 * (1 + hit.dense) / (1 + cosines[seen].max()) + 0.5 * hit.sparse / words[seen].max()
+        assert hit.score == pytest.approx(expected)
+
+
+def test_weight_one_and_weight_zero_find_what_one_index_finds(shelf: Generation) -> None:
+    queries, vectors = ask("sea dogs", "cats", "the of"), towards([0.8, 0.6, 0], [0, 0.28, 0.96], [0.6, 0, 0.8])
+
+    def order(config: Retrieve) -> list[tuple[int, int]]:
+        return [(h.query, h.passage) for h in store.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)]
+
+    assert order(Weighted(k=2, weight=1)) == order(Dense(k=2))
+    assert order(Weighted(k=2, weight=0)) == order(Sparse(k=2))
 
 
 def test_a_hit_is_described_with_its_place_and_both_scores(shelf: Generation) -> None:
@@ -70,7 +98,7 @@ def test_queries_none_of_which_finds_anything_are_described_without_hits(shelf: 
     assert describe_hits(shelf, queries, hits) == [{"query": "the of", "hits": []}]
 
 
-@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused, Weighted], ids=["dense", "sparse", "fused", "weighted"])
 def test_only_passages_of_documents_that_fulfil_the_filter_are_found(kind: type, shelf: Generation) -> None:
     queries, vectors = ask("cats dogs ships"), towards([0.8, 0.6, 0])
     config = kind(k=3)
@@ -80,7 +108,7 @@ def test_only_passages_of_documents_that_fulfil_the_filter_are_found(kind: type,
     assert [h.rank for h in kept] == [1]
 
 
-@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused, Weighted], ids=["dense", "sparse", "fused", "weighted"])
 def test_a_filter_that_nothing_fulfils_gives_no_hits(kind: type, shelf: Generation) -> None:
     assert found(shelf, ask("cats"), towards([1, 0, 0]), kind(where=("id=birds",))) == []
 

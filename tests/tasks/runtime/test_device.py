@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from tasks.data import Numerics
 from tasks.errors import ContractError
 from tasks.runtime import device
 
@@ -89,3 +90,21 @@ def test_nothing_is_claimed_of_a_processor_that_cannot_be_asked(monkeypatch: pyt
 
     monkeypatch.setattr(Path, "read_text", missing)
     assert device.processor_has_bf16.__wrapped__() is False
+
+
+NUMERICS = {
+    "exact": (Numerics(precision="exact", engine="torch-cpu"), "", ""),
+    "bf16": (Numerics(precision="bf16", engine="torch-cpu"), "", "this processor has no bfloat16 arithmetic"),
+    "cuda": (Numerics(precision="exact", engine="torch-cuda"), "", "torch sees no GPU here"),
+    "static": (Numerics(precision="exact", engine="static-cpu"), "", ""),
+}
+
+
+@pytest.mark.parametrize(("numerics", "rich", "bare"), NUMERICS.values(), ids=NUMERICS.keys())
+def test_what_stands_in_the_way_of_a_way_to_encode_is_said(
+    numerics: Numerics, rich: str, bare: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, gpu=True, bf16=True)
+    assert device.obstacle(numerics) == rich
+    pretend(monkeypatch, gpu=False, bf16=False)
+    assert device.obstacle(numerics) == bare

@@ -88,6 +88,50 @@ def test_collections_are_listed_with_their_live_generation(capsys: pytest.Captur
     }  # fmt: skip
 
 
+def test_the_history_of_a_collection_shows_what_changed_and_which_is_live(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = publish("notes", 1)
+    changes = {"against": 1, "added": 1_200, "changed": 3, "removed": 0, "unchanged": 2}
+    collections.commit(first.model_copy(update={"source": "tables", "delta": changes}))
+    status, lines, stated = call(capsys, "collections", "history", "notes")
+    assert status == 0
+    words = [line.split() for line in lines]
+    assert [w[:2] + w[4:] for w in words] == [
+        ["generation", "2", "2", "documents,", "1,200", "added,", "3", "changed,", "0", "removed", "live"],
+        ["generation", "1", "2", "documents"],
+    ]
+    assert [(g["generation"], g["live"], g["delta"]) for g in stated["generations"]] == [
+        (2, True, changes),
+        (1, False, None),
+    ]
+
+
+def test_a_collection_is_rolled_back_by_a_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2, 3):
+        publish("notes", number)
+    said = call(capsys, "collections", "rollback", "notes")
+    assert said == (
+        0,
+        ["generation 2 of notes is live, 3 was; the next knowledge-base run follows the source again"],
+        {"workspace": str(home), "collection": "notes", "generation": 2},
+    )
+    assert call(capsys, "collections", "rollback", "notes", "generation=1")[2]["generation"] == 1
+    assert collections.live("notes").number == 1
+
+
+def test_a_generation_that_is_not_there_is_one_line_and_status_one(capsys: pytest.CaptureFixture[str]) -> None:
+    publish()
+    assert housekeeping.main(["collections", "rollback", "notes", "generation=9"]) == 1
+    assert capsys.readouterr().err == "collection notes has no generation 9; it has: 1\n"
+
+
+@pytest.mark.parametrize("word", ["generation=", "generation=x", "generation=-1", "number=1", "1"])
+def test_a_word_that_is_no_generation_is_refused(word: str) -> None:
+    with pytest.raises(WrongCall, match=rf"'{word}' is no generation; write collections rollback NAME generation=3"):
+        housekeeping.main(["collections", "rollback", "notes", word])
+
+
 def test_a_damaged_collection_is_one_line_and_status_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish()
     flip(home / "collections" / "notes" / "live")
@@ -196,6 +240,18 @@ def test_pruning_keeps_every_generation_of_a_collection(capsys: pytest.CaptureFi
         assert durable.read_manifest(store.path(ref))
 
 
+def test_pruning_frees_what_only_generations_that_are_not_kept_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    first = publish(number=1)
+    second = collections.commit(publish(number=2).model_copy(update={"source": "again"}), keep=1)
+    for ref in (ref for made in (first, second) for ref in steps.refs_in(made)):
+        age(store.path(ref), 99)
+    assert call(capsys, "store", "prune", "days=0")[2]["freed_bytes"] > 0
+    for ref in steps.refs_in(second):
+        assert durable.read_manifest(store.path(ref))
+    assert not any((Path(os.environ["LLM_FLOWS_HOME"]) / "objects" / r.kind / r.digest).exists() for r in
+                   steps.refs_in(first))  # fmt: skip
+
+
 def test_pruning_goes_on_past_a_damaged_record(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept, old = array(1), array(2)
     finished("verb-object", kept)
@@ -214,7 +270,14 @@ def test_an_age_that_is_none_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["store"], ["store", "burn"], ["store", "prune", "days=1", "x"], ["collections", "x"]]
+    "words",
+    [
+        ["store"],
+        ["store", "burn"],
+        ["store", "prune", "days=1", "x"],
+        ["collections", "x"],
+        ["collections", "history"],
+    ],
 )
 def test_an_unknown_command_is_refused_with_those_there_are(words: list[str]) -> None:
     with pytest.raises(WrongCall, match=rf"'{' '.join(words)}' is no command; there are: collections, store show, "):

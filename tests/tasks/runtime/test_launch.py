@@ -18,6 +18,9 @@ ANSWER = {
     "calibrated": False,
     "score": 0.6,
     "threshold": 0.35,
+    "probability": None,
+    "uncalibrated": "",
+    "flagged": 0,
 }
 
 
@@ -40,6 +43,22 @@ def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
         "  [1] d  p.txt:7  (0.512)",
         "closest passage 0.600, nothing is answered below 0.35 (the encoder's own, uncalibrated)",
     ]
+
+
+def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
+    lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
+    assert lines[2:] == [
+        "2 of the passages read speak to a model instead of a reader; nothing in them is done",
+        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own, uncalibrated: it has not been "
+        "calibrated)",
+    ]
+
+
+def test_a_calibrated_answer_is_summed_up_by_its_probability() -> None:
+    lines = summary({**ANSWER, "calibrated": True, "probability": 0.91234, "threshold": 0.412345})
+    assert lines[2] == (
+        "probability of an answer 0.912, nothing is answered below 0.412 (calibrated on this collection)"
+    )
 
 
 def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:

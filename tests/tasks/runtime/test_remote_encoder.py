@@ -110,7 +110,9 @@ def test_a_busy_server_is_asked_again_when_it_says_so_and_only_for_what_it_refus
     np.testing.assert_allclose(made, expected(embeddings_server, TEXTS), atol=1e-6)
 
 
-@pytest.mark.parametrize("after", ["86400", "inf", formatdate(time.time() + 86_400, usegmt=True)])
+@pytest.mark.parametrize(
+    "after", ["86400", "inf", formatdate(time.time() + 86_400, usegmt=True)], ids=["seconds", "for ever", "a date"]
+)
 def test_a_server_that_asks_for_a_day_is_not_waited_for_longer_than_the_limit(
     embeddings_server: Embeddings, after: str
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tasks.runtime import steps
-from tasks.runtime.report import Page, Table, clean, markdown, script_json, timings, write_page
+from tasks.runtime.report import Bar, Chart, Page, Table, clean, markdown, script_json, timings, write_page
 from tasks.runtime.steps import Finished
 from tasks.runtime.tracking import Run, _Client
 
@@ -55,14 +55,22 @@ def run_of(*finished: Finished) -> Run:
 def page_of(text: str, *, plot: bool = True) -> Page:
     """Return a page that holds a text in every place that takes one."""
     point = {"x": 0.0, "y": 1.0, "topic": 0, "id": text, "title": text, "text": text, "place": text}
-    cited = {"document": text, "path": text, "line": 3, "score": 0.5}
-    given = {"abstained": "", "text": text, "citations": [cited], "threshold": 0.35, "calibrated": False}
+    cited = {"document": text, "path": text, "line": 3, "score": 0.5, "flagged": [text]}
+    given = {
+        "abstained": "",
+        "text": text,
+        "citations": [cited],
+        "threshold": 0.35,
+        "calibrated": False,
+        "uncalibrated": text,
+        "flagged": 2,
+    }
     withheld = {**given, "abstained": text, "citations": []}
     answers = [{"question": text, "expected": text, "right": r, "answer": a} for r, a in ((1, given), (0, withheld))]
     return Page(
         title=text, subtitle=text, facts=[(text, text)], tables=[Table(text, [text], [[text], [5]], note=text)],
         points=[point] if plot else [], clusters=[{"topic": 0, "label": text, "size": 1, "words": text}],
-        answers=answers, missing=[text],
+        charts=[Chart(text, [Bar(text, 0.5, 0.4, 0.6)])], answers=answers, missing=[text],
         run={"facts": {text: text}, "links": {"Prefect": "http://127.0.0.1:4200/run"}, "versions": {"numpy": "2.2"}},
     )  # fmt: skip
 
@@ -143,7 +151,22 @@ def test_a_page_loads_nothing_from_anywhere(workspace: Path) -> None:
 def test_a_page_without_points_answers_or_gaps_has_no_place_for_them(workspace: Path) -> None:
     page = Page(title="t", subtitle="s", facts=[], run={"facts": {}, "links": {}, "versions": {}})
     text = write_page(run_of(), page).read_text("utf-8")
-    assert not {"Map of documents", "Questions and answers", "Not done"} & set(re.findall("<h2>(.*?)</h2>", text))
+    assert not {"Map of documents", "Questions and answers", "Not done", "Ways to search, compared"} & set(
+        re.findall("<h2>(.*?)</h2>", text)
+    )
+
+
+def test_a_bar_is_as_long_as_its_value_with_its_interval_around_its_end(workspace: Path) -> None:
+    bars = [Bar("dense", 0.5, 0.25, 0.75), Bar("bm25", 0.0, 0.0, 0.0), Bar("fused", 1.0, 1.0, 1.0)]
+    page = Page(title="t", subtitle="s", facts=[], charts=[Chart("ndcg@10", bars)],
+                run={"facts": {}, "links": {}, "versions": {}})  # fmt: skip
+    text = write_page(run_of(), page).read_text("utf-8")
+    left, *_, right = map(float, re.findall(r'class="tick" x1="([\d.]+)"', text))
+    widths = [float(w) / (right - left) for w in re.findall(r'class="bar" .* width="([\d.]+)"', text)]
+    spans = re.findall(r'class="interval" d="M([\d.]+) \d+H([\d.]+)', text)
+    assert widths == pytest.approx([0.5, 0, 1])
+    assert [[(float(x) - left) / (right - left) for x in span] for span in spans] == [[0.25, 0.75], [0, 0], [1, 1]]
+    assert "<title>dense: 0.500 (0.250 to 0.750)</title>" in text
 
 
 def test_pages_lie_in_a_folder_of_their_run(workspace: Path) -> None:

@@ -1,5 +1,6 @@
 import inspect
 import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.data import Pooled, Shard, VectorsRef
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code, durable, steps, store
+from tasks.runtime import code, durable, steps, store, workspace
 from tasks.runtime.steps import Record, Spec, Step, step
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -281,3 +282,18 @@ def test_every_value_a_step_may_return_survives_its_record(home: Path) -> None:
     made = Shard(texts=1, tokens=2, padded=3, truncated=0, poison=((4, "why"),))
     steps._write("test-x", "k", Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1}))
     assert steps.find("test-x", "k") == Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1})
+
+
+def test_records_are_read_newest_first_by_the_name_of_their_step_and_damaged_ones_are_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number in range(3):
+        steps._write(
+            "test-count", f"key{number}", Record(store.save_array(VectorsRef, np.eye(number + 1)), {}, "", {}, {})
+        )
+        path = workspace.folder("steps", "test-count") / f"key{number}.json"
+        os.utime(path, (number, number))
+    steps._write("other-count", "key", Record(store.save_array(VectorsRef, np.eye(9)), {}, "", {}, {}))
+    (workspace.folder("steps", "test-count") / "key1.json").write_bytes(b"{}")
+    assert [record.value.rows for record in steps.recorded("test-*") if isinstance(record.value, VectorsRef)] == [3, 1]
+    assert "the record key1.json is left out" in caplog.text

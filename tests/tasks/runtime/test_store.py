@@ -312,3 +312,10 @@ def test_the_manifest_of_a_table_names_its_file_kind_and_shape(home: Path) -> No
     manifest = json.loads((folder_of(home, "passages") / "manifest.json").read_bytes())
     assert list(manifest["files"]) == ["table.parquet"]
     assert manifest["info"] == {"kind": "passages", "shape": [2, 10], "dtype": ""}
+
+
+def test_an_object_known_by_its_digest_alone_is_named_with_shape_and_type() -> None:
+    made = store.save_array(VectorsRef, VECTORS)
+    assert store.named(VectorsRef, made.digest) == made
+    with pytest.raises(StoreError, match="has no readable manifest"):
+        store.named(VectorsRef, "0" * 64)

@@ -1,0 +1,203 @@
+"""Fit below which probability a collection answers nothing, from questions it answers and questions it does not.
+
+A logistic map turns the signal of a question (the cosine of the closest passage, a reranker's score) into the
+probability that the collection answers it, at even odds of both kinds; so one number means the same whatever the
+signal. Unanswerable questions are the user's own: a question is unanswerable only by a collection, and borrowed ones,
+which are about something else altogether, would be told apart so easily that the threshold found means nothing.
+
+Shapes: N questions, A of them answerable, U not; S signals.
+Source: the map, Platt 1999, with his targets; AUROC as Mann and Whitney's statistic and its interval, Newcombe 2006,
+doi:10.1002/sim.2324 (method 5), which is not empty where the two kinds are apart.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.evaluate import Calibrate
+from tasks.answers import Answer
+from tasks.errors import ContractError
+from tasks.evaluate.metrics import Z_95, Interval
+from tasks.rows import Measure, Question
+
+Floats = npt.NDArray[np.float64]
+EDGE = 1e-9
+INTO_GAP = 0.1  # of the gap between the two kinds: what lies in it is answered, for it is like neither
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A logistic map and the probability below which nothing is answered.
+
+    Attributes:
+        weights: (S,) weight of each signal.
+        intercept: Added to the weighted sum; the logistic function of that is the probability.
+        below: Nothing is answered below this probability.
+        auroc: How often an answerable question has a higher probability than an unanswerable one.
+        interval: 95 % interval of it.
+        false_abstentions: Share of the answerable questions below.
+        abstained: Share of the unanswerable questions below.
+    """
+
+    weights: tuple[float, ...]
+    intercept: float
+    below: float
+    auroc: float
+    interval: Interval
+    false_abstentions: float
+    abstained: float
+
+
+def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions: float) -> Fitted:
+    """Fit the map, and the cut that withholds most from unanswerable questions for so many false abstentions.
+
+    Of the cuts that withhold as much, the one with the fewest false abstentions is taken, at the low end of its gap.
+
+    Args:
+        answerable: (A, S) signals of questions that are answered.
+        unanswerable: (U, S) signals of questions that are not.
+        false_abstentions: Share of the answerable questions that may fall below the cut, 0..1.
+
+    Raises:
+        ContractError: There are none of one kind, or a signal is not finite.
+    """
+    if not len(answerable) or not len(unanswerable):
+        raise ContractError(
+            f"there are {len(answerable)} answerable and {len(unanswerable)} unanswerable questions; both are needed"
+        )
+    if not (np.isfinite(answerable).all() and np.isfinite(unanswerable).all()):
+        raise ContractError("a signal is not a finite number; leave out questions for which nothing was found")
+    weights, intercept = fit_logistic(answerable, unanswerable)
+    logits = answerable @ weights + intercept, unanswerable @ weights + intercept
+    cut = choose_cut(*logits, false_abstentions=false_abstentions)
+    area = auroc(*logits)
+    return Fitted(
+        weights=tuple(float(w) for w in weights),
+        intercept=intercept,
+        below=logistic(cut),
+        auroc=area,
+        interval=auroc_interval(area, len(answerable), len(unanswerable)),
+        false_abstentions=float((logits[0] < cut).mean()),
+        abstained=float((logits[1] < cut).mean()),
+    )
+
+
+def fit_logistic(answerable: Floats, unanswerable: Floats) -> tuple[Floats, float]:
+    """Return weights (S,) and intercept that make Platt's targets most likely, both kinds weighing alike."""
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.concatenate([answerable, unanswerable])
+    sure = (len(answerable) + 1) / (len(answerable) + 2), 1 / (len(unanswerable) + 2)
+    targets = np.repeat(sure, [len(answerable), len(unanswerable)])
+    each = np.repeat([0.5 / len(answerable), 0.5 / len(unanswerable)], [len(answerable), len(unanswerable)])
+    centre, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000)
+    both = np.concatenate([rows, rows])
+    model.fit(
+        (both - centre) / scale,
+        np.repeat([1, 0], len(rows)),
+        sample_weight=np.concatenate([targets * each, (1 - targets) * each]) * len(rows),
+    )
+    weights = model.coef_[0] / scale
+    return weights, float(model.intercept_[0] - centre @ weights)
+
+
+def choose_cut(answerable: Floats, unanswerable: Floats, *, false_abstentions: float) -> float:
+    """Return the value below which most of U numbers and at most so large a share of A numbers lie.
+
+    One more of A is left above than the share asks for, so that the share holds for a further number of its kind, as
+    in conformal prediction; of fewer than 1 / share numbers none lies below.
+
+    Args:
+        answerable: (A,) numbers.
+        unanswerable: (U,) numbers.
+        false_abstentions: Share of A that may lie below, 0..1.
+    """
+    ordered = np.sort(answerable)
+    allowed = max(0, math.floor(false_abstentions * (len(ordered) + 1) + EDGE) - 1)
+    limit = float(ordered[allowed])  # this one is answered
+    lower = unanswerable[unanswerable < limit]
+    if not len(lower):
+        return float(ordered[0])
+    top = float(lower.max())
+    return top + INTO_GAP * (float(ordered[ordered > top][0]) - top)
+
+
+def auroc(answerable: Floats, unanswerable: Floats) -> float:
+    """Return how often a number of A is larger than one of U; a tie counts half."""
+    ordered = np.sort(unanswerable)
+    below = np.searchsorted(ordered, answerable, side="left") + np.searchsorted(ordered, answerable, side="right")
+    return float(below.mean() / 2 / len(ordered))
+
+
+def auroc_interval(area: float, answerable: int, unanswerable: int) -> Interval:
+    """Return the 95 % interval: the areas from which what was found is no further than chance takes it."""
+    from scipy.optimize import brentq
+
+    pairs, spare = answerable * unanswerable, (answerable + unanswerable) / 2 - 1
+
+    def deviation(true: float) -> float:
+        spread = true * (1 - true) * (1 + spare * (1 - true) / (2 - true) + spare * true / (1 + true)) / pairs
+        return (area - true) ** 2 - Z_95**2 * spread
+
+    low = float(brentq(deviation, 0.0, min(area, 1 - EDGE))) if area > 0 else 0.0  # at the edges the spread is zero
+    high = float(brentq(deviation, max(area, EDGE), 1.0)) if area < 1 else 1.0
+    return low, high
+
+
+def logistic(logit: float) -> float:
+    """Return the probability of a logit, of any number without overflow."""
+    return (1 + math.tanh(logit / 2)) / 2
+
+
+def why_not(fitted: Fitted, separation: float) -> str:
+    """Say why a fit is of no use, or nothing where it is.
+
+    Args:
+        fitted: The fit.
+        separation: What the lower end of the interval of its AUROC must reach.
+    """
+    low, high = fitted.interval
+    if low < separation:
+        return (
+            f"AUROC {fitted.auroc:.3f} ({low:.3f} to {high:.3f}) does not keep answerable and unanswerable questions "
+            f"apart: its lower end must reach {separation}; ask more questions, or other ones"
+        )
+    return ""
+
+
+def calibrated(questions: Sequence[Question], answers: Sequence[Answer], config: Calibrate) -> dict[str, Any]:
+    """Fit a threshold to the signals of answers; return the fields of a `Calibration` that this decides.
+
+    An answer for which nothing was found has no signals and is left out.
+    """
+    signals = [[(a.score, a.shared) for q, a in zip(questions, answers, strict=True)
+                if a.score is not None and bool(q.answers) == kind] for kind in (True, False)]  # fmt: skip
+    counts = {"answerable": len(signals[0]), "unanswerable": len(signals[1])}
+    if not all(counts.values()):
+        missing = " and no ".join(name for name, count in counts.items() if not count)
+        return {**counts, "reason": f"there is no {missing} question to calibrate it by"}
+    fitted = fit_threshold(*map(np.array, signals), false_abstentions=config.false_abstentions)
+    low, high = fitted.interval
+    stated = {name: getattr(fitted, name) for name in ("weights", "intercept", "below", "auroc", "abstained")}
+    reason = why_not(fitted, config.separation)
+    return {
+        **counts, **stated, "false_abstentions": fitted.false_abstentions, "low": low, "high": high, "reason": reason
+    }  # fmt: skip
+
+
+def judge_separation(questions: Sequence[Question], answers: Sequence[Answer]) -> list[Measure]:
+    """Measure how well what decides about answers tells answerable questions from others: AUROC with its interval."""
+    values: dict[bool, list[float]] = {True: [], False: []}
+    for question, answer in zip(questions, answers, strict=True):
+        if (value := answer.score if answer.probability is None else answer.probability) is not None:
+            values[bool(question.answers)].append(value)
+    if not values[True] or not values[False]:
+        return []
+    area = auroc(np.array(values[True]), np.array(values[False]))
+    low, high = auroc_interval(area, len(values[True]), len(values[False]))
+    return [Measure("AUROC", "answerable over unanswerable", area, low, high, sum(map(len, values.values())))]

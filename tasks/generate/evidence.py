@@ -1,0 +1,86 @@
+"""Gather what was found for a question: cosines, words in common, and what is flagged.
+
+Shapes: S sentences, D width.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.generate import Extractive
+from tasks.generate.extract import Found, match_sentences, passage_of
+from tasks.generate.injection import bursts, flags_of
+from tasks.rows import Document, Passage
+from tasks.text import terms
+
+Floats = npt.NDArray[np.float32]
+ALIKE, AT_LEAST = 0.5, 3  # of runs of three words in common; documents that say the same
+
+
+class Evidence:
+    """Passages read for many questions, and their sentences: each is cut into words and looked through once."""
+
+    def __init__(
+        self,
+        passages: Mapping[int, Passage],
+        documents: Mapping[int, Document],
+        sentences: Sequence[Passage],
+        vectors: Floats,
+        language: Literal["english", "none"],
+    ) -> None:
+        self.language = language
+        self.passages = passages
+        self.sentences = sentences
+        self.vectors = vectors
+        self.words = {p.id: frozenset(terms(p.indexed, language)) for p in passages.values()}
+        self.said = [frozenset(terms(s.text, language)) for s in sentences]
+        self.flags = {p.id: _flags(p, documents[p.row]) for p in passages.values()}
+        self.rows: dict[str, list[int]] = {p.id: [] for p in passages.values()}
+        for row, sentence in enumerate(sentences):
+            self.rows.setdefault(passage_of(sentence), []).append(row)
+
+    def of(self, question: str, vector: Floats, cosines: Mapping[int, float], config: Extractive) -> Found:
+        """Return what was found for one question.
+
+        Args:
+            question: What was asked.
+            vector: (D,) of it.
+            cosines: Rows of the passages read for it, and the cosine of each with it.
+            config: What shared words count for.
+        """
+        asked = frozenset(terms(question, self.language))
+        read = {self.passages[row].id: cosine for row, cosine in cosines.items()}
+        mine = [row for name in read for row in self.rows[name]]
+        places = [passage_of(self.sentences[row]) for row in mine]
+        near = np.array([read[name] for name in places], dtype=np.float32)
+        scores = match_sentences(
+            asked,
+            [self.said[row] for row in mine],
+            {name: self.words[name] for name in read},
+            (self.vectors[mine] @ vector, near),
+            places=places,
+            words=config.words,
+        )
+        shared = max((len(asked & self.words[name]) / len(asked) for name in read), default=0.0) if asked else 0.0
+        return Found(
+            question=question,
+            score=max(read.values(), default=None),
+            shared=shared,
+            sentences=[self.sentences[row] for row in mine],
+            scores=scores,
+            flags=self._flagged([self.passages[row] for row in cosines]),
+        )
+
+    def _flagged(self, read: Sequence[Passage]) -> dict[str, tuple[str, ...]]:
+        """Return the flags of the passages that have one; `burst` marks those of which there are several alike."""
+        alike = bursts([p.text for p in read], [p.document for p in read], alike=ALIKE, at_least=AT_LEAST)
+        flags = {p.id: self.flags[p.id] + (("burst",) if number in alike else ()) for number, p in enumerate(read)}
+        return {name: found for name, found in flags.items() if found}
+
+
+def _flags(passage: Passage, document: Document) -> tuple[str, ...]:
+    """Look through a passage and everything that is said about its document."""
+    about = [document.title, document.path, document.id, *document.meta.values()]
+    return flags_of("\n".join([passage.heading, passage.text, *about]))

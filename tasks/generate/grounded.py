@@ -1,0 +1,250 @@
+"""Put a question and numbered passages before a chat model, and check what it replies.
+
+A prompt is a file of `configs/prompts` with two parts, `# system` and `# user`; its name and digest say which one was
+used. Passages stand between marks that hold a nonce, a digest of everything that goes in: no document can know it when
+it is written, and anything that looks like such a mark is taken apart.
+
+Shapes: N passages, best first.
+Source: marks around untrusted text are "spotlighting", Hines et al. 2024, arXiv:2403.14720; the checks are ours.
+"""
+
+import hashlib
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import configs
+from tasks.errors import ContractError
+from tasks.rows import Passage
+from tasks.text import sentences
+
+REFUSAL = "NO ANSWER"
+MARK = re.compile(r"<(?=[\s/]*passage\s*-)", re.IGNORECASE)
+CONTROL = re.compile(r"<(?=\|)|<(?=</?SYS>>)|<(?=/?s>)|\[(?=/?INST\])|<(?=(?:start|end)_of_turn>)", re.IGNORECASE)
+UNSEEN = re.compile(r"[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
+AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
+FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+NAME = re.compile(r"\b[A-Z][\w'\u2019-]*[a-z\d][\w'\u2019-]*|\b[A-Z]{2,}\b")
+REFUSED = re.compile(
+    r"\b(?:passages?|context|documents?|text|sources?)\b[^.!?]{0,40}\b(?:do(?:es)? not|don't|doesn't|cannot|never)\b"
+    r"[^.!?]{0,40}\b(?:answer|contain|hold|mention|provide|say|state)"
+    r"|\bi (?:do not|don't) (?:know|have (?:enough|the) information)\b"
+    r"|\bi (?:cannot|can't|am unable to) answer\b"
+    r"|\b(?:cannot|can't) be answered\b"
+)
+Count = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt file.
+
+    Attributes:
+        name: Of the file, without its ending.
+        digest: sha256 of the file.
+        system: What the model is told; may hold $nonce and $refusal.
+        user: What it is asked; holds $passages and $question.
+    """
+
+    name: str
+    digest: str
+    system: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Messages for a chat model, and what became of the passages.
+
+    Attributes:
+        messages: `role` and `content` of each.
+        used: Positions of the passages put in, by their number less one.
+        left_out: Passages for which there was no room.
+        tokens: Of all messages, as they were counted.
+        neutralised: Marks and control words taken apart.
+    """
+
+    messages: list[dict[str, str]]
+    used: tuple[int, ...]
+    left_out: int
+    tokens: int
+    neutralised: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of a reply.
+
+    Attributes:
+        text: The sentence without its citations.
+        cited: Numbers of passages it cites that exist.
+        missing: Numbers it cites that do not exist.
+        unheld: Figures and names in it that no passage it cites holds.
+    """
+
+    text: str
+    cited: tuple[int, ...]
+    missing: tuple[int, ...]
+    unheld: tuple[str, ...]
+
+    @property
+    def supported(self) -> bool:
+        """Whether it cites passages that exist, none that does not, and says no figure or name they do not hold."""
+        return bool(self.cited) and not self.missing and not self.unheld
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a reply is worth.
+
+    Attributes:
+        claims: Its sentences.
+        refused: Whether it says that the passages hold no answer.
+    """
+
+    claims: tuple[Claim, ...]
+    refused: bool
+
+    @property
+    def unsupported(self) -> int:
+        """How many sentences cite nothing, something that does not exist, or say what their citation does not hold."""
+        return 0 if self.refused else sum(not claim.supported for claim in self.claims)
+
+
+def read_prompt(name: str) -> Prompt:
+    """Read a prompt of the project.
+
+    Raises:
+        ContractError: There is no such file, or it lacks a part.
+    """
+    folder = Path(configs.__file__).parent / "prompts"
+    known = sorted(path.stem for path in folder.glob("*.md"))
+    if name not in known:
+        raise ContractError(f"there is no prompt {name!r}; there are: {', '.join(known)}")
+    return parse_prompt(name, (folder / f"{name}.md").read_text("utf-8"))
+
+
+def parse_prompt(name: str, text: str) -> Prompt:
+    """Cut a prompt file into its two parts.
+
+    Raises:
+        ContractError: It lacks a part, or a place for passages and question.
+    """
+    found = re.fullmatch(r"\s*# system\n(.*?)\n# user\n(.*)", text, re.DOTALL)
+    if found is None or not all(place in found[2] for place in ("$passages", "$question")):
+        raise ContractError(
+            f"prompt {name!r} needs a part '# system' and a part '# user' with $passages and $question; write both"
+        )
+    return Prompt(name, hashlib.sha256(text.encode()).hexdigest(), found[1].strip(), found[2].strip())
+
+
+def build_messages(prompt: Prompt, question: str, passages: Sequence[Passage], *, budget: int, count: Count) -> Built:
+    """Fill a prompt with as many whole passages as there is room for, best first.
+
+    Args:
+        prompt: What the model is told.
+        question: What is asked.
+        passages: N passages, best first; one that does not fit is passed over, a shorter one after it may fit.
+        budget: Tokens that all messages may have together.
+        count: Counts the tokens of texts, as the model does.
+
+    Raises:
+        ContractError: Not even one passage fits.
+    """
+    nonce = _nonce(prompt, question, passages)
+    cleaned = [neutralise(passage.indexed, nonce) for passage in passages]
+    asked, broken = neutralise(question, nonce)
+    room = budget - sum(count([m["content"] for m in _messages(prompt, nonce, asked, [])]))
+    used: list[int] = []
+    for position, size in enumerate(count([_block(nonce, len(cleaned), text) for text, _ in cleaned])):
+        if size <= room:
+            used.append(position)
+            room -= size
+    if not used:
+        raise ContractError(f"the budget is {budget} tokens but no passage fits; raise it or cut shorter passages")
+    messages = _messages(prompt, nonce, asked, [cleaned[position][0] for position in used])
+    tokens = sum(count([message["content"] for message in messages]))
+    neutralised = broken + sum(cleaned[position][1] for position in used)
+    return Built(messages, tuple(used), len(passages) - len(used), tokens, neutralised)
+
+
+def neutralise(text: str, nonce: str) -> tuple[str, int]:
+    """Take apart what could pass for a mark of a passage or for a control word of a chat model.
+
+    Characters without width go first, for they could hide a mark; the nonce itself is struck out.
+
+    Returns:
+        The text, and how many places were changed.
+    """
+    bare, hidden = UNSEEN.subn("", text)
+    bare, known = re.subn(re.escape(nonce), "", bare, flags=re.IGNORECASE)
+    bare, marks = MARK.subn("\u2039", bare)
+    bare, words = CONTROL.subn(lambda match: f"{match.group()} ", bare)
+    return bare.strip(), hidden + known + marks + words
+
+
+def check_reply(reply: str, passages: Sequence[str]) -> Checked:
+    """Check that every sentence of a reply cites passages that exist and hold its figures and names.
+
+    The first word of a sentence is no name here, for any word begins with a capital there. That a passage holds the
+    figures and names of a sentence does not make it true; that it lacks them makes it unsupported.
+
+    Args:
+        reply: What the model wrote.
+        passages: N passages, numbered from 1, headings included.
+    """
+    text = AFTER_STOP.sub(lambda match: f" {match[2].strip()}{match[1]} ", reply.strip())
+    cut = [text[start:end].strip() for start, end in sentences(text)]
+    refused = _is_refusal(text, cut)
+    return Checked(tuple(_claim(sentence, passages) for sentence in cut), refused)
+
+
+def _is_refusal(text: str, cut: Sequence[str]) -> bool:
+    """Return whether a reply is the refusal asked for, or one in a model's own words that cites nothing."""
+    bare = text.strip(" \t\n.!*\"'").upper()
+    in_words = len(cut) <= 2 and not NUMBERS.search(text) and REFUSED.search(text.lower().replace("\u2019", "'"))
+    return not bare or bare.startswith(REFUSAL) or bool(in_words)
+
+
+def _claim(sentence: str, passages: Sequence[str]) -> Claim:
+    numbers = [number for match in NUMBERS.finditer(sentence) for number in _numbers(match[1])]
+    cited = tuple(dict.fromkeys(n for n in numbers if 1 <= n <= len(passages)))
+    missing = tuple(dict.fromkeys(n for n in numbers if not 1 <= n <= len(passages)))
+    said = " ".join(NUMBERS.sub(" ", sentence).split())
+    held = " ".join(passages[number - 1] for number in cited)
+    figures = {figure.replace(",", "") for figure in FIGURE.findall(held)}
+    folded = held.casefold()
+    unheld = [figure for figure in FIGURE.findall(said) if figure.replace(",", "") not in figures]
+    names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(said) if match.start())
+    unheld += [name for name in names if name.casefold() not in folded]
+    return Claim(said, cited, missing, tuple(dict.fromkeys(unheld)) if cited else ())
+
+
+def _numbers(text: str) -> list[int]:
+    """Read `1`, `1, 3` and `2-4`."""
+    found: list[int] = []
+    for part in re.split(r"\s*[,;]\s*", text):
+        first, *rest = [int(number) for number in re.split(r"\s*[\u2013-]\s*", part)]
+        found += range(first, min(rest[-1], first + 100) + 1) if rest and rest[-1] >= first else [first, *rest]
+    return found
+
+
+def _nonce(prompt: Prompt, question: str, passages: Sequence[Passage]) -> str:
+    parts = [prompt.digest, question, *(passage.indexed for passage in passages)]
+    return hashlib.sha256("".join(f"{len(part)} {part}" for part in parts).encode()).hexdigest()[:16]
+
+
+def _block(nonce: str, number: int, text: str) -> str:
+    return f"<passage-{nonce}>\n[{number}] {text}\n</passage-{nonce}>\n"
+
+
+def _messages(prompt: Prompt, nonce: str, question: str, texts: Sequence[str]) -> list[dict[str, str]]:
+    blocks = "".join(_block(nonce, number, text) for number, text in enumerate(texts, start=1))
+    filled = {"nonce": nonce, "refusal": REFUSAL, "question": question, "passages": blocks.rstrip("\n")}
+    return [
+        {"role": role, "content": string.Template(part).substitute(filled)}
+        for role, part in (("system", prompt.system), ("user", prompt.user))
+    ]

@@ -1,0 +1,128 @@
+"""A collection follows its source: what changed is said, and a generation that finds worse is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from configs.embed import Embed
+from configs.evaluate import Evaluate
+from configs.flows import KnowledgeBase
+from configs.ingest import Files
+from configs.publish import Gate, Publish
+from flows.knowledge_base import knowledge_base
+from flows.semantic_search import semantic_search
+from tasks.data import Outcome
+from tasks.errors import DataError
+from tasks.runtime import collections
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
+
+SUBJECTS = ("lighthouse", "bakery", "orchard", "railway", "harbour", "library", "forge", "mill", "chapel", "market",
+            "windmill", "tannery")  # fmt: skip
+DEEDS = ("lit the lamp", "baked rye bread", "pruned apple trees", "left at ten", "hosted the pilots", "lent atlases",
+         "shod horses", "ground barley", "rang two bells", "sold copper pans", "pumped water",
+         "cured hides")  # fmt: skip
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    """Return a folder of twelve documents, and beside it questions that each of them alone answers."""
+    folder = tmp_path / "town"
+    folder.mkdir()
+    for subject, deed in zip(SUBJECTS, DEEDS, strict=True):
+        (folder / f"{subject}.txt").write_text(f"The old {subject} {deed} every day of the year.", "utf-8")
+    asked = [
+        {"id": subject, "question": f"Where was it that they {deed}?", "answers": [f"{subject}.txt"], "split": split}
+        for split in ("development", "test")
+        for subject, deed in zip(SUBJECTS, DEEDS, strict=True)
+    ]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)), "utf-8")
+    return folder
+
+
+def build(town: Path, publish: Publish) -> Outcome:
+    questions = str(town.parent / "questions.jsonl")
+    config = KnowledgeBase(
+        embed=Embed(precision="exact"), topics=None, evaluate=Evaluate(questions=questions), publish=publish
+    )
+    return knowledge_base(source=Files(path=str(town)), config=config)
+
+
+def spoil(town: Path) -> None:
+    """Give every document the words of another, so that each question finds the wrong one."""
+    texts = [(town / f"{subject}.txt").read_text("utf-8") for subject in SUBJECTS]
+    for subject, text in zip(SUBJECTS, texts[1:] + texts[:1], strict=True):
+        (town / f"{subject}.txt").write_text(text, "utf-8")
+
+
+def test_a_refresh_says_what_changed_and_encodes_only_that(workspace: Path, town: Path) -> None:
+    first = build(town, Publish())
+    assert first.result["changes"] == "12 added, 0 changed, 0 removed, 0 unchanged in the first generation"
+    assert first.result["gate"] == "not compared: no generation is live yet"
+    (town / "forge.txt").write_text("The old forge is closed now, its bellows were sold.", "utf-8")
+    (town / "mill.txt").unlink()
+    (town / "quarry.txt").write_text("The quarry gave slate for every roof of the parish.", "utf-8")
+
+    second = build(town, Publish())
+
+    assert second.result["changes"] == "1 added, 1 changed, 1 removed, 10 unchanged since generation 1"
+    counted = {name: second.metrics[f"delta.{name}"] for name in ("added", "changed", "removed", "unchanged")}
+    assert counted == {"added": 1, "changed": 1, "removed": 1, "unchanged": 10}
+    live = collections.live("town")
+    assert live.delta == {"against": 1, **counted}
+    assert second.metrics["embed-passages.encoded"] == 2
+    assert second.metrics["index-verify.by_vector"] == second.metrics["index-verify.probes"] == 12
+    assert second.result["changes"] in Path(second.report).read_text("utf-8")
+    assert second.result["gate"].startswith("ndcg@10 of 11 questions is ")
+    again = build(town, Publish())
+    assert again.result["changes"] == "0 added, 0 changed, 0 removed, 12 unchanged since generation 2"
+    assert again.result["gate"] == "not compared: what is searched has not changed"
+    assert collections.live("town") == live
+
+
+def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serves_on(
+    workspace: Path, town: Path
+) -> None:
+    build(town, Publish())
+    before = collections.live("town")
+    spoil(town)
+    with pytest.raises(
+        DataError, match=r"the new generation of town finds worse: ndcg@10 of 12 questions is"
+    ) as error:
+        build(town, Publish())
+    assert collections.live("town") == before
+    assert [made.number for made in collections.history("town")] == [1]
+    page = Path(str(error.value).partition("see ")[2].partition(", mend")[0]).read_text("utf-8")
+    assert "refused: generation 1 stays live" in page
+    assert "12 changed" in page
+    hits = semantic_search(queries=["who lit the lamp"], collection="town").result["queries"][0]["hits"]
+    assert hits[0]["document"] == "lighthouse.txt"
+
+
+@pytest.mark.parametrize(
+    ("publish", "said"),
+    [
+        (Publish(gate=None), "not compared: the gate is off"),
+        (Publish(gate=Gate(min_questions=13)), "not compared: 12 questions outside the test split have one answer"),
+        (Publish(gate=Gate(tolerance=1.0)), "ndcg@10 of 12 questions is "),
+    ],
+    ids=["off", "too few questions", "tolerated"],
+)
+def test_a_gate_that_is_off_or_open_lets_a_worse_generation_through_and_says_so(
+    publish: Publish, said: str, workspace: Path, town: Path
+) -> None:
+    build(town, Publish())
+    spoil(town)
+    assert build(town, publish).result["gate"].startswith(said)
+    assert collections.live("town").number == 2
+
+
+def test_a_change_of_wording_that_hurts_no_question_passes(workspace: Path, town: Path) -> None:
+    build(town, Publish())
+    for subject in SUBJECTS:
+        path = town / f"{subject}.txt"
+        path.write_text(path.read_text("utf-8").replace("every day", "each day"), "utf-8")
+    outcome = build(town, Publish(keep=1))
+    assert outcome.result["gate"].startswith("ndcg@10 of 12 questions is ")
+    assert [made.number for made in collections.history("town")] == [2]
