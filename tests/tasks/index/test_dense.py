@@ -65,9 +65,9 @@ def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     config = type(KINDS[kind]).model_validate({**setting, **({"links": 4} if kind == "hnsw" else {})})
     about = build_dense(many, tmp_path, config)
     assert setting.items() <= about.parameters.items()
-    assert about.recall_at_10 < 0.96
+    assert about.recall_at_10 < 0.97
     ((name, value),) = setting.items()
-    assert about.reason == f"as configured; with {name} {value} it does not reach the recall asked for, 0.96"
+    assert about.reason == f"as configured; with {name} {value} it does not reach the recall asked for, 0.97"
 
 
 def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, tmp_path: Path) -> None:
