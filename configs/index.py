@@ -1,16 +1,106 @@
 """How passages are indexed."""
 
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from configs.base import Config
+from configs.base import Config, Tabs
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Auto(Config):
+    """Choose by the number of vectors: compare with every one while that is quick, above that a graph (HNSW)."""
+
+    kind: Literal["auto"] = "auto"
+    flat_up_to: int = Field(200_000, ge=0, le=1_000_000_000)
+    """Most vectors that are all compared: exact, tens of milliseconds a query on a processor. A GPU takes tens of
+    millions in that time: raise it where device is cuda."""
+    device: Device = "cpu"
+    """Where all vectors are compared: cuda needs a GPU, auto takes one that is there. A graph is on the processor."""
 
 
 class Flat(Config):
     """Compare with every vector: exact."""
 
     kind: Literal["flat"] = "flat"
+    device: Device = "cpu"
+    """Where vectors are compared: cuda needs a GPU, auto takes one that is there; many queries at a time gain most."""
+
+
+class Hnsw(Config):
+    """Walk a graph of near vectors (HNSW): fast from some 100,000 vectors on, memory for vectors and links."""
+
+    kind: Literal["hnsw"] = "hnsw"
+    links: int | None = Field(None, ge=4, le=128)
+    """Links of a vector to near ones. Larger: better paths, more memory. Left out: 16 up to a million vectors, else
+    32."""
+    ef_construction: int | None = Field(None, ge=8, le=2_000)
+    """Candidates looked at to link a vector. Larger: better graph, slower build. Left out: 4 times the links, and 100
+    at least."""
+    ef_search: int | None = Field(None, ge=1, le=100_000)
+    """Candidates looked at for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
+    recall: float = Field(0.97, ge=0.5, le=1)
+    """Recall at ten hits that a left-out search setting must reach on a sample of the vectors."""
+
+
+class Ivf(Config):
+    """Look into the nearest lists of vectors only (IVF): quick to build, less memory than a graph."""
+
+    kind: Literal["ivf"] = "ivf"
+    lists: int | None = Field(None, ge=1, le=1_000_000)
+    """Lists the vectors are dealt into; 39 vectors a list are needed. Left out: 4 times the root of their number."""
+    probes: int | None = Field(None, ge=1, le=1_000_000)
+    """Lists looked into for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
+    recall: float = Field(0.97, ge=0.5, le=1)
+    """Recall at ten hits that a left-out search setting must reach on a sample of the vectors."""
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    """Same seed and vectors, same index."""
+
+
+class IvfPq(Config):
+    """Lists of vectors kept as short codes (IVF-PQ); the best are compared again with the vectors on disk."""
+
+    kind: Literal["ivf-pq"] = "ivf-pq"
+    lists: int | None = Field(None, ge=1, le=1_000_000)
+    """Lists the vectors are dealt into; 39 vectors a list are needed. Left out: 4 times the root of their number."""
+    parts: int | None = Field(None, ge=1, le=4_096)
+    """Bytes of a code; must divide the width. Larger: finer codes, more memory. Left out: an eighth of the width."""
+    probes: int | None = Field(None, ge=1, le=1_000_000)
+    """Lists looked into for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
+    refine: int | None = Field(None, ge=1, le=1_000)
+    """Candidates a hit that are compared again. Larger: better recall, slower. Left out: the fewest that reach
+    `recall`."""
+    recall: float = Field(0.97, ge=0.5, le=1)
+    """Recall at ten hits that left-out search settings must reach on a sample of the vectors."""
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    """Same seed and vectors, same index."""
+
+
+class Qdrant(Config):
+    """Let Qdrant search. A key is taken from the environment variable LLM_FLOWS_QDRANT_KEY alone."""
+
+    kind: Literal["qdrant"] = "qdrant"
+    url: str | None = None
+    """Server, as http://localhost:6333, that vectors and queries are sent to; left out, Qdrant's local mode in the
+    memory of the run, up to 20,000 vectors."""
+
+    @field_validator("url")
+    @classmethod
+    def _plain_address(cls, given: str | None) -> str | None:
+        """Keep to addresses that hold no secret."""
+        if given is None:
+            return None
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://localhost:6333 was needed")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("an address holds no user, key or question mark; put a key into LLM_FLOWS_QDRANT_KEY")
+        return given.rstrip("/")
+
+
+DenseIndex = Annotated[Auto | Flat | Hnsw | Ivf | IvfPq | Qdrant, Field(discriminator="kind"), Tabs]
 
 
 class Bm25(Config):
@@ -28,7 +118,7 @@ class Bm25(Config):
 class Index(Config):
     """The two indexes of a collection."""
 
-    dense: Flat = Flat()
+    dense: DenseIndex = Auto()
     """Index over the vectors."""
     sparse: Bm25 = Bm25()
     """Index over the words."""

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from configs.base import Config, Tabs
 
+Conditions = tuple[Annotated[str, Field(pattern=r"^[^=]+=")], ...]
+
 
 class Dense(Config):
     """By meaning: cosine of query and passage vectors."""
@@ -13,6 +15,9 @@ class Dense(Config):
     kind: Literal["dense"] = "dense"
     k: int = Field(10, ge=1, le=1_000)
     """Hits a query at most."""
+    where: Conditions = ()
+    """What a hit's document must be, all of it: name=value over id, title, source, path, kind, licence or an entry of
+    meta; * in id and path stands for any characters."""
 
 
 class Sparse(Config):
@@ -21,6 +26,9 @@ class Sparse(Config):
     kind: Literal["sparse"] = "sparse"
     k: int = Field(10, ge=1, le=1_000)
     """Hits a query at most; a passage that shares no word is never one."""
+    where: Conditions = ()
+    """What a hit's document must be, all of it: name=value over id, title, source, path, kind, licence or an entry of
+    meta; * in id and path stands for any characters."""
 
 
 class Fused(Config):
@@ -33,6 +41,9 @@ class Fused(Config):
     """Hits taken from each list before fusion."""
     rank_constant: int = Field(60, ge=0, le=1_000)
     """Larger: the first ranks count for less."""
+    where: Conditions = ()
+    """What a hit's document must be, all of it: name=value over id, title, source, path, kind, licence or an entry of
+    meta; * in id and path stands for any characters."""
 
 
 class Weighted(Config):
@@ -46,6 +57,9 @@ class Weighted(Config):
     # The best of 0, 0.05, ..., 1 on the even-numbered questions of three public sets: tests/bench/bench_retrieval.py
     weight: float = Field(0.8, ge=0, le=1)
     """Share of the meaning; the rest is that of the words. 0: words alone, 1: meaning alone."""
+    where: Conditions = ()
+    """What a hit's document must be, all of it: name=value over id, title, source, path, kind, licence or an entry of
+    meta; * in id and path stands for any characters."""
 
 
 Retrieve = Annotated[Dense | Sparse | Fused | Weighted, Field(discriminator="kind"), Tabs]

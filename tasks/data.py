@@ -196,7 +196,7 @@ class Embedded(Value):
 
 
 class DenseIndexRef(Ref):
-    """A FAISS index file over (N, D) vectors."""
+    """An index over (N, D) vectors: index.json says what it is and how well it finds; FAISS's file, or a server."""
 
     kind: Literal["dense-index"] = "dense-index"
 

@@ -2,8 +2,9 @@
 
 import json
 import logging
+from pathlib import Path
 
-from configs.index import Bm25, Flat
+from configs.index import Bm25, DenseIndex
 from configs.publish import Verify
 from tasks.data import (
     DenseIndexRef,
@@ -26,18 +27,23 @@ log = logging.getLogger(__name__)
 
 
 @step(name="index-dense", run_name="index-dense {config.kind}", libraries=("faiss-cpu",))
-def index_dense(vectors: VectorsRef, config: Flat) -> DenseIndexRef:
+def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     """Index vectors for search by cosine.
 
     Args:
         vectors: (N, D) unit-length rows.
         config: Kind of index.
     """
-    from tasks.index.flat import build_flat
+    from tasks.index.dense import build_dense
 
     rows = store.load_array(vectors)
-    steps.record(vectors=len(rows), width=rows.shape[1])
-    return store.save_files(DenseIndexRef, lambda folder: build_flat(rows, folder / "index.faiss"), shape=rows.shape)
+
+    def fill(folder: Path) -> None:
+        about = build_dense(rows, folder, config, name=vectors.digest)
+        steps.record(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
+        log.info("indexed as %s, recall@10 %s: %s", about.kind, about.recall_at_10, about.reason)
+
+    return store.save_files(DenseIndexRef, fill, shape=rows.shape)
 
 
 @step(name="index-sparse", run_name="index-sparse {config.kind}", libraries=("bm25s", "PyStemmer"))

@@ -31,8 +31,10 @@ class SparseIndex:
         scores: npt.NDArray[np.float32] = self.index.get_scores_from_ids(found)
         return scores
 
-    def search(self, query: str, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return the rows and scores of the best passages, best first.
+    def search(
+        self, query: str, k: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return the rows and scores of the best passages that are allowed, best first; None allows all.
 
         A passage that shares no word with the query has score zero and is never returned; of equal scores the lower
         row comes first.
@@ -43,7 +45,7 @@ class SparseIndex:
         if k < 1:
             raise ContractError(f"k is {k} but at least 1 was needed")
         scores = self.scores(query)
-        rows = np.flatnonzero(scores > 0)
+        rows = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         if len(rows) > k:
             cutoff = np.partition(scores[rows], len(rows) - k)[len(rows) - k]
             rows = rows[scores[rows] >= cutoff]

@@ -3,6 +3,9 @@
 import math
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from configs.retrieve import Dense, Retrieve, Sparse, Weighted
 from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
 from tasks.rows import Document, Hit, Passage, Query
@@ -22,19 +25,19 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     """
     from tasks.retrieve.bm25 import SparseIndex
     from tasks.retrieve.core import Scores, complete, depth, rank, scores_by_row
-    from tasks.retrieve.flat import search_flat
+    from tasks.retrieve.dense import search_dense
 
-    asked, wanted = store.load_rows(queries, Query), depth(config)
+    asked, wanted, allowed = store.load_rows(queries, Query), depth(config), _allowed(collection, config)
     dense: list[Scores] = [{} for _ in asked]
     sparse: list[Scores] = [{} for _ in asked]
+    of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
     if not isinstance(config, Sparse):
-        rows, scores = search_flat(store.path(collection.dense) / "index.faiss", store.load_array(vectors), wanted)
-        dense = [scores_by_row(r, s) for r, s in zip(rows, scores, strict=True)]
+        found = search_dense(store.path(collection.dense), of_passages, of_queries, wanted, allowed=allowed)
+        dense = [scores_by_row(r, s) for r, s in zip(*found, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(store.path(collection.sparse))
-        sparse = [scores_by_row(*index.search(query.text, wanted)) for query in asked]
+        sparse = [scores_by_row(*index.search(query.text, wanted, allowed)) for query in asked]
         if isinstance(config, Weighted):
-            of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
             dense, sparse = complete(
                 dense,
                 sparse,
@@ -44,6 +47,19 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     hits = rank(dense, sparse, config)
     steps.record(queries=len(asked), hits=len(hits))
     return store.save_rows(HitsRef, Hit, hits)
+
+
+def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] | None:
+    """Return which passages (N,) a query may find, None for all."""
+    if not config.where:
+        return None
+    from tasks.retrieve.where import FIELDS, documents_where
+
+    documents = store.load_table(collection.documents, [*FIELDS, "meta"])
+    fields = {name: documents[name].to_pylist() for name in FIELDS}
+    kept = documents_where(config.where, fields, [dict(entries) for entries in documents["meta"].to_pylist()])
+    owners = store.load_table(collection.passages, ["row"])["row"].to_numpy()
+    return np.asarray(kept[owners], dtype=bool)
 
 
 def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ CARRIERS = {
                  "tracking", "workspace")
 }  # fmt: skip
 
+IN_ITS_PLACE = {"faiss-cpu": "faiss-gpu"}  # the extra `gpu` brings the other distribution of one library
+
 
 def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str]:
     """Digest every project module that a module can reach.
@@ -53,7 +55,16 @@ def digest(module: str) -> str:
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
     """Return the installed version of each library a step names."""
-    return {name: metadata.version(name) for name in libraries}
+    return {name: _version(name) for name in libraries}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        if name not in IN_ITS_PLACE:
+            raise
+        return f"{IN_ITS_PLACE[name]} {metadata.version(IN_ITS_PLACE[name])}"
 
 
 @functools.cache

@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 VERBS = sorted(p.name for p in (ROOT / "tasks").iterdir() if (p / "__init__.py").exists() and p.name != "runtime")
 PROJECT = ("configs", "tasks", "flows", "deployments")
-SHARED = {f"tasks.{name}" for name in ("answers", "data", "errors", "findings", "rows", "text", "vectors")}
+SHARED = {
+    f"tasks.{name}"
+    for name in ("answers", "data", "errors", "findings", "nearest", "qdrant", "rows", "text", "vectors")
+}
 HEAVY_IN_CORES = {"prefect", "mlflow"}
 
 

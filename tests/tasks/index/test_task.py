@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from configs.index import Bm25, Flat
+from configs.index import Auto, Bm25, DenseIndex, Flat, Hnsw, Qdrant
 from tasks.data import Generation, PassagesRef
 from tasks.errors import ContractError
 from tasks.index import index_dense, index_sparse, open_collection, publish_generation
@@ -10,6 +12,19 @@ from tasks.runtime import steps, store
 
 def test_a_dense_index_has_the_shape_of_its_vectors(shelf: Generation) -> None:
     assert index_dense.fn(shelf.vectors, Flat()).shape == (3, 3)
+
+
+@pytest.mark.usefixtures("without_prefect")
+@pytest.mark.parametrize("config", [Auto(), Hnsw(), Qdrant()], ids=["auto", "hnsw", "qdrant"])
+def test_every_build_records_its_recall(config: DenseIndex, shelf: Generation) -> None:
+    with steps.watch():
+        made = index_dense(shelf.vectors, config)
+    key = index_dense.spec.key(index_dense.spec.inputs((shelf.vectors, config), {}))
+    record = steps.find("index-dense", key)
+    assert record is not None
+    assert record.metrics == {"vectors": 3, "width": 3, "recall_at_10": 1}
+    about = json.loads((store.path(made) / "index.json").read_text("utf-8"))
+    assert (about["vectors"], about["recall_at_10"]) == (3, 1)
 
 
 def test_equal_input_gives_the_same_indexes(shelf: Generation) -> None:

@@ -15,8 +15,7 @@ from tasks.index.verify import draw_probes as draw_rows
 from tasks.retrieve import retrieve
 from tasks.rows import Document, Passage, Query
 from tasks.runtime import store
-
-TURNED = np.roll(np.eye(3, dtype=np.float32), 1, axis=0)
+from tasks.vectors import normalise
 
 
 def verify(made: Generation) -> Verified:
@@ -49,11 +48,21 @@ def test_a_whole_generation_is_verified_with_its_numbers(shelf: Generation) -> N
 
 
 def test_an_index_whose_rows_have_slipped_is_refused_with_the_numbers(shelf: Generation) -> None:
-    slipped = index_dense.fn(store.save_array(VectorsRef, TURNED), Flat())
+    rows = normalise(np.random.default_rng(0).normal(size=(64, 8)))
+    owned = [Passage(f"cats#{row}", "cats", 0, 0, 9, "", f"The cat number {row}", 4) for row in range(64)]
+    passages = store.save_rows(PassagesRef, Passage, owned)
+    whole = {
+        "passages": passages,
+        "vectors": store.save_array(VectorsRef, rows),
+        "dense": index_dense.fn(store.save_array(VectorsRef, rows), Flat()),
+        "sparse": index_sparse.fn(passages, Bm25()),
+    }
+    assert verify(shelf.model_copy(update=whole)).by_vector == 32
+    slipped = index_dense.fn(store.save_array(VectorsRef, np.roll(rows, 1, axis=0)), Flat())
     with pytest.raises(
-        DataError, match=r"0 of 3 passages .* are found by its own vector but 100% were needed \(passa"
+        DataError, match=r"\d of 32 passages .* are found by its own vector but 100% were needed \(passa"
     ):
-        verify(shelf.model_copy(update={"dense": slipped}))
+        verify(shelf.model_copy(update={**whole, "dense": slipped}))
 
 
 def test_words_that_lead_to_other_passages_are_refused_with_the_numbers(shelf: Generation) -> None:

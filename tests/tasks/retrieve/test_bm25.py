@@ -72,6 +72,16 @@ def test_fewer_hits_are_the_head_of_more_and_a_tie_goes_to_the_lower_row(make: M
     assert [index.search("cat", k)[0].tolist() for k in (1, 2, 3)] == [every[:1], every[:2], every[:3]]
 
 
+def test_only_allowed_rows_are_found_and_their_scores_stay_as_they_are(make: Make) -> None:
+    index = make(["dog", "cat", "cat cat", "cat dog", "cat"])
+    every = dict(zip(*(found.tolist() for found in index.search("cat", 10)), strict=True))
+    allowed = np.array([True, False, False, True, True])
+    rows, scores = index.search("cat", 10, allowed)
+    assert sorted(rows.tolist()) == [3, 4]
+    assert scores.tolist() == [every[row] for row in rows.tolist()]
+    assert index.search("cat", 10, ~allowed & np.array([True, False, False, False, False]))[0].tolist() == []
+
+
 def test_a_passage_that_shares_no_word_is_never_a_hit(make: Make) -> None:
     assert make(TEXTS).search("dog", 10)[0].tolist() == [0]
 

@@ -3,6 +3,7 @@ import pytest
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from tasks.data import Generation, QueriesRef, VectorsRef
+from tasks.errors import ContractError
 from tasks.retrieve import describe_hits, retrieve
 from tasks.retrieve.bm25 import SparseIndex
 from tasks.rows import Hit, Query
@@ -93,3 +94,33 @@ def test_queries_none_of_which_finds_anything_are_described_without_hits(shelf: 
     queries = ask("the of")
     hits = retrieve.fn(shelf, queries, towards([1, 0, 0]), Sparse(k=3))
     assert describe_hits(shelf, queries, hits) == [{"query": "the of", "hits": []}]
+
+
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+def test_only_passages_of_documents_that_fulfil_the_filter_are_found(kind: type, shelf: Generation) -> None:
+    queries, vectors = ask("cats dogs ships"), towards([0.8, 0.6, 0])
+    config = kind(k=3)
+    assert [h.passage for h in found(shelf, queries, vectors, config)] != [1]
+    kept = found(shelf, queries, vectors, config.model_copy(update={"where": ("path=dog*.txt", "title=Dogs")}))
+    assert [h.passage for h in kept] == [1]
+    assert [h.rank for h in kept] == [1]
+
+
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+def test_a_filter_that_nothing_fulfils_gives_no_hits(kind: type, shelf: Generation) -> None:
+    assert found(shelf, ask("cats"), towards([1, 0, 0]), kind(where=("id=birds",))) == []
+
+
+def test_a_filter_with_an_unknown_name_is_refused_with_the_known_ones(shelf: Generation) -> None:
+    with pytest.raises(ContractError, match=r"where names 'colour' but no document knows it; known are id, title"):
+        found(shelf, ask("cats"), towards([1, 0, 0]), Dense(where=("colour=red",)))
+
+
+@pytest.mark.parametrize("wrong", ["function", "=function"])
+def test_a_filter_that_is_no_name_and_value_is_refused_by_the_form(wrong: str) -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        Dense(where=(wrong,))
+
+
+def found(shelf: Generation, queries: QueriesRef, vectors: VectorsRef, config: Retrieve) -> list[Hit]:
+    return store.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)

@@ -70,3 +70,15 @@ def test_versions_are_those_installed() -> None:
     assert code.versions(("numpy", "pytest")) == {"numpy": np.__version__, "pytest": pytest.__version__}
     with pytest.raises(metadata.PackageNotFoundError, match="no-such-library"):
         code.versions(("no-such-library",))
+
+
+def test_either_distribution_of_faiss_counts_with_its_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name != "faiss-gpu":
+            raise metadata.PackageNotFoundError(name)
+        return "1.15.1"
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert code.versions(("faiss-cpu",)) == {"faiss-cpu": "faiss-gpu 1.15.1"}
+    with pytest.raises(metadata.PackageNotFoundError, match="numpy"):
+        code.versions(("numpy",))

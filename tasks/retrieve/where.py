@@ -1,0 +1,61 @@
+"""Which passages a query may find, by what is known of their documents.
+
+Shapes: N documents.
+Source: ours.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import ContractError
+
+FIELDS = ("id", "title", "source", "path", "kind", "licence")
+PATTERNS = ("id", "path")  # fields in which a star stands for any characters
+
+
+def documents_where(
+    conditions: Sequence[str], fields: Mapping[str, Sequence[str]], meta: Sequence[Mapping[str, str]]
+) -> npt.NDArray[np.bool_]:
+    """Return which documents (N,) fulfil every condition.
+
+    Args:
+        conditions: `name=value` each; the name of a field, or of an entry of meta. In `id` and `path` a `*` stands for
+            any characters, none included.
+        fields: For each of `FIELDS`, its value in each document.
+        meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it.
+
+    Raises:
+        ContractError: A condition is not `name=value`, or no document knows the name.
+    """
+    kept = np.ones(len(meta), dtype=bool)
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise ContractError(f"where has {condition!r} but name=value was needed, such as kind=function")
+        if name in FIELDS:
+            values: Sequence[str | None] = fields[name]
+        else:
+            values = [known.get(name) for known in meta]
+            _check_known(name, values, meta)
+        kept &= _equal(values, value, pattern=name in PATTERNS)
+    return kept
+
+
+def _equal(values: Sequence[str | None], wanted: str, *, pattern: bool) -> npt.NDArray[np.bool_]:
+    if not pattern or "*" not in wanted:
+        return np.array([value == wanted for value in values], dtype=bool)
+    shape = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", wanted)), re.DOTALL)
+    return np.array([value is not None and shape.fullmatch(value) is not None for value in values], dtype=bool)
+
+
+def _check_known(name: str, values: Sequence[str | None], meta: Sequence[Mapping[str, str]]) -> None:
+    if any(value is not None for value in values):
+        return
+    entries = sorted({entry for known in meta for entry in known})
+    raise ContractError(
+        f"where names {name!r} but no document knows it; known are {', '.join(FIELDS)}"
+        + (f", and of meta {', '.join(entries)}" if entries else "")
+    )
