@@ -119,7 +119,7 @@ def _cite(sentence: Passage, document: Document, score: float) -> Citation:
         sentence=" ".join(sentence.text.split()),
         document=document.id,
         title=document.title,
-        path=document.path,
+        path=document.path_of(sentence.start),
         line=document.line_of(sentence.start),
         start=sentence.start,
         end=sentence.end,

@@ -119,17 +119,21 @@ def _hits(queries: list[dict[str, Any]]) -> Iterator[str]:
     for asked in queries:
         yield from ("", asked["query"])
         for hit in asked["hits"]:
-            yield f"{hit['rank']:3}. {hit['document']}  {hit['path']}:{hit['line']}  ({hit['score']:.4f})"
+            yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
     yield answer["abstained"] or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
-        yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
+        yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
     score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
     yield f"closest passage {score}, nothing is answered below {answer['threshold']} ({how})"
+
+
+def _place(found: dict[str, Any]) -> str:
+    return f"{found['path']}:{found['line']}" if found["line"] else str(found["path"])
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:
