@@ -17,6 +17,9 @@ Reason = Literal[
     "link",
     "not-a-number",
     "changed",
+    "timeout",
+    "encrypted",
+    "hidden",
 ]
 
 
@@ -71,7 +74,7 @@ class Document:
         source: The package, folder or table it belongs to.
         path: File inside the source.
         line: First line inside the file, or number of the row, from 1; 0 where lines mean nothing.
-        kind: What it is: class, function, method, txt, md, html, row.
+        kind: What it is: class, function, method, txt, md, html, pdf, row.
         licence: As the source states it; empty if it does not.
         meta: Whatever else is known, as text.
     """
@@ -90,6 +93,12 @@ class Document:
     def version(self) -> str:
         """What tells one state of the document from another: the sha256 of its text."""
         return version_of(self.text)
+
+    def path_of(self, position: int) -> str:
+        """Return the file, and its page where it has pages, on which a character of the text stands."""
+        starts = [part.split(":") for part in self.meta.get("pages", "").split()]
+        pages = [page for start, page in starts if int(start) <= position]
+        return f"{self.path} page {pages[-1]}" if pages else self.path
 
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""
@@ -208,12 +217,14 @@ class Item:
         size: Bytes.
         sha256: Digest of the content; empty where it was not read.
         reason: Why it was not read; empty where it was.
+        reader: Library and version that reads it, where not only Python does: another may read it otherwise.
     """
 
     name: str
     size: int
     sha256: str
     reason: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

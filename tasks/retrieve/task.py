@@ -79,7 +79,7 @@ def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) ->
                 "sparse": None if math.isnan(hit.sparse) else round(hit.sparse, 4),
                 "document": document.id,
                 "title": document.title,
-                "path": document.path,
+                "path": document.path_of(passage.start),
                 "line": document.line_of(passage.start),
                 "text": passage.text.strip(),
             }

@@ -16,6 +16,18 @@ T = TypeVar("T")
 SHOWN_REJECTED = 50
 SHOWN_ANSWERS = 12
 SHOWN_CHARACTERS = 4_000
+COUNTED = {
+    "left_out": "left out for want of budget",
+    "pages": "pages of PDF files",
+    "headings": "headings of sections",
+    "joined_words": "words whose letters stood apart",
+    "hyphens": "words put together from two lines",
+    "footnote_marks": "marks of footnotes dropped",
+    "repeated": "running lines dropped",
+    "hidden": "hidden characters left out",
+    "slanted": "slanted characters left out",
+    "pages_without_text": "pages without text",
+}
 
 
 def collection_page(
@@ -31,7 +43,6 @@ def collection_page(
     passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
     bad = [r for r in rejected if r.reason != "duplicate"]
-    left_out = int(metrics.get("ingest-documents.left_out", 0))
     facts = [
         ("documents", f"{live.documents.rows:,}"),
         ("passages", f"{live.passages.rows:,}"),
@@ -62,8 +73,8 @@ def collection_page(
         charts = _ways(evaluation)
         answers = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), release_page.table(released))
-    if left_out:
-        facts.append(("left out for want of budget", f"{left_out:,}"))
+    counted = [(words, int(metrics.get(f"ingest-documents.{name}", 0))) for name, words in COUNTED.items()]
+    facts += [(words, f"{count:,}") for words, count in counted if count]
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
@@ -136,7 +147,7 @@ def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def _place(document: Document) -> str:
-    return f"{document.path}:{document.line}" if document.line else document.path
+    return f"{document.path}:{document.line}" if document.line else document.path_of(0)
 
 
 def _quality(evaluation: Evaluation, live: Generation) -> Table:

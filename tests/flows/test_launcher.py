@@ -53,6 +53,18 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
         (["rag-answers", "question=x"], "there is no collection in"),
         (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
         (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
+        (
+            ["knowledge-base", "source.kind=hub", "source.dataset=/no/such"],
+            "source.dataset '/no/such' is not a folder or file here",
+        ),
+        (
+            ["knowledge-base", "source.kind=hub", "source.dataset=owner/name"],
+            "source.dataset 'owner/name' is on the hub but HF_HUB_OFFLINE is set",
+        ),
+        (
+            ["text-vectors", "source.kind=files", "source.path=.", "source.max_pages=0"],
+            "source.max_pages is 0 but: Input should be greater than or equal to 1",
+        ),
         (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
         (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
         (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),

@@ -125,6 +125,17 @@ def test_documents_left_out_for_want_of_budget_are_counted(shelf: Generation) ->
     assert facts_of(text)["left out for want of budget"] == "1,234"
 
 
+def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: Generation) -> None:
+    run = run_of(
+        shelf, **{"ingest-documents.repeated": 12, "ingest-documents.hidden": 3, "ingest-documents.hyphens": 0}
+    )
+    page = pages.collection_page(run, released(shelf), ingested(shelf), embedded(shelf), None, None)
+    facts = facts_of(text_of(page))
+    assert facts["running lines dropped"] == "12"
+    assert facts["hidden characters left out"] == "3"
+    assert "words put together from two lines" not in facts
+
+
 def test_a_long_quarantine_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
     many = [Rejected(f"file-{n}", "empty", "has no visible character") for n in range(60)]
     page = pages.collection_page(run_of(shelf), released(shelf), ingested(shelf, many), embedded(shelf), None, None)
