@@ -12,6 +12,7 @@ from configs.ingest import Ingest
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Represent
+from configs.rerank import Rerank
 from configs.retrieve import Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk
@@ -47,6 +48,9 @@ class KnowledgeBase(Config):
     """Documents to topics; null for none."""
     retrieve: Retrieve = Weighted()
     """How the evaluation's answers find their passages."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order before the evaluation's answers; null for not at all. The
+    evaluation then judges that order too."""
     answer: Generate = Extractive()
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
@@ -75,6 +79,8 @@ class SemanticSearch(Config):
 
     retrieve: Retrieve = Weighted()
     """How passages are found."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order; null for not at all."""
 
 
 class RagAnswers(Config):
@@ -82,6 +88,8 @@ class RagAnswers(Config):
 
     retrieve: Retrieve = Weighted()
     """How passages are found."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order; null for not at all."""
     answer: Generate = Extractive()
     """How an answer is made of them."""
 

@@ -113,6 +113,17 @@ def test_a_union_that_may_be_left_out_is_reached_through_none(made_up: FlowCard,
     assert resolve(card, ["how.kind=sparse", "how.k=3"]).model_dump()["how"] == Sparse(k=3).model_dump()
 
 
+def test_a_reranker_is_none_until_a_kind_is_set_and_then_takes_its_fields() -> None:
+    assert config_of(SEARCH, "queries=[]")["rerank"] is None
+    words = ["queries=[]", "rerank.kind=late-interaction", "rerank.candidates=100"]
+    expected = {"kind": "late-interaction", "model": None, "candidates": 100, "k": 10}
+    assert config_of(SEARCH, *words)["rerank"] == expected
+    assert config_of(SEARCH, *words, "rerank.kind=mmr", "rerank.k=5")["rerank"] == {
+        "kind": "mmr", "candidates": 50, "k": 5, "diversity": 0.3,
+    }  # fmt: skip
+    assert config_of(SEARCH, *words, "rerank=null")["rerank"] is None
+
+
 def test_a_whole_config_can_be_given_as_json() -> None:
     assert config_of(KB, 'config={"retrieve": {"kind": "dense"}}')["retrieve"] == Dense().model_dump(mode="json")
 
@@ -156,6 +167,16 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
             "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'",
         ),
         (KB, ["config=5"], "config is 5 but: Input should be a valid dictionary or instance of KnowledgeBase"),
+        (
+            SEARCH,
+            ["queries=[]", "rerank.k=5"],
+            "rerank is {'k': 5} but: Unable to extract tag using discriminator 'kind'",
+        ),
+        (
+            SEARCH,
+            ["queries=[]", "rerank.kind=mmr", "rerank.k=60"],
+            r"rerank is .* but: Value error, k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
+        ),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),
         (
@@ -208,6 +229,7 @@ def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value:
         "source.max_row_mb": ["source.kind=tables", "source.path=x"],
         "config.embed.server.timeout_s": ["embed.server.base_url=http://x"],
         "config.index.dense.recall": ["index.dense.kind=hnsw"],
+        "config.rerank.diversity": ["rerank.kind=mmr"],
     }
     for name in fractions:
         if (name, value) == ("config.answer.no_answer_below", "-1"):
