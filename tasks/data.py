@@ -334,7 +334,8 @@ class Generation(Value):
 
     def counts_as(self) -> Any:
         """Count by what is searched, not by name and number, nor by when nothing is answered."""
-        return [p.digest for p in (self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)]
+        searched = (self.documents, self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
+        return [part.digest for part in searched]
 
 
 class Pooled(Value):

@@ -36,6 +36,7 @@ class Description(BaseModel):
         reason: Why this kind and these parameters, in words.
         vectors: N.
         width: D.
+        built_over: Digest of the vectors; empty where they have none.
         recall_at_10: Share of the ten nearest rows that it finds, on the sample.
         sample: Rows, slightly moved, that were asked for.
     """
@@ -47,6 +48,7 @@ class Description(BaseModel):
     reason: str
     vectors: int
     width: int
+    built_over: str = ""
     recall_at_10: float = 0.0
     sample: int = 0
 

@@ -33,12 +33,12 @@ TIMEOUT_S = 60  # of one request
 log = logging.getLogger(__name__)
 
 
-def describe(rows: Floats, config: Qdrant, name: str) -> Description:
+def describe(rows: Floats, config: Qdrant, digest: str) -> Description:
     """Say where a collection over (N, D) rows is; its recall is not measured yet."""
     where = "Qdrant's local mode, in memory" if config.url is None else f"the server {config.url}"
     return Description(
         kind="qdrant",
-        parameters={"url": config.url or "", "collection": f"llm-flows-{name[:32]}"},
+        parameters={"url": config.url or "", "collection": f"llm-flows-{digest[:32]}"},
         reason=f"as configured: {where}",
         vectors=len(rows),
         width=rows.shape[1],

@@ -39,7 +39,7 @@ def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     rows = store.load_array(vectors)
 
     def fill(folder: Path) -> None:
-        about = build_dense(rows, folder, config, name=vectors.digest)
+        about = build_dense(rows, folder, config, digest=vectors.digest)
         steps.record(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
         log.info("indexed as %s, recall@10 %s: %s", about.kind, about.recall_at_10, about.reason)
 
@@ -89,7 +89,7 @@ def verify_generation(
 
     Args:
         made: What is to become live; each of its objects is verified as it is read.
-        documents: Its documents, which a generation does not count by.
+        documents: Its documents.
         probes: Passages that must be found again.
         dense: What their vectors found.
         sparse: What their words found.

@@ -10,12 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks import nearest
-from tasks.errors import ContractError
+from tasks.errors import ContractError, StoreError
 from tasks.nearest import Description, Floats, Found
 
 
 def search_dense(
-    folder: Path, rows: Floats, queries: Floats, k: int, *, allowed: npt.NDArray[np.bool_] | None = None
+    folder: Path,
+    rows: Floats,
+    queries: Floats,
+    k: int,
+    *,
+    allowed: npt.NDArray[np.bool_] | None = None,
+    digest: str = "",
 ) -> Found:
     """Find the rows with the highest cosine.
 
@@ -28,6 +34,7 @@ def search_dense(
         queries: (Q, D) unit-length rows.
         k: Hits a query, at least 1.
         allowed: (N,) whether a row may be found; None for all. Few are compared one by one, whatever the index.
+        digest: Of the rows; empty where it is not known.
 
     Returns:
         Rows (Q, K) and their true cosines, best first, K the smaller of `k` and the rows there are; a tie goes to the
@@ -38,8 +45,14 @@ def search_dense(
             that is not there.
         MissingExtra: The index is Qdrant's and its client is not installed.
         RemoteError: Qdrant's server does not answer.
+        StoreError: The folder does not say what index it holds, or it was built over other vectors.
     """
-    about = Description.model_validate_json((folder / "index.json").read_text("utf-8"))
+    about = _described(folder)
+    if digest and digest != about.built_over:
+        raise StoreError(
+            f"the index was built over vectors {about.built_over[:12]} but they are {digest[:12]}; "
+            "run knowledge-base again"
+        )
     _check(about, rows, queries, k)
     among = None if allowed is None else np.flatnonzero(_fitting(allowed, about))
     wanted = np.ascontiguousarray(queries, dtype=np.float32)
@@ -50,6 +63,16 @@ def search_dense(
     index, device = nearest.on_device(_opened(folder, about.kind), str(about.parameters.get("device", "cpu")))
     there = about.model_copy(update={"parameters": {**about.parameters, "device": device}})
     return nearest.search(index, there, rows, wanted, k, among=among)
+
+
+def _described(folder: Path) -> Description:
+    try:
+        return Description.model_validate_json((folder / "index.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StoreError(
+            f"{folder} does not say what index it holds ({reason}); it is of another version: run knowledge-base again"
+        ) from error
 
 
 def _opened(folder: Path, kind: str) -> Any:

@@ -32,7 +32,8 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     sparse: list[Scores] = [{} for _ in asked]
     of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
     if not isinstance(config, Sparse):
-        found = search_dense(store.path(collection.dense), of_passages, of_queries, wanted, allowed=allowed)
+        folder, digest = store.path(collection.dense), collection.vectors.digest
+        found = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
         dense = [scores_by_row(r, s) for r, s in zip(*found, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(store.path(collection.sparse))
@@ -53,11 +54,13 @@ def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] 
     """Return which passages (N,) a query may find, None for all."""
     if not config.where:
         return None
-    from tasks.retrieve.where import FIELDS, documents_where
+    from tasks.retrieve.where import FIELDS, documents_where, names_in
 
-    documents = store.load_table(collection.documents, [*FIELDS, "meta"])
-    fields = {name: documents[name].to_pylist() for name in FIELDS}
-    kept = documents_where(config.where, fields, [dict(entries) for entries in documents["meta"].to_pylist()])
+    named = names_in(config.where)
+    columns = [*named.intersection(FIELDS), *(["meta"] if named.difference(FIELDS) else [])]
+    known = store.load_table(collection.documents, columns).to_pydict()
+    meta = [dict(entries) for entries in known.pop("meta", [])]
+    kept = documents_where(config.where, known, meta, collection.documents.rows)
     owners = store.load_table(collection.passages, ["row"])["row"].to_numpy()
     return np.asarray(kept[owners], dtype=bool)
 

@@ -16,21 +16,28 @@ FIELDS = ("id", "title", "source", "path", "kind", "licence")
 PATTERNS = ("id", "path")  # fields in which a star stands for any characters
 
 
+def names_in(conditions: Sequence[str]) -> set[str]:
+    """Return the names that conditions are on."""
+    return {condition.partition("=")[0] for condition in conditions}
+
+
 def documents_where(
-    conditions: Sequence[str], fields: Mapping[str, Sequence[str]], meta: Sequence[Mapping[str, str]]
+    conditions: Sequence[str], fields: Mapping[str, Sequence[str]], meta: Sequence[Mapping[str, str]], count: int
 ) -> npt.NDArray[np.bool_]:
     """Return which documents (N,) fulfil every condition.
 
     Args:
         conditions: `name=value` each; the name of a field, or of an entry of meta. In `id` and `path` a `*` stands for
             any characters, none included.
-        fields: For each of `FIELDS`, its value in each document.
-        meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it.
+        fields: For each of `FIELDS` that is named, its value in each document.
+        meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it. Left
+            empty where only fields are named.
+        count: N.
 
     Raises:
         ContractError: A condition is not `name=value`, or no document knows the name.
     """
-    kept = np.ones(len(meta), dtype=bool)
+    kept = np.ones(count, dtype=bool)
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals:

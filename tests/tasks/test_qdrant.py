@@ -121,7 +121,7 @@ SOME = np.random.default_rng(2).random(300) < 0.4
 
 def build(rows: np.ndarray, folder: Path, config: DenseIndex) -> Path:
     folder.mkdir()
-    build_dense(rows, folder, config, name="0123456789abcdef" * 4)
+    build_dense(rows, folder, config, digest="0123456789abcdef" * 4)
     return folder
 
 

@@ -65,9 +65,9 @@ def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     config = type(KINDS[kind]).model_validate({**setting, **({"links": 4} if kind == "hnsw" else {})})
     about = build_dense(many, tmp_path, config)
     assert setting.items() <= about.parameters.items()
-    assert about.recall_at_10 < 0.97
+    assert about.recall_at_10 < 0.96
     ((name, value),) = setting.items()
-    assert about.reason == f"as configured; with {name} {value} it does not reach the recall asked for, 0.97"
+    assert about.reason == f"as configured; with {name} {value} it does not reach the recall asked for, 0.96"
 
 
 def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_what_is_no_table_of_rows_is_refused_with_its_shape(rows: np.ndarray, tm
 
 
 def test_a_description_is_plain_json_that_people_can_read(tmp_path: Path) -> None:
-    build_dense(AXES, tmp_path, Auto())
+    build_dense(AXES, tmp_path, Auto(), digest="abc")
     stated: dict[str, Any] = json.loads((tmp_path / "index.json").read_text("utf-8"))
     assert stated == {
         "kind": "flat",
@@ -265,6 +265,7 @@ def test_a_description_is_plain_json_that_people_can_read(tmp_path: Path) -> Non
         "reason": "4 vectors are not more than 200,000, the most that are all compared (index.dense.flat_up_to)",
         "vectors": 4,
         "width": 4,
+        "built_over": "abc",
         "recall_at_10": 1.0,
         "sample": 4,
     }

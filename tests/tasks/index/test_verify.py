@@ -15,7 +15,8 @@ from tasks.index.verify import draw_probes as draw_rows
 from tasks.retrieve import retrieve
 from tasks.rows import Document, Passage, Query
 from tasks.runtime import store
-from tasks.vectors import normalise
+
+TURNED = np.roll(np.eye(3, dtype=np.float32), 1, axis=0)
 
 
 def verify(made: Generation) -> Verified:
@@ -47,22 +48,22 @@ def test_a_whole_generation_is_verified_with_its_numbers(shelf: Generation) -> N
     assert verify(shelf) == Verified(passages=3, probes=3, by_vector=3, with_words=3, by_words=3)
 
 
-def test_an_index_whose_rows_have_slipped_is_refused_with_the_numbers(shelf: Generation) -> None:
-    rows = normalise(np.random.default_rng(0).normal(size=(64, 8)))
-    owned = [Passage(f"cats#{row}", "cats", 0, 0, 9, "", f"The cat number {row}", 4) for row in range(64)]
-    passages = store.save_rows(PassagesRef, Passage, owned)
-    whole = {
-        "passages": passages,
-        "vectors": store.save_array(VectorsRef, rows),
-        "dense": index_dense.fn(store.save_array(VectorsRef, rows), Flat()),
-        "sparse": index_sparse.fn(passages, Bm25()),
-    }
-    assert verify(shelf.model_copy(update=whole)).by_vector == 32
-    slipped = index_dense.fn(store.save_array(VectorsRef, np.roll(rows, 1, axis=0)), Flat())
+def test_an_index_over_other_vectors_is_refused_with_both_digests(shelf: Generation) -> None:
+    turned = store.save_array(VectorsRef, TURNED)
+    slipped = index_dense.fn(turned, Flat())
+    words = (
+        f"built over vectors {turned.digest[:12]} but they are {shelf.vectors.digest[:12]}; run knowledge-base again"
+    )
+    with pytest.raises(StoreError, match=words):
+        verify(shelf.model_copy(update={"dense": slipped}))
+
+
+def test_vectors_that_lead_to_other_passages_are_refused_with_the_numbers() -> None:
+    probes = [Probe(row, True) for row in range(3)]
     with pytest.raises(
-        DataError, match=r"\d of 32 passages .* are found by its own vector but 100% were needed \(passa"
+        DataError, match=r"0 of 3 passages .* are found by its own vector but 100% were needed \(passa"
     ):
-        verify(shelf.model_copy(update={**whole, "dense": slipped}))
+        look_for(probes, [[1], [2], [0]], [[0], [1], [2]], np.eye(3, dtype=np.float32), Verify())
 
 
 def test_words_that_lead_to_other_passages_are_refused_with_the_numbers(shelf: Generation) -> None:

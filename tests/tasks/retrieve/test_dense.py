@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from configs.index import DenseIndex, Flat, Hnsw, Ivf, IvfPq
 from tasks import nearest
-from tasks.errors import ContractError
+from tasks.errors import ContractError, StoreError
 from tasks.index.dense import build_dense
 from tasks.retrieve.dense import search_dense
 from tasks.vectors import normalise
@@ -181,6 +181,17 @@ def test_rows_that_the_index_was_not_built_over_are_refused_with_both_shapes(tmp
     rows = rows_of(1, 3, 4)
     with pytest.raises(ContractError, match=r"rows have shape \(2, 4\) but the index was built over \(3, 4\)"):
         search_dense(made(rows, tmp_path), rows[:2], rows, 1)
+
+
+@pytest.mark.parametrize("text", [None, "{}", "no json"], ids=["missing", "empty", "damaged"])
+def test_an_index_that_does_not_say_what_it_is_is_refused_with_its_folder(text: str | None, tmp_path: Path) -> None:
+    rows = rows_of(1, 3, 4)
+    made(rows, tmp_path)
+    (tmp_path / "index.json").unlink()
+    if text is not None:
+        (tmp_path / "index.json").write_text(text, "utf-8")
+    with pytest.raises(StoreError, match=rf"{tmp_path} does not say what index it holds \(.+\); it is of another"):
+        search_dense(tmp_path, rows, rows, 1)
 
 
 @pytest.mark.parametrize("k", [0, -1])

@@ -1,12 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from tasks.data import Generation, QueriesRef, VectorsRef
+from tasks.data import DocumentsRef, Generation, QueriesRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.retrieve import describe_hits, retrieve
 from tasks.retrieve.bm25 import SparseIndex
-from tasks.rows import Hit, Query
+from tasks.rows import Document, Hit, Query
 from tasks.runtime import store
 
 
@@ -96,7 +98,7 @@ def test_queries_none_of_which_finds_anything_are_described_without_hits(shelf: 
     assert describe_hits(shelf, queries, hits) == [{"query": "the of", "hits": []}]
 
 
-@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused, Weighted], ids=["dense", "sparse", "fused", "weighted"])
 def test_only_passages_of_documents_that_fulfil_the_filter_are_found(kind: type, shelf: Generation) -> None:
     queries, vectors = ask("cats dogs ships"), towards([0.8, 0.6, 0])
     config = kind(k=3)
@@ -106,9 +108,18 @@ def test_only_passages_of_documents_that_fulfil_the_filter_are_found(kind: type,
     assert [h.rank for h in kept] == [1]
 
 
-@pytest.mark.parametrize("kind", [Dense, Sparse, Fused], ids=["dense", "sparse", "fused"])
+@pytest.mark.parametrize("kind", [Dense, Sparse, Fused, Weighted], ids=["dense", "sparse", "fused", "weighted"])
 def test_a_filter_that_nothing_fulfils_gives_no_hits(kind: type, shelf: Generation) -> None:
     assert found(shelf, ask("cats"), towards([1, 0, 0]), kind(where=("id=birds",))) == []
+
+
+def test_what_only_some_documents_are_known_to_have_can_be_asked_for(shelf: Generation) -> None:
+    documents = store.load_rows(shelf.documents, Document)
+    named = [*documents[:2], dataclasses.replace(documents[2], meta={"author": "Ada"})]
+    stored = store.save_rows(DocumentsRef, Document, named)
+    shelf = shelf.model_copy(update={"documents": stored})
+    assert [h.passage for h in found(shelf, ask("sea"), towards([1, 0, 0]), Fused(where=("author=Ada",)))] == [2]
+    assert found(shelf, ask("sea"), towards([1, 0, 0]), Fused(where=("author=Ada", "title=Cats"))) == []
 
 
 def test_a_filter_with_an_unknown_name_is_refused_with_the_known_ones(shelf: Generation) -> None:
