@@ -7,19 +7,17 @@ On a worker:   prefect deployment run 'knowledge-base/cpu'
 
 from prefect import flow
 
-from configs.flows import KnowledgeBase, Topics
+from configs.flows import KnowledgeBase
 from configs.ingest import PythonDocs, Source
 from configs.retrieve import Dense, Fused, Retrieve, Sparse
 from flows.rag_answers import answer_questions
-from tasks.cluster import cluster_hdbscan
-from tasks.data import DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
+from flows.topic_model import find_topics
+from tasks.data import Evaluation, Generation, Outcome
+from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for
 from tasks.generate import threshold_of
 from tasks.index import index_dense, index_sparse, publish_generation
 from tasks.ingest import ingest_documents, name_of, scan
-from tasks.reduce import graph_neighbours, reduce_umap
-from tasks.represent import represent_words
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
 from tasks.runtime.pages import collection_page, collection_summary
@@ -39,20 +37,6 @@ def preflight(
     encoder = describe_encoder(config.embed).encoder
     threshold_of(encoder, config.answer)
     questions_for(source.kind, config.evaluate)
-
-
-def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
-    """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
-    if config is None or documents.rows < config.min_documents:
-        return None
-    pooled = pool_documents(embedded.passages, embedded.vectors, documents)
-    graph = graph_neighbours(pooled.vectors, config.reduce.neighbours)
-    labels = cluster_hdbscan(reduce_umap(pooled.vectors, graph, config.reduce), config.cluster)
-    layout = reduce_umap(
-        pooled.vectors, graph, config.reduce.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
-    )
-    topics = represent_words(pooled.documents, labels, pooled.vectors, config.represent)
-    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 
 
 def evaluate(live: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
