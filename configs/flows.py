@@ -66,7 +66,7 @@ class TopicModel(Config):
     worth: Suspicions = Suspicions()
     """Which documents are worth a look."""
     judge: Judged = Judged()
-    """How topics are measured."""
+    """By what topics are judged, and how thoroughly."""
     coverage: Covered = Covered()
     """When the page warns that the encoder does not know the language of the documents."""
     runner: Runner = Threads()

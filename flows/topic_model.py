@@ -29,22 +29,17 @@ from tasks.cluster import (
     vote_clusters,
 )
 from tasks.data import (
-    Clustered,
     DocumentsRef,
     Embedded,
-    Findings,
     Fingerprint,
     GraphRef,
-    Grouped,
     LabelsRef,
     LayoutRef,
-    Matched,
     MeasuresRef,
     Outcome,
     Pooled,
     RejectedRef,
     TopicMap,
-    TopicRecord,
     VectorsRef,
 )
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
@@ -69,6 +64,7 @@ from tasks.rows import Rejected
 from tasks.runtime import steps, store, topic_records, tracking
 from tasks.runtime.topic_page import topic_page, topic_summary
 from tasks.tokenize import chunk_documents, cover_documents
+from tasks.topic_data import Clustered, Findings, Grouped, Matched, TopicRecord
 
 Points = LayoutRef | VectorsRef
 
@@ -293,5 +289,6 @@ def topic_model(
             places = find_places(queries, pooled.vectors, topics.labels, config.found)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
         run.publish(topics=topics, findings=findings, places=places)
+        run.register(f"topics-{name}", store.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
         return run.outcome(topic_summary(run, name, topics, findings, places, find or []), page)

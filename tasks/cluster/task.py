@@ -8,24 +8,12 @@ import numpy.typing as npt
 
 from configs.cluster import ByNeighbours, ByVectors, Cluster, Hdbscan, Kmeans
 from tasks.cluster.identity import State, match_topics
-from tasks.data import (
-    Clustered,
-    DocumentsRef,
-    FatesRef,
-    GraphRef,
-    LabelsRef,
-    LayoutRef,
-    Matched,
-    RowsRef,
-    Sample,
-    StrengthsRef,
-    TopicRecord,
-    VectorsRef,
-)
+from tasks.data import DocumentsRef, GraphRef, LabelsRef, LayoutRef, VectorsRef
 from tasks.errors import DataError
 from tasks.rows import Fate
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import Clustered, FatesRef, Matched, RowsRef, Sample, StrengthsRef, TopicRecord
 from tasks.vectors import centres_of
 
 

@@ -20,13 +20,13 @@ from tasks.data import (
     PassagesRef,
     QueriesRef,
     QuestionsRef,
-    RowsRef,
     TopicsRef,
     VectorsRef,
 )
 from tasks.rows import Document, Hit, Measure, Query, Question, Topic
 from tasks.runtime import store
 from tasks.runtime.steps import step
+from tasks.topic_data import RowsRef
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:

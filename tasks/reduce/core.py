@@ -94,6 +94,7 @@ def umap_layout(
             min_dist=config.min_dist,
             metric="cosine",
             n_epochs=config.epochs,
+            negative_sample_rate=config.pushes,
             init=config.init,
             random_state=config.seed,
             precomputed_knn=(rows, distances),

@@ -1,7 +1,8 @@
 """Name topics by their own words and phrases, and let members that had no part in it judge the name.
 
 Shapes: N documents, T topics.
-Source: ours. A member bears a label out when its text has every word of it, in any form and order.
+Source: ours. A member bears a label out when its text has every word of it, in any form and order; of a label of
+several parts, with commas between, every word of one part.
 """
 
 import re
@@ -20,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 WORD = re.compile(TERM)
 FROM_TOP = 20  # words of a topic that may name it
 TRIED = 60  # candidates judged before the best of them is taken
+STARTS = 8  # of them that others are put beside
+MOST_PARTS = 3  # of a label
 OUTSIDERS = 500  # documents of other topics that a label is held against
 
 
@@ -30,12 +33,23 @@ class _Candidate:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Label:
+    text: str
+    parts: tuple[frozenset[str], ...]
+
+    @property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stem for part in self.parts for stem in part)
+
+
 def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], config: Labels) -> list[Topic]:
     """Give every topic a short name of its own.
 
     Candidates are the topic's first twenty words and the phrases of its members nearest the centre, one of whose
     words is among those. The best is the one most members have and few other documents. Members put aside judge it: a
-    candidate they do not bear out is replaced by the next; if none is borne out, the one borne out most is taken.
+    candidate they do not bear out is replaced by the next; where no single one holds, two or three stand side by
+    side; if none of those is, the one borne out most is taken.
 
     Args:
         texts: N documents.
@@ -60,20 +74,36 @@ def _named(topic: Topic, labels: Ints, stems: "_Stems", taken: set[frozenset[str
     judges = members[: min(config.judges, len(members) // 2)]
     makers = members[len(judges) :][: config.made_of]
     others = random.permutation(np.flatnonzero((labels != topic.topic) & (labels >= 0)))[:OUTSIDERS]
-    best: tuple[float, float, _Candidate] | None = None
-    for candidate in _candidates(topic, stems, makers, others, config):
-        if candidate.stems in taken:
+    jury = judges if len(judges) else makers
+    best: tuple[float, _Label] | None = None
+    for label in _labels(_candidates(topic, stems, makers, others, config), stems, makers, others):
+        if label.stems in taken:
             continue
-        held = stems.share(candidate.stems, judges if len(judges) else makers)
+        held = stems.share(label.parts, jury)
         if best is None or held > best[0]:
-            best = held, stems.share(candidate.stems, others), candidate
+            best = held, label
         if held >= config.held_by:
-            best = held, stems.share(candidate.stems, others), candidate
             break
     if best is None:
         return replace(topic, label=f"topic {topic.topic}")
-    taken.add(best[2].stems)
-    return replace(topic, label=best[2].text, held=best[0], general=best[1])
+    held, label = best
+    taken.add(label.stems)
+    return replace(topic, label=label.text, held=held, general=stems.share(label.parts, others))
+
+
+def _labels(found: Sequence[_Candidate], stems: "_Stems", makers: Ints, others: Ints) -> Iterator[_Label]:
+    """Yield labels, best first: single candidates, then, where no single one holds, two and three side by side."""
+    yield from (_Label(c.text, (c.stems,)) for c in found)
+    for first in found[:STARTS]:
+        parts = [first]
+        while len(parts) < MOST_PARTS:
+            keys = tuple(part.stems for part in parts)
+            more = [c for c in found if not any(c.stems & key for key in keys)]
+            if not more:
+                break
+            gain = [stems.share((*keys, c.stems), makers) - stems.share((*keys, c.stems), others) for c in more]
+            parts.append(more[int(np.argmax(gain))])
+            yield _Label(", ".join(part.text for part in parts), tuple(part.stems for part in parts))
 
 
 def _candidates(topic: Topic, stems: "_Stems", makers: Ints, others: Ints, config: Labels) -> list[_Candidate]:
@@ -91,7 +121,7 @@ def _candidates(topic: Topic, stems: "_Stems", makers: Ints, others: Ints, confi
     said = Counter({key: sum(counter.values()) for key, counter in texts.items()})
     found = []
     for key, _ in sorted(said.items(), key=lambda item: (-item[1] * len(item[0]), sorted(item[0])))[: 4 * TRIED]:
-        inside, outside = stems.share(key, makers), stems.share(key, others)
+        inside, outside = stems.share((key,), makers), stems.share((key,), others)
         # What most members have and few others; a phrase says more than a word, weighty words more than others.
         weighty = sum(weight.get(stem, 0.0) for stem in key) / (max(weight.values(), default=1.0) or 1.0)
         score = (inside - outside) * (len(key) ** 0.5) * (1.0 + weighty)
@@ -124,9 +154,11 @@ class _Stems:
             self._has[row] = frozenset(self.of(w) for w in set(WORD.findall(self.texts[row].lower())))
         return self._has[row]
 
-    def share(self, key: frozenset[str], rows: Ints) -> float:
-        """Return the share of documents that have all of some stems; 0 of no documents."""
-        return sum(key <= self.has(int(row)) for row in rows) / len(rows) if len(rows) else 0.0
+    def share(self, parts: Sequence[frozenset[str]], rows: Ints) -> float:
+        """Return the share of documents that have all stems of one of the parts; 0 of no documents."""
+        if not len(rows):
+            return 0.0
+        return sum(any(part <= self.has(int(row)) for part in parts) for row in rows) / len(rows)
 
     def phrases(self, row: int, most: int) -> Iterator[str]:
         """Yield what stands together in a document: two words or more, no stop word, sign or number between them."""

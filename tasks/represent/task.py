@@ -7,30 +7,25 @@ import numpy as np
 from configs.cluster import ByWords
 from configs.represent import CTfIdf, Labels
 from configs.topics import Slices, Suspicions
-from tasks.data import (
-    Clustered,
-    CountsRef,
-    DocumentsRef,
-    FatesRef,
-    Fingerprint,
-    GraphRef,
-    LabelsRef,
-    MergesRef,
-    PlacesRef,
-    RemarksRef,
-    SharesRef,
-    StrengthsRef,
-    TopicFilesRef,
-    TopicsRef,
-    VectorsRef,
-    WordingsRef,
-)
+from tasks.data import DocumentsRef, Fingerprint, GraphRef, LabelsRef, TopicsRef, VectorsRef
 from tasks.represent.counts import Counts, read_counts
 from tasks.represent.model import Encode, Floats
 from tasks.rows import Document, Fate, Merge, Place, Remark, Share, Topic, Wording
 from tasks.runtime import encoder as encoders
 from tasks.runtime import items, steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import (
+    Clustered,
+    CountsRef,
+    FatesRef,
+    MergesRef,
+    PlacesRef,
+    RemarksRef,
+    SharesRef,
+    StrengthsRef,
+    TopicFilesRef,
+    WordingsRef,
+)
 from tasks.vectors import centres_of
 
 LIBRARIES = ("bertopic", "scikit-learn")

@@ -8,11 +8,12 @@ from typing import Any
 
 from configs.flows import TopicModel
 from configs.topics import Slices
-from tasks.data import Findings, PlacesRef, TopicMap
+from tasks.data import TopicMap
 from tasks.rows import Document, Fate, Measure, Merge, Place, Remark, Share, Topic, Wording
 from tasks.runtime import report, store, tracking
 from tasks.runtime.pages import map_of, place_of
 from tasks.runtime.report import Page, Table
+from tasks.topic_data import Findings, PlacesRef
 
 SHOWN_TOPICS = 200
 SHOWN_REMARKS = 20

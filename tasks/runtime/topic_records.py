@@ -9,9 +9,10 @@ matched with the record they were matched with before: a repeated run gives the 
 
 import logging
 
-from tasks.data import DocumentsRef, LabelsRef, TopicRecord
+from tasks.data import DocumentsRef, LabelsRef
 from tasks.errors import StoreError
 from tasks.runtime import collections, durable, store, workspace
+from tasks.topic_data import TopicRecord
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,12 @@
 """Tasks of `tokenize`: cut documents into passages, or take them whole."""
 
 from configs.tokenize import Chunk
-from tasks.data import Coverage, DocumentsRef, Encoder, PassagesRef
+from tasks.data import DocumentsRef, Encoder, PassagesRef
 from tasks.rows import Document, Passage
 from tasks.runtime import encoder as encoders
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import Coverage
 
 
 @step(name="tokenize-chunk", run_name="tokenize-chunk max_tokens={config.max_tokens}", libraries=("tokenizers",))

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 VERBS = sorted(p.name for p in (ROOT / "tasks").iterdir() if (p / "__init__.py").exists() and p.name != "runtime")
 PROJECT = ("configs", "tasks", "flows", "deployments")
-SHARED = {"tasks.data", "tasks.rows", "tasks.errors", "tasks.text", "tasks.vectors"}
+SHARED = {"tasks.data", "tasks.topic_data", "tasks.rows", "tasks.errors", "tasks.text", "tasks.vectors"}
 HEAVY_IN_CORES = {"prefect", "mlflow"}
 
 

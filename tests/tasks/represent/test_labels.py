@@ -56,10 +56,17 @@ def test_a_candidate_the_judges_do_not_bear_out_is_replaced_by_the_next() -> Non
     assert "sea" in topic.label
 
 
-def test_where_none_is_borne_out_the_one_borne_out_most_is_taken_and_its_share_told() -> None:
-    texts = [f"{NOUNS[n % 4]} {NOUNS[n % 4]}" for n in range(40)] + ["bread and butter"] * 40
+def test_where_no_single_candidate_is_borne_out_two_stand_side_by_side() -> None:
+    texts = [f"{NOUNS[n % 2]} {NOUNS[n % 2]}" for n in range(40)] + ["bread and butter"] * 40
     topic = named(texts, np.repeat([0, 1], 40))[0]
-    assert topic.label in NOUNS[:4]
+    assert set(topic.label.split(", ")) == set(NOUNS[:2])
+    assert (topic.held, topic.general) == (1.0, 0.0)
+
+
+def test_where_none_is_borne_out_the_one_borne_out_most_is_taken_and_its_share_told() -> None:
+    texts = [f"{NOUNS[n % 8]} {NOUNS[n % 8]}" for n in range(80)] + ["bread and butter"] * 1
+    topic = named(texts, np.repeat([0, 1], [80, 1]))[0]
+    assert set(topic.label.split(", ")) <= set(NOUNS)
     assert 0 < topic.held < 0.7
 
 

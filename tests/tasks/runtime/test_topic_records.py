@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.data import DocumentsRef, LabelsRef, TopicRecord, VectorsRef
+from tasks.data import DocumentsRef, LabelsRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.rows import Document
 from tasks.runtime import store, topic_records
+from tasks.topic_data import TopicRecord
 
 
 def record(labels: list[int], previous: int = 0) -> TopicRecord:
