@@ -47,6 +47,8 @@ class Tables(Config):
     """Name of the column that holds the title; none if left out."""
     id: str | None = None
     """Name of the column that identifies a row; left out, file name and row number do."""
+    keep: tuple[str, ...] = ()
+    """Names of columns kept with each document, as a time or a class; a row may lack them."""
     encoding: str = "utf-8"
     """How jsonl and csv files are written."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
@@ -69,6 +71,8 @@ class Hub(Config):
     """Name of the column that holds the title; none if left out."""
     id: str | None = None
     """Name of the column that identifies a row; left out, the row's number does."""
+    keep: tuple[str, ...] = ()
+    """Names of columns kept with each document, as a time or a class; a row may lack them."""
     revision: str | None = None
     """Branch, tag or commit on the hub; the commit it means is recorded. A full commit is not looked up again."""
     max_rows: int = Field(100_000, ge=1, le=100_000_000)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from prefect import flow
 
-from configs.flows import KnowledgeBase, Topics
+from configs.flows import KnowledgeBase
 from configs.ingest import PythonDocs, Source
 from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
-from tasks.cluster import cluster_hdbscan
-from tasks.data import CalibrationRef, DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
+from flows.topic_model import find_topics
+from tasks.data import CalibrationRef, Evaluation, Generation, Outcome
+from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
     calibrate_threshold,
@@ -41,8 +41,6 @@ from tasks.index import (
     verify_generation,
 )
 from tasks.ingest import ingest_documents, name_of, scan
-from tasks.reduce import graph_neighbours, reduce_umap
-from tasks.represent import represent_words
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -64,20 +62,6 @@ def preflight(
     threshold_of(encoder.encoder, config.answer)
     check_reranker(encoder, config.rerank)
     questions_for(source.kind, config.evaluate)
-
-
-def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
-    """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
-    if config is None or documents.rows < config.min_documents:
-        return None
-    pooled = pool_documents(embedded.passages, embedded.vectors, documents)
-    graph = graph_neighbours(pooled.vectors, config.reduce.neighbours)
-    labels = cluster_hdbscan(reduce_umap(pooled.vectors, graph, config.reduce), config.cluster)
-    layout = reduce_umap(
-        pooled.vectors, graph, config.reduce.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
-    )
-    topics = represent_words(pooled.documents, labels, pooled.vectors, config.represent)
-    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 
 
 def verify(made: Generation, config: Verify) -> Verified:

@@ -141,7 +141,8 @@ def _opened(source: Hub, place: Path | None, items: Sequence[Item]) -> Iterator[
         if known is not None:
             if missing := [name for name in wanted if name not in known]:
                 raise DataError(f"{source.dataset} has no column {missing[0]!r}; it has {known[:8]}")
-            rows = rows.select_columns(list(dict.fromkeys(wanted)))
+            kept = [name for name in source.keep if name in known]
+            rows = rows.select_columns(list(dict.fromkeys([*wanted, *kept])))
         splits = builder.info.splits or {}
         yield rows, int(getattr(splits.get(source.split), "num_examples", 0) or 0)
 

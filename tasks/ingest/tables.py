@@ -91,7 +91,10 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
         raise _BadRow(*found)
     identity = _scalar(row, source.id) or name
     title = _scalar(row, source.title)
-    return Document(id=identity, text=text, title=title, source=source.kind, path=origin, line=number, kind="row")
+    meta = {column: _scalar(row, column) for column in source.keep if row.get(column) not in (None, "")}
+    return Document(
+        id=identity, text=text, title=title, source=source.kind, path=origin, line=number, kind="row", meta=meta
+    )
 
 
 def _scalar(row: Row, column: str | None) -> str:
@@ -117,7 +120,7 @@ def _rows(path: Path, source: Tables) -> Iterator[tuple[int, Row | _BadRow]]:
     elif name.endswith(".csv"):
         yield from _csv(path, source.encoding)
     elif name.endswith(".parquet"):
-        yield from _parquet(path, [name for name in (source.text, source.id, source.title) if name is not None])
+        yield from _parquet(path, [name for name in (source.text, source.id, source.title, *source.keep) if name])
     else:
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 

@@ -28,6 +28,7 @@ COUNTED = {
     "slanted": "slanted characters left out",
     "pages_without_text": "pages without text",
 }
+MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
 
 
 def collection_page(
@@ -59,7 +60,7 @@ def collection_page(
     if topics is None:
         missing.append("topics: switched off, or too few documents")
     else:
-        points, clusters = _map(topics)
+        points, clusters = map_of(topics)
         named = [t for t in clusters if t["topic"] >= 0]
         noise = sum(t["size"] for t in clusters if t["topic"] < 0)
         facts += [("topics", str(len(named))), ("outside any topic", f"{noise / live.documents.rows:.0%}")]
@@ -131,12 +132,14 @@ def _calibration(live: Generation) -> str:
     )
 
 
-def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def map_of(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what the map shows: a point a document, and the topics."""
     layout, labels = store.load_array(topics.layout), store.load_array(topics.labels)
     documents = store.load_rows(topics.documents, Document)
+    shown = min(SHOWN_CHARACTERS, MOST_CHARACTERS // max(1, len(documents)))
     points = [
         {"x": round(float(x), 4), "y": round(float(y), 4), "topic": int(label), "id": d.id, "title": d.title,
-         "text": d.text[:SHOWN_CHARACTERS], "place": _place(d)}
+         "text": d.text[:shown], "place": place_of(d)}
         for (x, y), label, d in zip(layout, labels, documents, strict=True)
     ]  # fmt: skip
     clusters = [
@@ -146,7 +149,8 @@ def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return points, clusters
 
 
-def _place(document: Document) -> str:
+def place_of(document: Document) -> str:
+    """Return file and line of a document, or its page."""
     return f"{document.path}:{document.line}" if document.line else document.path_of(0)
 
 

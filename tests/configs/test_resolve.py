@@ -223,17 +223,21 @@ def test_a_number_that_cannot_be_is_refused_with_its_bound(word: str, message: s
 def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value: str) -> None:
     fractions = [name for name, kind, *_ in fields_of(KB.parameters()) if kind in (float, float | None)]
     assert len(fractions) >= 8
+    cosines = ("config.answer.no_answer_below", "config.topics.guide.threshold", "config.topics.outliers.threshold")
     needed = {
         "source.max_file_mb": ["source.kind=files", "source.path=x"],
         "source.timeout_s": ["source.kind=files", "source.path=x"],
         "source.max_row_mb": ["source.kind=tables", "source.path=x"],
         "config.embed.server.timeout_s": ["embed.server.base_url=http://x"],
         "config.index.dense.recall": ["index.dense.kind=hnsw"],
+        "config.topics.guide.weight": ["topics.guide.kind=guided", 'topics.guide.seeds=["x"]'],
+        "config.topics.guide.threshold": ["topics.guide.kind=zero-shot", 'topics.guide.topics=["x"]'],
+        "config.topics.outliers.threshold": ["topics.outliers.kind=vectors"],
         "config.rerank.diversity": ["rerank.kind=mmr"],
     }
     for name in fractions:
-        if (name, value) == ("config.answer.no_answer_below", "-1"):
-            continue  # a cosine
+        if name in cosines and value == "-1":
+            continue
         with pytest.raises(WrongCall, match="Input should be"):
             resolve(KB, [*needed.get(name, []), f"{name}={value}"])
 

@@ -172,7 +172,7 @@ def test_a_generation_that_was_refused_says_so_first_with_the_comparison(shelf: 
 
 
 def test_a_map_shows_every_document_with_its_topic_and_place(shelf: Generation) -> None:
-    points, clusters = pages._map(topics(shelf))
+    points, clusters = pages.map_of(topics(shelf))
     assert [(p["id"], p["topic"], p["place"]) for p in points] == [
         ("cats", 0, "cats.txt:3"), ("dogs", 0, "dogs.txt:3"), ("ships", -1, "ships.txt:3")
     ]  # fmt: skip
@@ -248,4 +248,4 @@ def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Gene
 def test_a_document_without_a_line_is_placed_by_its_path_alone(shelf: Generation) -> None:
     (document, *_) = store.load_rows(shelf.documents, pages.Document)
     unnumbered = pages.Document(document.id, document.text, document.title, document.source, document.path)
-    assert pages._place(unnumbered) == "cats.txt"
+    assert pages.place_of(unnumbered) == "cats.txt"
