@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from configs.base import Config
-from configs.cluster import Cluster, Hdbscan
+from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
 from configs.generate import Extractive, Generate
@@ -11,10 +11,12 @@ from configs.index import Index
 from configs.ingest import Ingest
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
-from configs.represent import CTfIdf, Represent
+from configs.represent import CTfIdf, Labels, Represent
+from configs.rerank import Rerank
 from configs.retrieve import Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk
+from configs.topics import Covered, Free, Guide, Judged, Slices, Suspicions
 
 
 class Topics(Config):
@@ -22,14 +24,55 @@ class Topics(Config):
 
     min_documents: int = Field(40, ge=10)
     """With fewer documents no topics are made, and the report says so."""
+    scale: float = Field(1.0, gt=0, le=20)
+    """Size of topics, derived from the number of documents. Larger: fewer and broader topics."""
+    guide: Guide = Free()
+    """What is known of the topics beforehand."""
     reduce: Reduce = Umap()
     """Vectors to few dimensions."""
     cluster: Cluster = Hdbscan()
     """Points to clusters."""
+    outliers: Outliers = Keep()
+    """What becomes of documents that belong to no topic."""
     represent: Represent = CTfIdf()
     """Clusters to words."""
+    label: Labels = Labels()
+    """Words to a name."""
     map_min_dist: float = Field(0.4, ge=0, le=1)
     """Least distance of points on the map. Larger: looser, easier to point at."""
+    sample_above: int = Field(50_000, ge=1_000, le=10_000_000)
+    """Of more documents than this, so many are clustered, drawn from every region; neighbours decide on the rest."""
+    sample_seed: int = Field(0, ge=0)
+    """Same seed, same sample."""
+
+
+class TopicModel(Config):
+    """Everything `topic-model` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    chunk: Chunk = Chunk()
+    """Documents to passages; a document's vector is the mean of theirs."""
+    embed: Embed = Embed()
+    """Passages to vectors."""
+    topics: Topics = Topics(min_documents=10)
+    """Documents to topics."""
+    merge: tuple[tuple[int, ...], ...] = ()
+    """Numbers of topics, as the page shows them, to make one of."""
+    least_match: float = Field(0.3, gt=0, le=1)
+    """Least overlap of a topic with one of the last run to bear its number."""
+    over: tuple[Slices, ...] = ()
+    """Columns to follow topics over: times, classes."""
+    found: int = Field(3, ge=1, le=50)
+    """Topics named for each text that is looked for."""
+    worth: Suspicions = Suspicions()
+    """Which documents are worth a look."""
+    judge: Judged = Judged()
+    """By what topics are judged, and how thoroughly."""
+    coverage: Covered = Covered()
+    """When the page warns that the encoder does not know the language of the documents."""
+    runner: Runner = Threads()
+    """Where passages are encoded; the result is the same on each."""
 
 
 class KnowledgeBase(Config):
@@ -47,6 +90,9 @@ class KnowledgeBase(Config):
     """Documents to topics; null for none."""
     retrieve: Retrieve = Weighted()
     """How the evaluation's answers find their passages."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order before the evaluation's answers; null for not at all. The
+    evaluation then judges that order too."""
     answer: Generate = Extractive()
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
@@ -75,6 +121,8 @@ class SemanticSearch(Config):
 
     retrieve: Retrieve = Weighted()
     """How passages are found."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order; null for not at all."""
 
 
 class RagAnswers(Config):
@@ -82,6 +130,8 @@ class RagAnswers(Config):
 
     retrieve: Retrieve = Weighted()
     """How passages are found."""
+    rerank: Rerank | None = None
+    """How what was found is put into a better order; null for not at all."""
     answer: Generate = Extractive()
     """How an answer is made of them."""
 

@@ -18,17 +18,21 @@ class PythonDocs(Config):
 
 
 class Files(Config):
-    """Text files of a folder."""
+    """Text and PDF files of a folder."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, Unkeyed] = Field(min_length=1)
     """The folder; everything below it that matches is read, links that leave it are not followed."""
-    patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm")
+    patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf")
     """File names to read; others are counted and left alone."""
     encoding: str = "utf-8"
-    """How the bytes are written. A file that does not decode is quarantined, never guessed at."""
+    """How the bytes of text are written. A file that does not decode is quarantined, never guessed at."""
     max_file_mb: float = Field(5.0, gt=0, le=1_000)
     """Larger files are quarantined."""
+    max_pages: int = Field(1_000, ge=1, le=100_000)
+    """PDF files of more pages are quarantined."""
+    timeout_s: float = Field(60.0, gt=0, le=3_600)
+    """Seconds of processor time a PDF may take; its parser is then stopped and the file quarantined."""
 
 
 class Tables(Config):
@@ -43,13 +47,41 @@ class Tables(Config):
     """Name of the column that holds the title; none if left out."""
     id: str | None = None
     """Name of the column that identifies a row; left out, file name and row number do."""
+    keep: tuple[str, ...] = ()
+    """Names of columns kept with each document, as a time or a class; a row may lack them."""
     encoding: str = "utf-8"
     """How jsonl and csv files are written."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
     """Rows with a longer text are quarantined."""
 
 
-Source = Annotated[PythonDocs | Files | Tables, Field(discriminator="kind"), Tabs]
+class Hub(Config):
+    """Rows of a data set of the Hugging Face hub, or of a folder laid out like one, one document a row."""
+
+    kind: Literal["hub"] = "hub"
+    dataset: str = Field(min_length=1)
+    """Name on the hub, `owner/name`; or a folder or file that holds parquet, json, csv, arrow or text."""
+    subset: str | None = None
+    """Subset of the data set (its config); needed where there are several."""
+    split: str = Field("train", min_length=1)
+    """Part to read: train, validation, test, or what the data set calls it."""
+    text: str = "text"
+    """Name of the column that holds the text."""
+    title: str | None = None
+    """Name of the column that holds the title; none if left out."""
+    id: str | None = None
+    """Name of the column that identifies a row; left out, the row's number does."""
+    keep: tuple[str, ...] = ()
+    """Names of columns kept with each document, as a time or a class; a row may lack them."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; the commit it means is recorded. A full commit is not looked up again."""
+    max_rows: int = Field(100_000, ge=1, le=100_000_000)
+    """Rows to read at most, from the first; how many more there are is reported."""
+    max_row_mb: float = Field(5.0, gt=0, le=1_000)
+    """Rows with a longer text are quarantined."""
+
+
+Source = Annotated[PythonDocs | Files | Tables | Hub, Field(discriminator="kind"), Tabs]
 
 
 class Ingest(Config):

@@ -1,24 +1,47 @@
 """How vectors are brought to fewer dimensions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Config, Tabs
 
 
 class Umap(Config):
-    """Keep neighbours together in few dimensions (UMAP over an exact neighbour graph)."""
+    """Keep neighbours together in few dimensions (UMAP over a neighbour graph)."""
 
     kind: Literal["umap"] = "umap"
+    pca: int | None = Field(None, ge=2, le=1_000)
+    """Principal axes in which neighbours are sought; left out, in all dimensions. Smaller: faster, less exact."""
     neighbours: int = Field(15, ge=2, le=200)
     """Neighbours a point is drawn to. Larger: broader themes, less detail."""
     components: int = Field(5, ge=2, le=100)
     """Dimensions in which clusters are sought; the map always has two."""
     min_dist: float = Field(0.0, ge=0, le=1)
     """Least distance of points where clusters are sought. Larger: looser clusters."""
+    epochs: int = Field(200, ge=10, le=5_000)
+    """Rounds in which points are moved. Fewer: faster, and less alike from seed to seed."""
+    pushes: int = Field(2, ge=1, le=20)
+    """Random points a point is pushed away from for each it is drawn to. Fewer: faster, clusters steadier from seed to
+    seed, more noise; UMAP's own is 5."""
+    init: Literal["spectral", "pca", "random"] = "spectral"
+    """Where points stand at first: by the graph, by their principal axes, or anywhere."""
     seed: int = Field(42, ge=0, lt=2**32)
     """Same seed, same layout."""
 
 
-Reduce = Umap
+class Pca(Config):
+    """Keep the directions in which vectors differ most (principal components)."""
+
+    kind: Literal["pca"] = "pca"
+    components: int = Field(50, ge=2, le=1_000)
+    """Dimensions in which clusters are sought."""
+
+
+class NoReduction(Config):
+    """Seek clusters among the vectors as they are."""
+
+    kind: Literal["none"] = "none"
+
+
+Reduce = Annotated[Umap | Pca | NoReduction, Field(discriminator="kind"), Tabs]

@@ -6,17 +6,38 @@ from pydantic import Field
 
 from configs.base import Config
 
+Way = Literal["keybert", "mmr", "part-of-speech"]
+
 
 class CTfIdf(Config):
-    """Words frequent in a topic and rare in the others (class-based TF-IDF)."""
+    """Words frequent in a topic and rare in the others (class-based TF-IDF), and other ways beside them."""
 
     kind: Literal["c-tf-idf"] = "c-tf-idf"
     words: int = Field(10, ge=3, le=50)
     """Words kept a topic."""
-    label_words: int = Field(3, ge=1, le=6)
-    """Words in a topic's label."""
     min_documents: int = Field(2, ge=1)
     """Documents a word must stand in to count."""
+    beside: tuple[Way, ...] = ("keybert", "mmr")
+    """Other ways to choose words, shown side by side. part-of-speech needs the extra `pos`."""
+    diversity: float = Field(0.5, ge=0, le=1)
+    """Of mmr: 0 keeps the closest words, 1 looks only at novelty after the first."""
+    tagger: str = "en_core_web_sm"
+    """Of part-of-speech: the spaCy pipeline that tags words."""
+
+
+class Labels(Config):
+    """Short names made of a topic's own words and phrases."""
+
+    words: int = Field(3, ge=1, le=6)
+    """Words a phrase has at most."""
+    made_of: int = Field(100, ge=5, le=10_000)
+    """Members nearest the centre that phrases are taken from."""
+    held_by: float = Field(0.7, ge=0, le=1)
+    """Share of the members put aside that must bear a label out; else the next candidate is tried."""
+    judges: int = Field(20, ge=1, le=1_000)
+    """Members put aside: they judge labels and make none."""
+    seed: int = Field(0, ge=0)
+    """Same seed, same members put aside."""
 
 
 Represent = CTfIdf

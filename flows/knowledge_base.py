@@ -9,14 +9,14 @@ from pathlib import Path
 
 from prefect import flow
 
-from configs.flows import KnowledgeBase, Topics
+from configs.flows import KnowledgeBase
 from configs.ingest import PythonDocs, Source
 from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
-from tasks.cluster import cluster_hdbscan
-from tasks.data import CalibrationRef, DocumentsRef, Embedded, Evaluation, Generation, Outcome, TopicMap
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
+from flows.topic_model import find_topics
+from tasks.data import CalibrationRef, Evaluation, Generation, Outcome
+from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
     calibrate_threshold,
@@ -41,8 +41,7 @@ from tasks.index import (
     verify_generation,
 )
 from tasks.ingest import ingest_documents, name_of, scan
-from tasks.reduce import graph_neighbours, reduce_umap
-from tasks.represent import represent_words
+from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
 from tasks.runtime.pages import collection_page, collection_summary
@@ -55,27 +54,14 @@ def preflight(
     """Check what can be checked before any work.
 
     Raises:
-        FlowError: The source is not there, the name is no name, the model is not here, the questions cannot be read.
+        FlowError: The source is not there, the name is no name, a model is not here, the questions cannot be read.
     """
     name_of(source, collection)
     scan(source)
-    encoder = describe_encoder(config.embed).encoder
-    threshold_of(encoder, config.answer)
+    encoder = describe_encoder(config.embed)
+    threshold_of(encoder.encoder, config.answer)
+    check_reranker(encoder, config.rerank)
     questions_for(source.kind, config.evaluate)
-
-
-def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
-    """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
-    if config is None or documents.rows < config.min_documents:
-        return None
-    pooled = pool_documents(embedded.passages, embedded.vectors, documents)
-    graph = graph_neighbours(pooled.vectors, config.reduce.neighbours)
-    labels = cluster_hdbscan(reduce_umap(pooled.vectors, graph, config.reduce), config.cluster)
-    layout = reduce_umap(
-        pooled.vectors, graph, config.reduce.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
-    )
-    topics = represent_words(pooled.documents, labels, pooled.vectors, config.represent)
-    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=topics)
 
 
 def verify(made: Generation, config: Verify) -> Verified:
@@ -92,8 +78,8 @@ def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> Calibr
     asked = None if path is None else load_calibration(path, made.documents)
     if asked is None or config.evaluate.calibrate is None:
         return None
-    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
-    way = way_of(config.retrieve, config.answer)
+    answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
+    way = way_of(config.retrieve, config.rerank, config.answer)
     return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
 
 
@@ -113,9 +99,13 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
         "weighted": Weighted(k=100),
     }
     rankings = {name: retrieve(made, asked.queries, vectors, way) for name, way in ways.items()}
+    if config.rerank is not None:  # judged with all it looked at: a document has many passages
+        whole = config.rerank.model_copy(update={"k": config.rerank.candidates})
+        found = retrieve(made, asked.queries, vectors, enough_hits(config.retrieve, whole))
+        rankings["reranked"] = rerank(made, asked.queries, vectors, found, whole)
     measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
     scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
-    answers = answer_questions(made, asked.queries, config.retrieve, config.answer)
+    answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
     judged = evaluate_answers(asked.questions, answers, config.evaluate)
     return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
 
@@ -145,7 +135,10 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
     rankings, passages = {}, {}
     for name, generation in (("new", made), ("live", live)):
         vectors = embed_queries(asked.queries, encoders[name])
-        rankings[name] = retrieve(generation, asked.queries, vectors, config.retrieve)
+        hits = retrieve(generation, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
+        if config.rerank is not None:
+            hits = rerank(generation, asked.queries, vectors, hits, config.rerank)
+        rankings[name] = hits
         passages[name] = generation.passages
     found = compare_releases(asked.questions, passages, rankings, config.evaluate, gate.tolerance)
     return found.model_copy(update={"against": live.number})

@@ -8,12 +8,14 @@ from prefect import flow
 
 from configs.flows import RagAnswers
 from configs.generate import Generate
+from configs.rerank import Rerank
 from configs.retrieve import Retrieve
 from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
 from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_for, withhold_answers
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
 
@@ -22,21 +24,28 @@ def preflight(question: str, collection: str | None = None, config: RagAnswers =
     """Check what can be checked before any work.
 
     Raises:
-        FlowError: The question is empty, or there is no such collection, or no threshold for its encoder.
+        FlowError: The question is empty, or there is no such collection, no threshold for its encoder, or what would
+            rerank is not here.
     """
     ingest_queries([question])
-    threshold_for(open_collection(collection), config.retrieve, config.answer)
+    live = open_collection(collection)
+    threshold_for(live, config.retrieve, config.rerank, config.answer)
+    check_reranker(live.fingerprint, config.rerank)
 
 
-def answer_questions(live: Generation, asked: QueriesRef, retrieval: Retrieve, config: Generate) -> AnswersRef:
+def answer_questions(
+    live: Generation, asked: QueriesRef, retrieval: Retrieve, reranking: Rerank | None, config: Generate
+) -> AnswersRef:
     """Answer questions from one generation of a collection."""
     encoder = query_encoder(live)
     vectors = embed_queries(asked, encoder)
-    hits = retrieve(live, asked, vectors, retrieval)
+    hits = retrieve(live, asked, vectors, enough_hits(retrieval, reranking))
+    if reranking is not None:
+        hits = rerank(live, asked, vectors, hits, reranking)
     sentences = cut_sentences(live.passages, hits, config.passages)
     embedded = embed_passages(sentences, encoder)
     quoted = answer_extractive(live, asked, vectors, hits, embedded, config)
-    return withhold_answers(quoted, threshold_for(live, retrieval, config))
+    return withhold_answers(quoted, threshold_for(live, retrieval, reranking, config))
 
 
 @flow(name="rag-answers", flow_run_name="rag-answers")
@@ -46,12 +55,13 @@ def rag_answers(question: str, collection: str | None = None, config: RagAnswers
     Args:
         question: What to ask, in plain language.
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
-        config: How to find passages, and how to answer from them.
+        config: How to find passages, put them into a better order, and answer from them.
     """
     preflight(question, collection, config)
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
         live = open_collection(collection)
-        answers = answer_questions(live, ingest_queries([question]), config.retrieve, config.answer)
+        asked = ingest_queries([question])
+        answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)
         run.publish(collection=live, answers=answers)
         answer = load_answers(answers)[0]
         return run.outcome(

@@ -71,7 +71,7 @@ class Citation(Value):
         sentence: The words quoted, line breaks turned into spaces.
         document: Id of the document.
         title: Its title.
-        path: File it was read from.
+        path: File it was read from, and the page of it where it has pages.
         line: Line of the sentence in that file, 0 where lines mean nothing.
         start: First character in the document's text.
         end: One past the last.

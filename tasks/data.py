@@ -176,6 +176,33 @@ class Fingerprint(Value):
         return self.digest
 
 
+class Scorer(Value):
+    """What decides the score of a query and a passage that are read together: a cross-encoder, and how it is run.
+
+    Attributes:
+        model: Id or folder it was loaded from; a name that counts for nothing.
+        revision: Commit on the hub, or `local`; counts for nothing.
+        weights: sha256 over the weight files.
+        tokenizer: sha256 of the tokenizer file.
+        settings: sha256 of the two files that say how model and tokenizer are run.
+        max_tokens: Longer pairs are cut, the longer text first, special tokens included.
+        numerics: Precision and engine.
+    """
+
+    model: str
+    revision: str
+    weights: str
+    tokenizer: str
+    settings: str
+    max_tokens: int
+    numerics: Numerics
+
+    def counts_as(self) -> Any:
+        """Count by what decides a score, not by names and reasons."""
+        identity = self.model_dump_json(exclude={"model": True, "revision": True, "numerics": {"reason"}})
+        return _sha256(identity)
+
+
 class Shard(Value):
     """What encoding one shard took, and the rows of it that could not be encoded, with the reason."""
 

@@ -17,6 +17,9 @@ Reason = Literal[
     "link",
     "not-a-number",
     "changed",
+    "timeout",
+    "encrypted",
+    "hidden",
 ]
 
 
@@ -71,7 +74,7 @@ class Document:
         source: The package, folder or table it belongs to.
         path: File inside the source.
         line: First line inside the file, or number of the row, from 1; 0 where lines mean nothing.
-        kind: What it is: class, function, method, txt, md, html, row.
+        kind: What it is: class, function, method, txt, md, html, pdf, row.
         licence: As the source states it; empty if it does not.
         meta: Whatever else is known, as text.
     """
@@ -90,6 +93,12 @@ class Document:
     def version(self) -> str:
         """What tells one state of the document from another: the sha256 of its text."""
         return version_of(self.text)
+
+    def path_of(self, position: int) -> str:
+        """Return the file, and its page where it has pages, on which a character of the text stands."""
+        starts = [part.split(":") for part in self.meta.get("pages", "").split()]
+        pages = [page for start, page in starts if int(start) <= position]
+        return f"{self.path} page {pages[-1]}" if pages else self.path
 
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""
@@ -112,6 +121,8 @@ class Topic:
         words: Its words, weightiest first.
         weights: Their weights.
         documents: Rows of documents that stand for it, nearest to its centre first.
+        held: Share of members, none of which was used to make the label, whose text bears it out; 0 for none.
+        general: Share of the documents of other topics whose text bears the label out as well.
     """
 
     topic: int
@@ -120,6 +131,122 @@ class Topic:
     words: tuple[str, ...]
     weights: tuple[float, ...]
     documents: tuple[int, ...]
+    held: float = 0.0
+    general: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A topic put into words one way.
+
+    Attributes:
+        topic: Number of the cluster.
+        way: c-tf-idf, keybert, mmr or part-of-speech.
+        words: Best first.
+        weights: Their weights; ways differ in what they weigh.
+    """
+
+    topic: int
+    way: str
+    words: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two topics, or groups of topics, that are joined at a level of the hierarchy.
+
+    Attributes:
+        parent: Name of the joined group.
+        left: A topic's number, or the name of a group made before.
+        right: The other.
+        topics: Numbers of all topics in it.
+        distance: How far the two are apart.
+        words: Words of the joined group, weightiest first.
+    """
+
+    parent: str
+    left: str
+    right: str
+    topics: tuple[int, ...]
+    distance: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a slice of the documents a topic has, and what it says there.
+
+    Attributes:
+        slice: A time, or a class.
+        topic: Number of the topic.
+        documents: Documents of the topic in the slice.
+        share: The same over all documents of the slice.
+        words: Words of the topic in the slice.
+    """
+
+    slice: str
+    topic: int
+    documents: int
+    share: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a topic since the last run.
+
+    Attributes:
+        topic: Its number; one that died keeps the number it had.
+        fate: kept, born, died, merged (into `other`), split (from `other`).
+        other: The topic it was merged into or split from; -1 for none.
+        before: Documents it had.
+        now: Documents it has.
+        shared: Documents it had and has.
+        drift: One minus the cosine of its centre then and now; 0 where there is only one.
+    """
+
+    topic: int
+    fate: str
+    other: int
+    before: int
+    now: int
+    shared: int
+    drift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A document that is worth a look.
+
+    Attributes:
+        what: outlier, near-duplicate, or mislabelled.
+        row: Row of the document.
+        other: Row of the document it nearly equals; -1 for none.
+        score: What the list is ordered by.
+        detail: The reason, in words.
+    """
+
+    what: str
+    row: int
+    other: int
+    score: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topic that a text belongs to.
+
+    Attributes:
+        query: Number of the text.
+        topic: Number of the topic; never noise.
+        score: Mean cosine of the text and the topic's documents nearest to it.
+    """
+
+    query: int
+    topic: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +335,14 @@ class Item:
         size: Bytes.
         sha256: Digest of the content; empty where it was not read.
         reason: Why it was not read; empty where it was.
+        reader: Library and version that reads it, where not only Python does: another may read it otherwise.
     """
 
     name: str
     size: int
     sha256: str
     reason: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,3 +47,18 @@ def top_k(scores: Floats, k: int) -> tuple[npt.NDArray[np.int64], Floats]:
     k = min(k, scores.shape[1])
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return order, np.take_along_axis(scores, order, axis=1)
+
+
+def centres_of(
+    vectors: Floats, labels: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the numbers (T,) of the clusters, ascending, and the mean (T, D) of each at unit length; -1 is none.
+
+    A cluster whose rows cancel out has a centre of zeros.
+    """
+    numbers = np.unique(labels[labels >= 0]).astype(np.int64)
+    means = np.zeros((len(numbers), vectors.shape[1]), dtype=np.float64)
+    for row, number in enumerate(numbers):
+        means[row] = vectors[labels == number].mean(axis=0, dtype=np.float64)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    return numbers, np.asarray(means / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 import configs
 from configs.evaluate import Calibrate, Evaluate
+from configs.topics import Judged
 from tasks.answers import Answer, Calibration
 from tasks.data import (
     AnswersRef,
@@ -13,16 +16,21 @@ from tasks.data import (
     DocumentsRef,
     Generation,
     HitsRef,
+    LabelsRef,
+    LayoutRef,
     MeasuresRef,
     PassagesRef,
     QueriesRef,
     QuestionsRef,
     ScoresRef,
+    TopicsRef,
+    VectorsRef,
 )
 from tasks.findings import Comparison
-from tasks.rows import Hit, Measure, Query, Question, Scored
+from tasks.rows import Document, Hit, Measure, Query, Question, Scored, Topic
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import RowsRef
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:
@@ -222,3 +230,54 @@ def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> li
     for hit in store.load_rows(hits, Hit):
         ranked[hit.query][owner[hit.passage]] = None
     return [list(names) for names in ranked]
+
+
+@step(name="evaluate-topics", libraries=("gensim", "scikit-learn", "hdbscan"))
+def evaluate_topics(
+    documents: DocumentsRef, points: LayoutRef | VectorsRef, labels: LabelsRef, topics: TopicsRef, config: Judged
+) -> MeasuresRef:
+    """Measure the words and the clusters of topics.
+
+    Args:
+        documents: N documents.
+        points: (N, C) in which clusters were sought.
+        labels: (N,) topic of each.
+        topics: The topics in words.
+        config: Resamples, known classes, seed.
+    """
+    from tasks.evaluate import topics as measured
+
+    rows = store.load_rows(documents, Document)
+    random = np.random.default_rng(config.seed)
+    drawn = random.choice(len(rows), min(config.documents, len(rows)), replace=False)
+    tokens = [measured.tokens_of(f"{rows[row].title} {rows[row].text}") for row in sorted(drawn.tolist())]
+    words = [topic.words for topic in store.load_rows(topics, Topic) if topic.topic >= 0]
+    classes = [row.meta.get(config.classes, "") for row in rows] if config.classes else []
+    found = measured.judge_words(words, tokens, what="topics", resamples=config.resamples, seed=config.seed)
+    found += measured.judge_clusters(
+        store.load_array(points),
+        store.load_array(labels),
+        what="topics",
+        resamples=config.resamples,
+        seed=config.seed,
+        classes=classes,
+    )
+    return store.save_rows(MeasuresRef, Measure, found)
+
+
+@step(name="evaluate-stability", libraries=("scikit-learn",))
+def evaluate_stability(runs: Sequence[LabelsRef], orders: Sequence[RowsRef], config: Judged) -> MeasuresRef:
+    """Measure how much runs with other seeds, in other orders, agree.
+
+    Args:
+        runs: (N,) clusters of each run, in its own order.
+        orders: (N,) row of each of its documents.
+        config: Resamples, seed.
+    """
+    from tasks.evaluate.topics import stability
+
+    back = [
+        store.load_array(run)[np.argsort(store.load_array(order))] for run, order in zip(runs, orders, strict=True)
+    ]
+    found = stability(back, what="topics", resamples=config.resamples, seed=config.seed)
+    return store.save_rows(MeasuresRef, Measure, [found])

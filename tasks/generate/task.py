@@ -28,12 +28,13 @@ def threshold_of(encoder: Encoder, config: Extractive) -> float:
     return known
 
 
-def way_of(retrieval: Config, config: Extractive) -> str:
+def way_of(retrieval: Config, reranking: Config | None, config: Extractive) -> str:
     """Return the digest of how passages are found and how many are read: what the signals of an answer depend on."""
-    return durable.digest_of([retrieval.model_dump(mode="json"), config.passages])
+    order = None if reranking is None else reranking.model_dump(mode="json")
+    return durable.digest_of([retrieval.model_dump(mode="json"), order, config.passages])
 
 
-def threshold_for(live: Generation, retrieval: Config, config: Extractive) -> Threshold:
+def threshold_for(live: Generation, retrieval: Config, reranking: Config | None, config: Extractive) -> Threshold:
     """Return below what a collection answers nothing: as configured, else as calibrated, else as the catalogue says.
 
     Raises:
@@ -44,7 +45,7 @@ def threshold_for(live: Generation, retrieval: Config, config: Extractive) -> Th
     reason = "it has not been calibrated"
     if live.calibration is not None:
         fitted = Calibration.model_validate(store.load_json(live.calibration))
-        reason = _why_not(fitted, live, way_of(retrieval, config))
+        reason = _why_not(fitted, live, way_of(retrieval, reranking, config))
         if not reason:
             return Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
     return Threshold(below=threshold_of(live.fingerprint.encoder, config), reason=reason)

@@ -2,13 +2,14 @@
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
-from configs.ingest import Files, PythonDocs, Source, Tables
-from tasks.ingest import files, python_docs, tables
+from configs.ingest import Files, Hub, PythonDocs, Source, Tables
+from tasks.ingest import files, hub, pdf, python_docs, tables
 from tasks.rows import Document, Item, Rejected
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -18,11 +19,12 @@ COUNTED_AT_ONCE = 256
 
 @dataclass(slots=True)
 class Found:
-    """What a source gave: documents, quarantine, and how many documents were left out for want of budget."""
+    """What a source gave: documents, quarantine, how many were left out for want of budget, what else was counted."""
 
     documents: list[Document] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     left_out: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 def scan_source(source: Source) -> tuple[list[Item], int]:
@@ -30,6 +32,8 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
 
     Raises:
         DataError: The source is not there.
+        RemoteError: The hub does not answer.
+        MissingExtra: What reads it is not installed.
     """
     match source:
         case PythonDocs():
@@ -38,12 +42,15 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
             items = [files.scan_file(f.resolve(), f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
             return items, 0
         case Files():
-            return files.scan_folder(place(source), source.patterns, _bytes(source.max_file_mb))
+            items, ignored = files.scan_folder(place(source), source.patterns, _bytes(source.max_file_mb))
+            return [replace(i, reader=pdf.reader()) if pdf.is_pdf(i.name) else i for i in items], ignored
         case Tables():
             path = place(source)
             if path.is_file():
                 return [files.scan_file(path.resolve(), path.name, 1 << 50)], 0
             return files.scan_folder(path, tables.PATTERNS, 1 << 50)
+        case Hub():
+            return hub.scan_hub(source), 0
     assert_never(source)
 
 
@@ -61,8 +68,7 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
                 [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
             )
         case Files():
-            root = place(source)
-            return _unique(files.read_file(root, item, source.encoding) for item in items)
+            return _read_files(source, items)
         case Tables():
             path = place(source)
             return _unique(
@@ -70,7 +76,25 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
                 for item in items
                 for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
             )
+        case Hub():
+            read = hub.read_hub(source, items)
+            return replace(_unique(read.rows), left_out=read.left_out)
     assert_never(source)
+
+
+def _read_files(source: Files, items: Sequence[Item]) -> Found:
+    root = place(source)
+    parsed = pdf.read_pdfs(root, [item for item in items if pdf.is_pdf(item.name)], source)
+    counts: Counter[str] = Counter()
+    rows: list[Document | Rejected] = []
+    for item in items:
+        if pdf.is_pdf(item.name):
+            file = next(parsed)
+            rows += file.rows
+            counts += file.counts
+        else:
+            rows.append(files.read_file(root, item, source.encoding))
+    return replace(_unique(rows), counts=counts)
 
 
 def place(source: Files | Tables) -> Path:

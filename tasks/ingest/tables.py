@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from configs.ingest import Tables
+from configs.ingest import Hub, Tables
 from tasks.errors import DataError
 from tasks.ingest.files import decode, scan_file
 from tasks.rows import Document, Item, Reason, Rejected
@@ -52,11 +52,7 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
     number = 0
     try:
         for number, row in _rows(path, source):
-            name = f"{item.name}#{number}"
-            try:
-                yield _document(row, name, item.name, number, source)
-            except _BadRow as bad:
-                yield Rejected(name, bad.reason, bad.detail)
+            yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
     else:
@@ -64,7 +60,23 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
             yield Rejected(item.name, "empty", "has no rows")
 
 
-def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables) -> Document:
+def read_row(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables | Hub) -> Document | Rejected:
+    """Make a document of one row, or say why it is put aside.
+
+    Args:
+        row: Its cells, or why it could not be parsed.
+        name: What it is called where no column names it.
+        origin: Where it stands.
+        number: Its number there, from 1.
+        source: Names of the columns, limit of a row.
+    """
+    try:
+        return _document(row, name, origin, number, source)
+    except _BadRow as bad:
+        return Rejected(name, bad.reason, bad.detail)
+
+
+def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables | Hub) -> Document:
     if isinstance(row, _BadRow):
         raise row
     text = row.get(source.text)
@@ -79,7 +91,10 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
         raise _BadRow(*found)
     identity = _scalar(row, source.id) or name
     title = _scalar(row, source.title)
-    return Document(id=identity, text=text, title=title, source="tables", path=origin, line=number, kind="row")
+    meta = {column: _scalar(row, column) for column in source.keep if row.get(column) not in (None, "")}
+    return Document(
+        id=identity, text=text, title=title, source=source.kind, path=origin, line=number, kind="row", meta=meta
+    )
 
 
 def _scalar(row: Row, column: str | None) -> str:
@@ -105,7 +120,7 @@ def _rows(path: Path, source: Tables) -> Iterator[tuple[int, Row | _BadRow]]:
     elif name.endswith(".csv"):
         yield from _csv(path, source.encoding)
     elif name.endswith(".parquet"):
-        yield from _parquet(path, [name for name in (source.text, source.id, source.title) if name is not None])
+        yield from _parquet(path, [name for name in (source.text, source.id, source.title, *source.keep) if name])
     else:
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.ingest import Ingest, PythonDocs, Source
+from configs.ingest import Hub, Ingest, PythonDocs, Source
 from tasks.data import DocumentsRef, Encoder, Ingested, QueriesRef, RejectedRef, SnapshotRef
 from tasks.errors import ContractError, DataError
 from tasks.rows import Document, Item, Query, Rejected
@@ -25,7 +25,8 @@ def name_of(source: Source, collection: str | None) -> str:
         return collections.checked_name(collection)
     if isinstance(source, PythonDocs):
         return source.kind
-    return collections.name_from(Path(os.path.expanduser(source.path)).resolve().name.partition(".")[0])
+    path = source.dataset if isinstance(source, Hub) else source.path
+    return collections.name_from(Path(os.path.expanduser(path)).resolve().name.partition(".")[0])
 
 
 def scan(source: Source) -> SnapshotRef:
@@ -33,6 +34,8 @@ def scan(source: Source) -> SnapshotRef:
 
     Raises:
         DataError: The source is not there, or holds nothing to read.
+        RemoteError: The hub does not answer.
+        MissingExtra: What reads it is not installed.
     """
     from tasks.ingest.sources import scan_source
 
@@ -93,7 +96,7 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
     characters = sum(len(d.text) for d in found.documents)
     steps.record(
         documents=len(found.documents), characters=characters, rejected=len(bad),
-        duplicates=len(found.rejected) - len(bad), left_out=found.left_out,
+        duplicates=len(found.rejected) - len(bad), left_out=found.left_out, **found.counts,
     )  # fmt: skip
     return Ingested(
         documents=store.save_rows(DocumentsRef, Document, found.documents),

@@ -1,4 +1,4 @@
-"""Bring vectors to few dimensions: one exact neighbour graph, shared by every layout.
+"""Lay vectors out in few dimensions: one exact neighbour graph, shared by every layout.
 
 Shapes: N rows, D width, K neighbours, C components.
 Source: UMAP, McInnes, Healy & Melville 2018, arXiv:1802.03426. Given the graph, UMAP compiles no neighbour search of
@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from configs.reduce import Umap
 from tasks.errors import ContractError
 
 Floats = npt.NDArray[np.float32]
@@ -43,15 +44,35 @@ def neighbour_graph(vectors: Floats, neighbours: int) -> Floats:
     return np.stack([rows, np.maximum(distances, 0.0)], axis=2).astype(np.float32)
 
 
-def umap_layout(vectors: Floats, graph: Floats, *, components: int, min_dist: float, seed: int) -> Floats:
+def neighbours_among(vectors: Floats, others: Floats, neighbours: int) -> Floats:
+    """Find the nearest of other rows to every row by cosine, exactly.
+
+    Args:
+        vectors: (N, D) unit-length rows.
+        others: (M, D) unit-length rows that are searched.
+        neighbours: K; at most M are returned.
+
+    Returns:
+        (N, K, 2): row number in `others` and cosine distance, nearest first.
+    """
+    import faiss
+
+    index = faiss.IndexFlatIP(others.shape[1])
+    index.add(np.ascontiguousarray(others))
+    scores, rows = index.search(np.ascontiguousarray(vectors), min(neighbours, len(others)))
+    return np.stack([rows, np.clip(1.0 - scores, 0.0, 2.0)], axis=2).astype(np.float32)
+
+
+def umap_layout(
+    vectors: Floats, graph: Floats, *, config: Umap, targets: npt.NDArray[np.int64] | None = None
+) -> Floats:
     """Lay rows out so that neighbours stay together.
 
     Args:
         vectors: (N, D) rows the graph was made of.
         graph: (N, K, 2) from `neighbour_graph`.
-        components: C.
-        min_dist: Least distance of two points.
-        seed: Same seed, same layout.
+        config: Dimensions, tightness, rounds, start, seed.
+        targets: (N,) known class of each row, -1 where it is not known: rows of one class are drawn together.
 
     Returns:
         (N, C).
@@ -59,22 +80,40 @@ def umap_layout(vectors: Floats, graph: Floats, *, components: int, min_dist: fl
     Raises:
         ContractError: There are too few rows to lay out.
     """
-    if len(vectors) < max(MIN_ROWS, components + 2):
-        raise ContractError(f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, components + 2)}")
+    if len(vectors) < max(MIN_ROWS, config.components + 2):
+        raise ContractError(f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, config.components + 2)}")
     from umap import UMAP
 
     rows, distances = graph[..., 0].astype(np.int64), np.ascontiguousarray(graph[..., 1])
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it says that a seed means one thread, and that the graph is fixed
+        # It says that a seed means one thread, that the graph is fixed, and that equal rows fall into parts.
+        warnings.simplefilter("ignore", UserWarning)
         model = UMAP(
             n_neighbors=graph.shape[1],
-            n_components=components,
-            min_dist=min_dist,
+            n_components=config.components,
+            min_dist=config.min_dist,
             metric="cosine",
-            random_state=seed,
+            n_epochs=config.epochs,
+            negative_sample_rate=config.pushes,
+            init=config.init,
+            random_state=config.seed,
             precomputed_knn=(rows, distances),
         )
-        layout = model.fit_transform(vectors)
+        layout = model.fit_transform(vectors, None if targets is None else np.asarray(targets))
     return np.asarray(layout, dtype=np.float32)
+
+
+def place_between(graph: Floats, layout: Floats) -> Floats:
+    """Place rows at the mean of their neighbours, the near ones counting most.
+
+    Args:
+        graph: (N, K, 2) from `neighbours_among`: rows of `layout` and their distances.
+        layout: (M, C) points.
+
+    Returns:
+        (N, C).
+    """
+    rows, distances = graph[..., 0].astype(np.int64), graph[..., 1].astype(np.float64)
+    weights = 1.0 / (distances + 1e-6)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray((layout[rows] * weights[..., None]).sum(axis=1), dtype=np.float32)

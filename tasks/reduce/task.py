@@ -1,41 +1,106 @@
 """Tasks of `reduce`: a neighbour graph, and layouts made of it."""
 
-from configs.reduce import Umap
-from tasks.data import GraphRef, LayoutRef, VectorsRef
+from typing import assert_never
+
+from configs.reduce import NoReduction, Pca, Reduce, Umap
+from tasks.data import GraphRef, LabelsRef, LayoutRef, VectorsRef
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
 
 
+def reduce_points(
+    vectors: VectorsRef, graph: GraphRef, config: Reduce, targets: LabelsRef | None = None
+) -> LayoutRef | VectorsRef:
+    """Bring rows to the dimensions in which clusters are sought.
+
+    Args:
+        vectors: (N, D) unit-length rows.
+        graph: Their neighbours.
+        config: How.
+        targets: Known class of each row, -1 where it is not known; counts for `umap` alone.
+    """
+    match config:
+        case Umap():
+            return reduce_umap(vectors, graph, config, targets)
+        case Pca():
+            return reduce_pca(vectors, config)
+        case NoReduction():
+            return vectors
+        case _:
+            assert_never(config)
+
+
 @step(name="reduce-graph", run_name="reduce-graph neighbours={neighbours}", libraries=("faiss-cpu",))
-def graph_neighbours(vectors: VectorsRef, neighbours: int) -> GraphRef:
+def graph_neighbours(vectors: VectorsRef, neighbours: int, pca: int | None = None) -> GraphRef:
     """Find the nearest neighbours of every row, exactly.
 
     Args:
         vectors: (N, D) unit-length rows.
         neighbours: How many a row has, itself included.
+        pca: Principal axes in which they are sought; None for all dimensions.
     """
     from tasks.reduce.core import neighbour_graph
+    from tasks.reduce.linear import principal_axes
 
-    return store.save_array(GraphRef, neighbour_graph(store.load_array(vectors), neighbours))
+    rows = store.load_array(vectors)
+    return store.save_array(GraphRef, neighbour_graph(principal_axes(rows, pca or rows.shape[1]), neighbours))
+
+
+@step(name="reduce-among", run_name="reduce-among neighbours={neighbours}", libraries=("faiss-cpu",))
+def graph_among(vectors: VectorsRef, sample: VectorsRef, neighbours: int) -> GraphRef:
+    """Find the nearest rows of a sample to every row, exactly.
+
+    Args:
+        vectors: (N, D) unit-length rows.
+        sample: (M, D) unit-length rows that are searched.
+        neighbours: How many a row has.
+    """
+    from tasks.reduce.core import neighbours_among
+
+    return store.save_array(
+        GraphRef, neighbours_among(store.load_array(vectors), store.load_array(sample), neighbours)
+    )
 
 
 @step(name="reduce-umap", run_name="reduce-umap {config.components}d", libraries=("umap-learn", "numba"))
-def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap) -> LayoutRef:
+def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap, targets: LabelsRef | None = None) -> LayoutRef:
     """Lay rows out in few dimensions so that neighbours stay together.
 
     Args:
         vectors: (N, D) unit-length rows.
         graph: Their neighbours.
         config: Dimensions, tightness, seed.
+        targets: Known class of each row, -1 where it is not known.
     """
     from tasks.reduce.core import umap_layout
 
-    layout = umap_layout(
-        store.load_array(vectors),
-        store.load_array(graph),
-        components=config.components,
-        min_dist=config.min_dist,
-        seed=config.seed,
-    )
+    known = None if targets is None else store.load_array(targets)
+    layout = umap_layout(store.load_array(vectors), store.load_array(graph), config=config, targets=known)
     steps.record(points=len(layout))
     return store.save_array(LayoutRef, layout)
+
+
+@step(name="reduce-pca", run_name="reduce-pca {config.components}d", libraries=("scikit-learn",))
+def reduce_pca(vectors: VectorsRef, config: Pca) -> LayoutRef:
+    """Project rows onto the directions in which they differ most.
+
+    Args:
+        vectors: (N, D) unit-length rows.
+        config: Dimensions.
+    """
+    from tasks.reduce.linear import principal_components
+
+    return store.save_array(LayoutRef, principal_components(store.load_array(vectors), config.components))
+
+
+@step(name="reduce-place", libraries=("numpy",))
+def place_points(graph: GraphRef, layout: LayoutRef | VectorsRef) -> LayoutRef:
+    """Place rows on a layout of a sample, each at the mean of its neighbours.
+
+    Args:
+        graph: (N, K, 2) nearest rows of the sample.
+        layout: (M, C) points of the sample.
+    """
+    from tasks.reduce.core import place_between
+
+    return store.save_array(LayoutRef, place_between(store.load_array(graph), store.load_array(layout)))

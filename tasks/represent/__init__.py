@@ -1,5 +1,29 @@
-"""Put clusters into words."""
+"""Put clusters into words, names, trees and tables."""
 
-from tasks.represent.task import represent_words
+from tasks.represent.task import (
+    column_of,
+    count_terms,
+    find_places,
+    outliers_by_words,
+    remark_documents,
+    represent_labels,
+    represent_slices,
+    represent_tree,
+    represent_ways,
+    represent_words,
+    write_topics,
+)
 
-__all__ = ["represent_words"]
+__all__ = [
+    "column_of",
+    "count_terms",
+    "find_places",
+    "outliers_by_words",
+    "remark_documents",
+    "represent_labels",
+    "represent_slices",
+    "represent_tree",
+    "represent_ways",
+    "represent_words",
+    "write_topics",
+]

@@ -1,25 +1,264 @@
-"""Tasks of `represent`: clusters to words."""
+"""Tasks of `represent`: clusters to words, names, trees and tables."""
 
-from configs.represent import CTfIdf
-from tasks.data import DocumentsRef, LabelsRef, TopicsRef, VectorsRef
-from tasks.rows import Document, Topic
-from tasks.runtime import steps, store
+from collections.abc import Sequence
+
+import numpy as np
+
+from configs.cluster import ByWords
+from configs.represent import CTfIdf, Labels
+from configs.topics import Slices, Suspicions
+from tasks.data import DocumentsRef, Fingerprint, GraphRef, LabelsRef, TopicsRef, VectorsRef
+from tasks.represent.counts import Counts, read_counts
+from tasks.represent.model import Encode, Floats
+from tasks.rows import Document, Fate, Merge, Place, Remark, Share, Topic, Wording
+from tasks.runtime import encoder as encoders
+from tasks.runtime import items, steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import (
+    Clustered,
+    CountsRef,
+    FatesRef,
+    MergesRef,
+    PlacesRef,
+    RemarksRef,
+    SharesRef,
+    StrengthsRef,
+    TopicFilesRef,
+    WordingsRef,
+)
+from tasks.vectors import centres_of
+
+LIBRARIES = ("bertopic", "scikit-learn")
 
 
-@step(name="represent-words", run_name="represent-words {config.kind}", libraries=("bertopic", "scikit-learn"))
-def represent_words(documents: DocumentsRef, labels: LabelsRef, vectors: VectorsRef, config: CTfIdf) -> TopicsRef:
-    """Describe every cluster by the words that set it apart.
+@step(name="represent-counts", libraries=("scikit-learn", "bm25s"))
+def count_terms(documents: DocumentsRef, min_documents: int) -> CountsRef:
+    """Count the words of documents, once for all that puts topics into words.
 
     Args:
         documents: N documents.
+        min_documents: Documents a word must stand in.
+    """
+    from tasks.represent.counts import count_words, write_counts
+
+    counts = count_words(_texts(documents), min_documents)
+    steps.record(words=len(counts.words))
+    return store.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
+
+
+@step(name="represent-words", run_name="represent-words {config.kind}", libraries=LIBRARIES)
+def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, config: CTfIdf) -> TopicsRef:
+    """Describe every cluster by the words that set it apart.
+
+    Args:
+        counts: Words of N documents.
         labels: (N,) cluster of each.
         vectors: (N, D) vector of each.
         config: How many words.
     """
     from tasks.represent.words import put_into_words
 
-    texts = [d.text for d in store.load_rows(documents, Document)]
-    topics = put_into_words(texts, store.load_array(labels), store.load_array(vectors), config)
+    topics = put_into_words(_counts(counts), store.load_array(labels), store.load_array(vectors), config)
     steps.record(topics=sum(t.topic >= 0 for t in topics))
     return store.save_rows(TopicsRef, Topic, topics)
+
+
+@step(name="represent-ways", libraries=LIBRARIES)
+def represent_ways(
+    documents: DocumentsRef, counts: CountsRef, clusters: tuple[LabelsRef, VectorsRef], encoder: Fingerprint,
+    config: CTfIdf,
+) -> WordingsRef:  # fmt: skip
+    """Describe every cluster by words chosen in several ways, side by side.
+
+    Args:
+        documents: N documents.
+        counts: Their words.
+        clusters: (N,) cluster and (N, D) vector of each.
+        encoder: Encodes words; the vectors are its.
+        config: Which ways, and how many words.
+    """
+    from tasks.represent.words import words_side_by_side
+
+    labels, vectors = (store.load_array(ref) for ref in clusters)
+    texts = _texts(documents) if "part-of-speech" in config.beside else ()
+    found = words_side_by_side(_counts(counts), labels, vectors, config, _encode(encoder), texts)
+    return store.save_rows(WordingsRef, Wording, found)
+
+
+@step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
+def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> TopicsRef:
+    """Name every topic by its own words and phrases; members that had no part in it judge the name.
+
+    Args:
+        documents: N documents.
+        labels: (N,) topic of each.
+        topics: The topics in words.
+        config: How long a name may be, who judges.
+    """
+    from tasks.represent.labels import label_measures, label_topics
+
+    named = label_topics(_texts(documents), store.load_array(labels), store.load_rows(topics, Topic), config)
+    steps.record(**label_measures(named, config.held_by))
+    return store.save_rows(TopicsRef, Topic, named)
+
+
+@step(name="represent-outliers", libraries=LIBRARIES)
+def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsRef, config: ByWords) -> Clustered:
+    """Give documents of noise to the topic whose words they are closest to, where that is close enough.
+
+    Args:
+        counts: Words of N documents.
+        clustered: (N,) clusters.
+        vectors: (N, D) vector of each.
+        config: How close.
+    """
+    from tasks.represent.words import noise_by_words
+
+    labels, strengths = store.load_array(clustered.labels), store.load_array(clustered.strengths)
+    found = noise_by_words(_counts(counts), labels, store.load_array(vectors), config.threshold)
+    given = found != labels
+    steps.record(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
+    return Clustered(
+        labels=store.save_array(LabelsRef, found),
+        strengths=store.save_array(StrengthsRef, np.where(given, config.threshold, strengths).astype(np.float32)),
+    )
+
+
+@step(name="represent-tree", libraries=LIBRARIES)
+def represent_tree(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef) -> MergesRef:
+    """Join topics step by step, those whose words are closest first.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) topic of each.
+        vectors: (N, D) vector of each.
+    """
+    from tasks.represent.relations import topic_tree
+
+    found = topic_tree(_counts(counts), store.load_array(labels), store.load_array(vectors))
+    return store.save_rows(MergesRef, Merge, found)
+
+
+@step(name="represent-slices", run_name="represent-slices {config.column}", libraries=LIBRARIES)
+def represent_slices(
+    documents: DocumentsRef, counts: CountsRef, clusters: tuple[LabelsRef, VectorsRef], config: Slices
+) -> SharesRef:
+    """Say how much of each slice of the documents a topic has, and what it says there.
+
+    Args:
+        documents: N documents.
+        counts: Their words.
+        clusters: (N,) topic and (N, D) vector of each.
+        config: The column that cuts, and whether it is a time.
+    """
+    from tasks.represent.relations import time_slices, topics_per_slice
+
+    values = column_of(documents, config.column)
+    slices = time_slices(values, config.bins) if config.bins else values
+    labels, vectors = (store.load_array(ref) for ref in clusters)
+    return store.save_rows(SharesRef, Share, topics_per_slice(_counts(counts), labels, vectors, slices))
+
+
+@step(name="represent-places", libraries=("numpy",))
+def find_places(queries: VectorsRef, vectors: VectorsRef, labels: LabelsRef, most: int) -> PlacesRef:
+    """Find the topics that texts belong to.
+
+    Args:
+        queries: (Q, D) vectors of the texts.
+        vectors: (N, D) vector of each document.
+        labels: (N,) topic of each.
+        most: Topics a text.
+    """
+    from tasks.represent.finding import places_of
+
+    found = places_of(store.load_array(queries), store.load_array(vectors), store.load_array(labels), most)
+    return store.save_rows(PlacesRef, Place, found)
+
+
+@step(name="represent-remarks", libraries=("numpy",))
+def remark_documents(
+    documents: DocumentsRef, vectors: VectorsRef, graph: GraphRef, labels: LabelsRef, config: Suspicions
+) -> RemarksRef:
+    """List documents worth a look: lonely ones, near-duplicates, and those whose class their neighbours doubt.
+
+    Args:
+        documents: N documents.
+        vectors: (N, D) vector of each.
+        graph: (N, K, 2) their neighbours.
+        labels: (N,) topic of each.
+        config: From when on something is worth a look.
+    """
+    from tasks.represent import finding
+
+    rows, near = store.load_array(vectors), store.load_array(graph)
+    found = finding.outliers_worth_reading(rows, near, store.load_array(labels))
+    found += finding.near_duplicates(rows, near, config.duplicate)
+    if config.classes is not None:
+        found += finding.probably_mislabelled(near, column_of(documents, config.classes), config.agreement)
+    for what in ("outlier", "near-duplicate", "mislabelled"):
+        steps.record(**{what: sum(r.what == what for r in found)})
+    return store.save_rows(RemarksRef, Remark, found)
+
+
+@step(name="represent-files", libraries=("pyarrow",))
+def write_topics(
+    documents: DocumentsRef, clusters: tuple[Clustered, VectorsRef], topics: TopicsRef, fates: FatesRef,
+    encoder: Fingerprint,
+) -> TopicFilesRef:  # fmt: skip
+    """Return topics as files for others: documents and topics as Parquet and CSV, and a model to place new texts by.
+
+    Args:
+        documents: N documents.
+        clusters: (N,) topic of each, and (N, D) vector of each.
+        topics: The topics in words.
+        fates: What became of the topics of the earlier run.
+        encoder: Whose space the centres lie in.
+    """
+    from tasks.represent.files import write_files
+
+    clustered, vectors = clusters
+    labels = store.load_array(clustered.labels)
+    named = store.load_rows(topics, Topic)
+    centres = centres_of(store.load_array(vectors), labels)[1]
+    content = {
+        "ids": store.load_table(documents, ["id", "title"]), "labels": labels,
+        "strengths": store.load_array(clustered.strengths), "centres": centres,
+    }  # fmt: skip
+    known = {"model": encoder.encoder.model, "identity": encoder.encoder.identity, "width": encoder.encoder.width}
+    history = store.load_rows(fates, Fate)
+    return store.save_files(
+        TopicFilesRef, lambda folder: write_files(folder, content, named, history, known), shape=(documents.rows,)
+    )
+
+
+def column_of(documents: DocumentsRef, column: str) -> list[str]:
+    """Return what each document has in a column that was kept with it; empty where it has nothing."""
+    return [dict(meta).get(column, "") for meta in store.load_table(documents, ["meta"])["meta"].to_pylist()]
+
+
+def _texts(documents: DocumentsRef) -> list[str]:
+    """Return title and text of each document."""
+    rows = store.load_rows(documents, Document)
+    return [f"{row.title}\n{row.text}" if row.title else row.text for row in rows]
+
+
+def _counts(ref: CountsRef) -> Counts:
+    return read_counts(store.path(ref), ref.rows)
+
+
+def _encode(encoder: Fingerprint) -> Encode:
+    """Return what encodes words, each once: what any flow has encoded is read; what has no direction is 0."""
+
+    def encode(texts: Sequence[str]) -> Floats:
+        cache = items.Items(encoder)
+        read = [encoder.encoder.passage_prompt + text for text in texts]
+        keys = items.keys_of(read)
+        missing = cache.missing(keys)
+        if len(missing):
+            made = encoders.engine(encoder).encode([read[row] for row in missing])
+            good = np.isfinite(made).all(axis=1)
+            cache.add(keys[missing][good], made[good])
+        vectors, found = cache.read(keys)
+        return np.where(found[:, None], vectors, 0.0).astype(np.float32)
+
+    return encode

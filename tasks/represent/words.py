@@ -1,29 +1,30 @@
-"""Put clusters of documents into words.
+"""Put clusters of documents into words, one way or several side by side.
 
 Shapes: N documents, D width.
-Source: BERTopic, Grootendorst 2022, arXiv:2203.05794 (class-based TF-IDF), given our vectors and our labels.
+Source: BERTopic, Grootendorst 2022, arXiv:2203.05794; maximal marginal relevance, Carbonell & Goldstein, SIGIR 1998.
 """
 
 from collections.abc import Sequence
+from typing import Any, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from configs.represent import CTfIdf
-from tasks.errors import ContractError
-from tasks.rows import Topic
+from tasks.errors import ContractError, MissingExtra
+from tasks.represent.counts import Counts
+from tasks.represent.model import Encode, Fitted, Floats, Ints, Weighted, can_be_put_into_words, fit_topics
+from tasks.rows import Topic, Wording
 
-TERM = r"(?u)\b[^\W\d_][^\W\d_]{2,}\b"  # three letters or more; digits and underscores are no words
 EXEMPLARS = 5
+CANDIDATES = 30  # words BERTopic hands to a way of choosing among them
+LABEL_WORDS = 3  # of a label until a better one is made
 
 
-def put_into_words(
-    texts: Sequence[str], labels: npt.NDArray[np.int64], vectors: npt.NDArray[np.float32], config: CTfIdf
-) -> list[Topic]:
+def put_into_words(counts: Counts, labels: Ints, vectors: Floats, config: CTfIdf) -> list[Topic]:
     """Describe every cluster by the words that set it apart.
 
     Args:
-        texts: N documents.
+        counts: Words of N documents.
         labels: (N,) cluster of each, -1 for noise.
         vectors: (N, D) unit-length rows, by which the documents that stand for a cluster are chosen.
         config: How many words.
@@ -34,57 +35,176 @@ def put_into_words(
     Raises:
         ContractError: The lengths differ.
     """
-    if not len(texts) == len(labels) == len(vectors):
-        raise ContractError(
-            f"there are {len(texts)} texts, {len(labels)} labels and {len(vectors)} vectors; need as many of each"
-        )
-    weighted = _weighted_words(texts, labels, vectors, config) if (labels >= 0).any() else {}
+    _check_lengths(counts, labels, vectors)
+    weighted: Weighted = {}
+    if can_be_put_into_words(counts, labels):
+        fitted = fit_topics(counts, labels, vectors, config.words)
+        weighted = fitted.weighted(fitted.model.get_topics())
     topics = []
     for number in sorted({int(label) for label in labels}):
         members = np.flatnonzero(labels == number)
         nearest = members[np.argsort(-(vectors[members] @ vectors[members].mean(axis=0)), kind="stable")]
         pairs = weighted.get(number, [])[: config.words]
-        named = ", ".join(word for word, _ in pairs[: config.label_words])
-        label = "outliers" if number < 0 else named or f"topic {number}"
+        named = ", ".join(word for word, _ in pairs[:LABEL_WORDS])
         topics.append(
             Topic(
                 topic=number,
                 size=len(members),
-                label=label,
+                label="outliers" if number < 0 else named or f"topic {number}",
                 words=tuple(word for word, _ in pairs),
-                weights=tuple(float(weight) for _, weight in pairs),
+                weights=tuple(weight for _, weight in pairs),
                 documents=tuple(int(row) for row in nearest[:EXEMPLARS]),
             )
         )
     return topics
 
 
-def _weighted_words(
-    texts: Sequence[str], labels: npt.NDArray[np.int64], vectors: npt.NDArray[np.float32], config: CTfIdf
-) -> dict[int, list[tuple[str, float]]]:
-    from bertopic import BERTopic
-    from bertopic.cluster import BaseCluster
-    from bertopic.dimensionality import BaseDimensionalityReduction
-    from bertopic.vectorizers import ClassTfidfTransformer
-    from sklearn.feature_extraction.text import CountVectorizer
+def words_side_by_side(
+    counts: Counts, labels: Ints, vectors: Floats, config: CTfIdf, encode: Encode, texts: Sequence[str] = ()
+) -> list[Wording]:
+    """Describe every cluster in each of the ways asked for.
 
-    # BERTopic counts words over clusters; which words stand in enough documents is decided before.
-    found = CountVectorizer(stop_words="english", token_pattern=TERM, min_df=min(config.min_documents, len(texts)))
+    Args:
+        counts: Words of N documents.
+        labels: (N,) cluster of each, -1 for noise.
+        vectors: (N, D) unit-length rows of the encoder.
+        config: The ways, how many words, how different.
+        encode: Encodes words with the encoder of the vectors.
+        texts: N documents; needed where parts of speech are tagged.
+
+    Returns:
+        By cluster, c-TF-IDF first, then the ways in the order asked for. Of words of one stem mmr keeps the first.
+
+    Raises:
+        MissingExtra: Parts of speech were asked for and spaCy, or its pipeline, is not installed.
+    """
+    _check_lengths(counts, labels, vectors)
+    if not can_be_put_into_words(counts, labels):
+        return []
+    tagger = _tagger(config.tagger) if "part-of-speech" in config.beside else None
+    fitted = fit_topics(counts, labels, vectors, max(CANDIDATES, config.words))
+    found: dict[str, Weighted] = {"c-tf-idf": fitted.weighted(fitted.model.get_topics())}
+    for way in config.beside:
+        match way:
+            case "keybert":
+                found[way] = _keybert(fitted, vectors, config.words, encode)
+            case "mmr":
+                found[way] = _mmr(found["c-tf-idf"], config, encode)
+            case "part-of-speech":
+                found[way] = _part_of_speech(fitted, texts, config.words, tagger)
+            case _:
+                assert_never(way)
+    numbers = sorted(number for number in found["c-tf-idf"] if number >= 0)
+    return [_wording(number, way, found[way].get(number, [])[: config.words]) for number in numbers for way in found]
+
+
+def noise_by_words(counts: Counts, labels: Ints, vectors: Floats, threshold: float) -> Ints:
+    """Give each document of noise to the topic whose words it is closest to, if that is close enough.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) cluster of each, -1 for noise.
+        vectors: (N, D) vector of each.
+        threshold: Least cosine of the weighted words.
+
+    Returns:
+        (N,) labels.
+    """
+    if not can_be_put_into_words(counts, labels) or not (labels < 0).any():
+        return labels
+    fitted = fit_topics(counts, labels, vectors, EXEMPLARS)
+    given = fitted.model.reduce_outliers(fitted.rows, fitted.model.topics_, strategy="c-tf-idf", threshold=threshold)
+    return np.array([fitted.ours[int(topic)] for topic in given], dtype=np.int64)
+
+
+def _wording(number: int, way: str, pairs: Sequence[tuple[str, float]]) -> Wording:
+    return Wording(number, way, tuple(word for word, _ in pairs), tuple(weight for _, weight in pairs))
+
+
+def _keybert(fitted: Fitted, vectors: Floats, words: int, encode: Encode) -> Weighted:
+    """Choose the words that are closest to the documents that stand for a topic."""
+    from bertopic.backend import BaseEmbedder
+    from bertopic.representation import KeyBERTInspired
+
+    class Encoder(BaseEmbedder):  # type: ignore[misc]  # made here, where BERTopic is loaded
+        def embed(self, documents: Sequence[str], verbose: bool = False) -> Floats:
+            if all(text.isdecimal() for text in documents):  # documents, which the model knows as row numbers
+                return np.asarray(vectors[[int(text) for text in documents]])
+            return encode(list(documents))
+
+    # Not given `embeddings`: BERTopic 0.17.4 would take those of the first rows for those of the chosen documents.
+    fitted.model.embedding_model = Encoder()
+    chosen = KeyBERTInspired(top_n_words=words)
+    frame, weights = _frame(fitted), fitted.model.c_tf_idf_
+    return fitted.weighted(chosen.extract_topics(fitted.model, frame, weights, fitted.model.get_topics()))
+
+
+def _mmr(topics: Weighted, config: CTfIdf, encode: Encode) -> Weighted:
+    """Choose words close to all of a topic's words and far from one another; of one stem at most one."""
+    from bertopic.representation._mmr import mmr
+
+    candidates = {topic: _distinct_stems(pairs) for topic, pairs in topics.items()}
+    texts = sorted({word for pairs in candidates.values() for word, _ in pairs})
+    joined = {topic: " ".join(word for word, _ in pairs) for topic, pairs in candidates.items()}
+    rows = encode([*texts, *joined.values()])
+    row_of, whole = {word: row for row, word in enumerate(texts)}, dict(zip(joined, rows[len(texts) :], strict=True))
+    chosen = {}
+    for topic, pairs in candidates.items():
+        words = [word for word, _ in pairs]
+        of_words = rows[[row_of[word] for word in words]]
+        kept = (
+            set(mmr(whole[topic][None], of_words, words, config.diversity, min(config.words, len(words))))
+            if words
+            else set()
+        )
+        chosen[topic] = [pair for pair in pairs if pair[0] in kept]
+    return chosen
+
+
+def _part_of_speech(fitted: Fitted, texts: Sequence[str], words: int, tagger: Any) -> Weighted:
+    """Choose nouns and adjectives."""
+    from bertopic.representation import PartOfSpeech
+
+    frame, weights = _frame(fitted).assign(Document=list(texts)), fitted.model.c_tf_idf_
+    chosen = PartOfSpeech(tagger, top_n_words=words)
+    return fitted.weighted(chosen.extract_topics(fitted.model, frame, weights, fitted.model.get_topics()))
+
+
+def _tagger(name: str) -> Any:
     try:
-        vocabulary = found.fit(texts).get_feature_names_out()
-    except ValueError:  # no word stands in enough documents
-        return {}
-    if len(vocabulary) == 1:  # sets nothing apart, and BERTopic cannot weigh it
-        return {}
-    model = BERTopic(
-        embedding_model=None,
-        umap_model=BaseDimensionalityReduction(),
-        hdbscan_model=BaseCluster(),
-        vectorizer_model=CountVectorizer(token_pattern=TERM, vocabulary=vocabulary),
-        ctfidf_model=ClassTfidfTransformer(bm25_weighting=True, reduce_frequent_words=True),
-        top_n_words=config.words,
-    )
-    model.fit_transform(list(texts), embeddings=np.asarray(vectors), y=labels)
-    # BERTopic numbers clusters anew by size; what it gave each document says which of ours is which of its.
-    ours = {int(theirs): int(label) for theirs, label in zip(model.topics_, labels, strict=True)}
-    return {ours[topic]: [(w, s) for w, s in pairs if w and s > 0] for topic, pairs in model.get_topics().items()}
+        import spacy
+
+        return spacy.load(name)
+    except ImportError as error:
+        raise MissingExtra(
+            "part-of-speech was asked for but spaCy is not installed; pip install 'llm-flows[pos]'"
+        ) from error
+    except OSError as error:
+        raise MissingExtra(
+            f"part-of-speech was asked for but spaCy has no pipeline {name!r}; python -m spacy download {name}"
+        ) from error
+
+
+def _frame(fitted: Fitted) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"Document": fitted.rows, "ID": range(len(fitted.rows)), "Topic": list(fitted.model.topics_)})
+
+
+def _distinct_stems(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Keep of words of one stem the weightiest: two inflections differ for an encoder, and say one thing."""
+    import Stemmer
+
+    stem = Stemmer.Stemmer("english").stemWord
+    first: dict[str, tuple[str, float]] = {}
+    for word, weight in pairs:
+        first.setdefault(stem(word), (word, weight))
+    return list(first.values())
+
+
+def _check_lengths(counts: Counts, labels: Ints, vectors: Floats) -> None:
+    if not counts.matrix.shape[0] == len(labels) == len(vectors):
+        raise ContractError(
+            f"there are {counts.matrix.shape[0]} texts, {len(labels)} labels and {len(vectors)} vectors; "
+            "need as many of each"
+        )

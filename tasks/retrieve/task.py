@@ -30,11 +30,11 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     asked, wanted, allowed = store.load_rows(queries, Query), depth(config), _allowed(collection, config)
     dense: list[Scores] = [{} for _ in asked]
     sparse: list[Scores] = [{} for _ in asked]
+    of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
     if not isinstance(config, Sparse):
-        of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
         folder, digest = store.path(collection.dense), collection.vectors.digest
-        rows, scores = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
-        dense = [scores_by_row(r, s) for r, s in zip(rows, scores, strict=True)]
+        found = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
+        dense = [scores_by_row(r, s) for r, s in zip(*found, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(store.path(collection.sparse))
         sparse = [scores_by_row(*index.search(query.text, wanted, allowed)) for query in asked]
@@ -82,7 +82,7 @@ def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) ->
                 "sparse": None if math.isnan(hit.sparse) else round(hit.sparse, 4),
                 "document": document.id,
                 "title": document.title,
-                "path": document.path,
+                "path": document.path_of(passage.start),
                 "line": document.line_of(passage.start),
                 "text": passage.text.strip(),
             }

@@ -31,8 +31,15 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def choose(precision: Literal["auto", "exact", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
-    """Choose how an encoder runs, and say why; auto never takes int8, which costs a minute of calibration first.
+def choose(
+    precision: Literal["auto", "exact", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"], place: str = "embed"
+) -> Numerics:
+    """Choose how a model runs, and say why; auto never takes int8, which costs a minute of calibration first.
+
+    Args:
+        precision: As configured.
+        device: As configured.
+        place: Where in a config the two stand; for messages.
 
     Raises:
         ContractError: What was asked for is not there.
@@ -41,11 +48,15 @@ def choose(precision: Literal["auto", "exact", "bf16", "int8"], device: Literal[
     if precision == "int8":
         return _choose_int8(device)
     if device == "cuda" and not has_gpu():
-        raise ContractError("embed.device is cuda but torch sees no GPU here; use auto or cpu, or run on the gpu pool")
+        raise ContractError(
+            f"{place}.device is cuda but torch sees no GPU here; use auto or cpu, or run on the gpu pool"
+        )
     engine = "torch-cuda" if device != "cpu" and has_gpu() else "torch-cpu"
     native = engine == "torch-cuda" or processor_has_bf16()
     if precision == "bf16" and not native:
-        raise ContractError("embed.precision is bf16 but this processor has no bfloat16 arithmetic; use auto or exact")
+        raise ContractError(
+            f"{place}.precision is bf16 but this processor has no bfloat16 arithmetic; use auto or exact"
+        )
     if precision != "auto":
         return Numerics(precision=precision, engine=engine, reason="as configured")
     where = "the GPU" if engine == "torch-cuda" else "the processor"

@@ -9,7 +9,7 @@ Source: batches of fixed shape are ours.
 import functools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from configs.models import EMBEDDED
 from tasks.data import Encoder, Fingerprint
 from tasks.errors import ModelError
 from tasks.runtime import batch_size, batching, device, models
+from tasks.runtime.batching import Batch
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -101,6 +102,24 @@ def count_tokens(encoder: Encoder, texts: Sequence[str]) -> list[int]:
     return [len(e.ids) for e in tokenizer(encoder).encode_batch(list(texts), add_special_tokens=special)]
 
 
+def padded(ids: Sequence[Sequence[int]], height: int, width: int, filler: int, pad: int = 0) -> tuple[Ints, Ints]:
+    """Return tokens and mask (height, width) of fixed shape.
+
+    Args:
+        ids: Tokens of each text.
+        height: Rows; those past the texts, and those of texts without tokens, hold one filler token.
+        width: Tokens a row.
+        filler: Token of those rows.
+        pad: Stands where there is no token.
+    """
+    tokens = np.full((height, width), pad, dtype=np.int64)
+    mask = np.zeros((height, width), dtype=np.int64)
+    tokens[:, 0], mask[:, 0] = filler, 1
+    for row, text in enumerate(ids):
+        tokens[row, : len(text)], mask[row, : len(text)] = text, 1
+    return tokens, mask
+
+
 class Forward(Protocol):
     """Runs a padded batch through a loaded model.
 
@@ -176,46 +195,42 @@ class Engine:
             (N, D) unit-length rows in the order given, NaN where the model gave nothing that has a direction. No row
             depends on the others.
         """
-        meter = meter or Meter()
-        special = self.encoder.architecture == "transformer"
-        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
-        ids = [e.ids for e in encodings]
-        lengths = np.array([len(i) for i in ids], dtype=np.int64)
-        vectors = np.full((len(ids), self.encoder.width), np.nan, dtype=np.float32)
-        waiting = np.arange(len(ids))
-        while len(waiting):
-            waiting = self._run(ids, waiting, vectors, meter)
-        vectors[lengths == 0] = np.nan
-        meter.tokens += int(lengths.sum())
-        meter.truncated += sum(bool(e.overflowing) for e in encodings)
+        encodings = self.tokenised(texts)
+        vectors = np.full((len(encodings), self.encoder.width), np.nan, dtype=np.float32)
+        for batch, tokens, mask in self.batches(encodings, meter or Meter()):
+            vectors[batch.rows] = self._within_memory(tokens, mask)[: len(batch.rows)]
+        vectors[[not e.ids for e in encodings]] = np.nan
         return vectors
 
-    def _run(self, ids: Sequence[Sequence[int]], rows: Ints, vectors: Floats, meter: Meter) -> Ints:
-        """Encode rows into `vectors`; return those that are left because memory ran out and batches got smaller."""
-        lengths = np.array([len(ids[row]) for row in rows], dtype=np.int64)
-        left = np.ones(len(rows), dtype=bool)
+    def tokenised(self, texts: Sequence[str]) -> list[Any]:
+        """Return the encodings of texts, cut where the model ends, special tokens included where it has any."""
+        special = self.encoder.architecture == "transformer"
+        return list(self.tokenizer.encode_batch(list(texts), add_special_tokens=special))
+
+    def batches(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Batch, Ints, Ints]]:
+        """Yield batches of fixed shape with their tokens and mask."""
+        lengths = np.array([len(e.ids) for e in encodings], dtype=np.int64)
         for batch in batching.cut(np.maximum(lengths, 1), tokens=self.forward.batch_tokens):
             width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
-            chosen = rows[batch.rows]
-            tokens, mask = self._padded([ids[row] for row in chosen], width, batch.height)
-            try:
-                vectors[chosen] = self.forward(tokens, mask)[: len(chosen)]
-            except (RuntimeError, MemoryError) as error:
-                if batch.height == 1 or not batch_size.is_out_of_memory(error):
-                    raise
-                self.forward.batch_tokens = batch.width * (batch.height // 2)
-                batch_size.remember(self.ran, self.forward.batch_tokens)
-                log.warning("memory ran out with %d texts of %d tokens; halved", batch.height, batch.width)
-                break
+            tokens, mask = padded([encodings[row].ids for row in batch.rows], batch.height, width, self.filler)
+            yield batch, tokens, mask
             meter.padded += width * batch.height
-            left[batch.rows] = False
-        return rows[left]
+        meter.tokens += int(lengths.sum())
+        meter.truncated += sum(bool(e.overflowing) for e in encodings)
 
-    def _padded(self, ids: Sequence[Sequence[int]], width: int, height: int) -> tuple[Ints, Ints]:
-        """Return tokens and mask of fixed shape; rows past the texts hold one filler token."""
-        tokens = np.zeros((height, width), dtype=np.int64)
-        mask = np.zeros((height, width), dtype=np.int64)
-        tokens[:, 0], mask[:, 0] = self.filler, 1
-        for row, text in enumerate(ids):
-            tokens[row, : len(text)], mask[row, : len(text)] = text, 1
-        return tokens, mask
+    def _within_memory(self, tokens: Ints, mask: Ints) -> Floats:
+        """Run a batch, in halves where memory runs out; the size that fits is kept for this machine."""
+        parts: list[Floats] = []
+        row = 0
+        while row < len(tokens):
+            height = min(len(tokens), max(1, self.forward.batch_tokens // tokens.shape[1]))
+            try:
+                parts.append(self.forward(tokens[row : row + height], mask[row : row + height]))
+            except (RuntimeError, MemoryError) as error:
+                if height == 1 or not batch_size.is_out_of_memory(error):
+                    raise
+                log.warning("memory ran out with %d texts of %d tokens; halved", height, tokens.shape[1])
+                self.forward.batch_tokens = batch_size.remember(self.ran, tokens.shape[1] * (height // 2))
+            else:
+                row += height
+        return np.concatenate(parts)

@@ -109,8 +109,9 @@ def _check() -> int:
             durable.read_manifest(folder)
         except StoreError as error:
             damaged.append(str(error))
-    built = workspace.folder("collections")
-    records = [*workspace.folder("steps").rglob("*.json"), *built.rglob("*.json"), *built.glob("*/live")]
+    built = [workspace.folder(name) for name in ("collections", "topics")]
+    live = [path for folder in built for path in folder.glob("*/live")]
+    records = [path for folder in (workspace.folder("steps"), *built) for path in folder.rglob("*.json")] + live
     for path in records:
         try:
             durable.read_json(path)
@@ -128,7 +129,9 @@ def _prune(days: float) -> int:
     for record in records:
         record.unlink(missing_ok=True)
     kept = "".join(
-        p.read_text("utf-8", "replace") for f in ("steps", "collections") for p in workspace.folder(f).rglob("*.json")
+        p.read_text("utf-8", "replace")
+        for f in ("steps", "collections", "topics")
+        for p in workspace.folder(f).rglob("*.json")
     )
     old = [f for f in (*_folders("objects", 2), *_folders("items", 2)) if f.stat().st_mtime < before]
     drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]

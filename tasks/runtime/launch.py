@@ -121,14 +121,14 @@ def _hits(queries: list[dict[str, Any]]) -> Iterator[str]:
     for asked in queries:
         yield from ("", asked["query"])
         for hit in asked["hits"]:
-            yield f"{hit['rank']:3}. {hit['document']}  {hit['path']}:{hit['line']}  ({hit['score']:.4f})"
+            yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
     yield answer["abstained"] or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
-        yield f"  [{number}] {cited['document']}  {cited['path']}:{cited['line']}  ({cited['score']:.3f})"
+        yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
     if answer["flagged"]:
         yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
     how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
@@ -148,6 +148,10 @@ def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:
         generations = ", ".join(trail["generations"]) or "no generation kept"
         yield f"  {state}; {generations}; from {trail['item'] or 'no file'}"
     yield f"{len(trails)} citations"
+
+
+def _place(found: dict[str, Any]) -> str:
+    return f"{found['path']}:{found['line']}" if found["line"] else str(found["path"])
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:

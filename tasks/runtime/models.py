@@ -67,7 +67,7 @@ def describe(model: str) -> Encoder:
         return _describe_static(files, static)
     config = read_config(folder)
     pooling, normalize = _modules(folder)
-    prompts = _optional(folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = optional(folder / "config_sentence_transformers.json").get("prompts") or {}
     return Encoder(
         model=model,
         revision=files.revision,
@@ -75,7 +75,7 @@ def describe(model: str) -> Encoder:
         tokenizer=durable.file_digest(_required(folder / "tokenizer.json")),
         pooling=pooling,
         normalize=normalize,
-        max_tokens=_max_tokens(folder, config),
+        max_tokens=longest(folder, config),
         width=_width(folder, config),
         query_prompt=str(prompts.get("query", "")),
         passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
@@ -98,7 +98,7 @@ def static_folder(folder: Path) -> Path | None:
     first = listed[0] if isinstance(listed, list) and listed else {}
     if str(first.get("type", "")).rpartition(".")[2] == "StaticEmbedding":
         return folder / str(first.get("path", ""))
-    return folder if _optional(folder / "config.json").get("model_type") == MODEL2VEC else None
+    return folder if optional(folder / "config.json").get("model_type") == MODEL2VEC else None
 
 
 def static_table(folder: Path) -> tuple[str, int]:
@@ -132,14 +132,14 @@ def _describe_static(files: ModelFiles, folder: Path) -> Encoder:
         raise ModelError(
             f"{files.folder} has modules {sorted(unknown)}, which this version does not run; use another encoder"
         )
-    config = _optional(folder / "config.json")
+    config = optional(folder / "config.json")
     by_model2vec = config.get("model_type") == MODEL2VEC
     tokenizer = _required(folder / "tokenizer.json")
     if by_model2vec:
         longest = config.get("max_length", 512)
     else:
         longest = (_object(tokenizer).get("truncation") or {}).get("max_length")
-    prompts = _optional(files.folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = optional(files.folder / "config_sentence_transformers.json").get("prompts") or {}
     return Encoder(
         model=files.model,
         revision=files.revision,
@@ -167,6 +167,23 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder} asks to run its own Python code (auto_map), which this project never does; use another model"
         )
     return config
+
+
+def longest(folder: Path, config: Mapping[str, Any]) -> int:
+    """Return how long a text may be: as sentence-transformers states it, old or new, never past the positions."""
+    stated = optional(folder / "sentence_bert_config.json").get("max_seq_length")
+    stated = stated or optional(folder / "tokenizer_config.json").get("model_max_length")
+    limits = [int(n) for n in (stated, config.get("max_position_embeddings")) if n]
+    return min([n for n in limits if n <= NO_LIMIT], default=512)
+
+
+def optional(path: Path) -> dict[str, Any]:
+    """Read a JSON object that may be missing.
+
+    Raises:
+        ModelError: It is there and is no JSON object.
+    """
+    return _object(path) if path.is_file() else {}
 
 
 def weights_digest(folder: Path) -> str:
@@ -225,14 +242,6 @@ def _from_hub(model: str, revision: str | None) -> ModelFiles:
     return ModelFiles(model, Path(folder), Path(folder).name)
 
 
-def _max_tokens(folder: Path, config: Mapping[str, Any]) -> int:
-    """Return how long a text may be: as sentence-transformers states it, old or new, never past the positions."""
-    stated = _optional(folder / "sentence_bert_config.json").get("max_seq_length")
-    stated = stated or _optional(folder / "tokenizer_config.json").get("model_max_length")
-    limits = [int(n) for n in (stated, config.get("max_position_embeddings")) if n]
-    return min([n for n in limits if n <= NO_LIMIT], default=512)
-
-
 def _width(folder: Path, config: Mapping[str, Any]) -> int:
     """Return the numbers in a vector, by whatever name the architecture states them."""
     stated = [config[name] for name in ("hidden_size", "dim", "d_model") if config.get(name)]
@@ -244,7 +253,7 @@ def _width(folder: Path, config: Mapping[str, Any]) -> int:
 def _modules(folder: Path) -> tuple[str, bool]:
     """Read the pooling, and whether vectors are normalised; a plain model without modules is pooled by mean."""
     listed = _json(folder / "modules.json") if (folder / "modules.json").is_file() else []
-    if _optional(folder / "sentence_bert_config.json").get("do_lower_case"):
+    if optional(folder / "sentence_bert_config.json").get("do_lower_case"):
         raise ModelError(
             f"{folder} lowers its texts apart from the tokenizer, which this version does not do; use another"
         )
@@ -278,10 +287,6 @@ def _required(path: Path) -> Path:
             f"{path} is missing; a sentence-transformers folder with safetensors and tokenizer.json was needed"
         )
     return path
-
-
-def _optional(path: Path) -> dict[str, Any]:
-    return _object(path) if path.is_file() else {}
 
 
 def _object(path: Path) -> dict[str, Any]:

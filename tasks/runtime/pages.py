@@ -16,6 +16,19 @@ T = TypeVar("T")
 SHOWN_REJECTED = 50
 SHOWN_ANSWERS = 12
 SHOWN_CHARACTERS = 4_000
+COUNTED = {
+    "left_out": "left out for want of budget",
+    "pages": "pages of PDF files",
+    "headings": "headings of sections",
+    "joined_words": "words whose letters stood apart",
+    "hyphens": "words put together from two lines",
+    "footnote_marks": "marks of footnotes dropped",
+    "repeated": "running lines dropped",
+    "hidden": "hidden characters left out",
+    "slanted": "slanted characters left out",
+    "pages_without_text": "pages without text",
+}
+MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
 
 
 def collection_page(
@@ -31,7 +44,6 @@ def collection_page(
     passages = store.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = store.load_rows(ingested.rejected, Rejected) + store.load_rows(embedded.rejected, Rejected)
     bad = [r for r in rejected if r.reason != "duplicate"]
-    left_out = int(metrics.get("ingest-documents.left_out", 0))
     facts = [
         ("documents", f"{live.documents.rows:,}"),
         ("passages", f"{live.passages.rows:,}"),
@@ -48,7 +60,7 @@ def collection_page(
     if topics is None:
         missing.append("topics: switched off, or too few documents")
     else:
-        points, clusters = _map(topics)
+        points, clusters = map_of(topics)
         named = [t for t in clusters if t["topic"] >= 0]
         noise = sum(t["size"] for t in clusters if t["topic"] < 0)
         facts += [("topics", str(len(named))), ("outside any topic", f"{noise / live.documents.rows:.0%}")]
@@ -62,8 +74,8 @@ def collection_page(
         charts = _ways(evaluation)
         answers = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), release_page.table(released))
-    if left_out:
-        facts.append(("left out for want of budget", f"{left_out:,}"))
+    counted = [(words, int(metrics.get(f"ingest-documents.{name}", 0))) for name, words in COUNTED.items()]
+    facts += [(words, f"{count:,}") for words, count in counted if count]
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
@@ -120,12 +132,14 @@ def _calibration(live: Generation) -> str:
     )
 
 
-def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def map_of(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what the map shows: a point a document, and the topics."""
     layout, labels = store.load_array(topics.layout), store.load_array(topics.labels)
     documents = store.load_rows(topics.documents, Document)
+    shown = min(SHOWN_CHARACTERS, MOST_CHARACTERS // max(1, len(documents)))
     points = [
         {"x": round(float(x), 4), "y": round(float(y), 4), "topic": int(label), "id": d.id, "title": d.title,
-         "text": d.text[:SHOWN_CHARACTERS], "place": _place(d)}
+         "text": d.text[:shown], "place": place_of(d)}
         for (x, y), label, d in zip(layout, labels, documents, strict=True)
     ]  # fmt: skip
     clusters = [
@@ -135,8 +149,9 @@ def _map(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return points, clusters
 
 
-def _place(document: Document) -> str:
-    return f"{document.path}:{document.line}" if document.line else document.path
+def place_of(document: Document) -> str:
+    """Return file and line of a document, or its page."""
+    return f"{document.path}:{document.line}" if document.line else document.path_of(0)
 
 
 def _quality(evaluation: Evaluation, live: Generation) -> Table:

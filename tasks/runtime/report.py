@@ -61,6 +61,8 @@ class Page:
     answers: Sequence[Mapping[str, Any]] = ()
     missing: Sequence[str] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
+    template: str = "report.html.j2"
+    more: Mapping[str, Any] = field(default_factory=dict)  # what a template of its own shows beside
 
 
 def clean(text: str) -> str:
@@ -98,7 +100,7 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     environment = Environment(loader=PackageLoader("tasks.runtime"), autoescape=True, undefined=StrictUndefined)
     environment.filters["clean"] = clean
     plot = {"points": page.points, "clusters": page.clusters}
-    text = environment.get_template("report.html.j2").render(
+    text = environment.get_template(page.template).render(
         page=page,
         timings=timings(run.finished),
         plot=script_json(plot) if page.points else "",

@@ -43,11 +43,27 @@ class TorchForward:
         import torch
 
         with torch.inference_mode():
-            attention = torch.from_numpy(mask).to(self.device)
-            states = self.model(input_ids=torch.from_numpy(tokens).to(self.device), attention_mask=attention)
-            pooled = pool(states.last_hidden_state.float(), attention, self.pooling)
+            states, attention = self._last(tokens, mask)
+            pooled = pool(states, attention, self.pooling)
             unit = pooled / torch.linalg.vector_norm(pooled, dim=1, keepdim=True)
         return np.asarray(unit.cpu().numpy(), dtype=np.float32)
+
+    def states(self, tokens: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return (B, L, D) unit-length vectors of the tokens; NaN where there is no direction."""
+        import torch
+
+        with torch.inference_mode():
+            states, _ = self._last(tokens, mask)
+            unit = states / torch.linalg.vector_norm(states, dim=2, keepdim=True)
+        return np.asarray(unit.cpu().numpy(), dtype=np.float32)
+
+    def _last(self, tokens: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> tuple[Any, Any]:
+        """Return the last hidden states (B, L, D) and the mask (B, L), on the device."""
+        import torch
+
+        attention = torch.from_numpy(mask).to(self.device)
+        found = self.model(input_ids=torch.from_numpy(tokens).to(self.device), attention_mask=attention)
+        return found.last_hidden_state.float(), attention
 
 
 def load(model: str, dtype: Any) -> Any:

@@ -81,6 +81,7 @@ class Run:
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    models: dict[str, tuple[Path, str]] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -104,6 +105,10 @@ class Run:
             found = steps.refs_in(value)
             named = {name: value} if isinstance(value, Ref) else {f"{name}.{ref.kind}": ref for ref in found}
             self.published.update(named)
+
+    def register(self, name: str, folder: Path, digest: str) -> None:
+        """Put a folder into MLflow's registry when the run ends, unless the newest version there has this digest."""
+        self.models[name] = folder, digest
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run: `<step>.<metric>` and what `measure` was told."""
@@ -235,11 +240,24 @@ class _Client:
                    for f in tracked.finished if f.record]  # fmt: skip
         for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
+        for name, (folder, digest) in tracked.models.items() if status == "FINISHED" else ():
+            self._register(name, folder, digest)
         self._mlflow.set_terminated(self.run_id, status)
 
     def _trace(self, status: str, tracked: Run) -> None:
         where = {"name": tracked.flow, "experiment": self.experiment, "run": self.run_id, "status": status}
         traces.write(tracking_uri(), where, tracked.parameters, tracked.published, tracked.finished)
+
+    def _register(self, name: str, folder: Path, digest: str) -> None:
+        if not self._mlflow.search_registered_models(f"name = '{name}'", max_results=1):
+            self._mlflow.create_registered_model(name)
+        newest = self._mlflow.search_model_versions(
+            f"name = '{name}'", max_results=1, order_by=["version_number DESC"]
+        )
+        if not newest or newest[0].tags.get("digest") != digest:
+            self._mlflow.log_artifacts(self.run_id, str(folder), name)
+            root = self._mlflow.get_run(self.run_id).info.artifact_uri
+            self._mlflow.create_model_version(name, f"{root}/{name}", self.run_id, tags={"digest": digest})
 
 
 def prepare() -> Any:

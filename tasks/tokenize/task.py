@@ -6,6 +6,7 @@ from tasks.rows import Document, Passage
 from tasks.runtime import encoder as encoders
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
+from tasks.topic_data import Coverage
 
 
 @step(name="tokenize-chunk", run_name="tokenize-chunk max_tokens={config.max_tokens}", libraries=("tokenizers",))
@@ -51,3 +52,22 @@ def whole_documents(documents: DocumentsRef, encoder: Encoder) -> PassagesRef:
     )
     steps.record(passages=len(passages), tokens=sum(p.tokens for p in passages))
     return store.save_rows(PassagesRef, Passage, passages)
+
+
+@step(name="tokenize-coverage", libraries=("tokenizers",))
+def cover_documents(documents: DocumentsRef, encoder: Encoder) -> Coverage:
+    """Say how well the vocabulary of an encoder knows the words of documents.
+
+    Args:
+        documents: What is read.
+        encoder: Whose tokens words are cut into.
+    """
+    from tasks.tokenize.coverage import cover_words
+
+    tokenizer = encoders.tokenizer(encoder)
+    texts = store.load_table(documents, ["text"])["text"].to_pylist()
+    found = cover_words(
+        texts, lambda words: [e.tokens for e in tokenizer.encode_batch(list(words), add_special_tokens=False)]
+    )
+    steps.record(pieces_per_word=found.pieces_per_word, unknown_share=found.unknown_share)
+    return found

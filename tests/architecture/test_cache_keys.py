@@ -14,7 +14,7 @@ from configs.base import Config
 from configs.embed import Embed, Shards
 from configs.evaluate import Evaluate
 from configs.index import Bm25, Flat
-from configs.ingest import Files, Tables
+from configs.ingest import Files, Hub, Tables
 from tasks.data import Encoder, Fingerprint, Numerics, PassagesRef, Ref, Transport, VectorsRef
 from tasks.errors import ContractError
 from tasks.rows import Query
@@ -101,6 +101,10 @@ DIFFERENT_INPUTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "another config": ({"config": Flat()}, {"config": Shards()}),
     "a config or none": ({"config": Flat()}, {}),
     "the pattern of a source": ({"config": Files(path="a")}, {"config": Files(path="a", patterns=("*.txt",))}),
+    "the pages a PDF may have": ({"config": Files(path="a")}, {"config": Files(path="a", max_pages=9)}),
+    "the name of a data set": ({"config": Hub(dataset="o/a")}, {"config": Hub(dataset="o/b")}),
+    "the split of a data set": ({"config": Hub(dataset="o/a")}, {"config": Hub(dataset="o/a", split="test")}),
+    "the rows read of a data set": ({"config": Hub(dataset="o/a")}, {"config": Hub(dataset="o/a", max_rows=9)}),
     "the weights of an encoder": asked(MARK, encoder(weights="w2")),
     "the precision of an encoder": asked(MARK, numerics(precision="bf16")),
 }

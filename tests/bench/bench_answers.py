@@ -72,9 +72,9 @@ def work(data: Path) -> list[dict[str, Any]]:
         first = answered(made, [q.question for q in even])
         questions = store.save_rows(QuestionsRef, Question, even)
         made = made.model_copy(
-            update={"calibration": calibrate_threshold(made, questions, first, way_of(WAY, HOW), Calibrate())}
+            update={"calibration": calibrate_threshold(made, questions, first, way_of(WAY, None, HOW), Calibrate())}
         )
-        threshold = threshold_for(made, WAY, HOW)
+        threshold = threshold_for(made, WAY, None, HOW)
         if not threshold.weights:
             raise ValueError(f"the collection was not calibrated: {threshold.reason}")
         odd = asked[1::2]
@@ -181,7 +181,7 @@ def decide(made: Generation, texts: Sequence[str], without: Sequence[int] = ()) 
     """Return the answers, those below the threshold withheld."""
     from tasks.generate import threshold_for, withhold_answers
 
-    return load(withhold_answers(answered(made, texts, without), threshold_for(made, WAY, HOW)))
+    return load(withhold_answers(answered(made, texts, without), threshold_for(made, WAY, None, HOW)))
 
 
 def load(answers: Any) -> list[Answer]:

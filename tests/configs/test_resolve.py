@@ -8,6 +8,7 @@ import yaml
 from configs import resolve as resolving
 from configs import signatures
 from configs.resolve import WrongCall, defaults, fields_of, load_preset, merge, nested, placed, resolve
+from configs.retrieve import Dense, Sparse, Weighted
 from configs.signatures import FlowCard, flow_cards
 
 CARDS = flow_cards()
@@ -70,7 +71,7 @@ def test_an_empty_preset_changes_nothing(made_up: FlowCard) -> None:
 
 def test_a_change_merges_deeply_into_the_variant_that_stands() -> None:
     retrieve = config_of(RAG, "question=x", "retrieve.k=3")["retrieve"]
-    assert retrieve == {"kind": "weighted", "k": 3, "candidates": 100, "weight": 0.8}
+    assert retrieve == Weighted(k=3).model_dump(mode="json")
 
 
 def test_a_list_is_replaced_not_extended() -> None:
@@ -80,16 +81,16 @@ def test_a_list_is_replaced_not_extended() -> None:
 
 def test_another_kind_discards_what_was_set_in_that_place_before(made_up: FlowCard) -> None:
     retrieve = config_of(made_up, "@first", "config.retrieve.k=9", "config.retrieve.kind=sparse")["retrieve"]
-    assert retrieve == {"kind": "sparse", "k": 10}
+    assert retrieve == Sparse().model_dump(mode="json")
 
 
 def test_the_same_kind_keeps_what_was_set_in_that_place_before(made_up: FlowCard) -> None:
-    assert config_of(made_up, "@first", "config.retrieve.kind=dense")["retrieve"] == {"kind": "dense", "k": 7}
+    assert config_of(made_up, "@first", "config.retrieve.kind=dense")["retrieve"] == Dense(k=7).model_dump(mode="json")
 
 
 def test_what_is_set_after_another_kind_belongs_to_it() -> None:
     words = ["question=x", "retrieve.kind=dense", "retrieve.k=4"]
-    assert config_of(RAG, *words)["retrieve"] == {"kind": "dense", "k": 4}
+    assert config_of(RAG, *words)["retrieve"] == Dense(k=4).model_dump(mode="json")
 
 
 def test_a_part_that_was_switched_off_can_be_switched_on_by_one_of_its_fields() -> None:
@@ -109,11 +110,22 @@ def test_a_union_that_may_be_left_out_is_reached_through_none(made_up: FlowCard,
     )
     (tmp_path / "made_up.py").write_text(text, "utf-8")
     card = flow_cards()["made-up"]
-    assert resolve(card, ["how.kind=sparse", "how.k=3"]).model_dump()["how"] == {"kind": "sparse", "k": 3}
+    assert resolve(card, ["how.kind=sparse", "how.k=3"]).model_dump()["how"] == Sparse(k=3).model_dump()
+
+
+def test_a_reranker_is_none_until_a_kind_is_set_and_then_takes_its_fields() -> None:
+    assert config_of(SEARCH, "queries=[]")["rerank"] is None
+    words = ["queries=[]", "rerank.kind=late-interaction", "rerank.candidates=100"]
+    expected = {"kind": "late-interaction", "model": None, "candidates": 100, "k": 10}
+    assert config_of(SEARCH, *words)["rerank"] == expected
+    assert config_of(SEARCH, *words, "rerank.kind=mmr", "rerank.k=5")["rerank"] == {
+        "kind": "mmr", "candidates": 50, "k": 5, "diversity": 0.3,
+    }  # fmt: skip
+    assert config_of(SEARCH, *words, "rerank=null")["rerank"] is None
 
 
 def test_a_whole_config_can_be_given_as_json() -> None:
-    assert config_of(KB, 'config={"retrieve": {"kind": "dense"}}')["retrieve"] == {"kind": "dense", "k": 10}
+    assert config_of(KB, 'config={"retrieve": {"kind": "dense"}}')["retrieve"] == Dense().model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +167,16 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
             "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'",
         ),
         (KB, ["config=5"], "config is 5 but: Input should be a valid dictionary or instance of KnowledgeBase"),
+        (
+            SEARCH,
+            ["queries=[]", "rerank.k=5"],
+            "rerank is {'k': 5} but: Unable to extract tag using discriminator 'kind'",
+        ),
+        (
+            SEARCH,
+            ["queries=[]", "rerank.kind=mmr", "rerank.k=60"],
+            r"rerank is .* but: Value error, k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
+        ),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),
         (
@@ -201,14 +223,21 @@ def test_a_number_that_cannot_be_is_refused_with_its_bound(word: str, message: s
 def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value: str) -> None:
     fractions = [name for name, kind, *_ in fields_of(KB.parameters()) if kind in (float, float | None)]
     assert len(fractions) >= 8
+    cosines = ("config.answer.no_answer_below", "config.topics.guide.threshold", "config.topics.outliers.threshold")
     needed = {
         "source.max_file_mb": ["source.kind=files", "source.path=x"],
+        "source.timeout_s": ["source.kind=files", "source.path=x"],
         "source.max_row_mb": ["source.kind=tables", "source.path=x"],
         "config.embed.server.timeout_s": ["embed.server.base_url=http://x"],
+        "config.index.dense.recall": ["index.dense.kind=hnsw"],
+        "config.topics.guide.weight": ["topics.guide.kind=guided", 'topics.guide.seeds=["x"]'],
+        "config.topics.guide.threshold": ["topics.guide.kind=zero-shot", 'topics.guide.topics=["x"]'],
+        "config.topics.outliers.threshold": ["topics.outliers.kind=vectors"],
+        "config.rerank.diversity": ["rerank.kind=mmr"],
     }
     for name in fractions:
-        if (name, value) == ("config.answer.no_answer_below", "-1"):
-            continue  # a cosine
+        if name in cosines and value == "-1":
+            continue
         with pytest.raises(WrongCall, match="Input should be"):
             resolve(KB, [*needed.get(name, []), f"{name}={value}"])
 

@@ -53,6 +53,18 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
         (["rag-answers", "question=x"], "there is no collection in"),
         (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
         (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
+        (
+            ["knowledge-base", "source.kind=hub", "source.dataset=/no/such"],
+            "source.dataset '/no/such' is not a folder or file here",
+        ),
+        (
+            ["knowledge-base", "source.kind=hub", "source.dataset=owner/name"],
+            "source.dataset 'owner/name' is on the hub but HF_HUB_OFFLINE is set",
+        ),
+        (
+            ["text-vectors", "source.kind=files", "source.path=.", "source.max_pages=0"],
+            "source.max_pages is 0 but: Input should be greater than or equal to 1",
+        ),
         (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
         (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
         (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
@@ -75,6 +87,14 @@ def test_show_prints_the_resolved_call_and_runs_nothing(launch: Any, workspace: 
     assert shown["config"]["chunk"]["max_tokens"] == 64
     assert shown["config"]["embed"]["precision"] == "exact"
     assert not workspace.exists()
+
+
+def test_a_reranker_is_chosen_by_its_kind(launch: Any) -> None:
+    words = ['queries=["a"]', "rerank.kind=late-interaction", "rerank.candidates=50", "rerank.k=10"]
+    shown = json.loads(launch("semantic-search", *words, "--show").stdout)
+    assert shown["config"]["rerank"] == {"kind": "late-interaction", "model": None, "candidates": 50, "k": 10}
+    told = launch("semantic-search", "--help").stdout
+    assert all(f"rerank.{name}" in told for name in ("kind", "model", "candidates", "k", "diversity"))
 
 
 def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> None:

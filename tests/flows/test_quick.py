@@ -11,6 +11,7 @@ from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
 from flows.text_vectors import text_vectors
+from flows.topic_model import topic_model
 from tasks.data import Outcome
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -21,6 +22,7 @@ CALLS = {
     "rag-answers": (rag_answers, ["@quick", "question=How do I get equally spaced numbers between two ends?"]),
     "text-vectors": (text_vectors, ["@quick"]),
     "answer-lineage": (answer_lineage, ["@quick"]),
+    "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
 }
 
 

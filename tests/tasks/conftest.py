@@ -122,6 +122,27 @@ def tiny_encoder(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def tiny_cross_encoder(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes the folder of a small cross-encoder, as transformers saves it."""
+
+    def make(*, labels: int = 1) -> Path:
+        import torch
+        from transformers import AutoTokenizer, BertForSequenceClassification
+
+        folder = tmp_path / f"cross-encoder-{labels}"
+        torch.manual_seed(3)
+        model = BertForSequenceClassification.from_pretrained(tiny_bert, num_labels=labels)
+        torch.nn.init.normal_(model.classifier.weight, std=1.0)
+        model.save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+        tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's own tokenizer has
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
 def poisoned_encoder(tiny_encoder: Callable[..., Path]) -> Path:
     """Return the folder of a small encoder that gives NaN for every text with the word `poison`."""
     from safetensors.torch import load_file, save_file

@@ -37,3 +37,9 @@ def test_a_docstring_counts_from_the_line_of_its_text_not_of_its_definition() ->
 def test_joined_and_split_lines_shift_those_that_follow() -> None:
     made = document("a\nb\nc\nd", text_line="10", line_shifts="1:1 3:-1")
     assert [made.line_of(position) for position in (0, 2, 4, 6)] == [10, 12, 13, 13]
+
+
+def test_the_page_of_a_character_stands_with_the_file_where_it_has_pages() -> None:
+    made = document("a\n\nb", line=0, kind="pdf", pages="0:3 2:4 3:7")
+    assert [made.path_of(at) for at in (0, 1, 2, 3)] == [f"d.txt page {page}" for page in (3, 3, 4, 7)]
+    assert document("a").path_of(0) == "d.txt"

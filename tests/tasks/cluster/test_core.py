@@ -3,14 +3,15 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from tasks.cluster.core import hdbscan_labels
+from tasks.cluster.core import hdbscan_clusters, kmeans_clusters, least_size
 
 SIZES = [40, 90, 60]
 POINTS, TRUTH = make_blobs(SIZES, centers=np.array([[0, 0], [20, 0], [0, 20]]), cluster_std=0.5, random_state=0)
 
 
 def labels_of(points: np.ndarray, size: int | None = None, samples: int | None = 5) -> np.ndarray:
-    return hdbscan_labels(points.astype(np.float32), min_cluster_size=size, min_samples=samples)
+    size = size or least_size(len(points), 1.0)
+    return hdbscan_clusters(points.astype(np.float32), min_cluster_size=size, min_samples=samples).labels
 
 
 def test_separate_blobs_are_found_again() -> None:
@@ -39,13 +40,43 @@ def test_a_cluster_has_at_least_the_size_asked_for() -> None:
     assert [int((labels == number).sum()) >= 50 for number in range(labels.max() + 1)] == [True, True]
 
 
-@pytest.mark.parametrize(("count", "size"), [(300, 5), (599, 5), (600, 6), (900, 9)])
-def test_without_a_size_one_in_a_hundred_points_but_at_least_five_make_a_cluster(count: int, size: int) -> None:
-    for small, found in ((size, True), (size - 1, False)):
-        large = (count - small) // 2
-        sizes = [large, count - small - large, small]
-        points, blob = make_blobs(sizes, centers=np.array([[0, 0], [50, 0], [0, 50]]), random_state=0)
-        assert bool((labels_of(points, samples=2)[blob == 2] >= 0).any()) == found
+@pytest.mark.parametrize(("count", "size"), [(0, 5), (600, 5), (900, 6), (6_000, 15), (25_000, 32), (1_000_000, 200)])
+def test_a_cluster_has_at_least_five_points_or_a_fifth_of_the_square_root_of_all(count: int, size: int) -> None:
+    assert least_size(count, 1.0) == size
+
+
+def test_a_larger_scale_makes_larger_clusters_in_proportion() -> None:
+    assert least_size(10_000, 2.5) == 50
+
+
+def test_strengths_are_highest_in_the_middle_and_nothing_for_noise() -> None:
+    found = hdbscan_clusters(
+        np.vstack([POINTS, [[500.0, 500.0]]]).astype(np.float32), min_cluster_size=15, min_samples=5
+    )
+    assert found.strengths[-1] == 0
+    assert (found.strengths[found.labels >= 0] > 0).all()
+    assert found.strengths.max() == 1
+
+
+def test_leaves_are_at_least_as_many_as_the_clusters_that_last() -> None:
+    points = np.random.default_rng(3).normal(size=(400, 2)).astype(np.float32)
+    ways = [
+        hdbscan_clusters(points, min_cluster_size=8, min_samples=3, method=m).labels.max() for m in ("eom", "leaf")
+    ]
+    assert ways[1] >= ways[0]
+
+
+def test_k_means_finds_separate_blobs_largest_first_without_noise() -> None:
+    found = kmeans_clusters(POINTS.astype(np.float32), clusters=3, seed=0)
+    assert adjusted_rand_score(TRUTH, found.labels) == 1
+    assert np.bincount(found.labels).tolist() == sorted(SIZES, reverse=True)
+    assert ((found.strengths >= 0) & (found.strengths <= 1)).all()
+
+
+@pytest.mark.parametrize(("points", "clusters"), [(np.ones((4, 2)), 3), (np.eye(2), 5), (np.ones((1, 2)), 1)])
+def test_k_means_makes_no_more_clusters_than_there_are_different_points(points: np.ndarray, clusters: int) -> None:
+    labels = kmeans_clusters(points.astype(np.float32), clusters=clusters, seed=0).labels
+    assert len(set(labels.tolist())) == min(clusters, len(np.unique(points, axis=0)))
 
 
 def test_without_a_number_of_samples_the_cluster_size_counts() -> None:

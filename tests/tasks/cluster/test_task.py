@@ -11,6 +11,8 @@ from tasks.runtime import store
 def test_labels_are_stored_one_a_point(home: Path) -> None:
     points = np.vstack([np.random.default_rng(0).normal(centre, 0.1, size=(20, 2)) for centre in (0, 9)])
     layout = store.save_array(LayoutRef, points.astype(np.float32))
-    labels = store.load_array(cluster_hdbscan.fn(layout, Hdbscan(min_cluster_size=10)))
+    found = cluster_hdbscan.fn(layout, Hdbscan(min_cluster_size=10))
+    labels = store.load_array(found.labels)
+    assert store.load_array(found.strengths).shape == (40,)
     assert len(labels) == 40
     assert set(labels[:20].tolist()).isdisjoint(labels[20:].tolist())

@@ -52,7 +52,7 @@ def answer(shelf: Generation, queries: QueriesRef, towards: VectorsRef, hits: Hi
         fingerprint=shelf.fingerprint,
     )
     quoted = answer_extractive.fn(shelf, queries, towards, hits, embedded, CONFIG)
-    return withhold_answers.fn(quoted, threshold_for(shelf, Dense(), CONFIG))
+    return withhold_answers.fn(quoted, threshold_for(shelf, Dense(), None, CONFIG))
 
 
 def test_each_question_is_answered_from_its_own_passages(shelf: Generation) -> None:
@@ -115,7 +115,7 @@ def calibrated(shelf: Generation, **changes: object) -> Generation:
     """Return the collection with a calibration that holds for it, but for what is changed."""
     fitted = Calibration.model_validate(
         {"encoder": shelf.fingerprint.encoder.identity, "passages": shelf.passages.digest,
-         "retrieval": way_of(Dense(), Extractive()), "weights": (9.0, 1.0), "intercept": -4.0, "below": 0.4,
+         "retrieval": way_of(Dense(), None, Extractive()), "weights": (9.0, 1.0), "intercept": -4.0, "below": 0.4,
          "answerable": 20, "unanswerable": 20, **changes}
     )  # fmt: skip
     known = shelf.fingerprint.encoder.model_copy(update={"model": EMBEDDED})
@@ -125,9 +125,9 @@ def calibrated(shelf: Generation, **changes: object) -> Generation:
 
 
 def test_a_calibrated_collection_has_its_own_threshold(shelf: Generation) -> None:
-    found = threshold_for(calibrated(shelf), Dense(), Extractive())
+    found = threshold_for(calibrated(shelf), Dense(), None, Extractive())
     assert (found.below, found.weights, found.intercept, found.reason) == (0.4, (9.0, 1.0), -4.0, "")
-    assert threshold_for(calibrated(shelf), Dense(), Extractive(no_answer_below=0.2)).below == 0.2
+    assert threshold_for(calibrated(shelf), Dense(), None, Extractive(no_answer_below=0.2)).below == 0.2
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_calibrated_collection_has_its_own_threshold(shelf: Generation) -> Non
 def test_a_calibration_of_something_else_gives_way_to_the_catalogues_threshold(
     changes: dict[str, str], reason: str, shelf: Generation
 ) -> None:
-    found = threshold_for(calibrated(shelf, **changes), Dense(), Extractive())
+    found = threshold_for(calibrated(shelf, **changes), Dense(), None, Extractive())
     assert (found.below, found.weights, found.reason) == (0.35, (), reason)
 
 
@@ -151,13 +151,15 @@ def test_a_refreshed_collection_refuses_the_old_threshold(shelf: Generation) -> 
     before = calibrated(shelf)
     other = store.save_rows(PassagesRef, Passage, store.load_rows(shelf.passages, Passage)[:2])
     refreshed = before.model_copy(update={"passages": other, "number": 2})
-    assert threshold_for(refreshed, Dense(), Extractive()).reason.startswith("it was calibrated on other passages")
+    assert threshold_for(refreshed, Dense(), None, Extractive()).reason.startswith(
+        "it was calibrated on other passages"
+    )
 
 
 def test_another_number_of_passages_read_is_another_way(shelf: Generation) -> None:
-    found = threshold_for(calibrated(shelf), Dense(), Extractive(passages=2))
+    found = threshold_for(calibrated(shelf), Dense(), None, Extractive(passages=2))
     assert found.reason == "it was calibrated for another way of finding passages"
-    assert threshold_for(calibrated(shelf), Dense(), Extractive(sentences=1)).reason == ""
+    assert threshold_for(calibrated(shelf), Dense(), None, Extractive(sentences=1)).reason == ""
 
 
 def test_a_planted_instruction_is_quoted_as_any_text_is_and_flagged(shelf: Generation) -> None:

@@ -6,6 +6,7 @@ from sklearn.datasets import make_blobs
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
+from configs.reduce import Umap
 from tasks.errors import ContractError
 from tasks.reduce.core import neighbour_graph, umap_layout
 from tasks.vectors import normalise
@@ -58,7 +59,8 @@ def blobs() -> np.ndarray:
 
 
 def layout_of(rows: np.ndarray, *, seed: int = 42, components: int = 2, neighbours: int = 15) -> np.ndarray:
-    return umap_layout(rows, neighbour_graph(rows, neighbours), components=components, min_dist=0.1, seed=seed)
+    config = Umap(components=components, min_dist=0.1, seed=seed)
+    return umap_layout(rows, neighbour_graph(rows, neighbours), config=config)
 
 
 def test_the_same_seed_gives_the_same_layout_and_another_seed_another(blobs: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from configs.represent import CTfIdf
 from tasks.errors import ContractError
+from tasks.represent.counts import count_words
 from tasks.represent.words import put_into_words
 from tasks.rows import Topic
 from tasks.vectors import normalise
@@ -21,7 +22,9 @@ VECTORS = normalise(np.random.default_rng(0).normal(size=(9, 5)))
 
 
 def topics_of(texts: list[str], labels: list[int] | np.ndarray, **config: int) -> dict[int, Topic]:
-    found = put_into_words(texts, np.array(labels), VECTORS[: len(texts)], CTfIdf.model_validate(config))
+    wanted = CTfIdf.model_validate(config)
+    counts = count_words(texts, wanted.min_documents)
+    found = put_into_words(counts, np.array(labels, dtype=np.int64), VECTORS[: len(texts)], wanted)
     return {topic.topic: topic for topic in found}
 
 
@@ -58,22 +61,22 @@ def test_a_word_must_stand_in_enough_documents() -> None:
 
 
 def test_as_many_words_are_kept_and_shown_as_asked_for() -> None:
-    topics = topics_of(TEXTS, LABELS, words=3, label_words=2, min_documents=1)
+    topics = topics_of(TEXTS, LABELS, words=3, min_documents=1)
     assert all(len(topic.words) <= 3 for topic in topics.values())
-    assert topics[0].label == ", ".join(topics[0].words[:2])
+    assert topics[0].label == ", ".join(topics[0].words[:3])
     assert topics[-1].label == "outliers"
 
 
 def test_sizes_count_the_documents_and_those_nearest_the_centre_stand_for_them() -> None:
     vectors = normalise(np.array([[1, 0], [1, 1], [1, 0.9], [0, 1]]))
-    (topic,) = put_into_words(["cat dog"] * 4, np.zeros(4, dtype=np.int64), vectors, CTfIdf())
+    (topic,) = put_into_words(count_words(["cat dog"] * 4, 2), np.zeros(4, dtype=np.int64), vectors, CTfIdf())
     assert topic.size == 4
     by_hand = np.argsort(-(vectors @ vectors.mean(axis=0)))
     assert topic.documents == tuple(by_hand.tolist())
 
 
 def test_at_most_five_documents_stand_for_a_cluster() -> None:
-    (topic,) = put_into_words(["cat dog"] * 9, np.zeros(9, dtype=np.int64), VECTORS, CTfIdf())
+    (topic,) = put_into_words(count_words(["cat dog"] * 9, 2), np.zeros(9, dtype=np.int64), VECTORS, CTfIdf())
     assert len(set(topic.documents)) == 5
 
 
@@ -114,4 +117,4 @@ def test_no_documents_have_no_topics() -> None:
 
 def test_lengths_that_differ_are_refused_with_all_three() -> None:
     with pytest.raises(ContractError, match="there are 2 texts, 3 labels and 2 vectors; need as many of each"):
-        put_into_words(["a", "b"], np.zeros(3, dtype=np.int64), VECTORS[:2], CTfIdf())
+        put_into_words(count_words(["a", "b"], 2), np.zeros(3, dtype=np.int64), VECTORS[:2], CTfIdf())

@@ -61,6 +61,11 @@ def test_a_calibrated_answer_is_summed_up_by_its_probability() -> None:
     )
 
 
+def test_a_place_without_lines_is_named_without_a_number() -> None:
+    cited = {**CITED, "path": "p.pdf page 3", "line": 0}
+    assert summary({**ANSWER, "citations": [cited]})[1] == "  [1] d  p.pdf page 3  (0.512)"
+
+
 def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:
     lines = summary({**ANSWER, "abstained": "no answer", "text": "", "citations": [], "calibrated": True})
     assert lines == [

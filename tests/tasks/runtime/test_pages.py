@@ -125,6 +125,17 @@ def test_documents_left_out_for_want_of_budget_are_counted(shelf: Generation) ->
     assert facts_of(text)["left out for want of budget"] == "1,234"
 
 
+def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: Generation) -> None:
+    run = run_of(
+        shelf, **{"ingest-documents.repeated": 12, "ingest-documents.hidden": 3, "ingest-documents.hyphens": 0}
+    )
+    page = pages.collection_page(run, released(shelf), ingested(shelf), embedded(shelf), None, None)
+    facts = facts_of(text_of(page))
+    assert facts["running lines dropped"] == "12"
+    assert facts["hidden characters left out"] == "3"
+    assert "words put together from two lines" not in facts
+
+
 def test_a_long_quarantine_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
     many = [Rejected(f"file-{n}", "empty", "has no visible character") for n in range(60)]
     page = pages.collection_page(run_of(shelf), released(shelf), ingested(shelf, many), embedded(shelf), None, None)
@@ -161,7 +172,7 @@ def test_a_generation_that_was_refused_says_so_first_with_the_comparison(shelf: 
 
 
 def test_a_map_shows_every_document_with_its_topic_and_place(shelf: Generation) -> None:
-    points, clusters = pages._map(topics(shelf))
+    points, clusters = pages.map_of(topics(shelf))
     assert [(p["id"], p["topic"], p["place"]) for p in points] == [
         ("cats", 0, "cats.txt:3"), ("dogs", 0, "dogs.txt:3"), ("ships", -1, "ships.txt:3")
     ]  # fmt: skip
@@ -237,4 +248,4 @@ def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Gene
 def test_a_document_without_a_line_is_placed_by_its_path_alone(shelf: Generation) -> None:
     (document, *_) = store.load_rows(shelf.documents, pages.Document)
     unnumbered = pages.Document(document.id, document.text, document.title, document.source, document.path)
-    assert pages._place(unnumbered) == "cats.txt"
+    assert pages.place_of(unnumbered) == "cats.txt"

@@ -1,0 +1,294 @@
+"""Topic model: which topics a source or a collection has, what they are called, and how they change from run to run.
+
+Here:          python -m flows topic-model source.kind=files source.path=~/notes
+Of a collection:  python -m flows topic-model collection=python-docs find='["clustering"]'
+On a worker:   prefect deployment run 'topic-model/cpu'
+"""
+
+from typing import assert_never
+
+from prefect import flow
+
+from configs.cluster import ByNeighbours, ByVectors, ByWords, Keep
+from configs.flows import TopicModel, Topics
+from configs.ingest import PythonDocs, Source
+from configs.reduce import Umap
+from configs.topics import Free, Guided, Supervised, ZeroShot
+from tasks.cluster import (
+    cluster_points,
+    guide_vectors,
+    join_clusters,
+    known_classes,
+    match_clusters,
+    merge_clusters,
+    name_clusters,
+    reduce_outliers,
+    sample_rows,
+    shuffle_rows,
+    take_rest,
+    vote_clusters,
+)
+from tasks.data import (
+    DocumentsRef,
+    Embedded,
+    Fingerprint,
+    GraphRef,
+    LabelsRef,
+    LayoutRef,
+    MeasuresRef,
+    Outcome,
+    Pooled,
+    RejectedRef,
+    TopicMap,
+    VectorsRef,
+)
+from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
+from tasks.errors import DataError
+from tasks.evaluate import evaluate_stability, evaluate_topics
+from tasks.index import open_collection
+from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
+from tasks.represent import (
+    count_terms,
+    find_places,
+    outliers_by_words,
+    remark_documents,
+    represent_labels,
+    represent_slices,
+    represent_tree,
+    represent_ways,
+    represent_words,
+    write_topics,
+)
+from tasks.rows import Rejected
+from tasks.runtime import steps, store, topic_records, tracking
+from tasks.runtime.topic_page import topic_page, topic_summary
+from tasks.tokenize import chunk_documents, cover_documents
+from tasks.topic_data import Clustered, Findings, Grouped, Matched, TopicRecord
+
+Points = LayoutRef | VectorsRef
+
+
+def preflight(
+    source: Source = PythonDocs(),
+    collection: str | None = None,
+    find: list[str] | None = None,
+    config: TopicModel = TopicModel(),
+) -> None:
+    """Check what can be checked before any work.
+
+    Raises:
+        FlowError: The collection or source is not there, a text to find is empty, or the model is not here.
+    """
+    if collection is not None:
+        open_collection(collection)
+    else:
+        scan(source)
+        name_of(source, None)
+        describe_encoder(config.embed)
+    if find is not None:
+        ingest_queries(find)
+
+
+def read_corpus(source: Source, collection: str | None, config: TopicModel) -> tuple[str, DocumentsRef, Embedded]:
+    """Return name, documents and vectors of a collection's live generation, or of a source where none is named."""
+    if collection is not None:
+        live = open_collection(collection)
+        rejected = store.save_rows(RejectedRef, Rejected, [])
+        known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": live.fingerprint}
+        return live.collection, live.documents, Embedded(rejected=rejected, **known)
+    encoder = describe_encoder(config.embed)
+    ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+    passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
+    embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
+    return name_of(source, None), ingested.documents, embedded
+
+
+def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
+    """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
+    if config is None or documents.rows < config.min_documents:
+        return None
+    pooled = pool_documents(embedded.passages, embedded.vectors, documents)
+    grouped = group_documents(pooled, config, embedded.fingerprint)
+    return describe_topics(pooled, grouped.layout, grouped.clustered.labels, config)
+
+
+def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Grouped:
+    """Find neighbours, map and clusters of documents, as far as they are not given beforehand."""
+    graph = graph_neighbours(pooled.vectors, *_neighbours(config))
+    points, clustered = guided_clusters(pooled, config, encoder)
+    return Grouped(
+        graph=graph,
+        points=points,
+        layout=lay_out(pooled.vectors, graph, config),
+        clustered=without_outliers(pooled, graph, clustered, config),
+    )
+
+
+def guided_clusters(pooled: Pooled, config: Topics, encoder: Fingerprint) -> tuple[Points, Clustered]:
+    """Cluster documents with what is known of the topics beforehand."""
+    match config.guide:
+        case Free():
+            return clusters_of(pooled.vectors, config)
+        case Guided(seeds=seeds, weight=weight):
+            vectors = embed_queries(ingest_queries(seeds), encoder)
+            return clusters_of(guide_vectors(pooled.vectors, vectors, weight), config)
+        case Supervised(column=column):
+            return clusters_of(pooled.vectors, config, known_classes(pooled.documents, column))
+        case ZeroShot(topics=names, threshold=threshold):
+            vectors = embed_queries(ingest_queries(names), encoder)
+            named = name_clusters(pooled.vectors, vectors, threshold)
+            rest = take_rest(pooled.vectors, named)
+            if rest.rows.rows < config.min_documents:
+                return pooled.vectors, named
+            _, found = clusters_of(rest.vectors, config)
+            return pooled.vectors, join_clusters(named, rest.rows, found, len(names))
+        case _:
+            assert_never(config.guide)
+
+
+def clusters_of(vectors: VectorsRef, config: Topics, targets: LabelsRef | None = None) -> tuple[Points, Clustered]:
+    """Cluster rows; of very many those of a sample, whose neighbours decide on the rest."""
+    if vectors.rows > config.sample_above and targets is None:
+        drawn = sample_rows(vectors, config.sample_above, config.sample_seed)
+        points, found = clusters_of(drawn.vectors, config)
+        among = graph_among(vectors, drawn.vectors, _neighbours(config)[0])
+        return place_points(among, points), vote_clusters(among, found)
+    graph = graph_neighbours(vectors, *_neighbours(config))
+    points = reduce_points(vectors, graph, config.reduce, targets)
+    return points, cluster_points(points, config.cluster, config.scale)
+
+
+def lay_out(vectors: VectorsRef, graph: GraphRef, config: Topics) -> LayoutRef:
+    """Lay rows out on the map; of very many those of a sample, among which the rest are placed."""
+    base = config.reduce if isinstance(config.reduce, Umap) else Umap()
+    flat = base.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
+    if vectors.rows <= config.sample_above:
+        return reduce_umap(vectors, graph, flat)
+    drawn = sample_rows(vectors, config.sample_above, config.sample_seed)
+    near = graph_neighbours(drawn.vectors, *_neighbours(config))
+    among = graph_among(vectors, drawn.vectors, _neighbours(config)[0])
+    return place_points(among, reduce_umap(drawn.vectors, near, flat))
+
+
+def _neighbours(config: Topics) -> tuple[int, int | None]:
+    """Return how many neighbours a document has, and the principal axes they are sought in."""
+    known = config.reduce if isinstance(config.reduce, Umap) else Umap()
+    return known.neighbours, known.pca
+
+
+def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, config: Topics) -> Clustered:
+    """Give documents of noise to topics, if that was asked for."""
+    match config.outliers:
+        case Keep():
+            return clustered
+        case ByWords() as way:
+            counts = count_terms(pooled.documents, config.represent.min_documents)
+            return outliers_by_words(counts, clustered, pooled.vectors, way)
+        case ByVectors() | ByNeighbours() as way:
+            return reduce_outliers(clustered, pooled.vectors, graph, way)
+        case _:
+            assert_never(config.outliers)
+
+
+def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config: Topics) -> TopicMap:
+    """Put clusters into words, and name them."""
+    counts = count_terms(pooled.documents, config.represent.min_documents)
+    worded = represent_words(counts, labels, pooled.vectors, config.represent)
+    named = represent_labels(pooled.documents, labels, worded, config.label)
+    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named)
+
+
+def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matched:
+    """Give clusters the numbers of the topics of the last run, and keep them for the next; a plan keeps nothing."""
+    last = topic_records.previous(name, pooled.documents, found)
+    matched = match_clusters(pooled.documents, found, pooled.vectors, last, least)
+    if steps.planning() is None:
+        topic_records.commit(
+            TopicRecord(
+                name=name,
+                previous=last.number if last is not None else 0,
+                documents=pooled.documents,
+                found=found,
+                labels=matched.labels,
+                centres=matched.centres,
+                highest=matched.highest,
+            )
+        )
+    return matched
+
+
+def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel) -> tuple[MeasuresRef, ...]:
+    """Measure topics; and, where that was asked for, how much runs with other seeds and orders agree."""
+    measured = evaluate_topics(pooled.documents, grouped.points, topics.labels, topics.topics, config.judge)
+    if config.judge.runs < 2:
+        return (measured,)
+    runs, orders = [], []
+    for seed in range(config.judge.runs):
+        shuffled = shuffle_rows(pooled.vectors, seed)
+        other = config.topics
+        if isinstance(other.reduce, Umap):
+            other = other.model_copy(update={"reduce": other.reduce.model_copy(update={"seed": seed})})
+        runs.append(clusters_of(shuffled.vectors, other)[1].labels)
+        orders.append(shuffled.rows)
+    return measured, evaluate_stability(runs, orders, config.judge)
+
+
+def look_closer(
+    pooled: Pooled, grouped: Grouped, matched: Matched, topics: TopicMap, encoder: Fingerprint, config: TopicModel
+) -> Findings:
+    """Look at topics from all sides: words, tree, time, documents, quality."""
+    counts = count_terms(pooled.documents, config.topics.represent.min_documents)
+    clusters = (topics.labels, pooled.vectors)
+    clustered = Clustered(labels=topics.labels, strengths=grouped.clustered.strengths)
+    files = write_topics(pooled.documents, (clustered, pooled.vectors), topics.topics, matched.fates, encoder)
+    return Findings(
+        wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),
+        tree=represent_tree(counts, *clusters),
+        slices=tuple(represent_slices(pooled.documents, counts, clusters, over) for over in config.over),
+        fates=matched.fates,
+        remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.worth),
+        measures=judge(pooled, grouped, topics, config),
+        coverage=cover_documents(pooled.documents, encoder.encoder),
+        files=files,
+    )
+
+
+@flow(name="topic-model", flow_run_name="topic-model {source.kind}")
+def topic_model(
+    source: Source = PythonDocs(),
+    collection: str | None = None,
+    find: list[str] | None = None,
+    config: TopicModel = TopicModel(),
+) -> Outcome:
+    """Find the topics of a source or a collection, name them, judge them, and follow them from run to run.
+
+    Args:
+        source: Where documents come from, if no collection is named.
+        collection: Name of a collection that `knowledge-base` has built; its documents and vectors are taken.
+        find: Texts to find the topics of.
+        config: How each step is done.
+    """
+    preflight(source, collection, find, config)
+    with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
+        name, documents, embedded = read_corpus(source, collection, config)
+        if documents.rows < config.topics.min_documents:
+            raise DataError(
+                f"{name} has {documents.rows} documents but topics need {config.topics.min_documents}; "
+                "add some, or lower topics.min_documents"
+            )
+        encoder = embedded.fingerprint
+        pooled = pool_documents(embedded.passages, embedded.vectors, documents)
+        grouped = group_documents(pooled, config.topics, encoder)
+        matched = recognise(name, pooled, grouped.clustered.labels, config.least_match)
+        labels = merge_clusters(matched.labels, config.merge) if config.merge else matched.labels
+        topics = describe_topics(pooled, grouped.layout, labels, config.topics)
+        places = None
+        if find is not None:
+            queries = embed_queries(ingest_queries(find), encoder)
+            places = find_places(queries, pooled.vectors, topics.labels, config.found)
+        findings = look_closer(pooled, grouped, matched, topics, encoder, config)
+        run.publish(topics=topics, findings=findings, places=places)
+        run.register(f"topics-{name}", store.path(findings.files), findings.files.digest)
+        page = topic_page(run, name, topics, findings, config)
+        return run.outcome(topic_summary(run, name, topics, findings, places, find or []), page)

@@ -1,0 +1,86 @@
+"""Count words once; everything that puts topics into words counts from there.
+
+Shapes: N documents, V words.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TERM = r"(?u)\b[^\W\d_][^\W\d_]{2,}\b"  # three letters or more; digits and underscores are no words
+# What the pattern leaves of contractions, those written without their mark, and verbs that go with everything.
+STUBS = re.findall(
+    r"\w+",
+    """ain aren couldn didn doesn don hadn hasn haven isn mightn mustn needn shan shouldn wasn weren won wouldn let
+    cannot dont doesnt isnt wont cant ive youre theyre
+    did does doing just make makes making quite really regarding say says unless use used uses using various""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each document says each word.
+
+    Attributes:
+        matrix: (N, V) sparse.
+        words: V words, in alphabetical order.
+    """
+
+    matrix: Any
+    words: tuple[str, ...]
+
+
+def stop_words() -> frozenset[str]:
+    """Return the English words that say nothing of a topic: those of scikit-learn, of bm25s, and cut contractions."""
+    from bm25s.stopwords import STOPWORDS_EN_PLUS
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS) | frozenset(STOPWORDS_EN_PLUS) | frozenset(STUBS)
+
+
+def count_words(texts: Sequence[str], min_documents: int) -> Counts:
+    """Count the words of documents, in one pass.
+
+    Args:
+        texts: N documents.
+        min_documents: Documents a word must stand in; of fewer documents than that, all.
+
+    Returns:
+        The counts of words that are no stop words; without any word V is 0.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(
+        stop_words=sorted(stop_words()),
+        token_pattern=TERM,
+        min_df=max(1, min(min_documents, len(texts))),
+        dtype=np.int32,
+    )
+    try:
+        matrix = counter.fit_transform(texts)
+    except ValueError:  # no word stands in enough documents
+        return Counts(csr_matrix((len(texts), 0), dtype=np.int32), ())
+    return Counts(matrix, tuple(counter.get_feature_names_out().tolist()))
+
+
+def write_counts(counts: Counts, folder: Path) -> None:
+    """Write counts into a folder: three arrays without objects, and the words a line each."""
+    matrix = counts.matrix.tocsr()
+    for name in ("data", "indices", "indptr"):
+        np.save(folder / f"{name}.npy", getattr(matrix, name), allow_pickle=False)
+    (folder / "words.txt").write_text("\n".join(counts.words), "utf-8")
+
+
+def read_counts(folder: Path, documents: int) -> Counts:
+    """Read counts of so many documents from a folder."""
+    from scipy.sparse import csr_matrix
+
+    arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
+    said = (folder / "words.txt").read_text("utf-8")
+    words = tuple(said.split("\n")) if said else ()
+    return Counts(csr_matrix(tuple(arrays), shape=(documents, len(words))), words)

@@ -1,0 +1,186 @@
+"""Name topics by their own words and phrases, and let members that had no part in it judge the name.
+
+Shapes: N documents, T topics.
+Source: ours. A member bears a label out when its text has every word of it, in any form and order; of a label of
+several parts, with commas between, every word of one part.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.represent import Labels
+from tasks.represent.counts import TERM, stop_words
+from tasks.rows import Topic
+
+Ints = npt.NDArray[np.int64]
+WORD = re.compile(TERM)
+FROM_TOP = 20  # words of a topic that may name it
+TRIED = 60  # candidates judged before the best of them is taken
+STARTS = 8  # of them that others are put beside
+MOST_PARTS = 3  # of a label
+OUTSIDERS = 500  # documents of other topics that a label is held against
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    text: str
+    stems: frozenset[str]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    text: str
+    parts: tuple[frozenset[str], ...]
+
+    @property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stem for part in self.parts for stem in part)
+
+
+def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], config: Labels) -> list[Topic]:
+    """Give every topic a short name of its own.
+
+    Candidates are the topic's first twenty words and the phrases of its members nearest the centre, one of whose
+    words is among those. The best is the one most members have and few other documents. Members put aside judge it: a
+    candidate they do not bear out is replaced by the next; where no single one holds, two or three stand side by
+    side; if none of those is, the one borne out most is taken.
+
+    Args:
+        texts: N documents.
+        labels: (N,) topic of each, -1 for noise.
+        topics: The topics in words, twenty words each at best, members nearest the centre first in `documents`.
+        config: How long a name may be, who judges.
+
+    Returns:
+        The topics with label, `held` and `general`; no two have a label of the same stems.
+    """
+    stems = _Stems(texts)
+    taken: set[frozenset[str]] = set()
+    named: dict[int, Topic] = {}
+    for topic in sorted(topics, key=lambda t: (-t.size, t.topic)):
+        named[topic.topic] = topic if topic.topic < 0 else _named(topic, labels, stems, taken, config)
+    return [named[topic.topic] for topic in topics]
+
+
+def _named(topic: Topic, labels: Ints, stems: "_Stems", taken: set[frozenset[str]], config: Labels) -> Topic:
+    random = np.random.default_rng([config.seed, topic.topic])
+    members = random.permutation(np.flatnonzero(labels == topic.topic))
+    judges = members[: min(config.judges, len(members) // 2)]
+    makers = members[len(judges) :][: config.made_of]
+    others = random.permutation(np.flatnonzero((labels != topic.topic) & (labels >= 0)))[:OUTSIDERS]
+    jury = judges if len(judges) else makers
+    best: tuple[float, _Label] | None = None
+    for label in _labels(_candidates(topic, stems, makers, others, config), stems, makers, others):
+        if label.stems in taken:
+            continue
+        held = stems.share(label.parts, jury)
+        if best is None or held > best[0]:
+            best = held, label
+        if held >= config.held_by:
+            break
+    if best is None:
+        return replace(topic, label=f"topic {topic.topic}")
+    held, label = best
+    taken.add(label.stems)
+    return replace(topic, label=label.text, held=held, general=stems.share(label.parts, others))
+
+
+def _labels(found: Sequence[_Candidate], stems: "_Stems", makers: Ints, others: Ints) -> Iterator[_Label]:
+    """Yield labels, best first: single candidates, then, where no single one holds, two and three side by side."""
+    yield from (_Label(c.text, (c.stems,)) for c in found)
+    for first in found[:STARTS]:
+        parts = [first]
+        while len(parts) < MOST_PARTS:
+            keys = tuple(part.stems for part in parts)
+            more = [c for c in found if not any(c.stems & key for key in keys)]
+            if not more:
+                break
+            gain = [stems.share((*keys, c.stems), makers) - stems.share((*keys, c.stems), others) for c in more]
+            parts.append(more[int(np.argmax(gain))])
+            yield _Label(", ".join(part.text for part in parts), tuple(part.stems for part in parts))
+
+
+def _candidates(topic: Topic, stems: "_Stems", makers: Ints, others: Ints, config: Labels) -> list[_Candidate]:
+    """List what the topic could be called, best first."""
+    top = topic.words[:FROM_TOP]
+    weight = {stems.of(word): w for word, w in reversed(list(zip(top, topic.weights, strict=False)))}
+    texts: dict[frozenset[str], Counter[str]] = {}
+    for word in top:
+        texts.setdefault(frozenset([stems.of(word)]), Counter())[word] += 1
+    for row in makers.tolist():
+        for phrase in set(stems.phrases(row, config.words)):
+            key = frozenset(map(stems.of, phrase.split()))
+            if key & weight.keys() and len(key) == len(phrase.split()):
+                texts.setdefault(key, Counter())[phrase] += 1
+    said = Counter({key: sum(counter.values()) for key, counter in texts.items()})
+    found = []
+    for key, _ in sorted(said.items(), key=lambda item: (-item[1] * len(item[0]), sorted(item[0])))[: 4 * TRIED]:
+        inside, outside = stems.share((key,), makers), stems.share((key,), others)
+        # What most members have and few others; a phrase says more than a word, weighty words more than others.
+        weighty = sum(weight.get(stem, 0.0) for stem in key) / (max(weight.values(), default=1.0) or 1.0)
+        score = (inside - outside) * (len(key) ** 0.5) * (1.0 + weighty)
+        wording = max(texts[key].items(), key=lambda item: (item[1], item[0]))[0]
+        found.append(_Candidate(wording, key, score))
+    return sorted(found, key=lambda c: (-c.score, c.text))[:TRIED]
+
+
+class _Stems:
+    """Which stems each document has, looked up when they are first asked for."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        import Stemmer
+
+        self.texts = texts
+        self.stop = stop_words()
+        self._stem = Stemmer.Stemmer("english").stemWord
+        self._of: dict[str, str] = {}
+        self._has: dict[int, frozenset[str]] = {}
+
+    def of(self, word: str) -> str:
+        """Return the stem of a word."""
+        if word not in self._of:
+            self._of[word] = self._stem(word)
+        return self._of[word]
+
+    def has(self, row: int) -> frozenset[str]:
+        """Return the stems of a document's words."""
+        if row not in self._has:
+            self._has[row] = frozenset(self.of(w) for w in set(WORD.findall(self.texts[row].lower())))
+        return self._has[row]
+
+    def share(self, parts: Sequence[frozenset[str]], rows: Ints) -> float:
+        """Return the share of documents that have all stems of one of the parts; 0 of no documents."""
+        if not len(rows):
+            return 0.0
+        return sum(any(part <= self.has(int(row)) for part in parts) for row in rows) / len(rows)
+
+    def phrases(self, row: int, most: int) -> Iterator[str]:
+        """Yield what stands together in a document: two words or more, no stop word, sign or number between them."""
+        for run in re.split(r"[^\w\s-]+|\d+", self.texts[row].lower()):
+            words = re.findall(r"[^\W\d_]+", run)
+            for length in range(2, most + 1):
+                for at in range(len(words) - length + 1):
+                    part = words[at : at + length]
+                    if all(len(w) > 2 and w not in self.stop for w in part):
+                        yield " ".join(part)
+
+
+def label_measures(topics: Sequence[Topic], least: float) -> Mapping[str, float]:
+    """Return how far labels are borne out: the mean share of members, the share of labels borne out well enough.
+
+    `too_general` is the share of labels that say too little: half as true of others' documents as of the topic's own.
+    """
+    named = [t for t in topics if t.topic >= 0]
+    if not named:
+        return {}
+    return {
+        "held": float(np.mean([t.held for t in named])),
+        "held_enough": float(np.mean([t.held >= least for t in named])),
+        "too_general": float(np.mean([t.general >= 0.5 * t.held for t in named])),
+    }

@@ -1,0 +1,123 @@
+"""How topics stand to one another, to time and to classes.
+
+Shapes: N documents, D width, T topics, S slices.
+Source: BERTopic's hierarchy of topics and topics per class, Grootendorst 2022, arXiv:2203.05794.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from tasks.errors import DataError
+from tasks.represent.counts import Counts
+from tasks.represent.model import Floats, Ints, can_be_put_into_words, fit_topics
+from tasks.rows import Merge, Share
+
+WORDS = 5  # of a joined group, and of a topic in a slice
+LEAST_TOPICS = 3  # BERTopic draws no tree of fewer
+
+
+def topic_tree(counts: Counts, labels: Ints, vectors: Floats) -> list[Merge]:
+    """Join topics step by step, those whose words are closest first.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) topic of each, -1 for noise.
+        vectors: (N, D) vector of each.
+
+    Returns:
+        T-1 joins, by distance; none of fewer than three topics.
+    """
+    if not can_be_put_into_words(counts, labels) or len(np.unique(labels[labels >= 0])) < LEAST_TOPICS:
+        return []
+    fitted = fit_topics(counts, labels, vectors, WORDS)
+    tree = fitted.model.hierarchical_topics(fitted.rows).sort_values("Distance", kind="stable")
+    count = len(tree) + 1
+
+    def name(number: str) -> str:
+        return str(fitted.ours[int(number)]) if int(number) < count else f"group {int(number) - count + 1}"
+
+    return [
+        Merge(
+            parent=name(row.Parent_ID),
+            left=name(row.Child_Left_ID),
+            right=name(row.Child_Right_ID),
+            topics=tuple(sorted(fitted.ours[int(t)] for t in row.Topics)),
+            distance=float(row.Distance),
+            words=tuple(word for word in row.Parent_Name.split("_") if word),
+        )
+        for row in tree.itertuples()
+    ]
+
+
+def topics_per_slice(counts: Counts, labels: Ints, vectors: Floats, slices: Sequence[str]) -> list[Share]:
+    """Say how many documents each topic has in each slice, and which words are its own there.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) topic of each, -1 for noise.
+        vectors: (N, D) vector of each.
+        slices: (N,) name of the slice of each document; an empty one is in none.
+
+    Returns:
+        By slice, in alphabetical order, and topic; topics without a document in a slice are left out.
+    """
+    if not can_be_put_into_words(counts, labels):
+        return []
+    fitted = fit_topics(counts, labels, vectors, WORDS)
+    model, words = fitted.model, np.array(counts.words)
+    named = np.array(slices, dtype=object)
+    found = []
+    for slice_name in sorted(set(slices) - {""}):
+        inside = np.flatnonzero(named == slice_name)
+        for number in np.unique(labels[inside]).tolist():
+            rows = inside[labels[inside] == number]
+            weights = model.ctfidf_model.transform(model.vectorizer_model.transform([" ".join(map(str, rows))]))
+            order = np.argsort(-weights.data, kind="stable")[:WORDS]
+            own = tuple(words[weights.indices[order]].tolist())
+            found.append(Share(slice_name, number, len(rows), len(rows) / len(inside), own))
+    return found
+
+
+def time_slices(values: Sequence[str], bins: int) -> list[str]:
+    """Cut times into slices of equal length, each named by the day, or the number, it begins with.
+
+    Args:
+        values: Dates as ISO 8601 has them, or numbers, one a document; an empty one is in no slice.
+        bins: S slices.
+
+    Returns:
+        The name of each document's slice; names in alphabetical order are in order of time.
+
+    Raises:
+        DataError: A value is neither, or there is none.
+    """
+    given = [value for value in values if value]
+    if not given:
+        raise DataError("no document has a time but topics over time were asked for; keep the column in source.keep")
+    try:
+        numbers = [float(value) for value in given]
+        dated = False
+    except ValueError:
+        numbers = [_seconds(value) for value in given]
+        dated = True
+    edges = np.linspace(min(numbers), max(numbers), bins + 1)
+    at = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, bins - 1)
+    digits = len(f"{max(abs(edges[0]), abs(edges[-1])):.0f}")
+    starts = [
+        datetime.fromtimestamp(edge, tz=UTC).date().isoformat() if dated else f"{edge:0{digits + 3}.2f}"
+        for edge in edges.tolist()
+    ]
+    names = iter([starts[position] for position in at.tolist()])
+    return [next(names) if value else "" for value in values]
+
+
+def _seconds(value: str) -> float:
+    try:
+        made = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise DataError(
+            f"time {value[:40]!r} is no date but 2026-01-31 or a number was needed; mend the column"
+        ) from error
+    return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,193 @@
+"""Scores of pairs of texts that a model reads together, through the batches that encoding uses.
+
+Shapes: P pairs, B rows of a batch, L padded tokens.
+Source: Nogueira & Cho 2019, arXiv:1901.04085; batches of fixed shape are ours.
+"""
+
+import functools
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.data import Scorer
+from tasks.errors import ModelError
+from tasks.runtime import batching, device, durable, models, torch_forward
+from tasks.runtime.encoder import Meter, padded
+
+BATCH_TOKENS = {"torch-cpu": torch_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
+Floats = npt.NDArray[np.float32]
+Pair = tuple[str, str]
+FIRST_TOKEN = ("bert", "roberta", "xlm-roberta", "electra")  # model types whose head reads the first token alone
+EXAMPLE = "cross-encoder/ms-marco-MiniLM-L6-v2"
+_loading = threading.Lock()
+
+
+def describe(model: str, precision: Literal["auto", "exact", "bf16"], where: Literal["auto", "cpu", "cuda"]) -> Scorer:
+    """Read from its files what decides the scores of a cross-encoder, without loading it.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        ModelError: There is no such model, it cannot be trusted, or it does not give one score to a pair.
+    """
+    files = models.locate(model)
+    config = models.read_config(files.folder)
+    _require_one_score(files.folder, config)
+    return Scorer(
+        model=model,
+        revision=files.revision,
+        weights=models.weights_digest(files.folder),
+        tokenizer=durable.file_digest(models.tokenizer_file(model)),
+        settings=durable.digest_of([config, models.optional(files.folder / "tokenizer_config.json")]),
+        max_tokens=min(models.longest(files.folder, config), batching.LADDER[-1]),
+        numerics=device.choose(precision, where, "rerank"),
+    )
+
+
+def engine(wanted: Scorer) -> "PairEngine":
+    """Return the loaded cross-encoder; a process loads it once.
+
+    Raises:
+        ModelError: The model is no longer the one that was described, or its files are not whole.
+    """
+    with _loading:
+        return _engine(wanted)
+
+
+@functools.lru_cache(maxsize=2)
+def _engine(wanted: Scorer) -> "PairEngine":
+    return PairEngine(wanted)
+
+
+class PairEngine:
+    """A loaded cross-encoder."""
+
+    def __init__(self, wanted: Scorer) -> None:
+        import torch
+
+        numerics = wanted.numerics
+        found = describe(wanted.model, "exact", "cpu").model_copy(update={"numerics": numerics})
+        if found.counts_as() != wanted.counts_as():
+            raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
+        self.max_tokens = wanted.max_tokens
+        self.device = numerics.engine.removeprefix("torch-")
+        self.batch_tokens = BATCH_TOKENS[numerics.engine]
+        self.singles, self.couples = _tokenizer(wanted.model), _tokenizer(wanted.model)
+        self.couples.enable_truncation(wanted.max_tokens, strategy="longest_first")
+        self.filler = next(iter(self.couples.encode("", "").ids), 0)
+        dtype = torch.bfloat16 if numerics.precision == "bf16" else torch.float32
+        self.model, self.takes_types = _load(wanted.model, dtype)
+        self.model.to(self.device)
+
+    def score(self, pairs: Sequence[Pair], meter: Meter | None = None) -> Floats:
+        """Score pairs of query and passage.
+
+        Args:
+            pairs: P pairs.
+            meter: Told what it took.
+
+        Returns:
+            (P,) scores in the order given, as the model gives them, before any sigmoid; NaN where the model gave none.
+            No score depends on the other pairs.
+        """
+        meter = meter or Meter()
+        encodings = self._tokenised(pairs)
+        lengths = np.array([len(e.ids) for e in encodings], dtype=np.int64)
+        scores = np.full(len(pairs), np.nan, dtype=np.float32)
+        for batch in batching.cut(np.maximum(lengths, 1), tokens=self.batch_tokens):
+            width = min(batch.width, self.max_tokens)
+            scores[batch.rows] = self._run([encodings[row] for row in batch.rows], batch.height, width)
+            meter.padded += width * batch.height
+        meter.tokens += int(lengths.sum())
+        meter.truncated += sum(bool(e.overflowing) for e in encodings)
+        return np.where(np.isfinite(scores), scores, np.nan)
+
+    def _tokenised(self, pairs: Sequence[Pair]) -> list[Any]:
+        """Return the encodings of pairs; each text is tokenised once, however many pairs it is in."""
+        texts = list({text: None for pair in pairs for text in pair})
+        single = dict(zip(texts, self.singles.encode_batch(texts, add_special_tokens=False), strict=True))
+        return [self.couples.post_process(single[query], single[passage]) for query, passage in pairs]
+
+    def _run(self, encodings: Sequence[Any], height: int, width: int) -> Floats:
+        """Return the scores of the pairs of one batch."""
+        import torch
+
+        pad = self.model.config.pad_token_id or 0
+        tokens, mask = padded([e.ids for e in encodings], height, width, self.filler, pad)
+        inputs = {"input_ids": tokens, "attention_mask": mask}
+        if self.takes_types:
+            inputs["token_type_ids"] = padded([e.type_ids for e in encodings], height, width, 0)[0]
+        with torch.inference_mode():
+            logits = self.model(**{name: torch.from_numpy(a).to(self.device) for name, a in inputs.items()}).logits
+        return np.asarray(logits[: len(encodings), 0].float().cpu().numpy(), dtype=np.float32)
+
+
+def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a model that does not give one score to a pair.
+
+    Raises:
+        ModelError: It is no classifier, or has more labels than one.
+    """
+    kinds = [str(name) for name in config.get("architectures") or ["of no stated architecture"]]
+    if not kinds[0].endswith("ForSequenceClassification"):
+        raise ModelError(
+            f"{folder} is {kinds[0]} but a model ForSequenceClassification was needed; "
+            f"set rerank.model to a cross-encoder such as {EXAMPLE}"
+        )
+    labels = len(config["id2label"]) if config.get("id2label") else int(config.get("num_labels", 2))
+    if labels != 1:
+        raise ModelError(
+            f"{folder} gives {labels} labels but one score was needed; "
+            f"set rerank.model to a cross-encoder such as {EXAMPLE}"
+        )
+
+
+def _tokenizer(model: str) -> Any:
+    """Return a model's tokenizer, which neither pads nor cuts; what looks like a special token stays text."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_file(str(models.tokenizer_file(model)))
+    made.no_padding()
+    made.no_truncation()
+    made.encode_special_tokens = True
+    return made
+
+
+def _load(model: str, dtype: Any) -> tuple[Any, bool]:
+    """Load a cross-encoder from its files, for inference; no code of the model's own is run.
+
+    Returns:
+        The model, and whether it is told which tokens are the passage's.
+
+    Raises:
+        ModelError: The files lack weights, which would be made up.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder = models.locate(model).folder
+    loaded, report = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; fetch the model again")
+    names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
+    if loaded.config.model_type in FIRST_TOKEN:
+        _only_first_token(loaded)
+    return loaded.eval(), "token_type_ids" in names and getattr(loaded.config, "type_vocab_size", 0) > 1
+
+
+def _only_first_token(model: Any) -> None:
+    """Let the last layer compute nothing that the head does not read: after attention, the first token is left."""
+    last = model.base_model.encoder.layer[-1].attention.output
+    last.register_forward_pre_hook(lambda _, inputs: tuple(states[:, :1] for states in inputs))
