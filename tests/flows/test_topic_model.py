@@ -30,10 +30,7 @@ NEW = "telescope galaxy star orbit planet comet nebula astronomer eclipse lens m
 
 def sentences(words: str, count: int, seed: int) -> list[str]:
     random, known = np.random.default_rng(seed), words.split()
-    return [
-        "The {} and the {} belong to the {}, as does every {} with its {}.".format(*random.permutation(known)[:5])
-        for _ in range(count)
-    ]
+    return [" ".join(random.permutation(known)[:8]) for _ in range(count)]
 
 
 def rows(count: int) -> list[dict[str, Any]]:
