@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.rows import Fate
+from tasks.vectors import centres_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 PART = 0.5  # of a topic's shared documents that must have gone to another for a merge or a split
+FARTHEST = 0.02  # share of a topic's members that may be farther from its centre than one that stays
 NEAR = 0.9  # cosine of centres from which two clusters without a shared document are the same
 
 
@@ -64,6 +66,31 @@ def match_topics(old: State, new: State, least: float) -> tuple[dict[int, int], 
     gone = set(range(len(old.numbers))) - set(kept.values())
     dead = [_fate_of_old(known[row], row, here, shared) for row in sorted(gone)]
     return names, sorted(fates, key=lambda f: f.topic) + sorted(dead, key=lambda f: f.topic)
+
+
+def stay(old: State, documents: Sequence[str], labels: Ints, vectors: Floats) -> Ints:
+    """Leave documents in the topic they had, if they are noise now, it lives on, and they are as close as its members.
+
+    Where density thins out a document falls in and out of a topic by chance; its reader should not see that.
+
+    Args:
+        old: The earlier run.
+        documents: Id of each document of this run.
+        labels: (N,) topics of this run, with lasting numbers.
+        vectors: (N, D) unit-length rows.
+
+    Returns:
+        (N,) topics; a new document stays as it was found.
+    """
+    was = dict(zip(old.documents, old.labels.tolist(), strict=True))
+    then = np.array([was.get(document, -1) for document in documents], dtype=np.int64)
+    numbers, centres = centres_of(vectors, labels)
+    found = labels.copy()
+    for number, centre in zip(numbers.tolist(), centres, strict=True):
+        least = np.quantile(vectors[labels == number] @ centre, FARTHEST)
+        rows = np.flatnonzero((labels < 0) & (then == number))
+        found[rows[vectors[rows] @ centre >= least]] = number
+    return found
 
 
 @dataclass(frozen=True, slots=True)

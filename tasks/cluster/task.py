@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.cluster import ByNeighbours, ByVectors, Cluster, Hdbscan, Kmeans
-from tasks.cluster.identity import State, match_topics
+from tasks.cluster.identity import State, match_topics, stay
 from tasks.data import DocumentsRef, GraphRef, LabelsRef, LayoutRef, VectorsRef
 from tasks.errors import DataError
 from tasks.rows import Fate
@@ -157,11 +157,13 @@ def match_clusters(
     old = State((), found[:0], numbers[:0], centres[:0], -1) if previous is None else _state(previous)
     names, fates = match_topics(old, new, least)
     named = np.array([names.get(int(label), -1) for label in found], dtype=np.int64)
+    stayed = stay(old, new.documents, named, rows)
+    steps.record(stayed=int((stayed != named).sum()))
     for fate in ("kept", "born", "died", "merged", "split"):
         steps.record(**{fate: sum(f.fate == fate for f in fates)})
     return Matched(
-        labels=store.save_array(LabelsRef, named),
-        centres=store.save_array(VectorsRef, centres_of(rows, named)[1]),
+        labels=store.save_array(LabelsRef, stayed),
+        centres=store.save_array(VectorsRef, centres_of(rows, stayed)[1]),
         fates=store.save_rows(FatesRef, Fate, fates),
         highest=max([old.highest, *names.values()]),
     )

@@ -94,7 +94,7 @@ def fit_topics(counts: Counts, labels: Ints, vectors: Floats, words: int) -> Fit
         umap_model=BaseDimensionalityReduction(),
         hdbscan_model=BaseCluster(),
         vectorizer_model=CountedWords(counts),
-        ctfidf_model=ClassTfidfTransformer(bm25_weighting=True, reduce_frequent_words=True),
+        ctfidf_model=ClassTfidfTransformer(bm25_weighting=True),
         top_n_words=words,
     )
     rows = [str(row) for row in range(len(labels))]

@@ -30,10 +30,7 @@ NEW = "telescope galaxy star orbit planet comet nebula astronomer eclipse lens m
 
 def sentences(words: str, count: int, seed: int) -> list[str]:
     random, known = np.random.default_rng(seed), words.split()
-    return [
-        "The {} and the {} belong to the {}, as does every {} with its {}.".format(*random.permutation(known)[:5])
-        for _ in range(count)
-    ]
+    return [" ".join(random.permutation(known)[:8]) for _ in range(count)]
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -105,19 +102,19 @@ def test_the_topics_are_registered_as_a_model_of_mlflow(
     assert version.tags["digest"] == first[1].refs["findings.topic-files"]["digest"]
 
 
-def test_a_refresh_keeps_ids_and_gives_birth_to_a_new_theme(
+def test_a_refresh_with_a_twentieth_of_new_documents_keeps_ids_and_gives_birth_to_a_new_theme(
     first: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, before = first
     monkeypatch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
-    added = [{"id": f"new-{n}", "text": text} for n, text in enumerate(sentences(NEW, 30, 9))]
-    after = topic_model(source=write(home / "notes.jsonl", [*rows(42), *added]), config=config())
+    added = [{"id": f"new-{n}", "text": text} for n, text in enumerate(sentences(NEW, 8, 9))]
+    after = topic_model(source=write(home / "notes.jsonl", [*rows(40), *added]), config=config())
     then, now = topics_of(before), topics_of(after)
     assert set(then) <= set(now)
     alive = set(now.values()) - {-1}
     kept = [now[name] == topic for name, topic in then.items() if topic in alive and now[name] >= 0]
     assert np.mean(kept) >= 0.95
-    new = [now[f"new-{n}"] for n in range(30)]
+    new = [now[f"new-{n}"] for n in range(8)]
     born = max(set(new) - {-1}, key=new.count)
     assert born not in then.values()
     assert after.result["fates"]["born"] >= 1

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cluster.identity import State, match_topics
+from tasks.cluster.identity import State, match_topics, stay
 from tasks.rows import Fate
 from tasks.vectors import centres_of, normalise
 
@@ -88,3 +88,17 @@ def test_a_twentieth_of_new_documents_leaves_all_others_in_their_topics() -> Non
     added = [*labels, *random.integers(-1, 12, 100).tolist()]
     names, _ = match_topics(state(labels), state(added), 0.3)
     assert names == {number: number for number in range(12)}
+
+
+def test_a_document_that_fell_out_of_its_topic_stays_if_it_is_as_close_as_the_members() -> None:
+    vectors = normalise(np.array([[1, 0.1], [1, -0.1], [1, 0.05], [0.0, 1.0], [1, 0.0], [1, 0.0]]))
+    names = list("abcdef")
+    old = State(names[:5], np.array([3, 3, 3, 3, -1]), np.array([3]), vectors[:1], 3)
+    now = np.array([3, 3, -1, -1, -1, -1])
+    assert stay(old, names, now, vectors).tolist() == [3, 3, 3, -1, -1, -1]
+
+
+def test_no_document_stays_in_a_topic_that_is_no_more() -> None:
+    vectors = normalise(np.ones((3, 2)))
+    old = State(["a", "b", "c"], np.array([3, 3, 3]), np.array([3]), vectors[:1], 3)
+    assert stay(old, ["a", "b", "c"], np.array([4, 4, -1]), vectors).tolist() == [4, 4, -1]
