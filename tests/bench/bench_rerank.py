@@ -26,11 +26,11 @@ from tasks.rerank.order import by_score
 from tasks.rerank.task import WINDOW_TOKENS
 from tasks.retrieve.bm25 import SparseIndex
 from tasks.retrieve.core import rank, scores_by_row
-from tasks.rows import Hit
+from tasks.rows import Hit, indexed
 from tasks.runtime import cross_encoder, encoder, models, shards, token_vectors
 from tests.bench.bench_embed import documentation
-from tests.bench.bench_quality import Search, cranfield, xquad
 from tests.bench.pairs import alternate, at_least, plain
+from tests.bench.searches import Search, cranfield, xquad
 
 PROMISED = 1.8
 QUESTIONS = ("scale features to unit variance", "how do I sort an array along its last axis, keeping equal values in",
@@ -126,7 +126,11 @@ def _late(questions: list[str], documents: list[str], asked: Any, found: Any) ->
 
 def _quality(name: str, search: Search) -> Iterator[dict[str, Any]]:
     """Yield nDCG@10 of the fused best 50, and of the same in the order of late interaction."""
-    documents, questions, relevant = search
+    documents = [indexed(title, text) for title, text in search.documents.values()]
+    questions = [question for question, _ in search.questions]
+    row_of = {name: str(row) for row, name in enumerate(search.documents)}
+    answered = ((query, answers) for query, (_, answers) in enumerate(search.questions) if answers)
+    relevant = {query: {row_of[answer] for answer in answers} for query, answers in answered}
     hits = _fused(documents, questions)
     scores = _late(questions, documents, [hit.query for hit in hits], [hit.passage for hit in hits])
     yield plain(f"{name}, nDCG@10: fused", _ndcg(hits, relevant), "")
