@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors")
+FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors", "topic-model", "answer-lineage")
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 
