@@ -29,7 +29,8 @@ def answers_given(answer: str | None = None, citing: str | None = None) -> list[
     kept = [made for name in collections.names() for made in collections.history(name)]
     found = []
     for decided, quoted in _answered():
-        if decided.digest.startswith(digest) and quoted.inputs["collection"][0].startswith(passages):
+        known = not passages or passages in quoted.inputs["collection"]
+        if known and decided.digest.startswith(digest):
             found += _given(decided, quoted, kept, citing)
     if not found and citing is None:
         what = "answer" if answer is None else f"answer {answer!r}"
@@ -152,7 +153,7 @@ def _origin(
             read = _inputs_of("ingest-documents", cut["documents"]["digest"])
             documents = store.named(DocumentsRef, cut["documents"]["digest"])
             return documents, store.named(SnapshotRef, read["snapshot"]["digest"]), joined.fingerprint
-    raise LookupError(f"no record says how passages {searched[0][:12]} were made")
+    raise LookupError(f"no record says how the passages of {[part[:12] for part in searched]} were made")
 
 
 def _inputs_of(steps_named: str, digest: str) -> Inputs:

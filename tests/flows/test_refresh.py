@@ -33,7 +33,12 @@ def town(tmp_path: Path) -> Path:
     for subject, deed in zip(SUBJECTS, DEEDS, strict=True):
         (folder / f"{subject}.txt").write_text(f"The old {subject} {deed} every day of the year.", "utf-8")
     asked = [
-        {"id": subject, "question": f"Where was it that they {deed}?", "answers": [f"{subject}.txt"], "split": split}
+        {
+            "id": f"{subject}, {split}",
+            "question": f"Where was it that they {deed}?",
+            "answers": [f"{subject}.txt"],
+            "split": split,
+        }
         for split in ("development", "test")
         for subject, deed in zip(SUBJECTS, DEEDS, strict=True)
     ]

@@ -84,6 +84,7 @@ def test_a_process_worker_runs_the_main_job_as_deployed(
     assert {key: a.type for key, a in found.items()} == {
         "encode-passages": "progress",
         "knowledge-base-summary": "markdown",
+        "knowledge-base-release": "table",
         "knowledge-base-put-aside": "table",
         "knowledge-base-report": "markdown",
         "knowledge-base-mlflow": "markdown",
