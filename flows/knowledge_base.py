@@ -69,7 +69,7 @@ def verify(made: Generation, config: Verify) -> Verified:
     probes = draw_probes(made.passages, made.vectors, config)
     dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
     sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
-    return verify_generation(made, made.documents, probes, dense, sparse, config)
+    return verify_generation(made, probes, dense, sparse, config)
 
 
 def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:

@@ -42,7 +42,7 @@ from tasks.data import (
     TopicMap,
     VectorsRef,
 )
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
+from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
 from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
@@ -95,7 +95,7 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
     if collection is not None:
         live = open_collection(collection)
         rejected = store.save_rows(RejectedRef, Rejected, [])
-        known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": live.fingerprint}
+        known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": query_encoder(live)}
         return live.collection, live.documents, Embedded(rejected=rejected, **known)
     encoder = describe_encoder(config.embed)
     ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)

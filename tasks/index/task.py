@@ -82,14 +82,11 @@ def draw_probes(passages: PassagesRef, vectors: VectorsRef, config: Verify) -> P
 
 
 @step(name="index-verify", libraries=("numpy",))
-def verify_generation(
-    made: Generation, documents: DocumentsRef, probes: Probes, dense: HitsRef, sparse: HitsRef, config: Verify
-) -> Verified:
+def verify_generation(made: Generation, probes: Probes, dense: HitsRef, sparse: HitsRef, config: Verify) -> Verified:
     """Find out whether a generation is whole: its numbers agree, its vectors are directions, its passages are found.
 
     Args:
         made: What is to become live; each of its objects is verified as it is read.
-        documents: Its documents.
         probes: Passages that must be found again.
         dense: What their vectors found.
         sparse: What their words found.
@@ -106,7 +103,7 @@ def verify_generation(
     kinds = ("passages", "vectors", "dense", "sparse")
     passages = verify.check_counts({name: getattr(made, name).rows for name in kinds})
     owners = store.load_table(made.passages, ["document", "row"])
-    known = store.load_table(documents, ["id"])["id"].to_pylist()
+    known = store.load_table(made.documents, ["id"])["id"].to_pylist()
     verify.check_documents(owners["document"].to_pylist(), known, owners["row"].to_numpy())
     vectors = store.load_array(made.vectors)
     verify.check_vectors(vectors)

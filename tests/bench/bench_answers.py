@@ -20,9 +20,8 @@ import numpy as np
 
 from configs.embed import Embed
 from configs.evaluate import Calibrate
-from configs.generate import Extractive
+from configs.flows import RagAnswers
 from configs.index import Bm25, Flat
-from configs.retrieve import Fused
 from configs.tokenize import Chunk
 from tasks.answers import Answer
 from tasks.data import DocumentsRef, Generation, HitsRef, QueriesRef, QuestionsRef, SnapshotRef
@@ -36,7 +35,7 @@ from tests.bench.pairs import at_least, at_most, plain
 OTHERS = 500  # questions of each other corpus
 NONSENSE = 200
 ABSTRACTS = 25_000
-WAY, HOW = Fused(), Extractive()
+WAY, HOW = RagAnswers().retrieve, RagAnswers().answer
 Asked = tuple[str, int, list[str], list[int]]  # question, its paragraph, answers, where they start
 
 

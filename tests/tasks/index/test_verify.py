@@ -25,7 +25,7 @@ def verify(made: Generation) -> Verified:
     probes = draw_probes.fn(made.passages, made.vectors, config)
     dense = retrieve.fn(made, probes.queries, probes.vectors, Dense(k=5))
     sparse = retrieve.fn(made, probes.queries, probes.vectors, Sparse(k=5))
-    return verify_generation.fn(made, made.documents, probes, dense, sparse, config)
+    return verify_generation.fn(made, probes, dense, sparse, config)
 
 
 def test_probes_are_rows_without_repetition_the_same_for_a_seed() -> None:
