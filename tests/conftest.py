@@ -1,6 +1,7 @@
 """Settings that must stand before Prefect, MLflow or torch are imported; a server, workspaces and small documents."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores already
 
 QUICK_DOCUMENTS = {
     "lighthouse.txt": "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
@@ -34,10 +37,25 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(PREFECT_API_URL.value())
 
 
+@pytest.fixture(scope="session")
+def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the tables of an empty MLflow store, which take seconds to make."""
+    from tasks.runtime import tracking
+
+    home = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLM_FLOWS_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tracking.prepare()
+    return home / "mlflow"
+
+
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty workspace."""
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_tables: Path) -> Path:
+    """Return a workspace with nothing in it but the tables of MLflow."""
     home = tmp_path / "workspace"
+    home.mkdir(mode=0o700)
+    shutil.copytree(mlflow_tables, home / "mlflow")
     monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return home

@@ -1,5 +1,7 @@
 """Runs in processes of their own, on a corpus small enough to be run many times."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,8 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+
+from tasks.runtime import housekeeping
 
 ROOT = Path(__file__).parents[2]
 SUBJECTS = ("river", "bridge", "orchard", "comet", "bakery", "harbour")
@@ -46,13 +51,13 @@ class Job:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of sixty documents of some two hundred tokens."""
+    """Return a folder of sixty documents of some sixty tokens."""
     folder = tmp_path_factory.mktemp("corpus")
     for number in range(60):
         subject, other = SUBJECTS[number % 6], SUBJECTS[(number * 5 + 1) % 6]
         lines = [
             f"The {subject} of parish {number} {DEEDS[(number + line) % 4]} in {1700 + 13 * line}, near the {other}."
-            for line in range(12)
+            for line in range(4)
         ]
         (folder / f"{number:02d}-{subject}.txt").write_text(" ".join(lines), "utf-8")
     return folder
@@ -66,15 +71,14 @@ def job(corpus: Path, prefect_server: str) -> Callable[..., Job]:
         environment = {**os.environ, "LLM_FLOWS_HOME": str(home), "PREFECT_API_URL": prefect_server, **more}
         environment.pop("MLFLOW_TRACKING_URI", None)
         build = ("knowledge-base", "source.kind=files", f"source.path={corpus}", "embed.precision=exact")
-        return Job((*build, "embed.shards.tokens=1500", *words), environment)
+        return Job((*build, "embed.shards.tokens=1000", *words), environment)
 
     return make
 
 
 def check(home: Path) -> dict[str, Any]:
     """Verify everything stored in a workspace; return what `store check` found."""
-    environment = {**os.environ, "LLM_FLOWS_HOME": str(home)}
-    command = [sys.executable, "-m", "flows", "store", "check"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with mock.patch.dict(os.environ, LLM_FLOWS_HOME=str(home)), contextlib.redirect_stdout(io.StringIO()) as said:
+        housekeeping.main(["store", "check"])
+    found: dict[str, Any] = json.loads(said.getvalue().splitlines()[-1])
     return found

@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -23,31 +22,20 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 SEED = 20261124
 
 
-@pytest.fixture(scope="module")
-def unbroken() -> dict[bool, tuple[dict[str, Any], float]]:
-    """Keep the refs and seconds of runs that nobody disturbed, with and without topics."""
-    return {}
-
-
-def kill_and_finish(
-    job: Callable[..., Job], tmp_path: Path, unbroken: dict[bool, tuple[dict[str, Any], float]], moment: float,
-    topics: bool,
-) -> None:  # fmt: skip
-    """Run, kill at a share of the time it takes, run again, and compare with an unbroken run."""
-    words = () if topics else ("topics=null",)
-    if topics not in unbroken:
-        started = time.monotonic()
-        stated = job(tmp_path / "unbroken", *words).run()
-        unbroken[topics] = stated, time.monotonic() - started
-    expected, seconds = unbroken[topics]
+def kill_and_finish(job: Callable[..., Job], tmp_path: Path, moments: list[float], *words: str) -> None:
+    """Kill one run after another at shares of the time an unbroken one takes; the last must end as that one did."""
+    started = time.monotonic()
+    expected = job(tmp_path / "unbroken", *words).run()
+    seconds = time.monotonic() - started
 
     home = tmp_path / "killed"
     broken = job(home, *words)
-    process = broken.start()
-    time.sleep(seconds * moment)
-    process.kill()
-    process.communicate()
-    assert check(home)["damaged"] == []
+    for moment in moments:
+        process = broken.start()
+        time.sleep(seconds * moment)
+        process.kill()
+        process.communicate()
+        assert check(home)["damaged"] == []
     kept = vectors_in(home)
 
     again = broken.run()
@@ -72,19 +60,16 @@ def statuses(home: Path) -> set[str]:
 MOMENTS = [round(random.Random(SEED + n).uniform(0.25, 1.0), 3) for n in range(10)]
 
 
-@pytest.mark.parametrize("moment", MOMENTS[:3])
-def test_a_killed_run_is_finished_by_the_next(
-    moment: float, job: Callable[..., Job], tmp_path: Path, unbroken: dict[bool, tuple[dict[str, Any], float]]
-) -> None:
-    kill_and_finish(job, tmp_path, unbroken, moment, topics=False)
+def test_a_run_killed_three_times_is_finished_by_the_next(job: Callable[..., Job], tmp_path: Path) -> None:
+    kill_and_finish(job, tmp_path, sorted(MOMENTS[:3]), "topics=null")
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_with_topics_killed_is_finished_by_the_next(
-    moment: float, job: Callable[..., Job], tmp_path: Path, unbroken: dict[bool, tuple[dict[str, Any], float]]
+    moment: float, job: Callable[..., Job], tmp_path: Path
 ) -> None:
-    kill_and_finish(job, tmp_path, unbroken, moment, topics=True)
+    kill_and_finish(job, tmp_path, [moment])
 
 
 def test_a_temporary_server_ends_when_its_run_is_killed(job: Callable[..., Job], tmp_path: Path) -> None:

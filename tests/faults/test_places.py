@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.runtime.workspace import folder
 from tests.faults.conftest import ROOT, Job
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
@@ -30,13 +31,15 @@ def test_a_run_works_under_a_long_unicode_path_a_plain_locale_and_a_strict_umask
     assert Path(stated["report"]).is_file()
 
 
-def test_the_workspace_is_readable_by_its_owner_alone(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_the_workspace_is_readable_by_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = tmp_path / "home"
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(workspace))
     before = os.umask(0)
     try:
-        job(tmp_path / "home", "topics=null").run()
+        assert folder("objects").is_dir()
     finally:
         os.umask(before)
-    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+    assert workspace.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("home", ["/proc/llm-flows", "/dev/null/llm-flows"])

@@ -11,8 +11,6 @@ from playwright.sync_api import Page, sync_playwright
 from configs.embed import Embed
 from configs.flows import KnowledgeBase, Topics
 from configs.ingest import Files
-from configs.resolve import resolve
-from configs.signatures import flow_cards
 from flows.knowledge_base import knowledge_base
 from tasks.data import DocumentsRef
 from tasks.rows import Document
@@ -24,6 +22,12 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(200),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; Debian: apt-get install chromium"),
+]
+CONFIG = KnowledgeBase(embed=Embed(precision="exact"), topics=Topics(min_documents=10))
+THEMES = [
+    ("baking", "oven", "sourdough", "flour", "rye", "crust"),
+    ("sailing", "harbour", "anchor", "tide", "pilot", "mast"),
+    ("gardening", "pear tree", "compost", "spade", "hedge", "seedling"),
 ]
 AT = """row => {
   const map = document.getElementById('map'), layout = map._fullLayout;
@@ -57,6 +61,18 @@ def complaints_of(page: Page, path: str) -> list[str]:
     return found
 
 
+@pytest.fixture
+def letters(tmp_path: Path) -> Path:
+    """Return a folder of forty-five short documents on three themes."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for number in range(45):
+        theme, *words = THEMES[number % 3]
+        told = [f"The {words[(number + n) % 5]} and the {words[(2 * number + n) % 5]} of {theme}." for n in range(4)]
+        (folder / f"{number:02}-{theme}.txt").write_text(f"Letter {number} on {theme}. {' '.join(told)}", "utf-8")
+    return folder
+
+
 def documents_of(refs: dict[str, Any]) -> dict[str, Document]:
     stated = refs["collection.documents"]
     ref = DocumentsRef.model_validate({**stated, "shape": (stated["rows"], 9)})
@@ -64,11 +80,9 @@ def documents_of(refs: dict[str, Any]) -> dict[str, Document]:
 
 
 def test_the_map_shows_the_stored_document_under_the_pointer_and_the_search_finds_it(
-    quick_home: Path, monkeypatch: pytest.MonkeyPatch, browser_page: Page
+    workspace: Path, letters: Path, browser_page: Page
 ) -> None:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
-    call = resolve(flow_cards()["knowledge-base"], ["@quick"])
-    outcome = knowledge_base(**{field: getattr(call, field) for field in type(call).model_fields})
+    outcome = knowledge_base(source=Files(path=str(letters)), config=CONFIG)
     documents = documents_of(outcome.refs)
 
     assert complaints_of(browser_page, outcome.report) == []
@@ -79,10 +93,10 @@ def test_the_map_shows_the_stored_document_under_the_pointer_and_the_search_find
         browser_page.wait_for_timeout(60)
         title = browser_page.inner_text("#document-title")
         assert browser_page.text_content("#document-text") == documents[title].text[:4_000]
-    browser_page.fill("#search", "equally spaced")
+    browser_page.fill("#search", "baking rye")
     browser_page.wait_for_timeout(300)
     lit = browser_page.evaluate("document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length")
-    assert lit == sum("equally" in d.text.lower() and "spaced" in d.text.lower() for d in documents.values())
+    assert lit == sum("baking" in d.text.lower() and "rye" in d.text.lower() for d in documents.values()) > 0
 
 
 def test_hostile_documents_are_shown_as_text(workspace: Path, notes: Path, browser_page: Page) -> None:
@@ -93,8 +107,7 @@ def test_hostile_documents_are_shown_as_text(workspace: Path, notes: Path, brows
         (notes / f"hostile-{number}<b>.txt").write_text(
             f"{hostile} The ship number {number} sails for Bergen.", "utf-8"
         )
-    config = KnowledgeBase(embed=Embed(precision="exact"), topics=Topics(min_documents=10))
-    outcome = knowledge_base(source=Files(path=str(notes)), config=config)
+    outcome = knowledge_base(source=Files(path=str(notes)), config=CONFIG)
     assert complaints_of(browser_page, outcome.report) == []
     assert browser_page.locator("#map").count() == 1
     assert browser_page.locator("img, iframe, object").count() == 0

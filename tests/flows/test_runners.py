@@ -22,12 +22,12 @@ RUNNERS = {"threads": Threads(workers=3), "processes": Processes(workers=2), "da
 
 @pytest.fixture
 def papers(tmp_path: Path) -> Path:
-    """Return a folder of forty documents of many lengths."""
+    """Return a folder of thirty documents of many lengths."""
     folder = tmp_path / "papers"
     folder.mkdir()
-    for number in range(40):
+    for number in range(30):
         lines = [
-            f"Line {line} of paper {number} speaks of the {line * number}th lighthouse." for line in range(number)
+            f"Line {line} of paper {number} speaks of the {line * number}th lighthouse." for line in range(number // 2)
         ]
         (folder / f"{number}.txt").write_text(f"Paper {number}. " + " ".join(lines), "utf-8")
     return folder
@@ -42,7 +42,7 @@ def build(
 
     def run(home: str, runner: Runner) -> Outcome:
         monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / home))
-        embed = Embed(precision="exact", shards=Shards(tokens=2_000))
+        embed = Embed(precision="exact", shards=Shards(tokens=1_000))
         return knowledge_base(
             source=Files(path=str(papers)), config=KnowledgeBase(embed=embed, topics=None, runner=runner)
         )
@@ -50,7 +50,7 @@ def build(
     return run
 
 
-@pytest.mark.parametrize("kind", list(RUNNERS))
+@pytest.mark.parametrize("kind", ["threads", "processes", pytest.param("dask", marks=pytest.mark.faults)])
 def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: Callable[..., Outcome]) -> None:
     alone, together = build("alone", Threads()), build("together", RUNNERS[kind])
     assert together.refs == alone.refs
@@ -58,7 +58,7 @@ def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: C
     assert together.tasks["run"] == alone.tasks["run"]
 
 
-def test_a_dask_worker_killed_in_the_middle_loses_nothing(
+def test_dask_gives_the_same_digests_though_a_worker_is_killed_in_the_middle(
     build: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = build("alone", Threads()).refs
