@@ -15,7 +15,7 @@ from configs.represent import CTfIdf, Labels, Represent
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve, Weighted
 from configs.runner import Runner, Threads
-from configs.tokenize import Chunk
+from configs.tokenize import Chunk, Counted, Fits
 from configs.topics import Covered, Free, Guide, Judged, Slices, Suspicions
 
 
@@ -114,6 +114,17 @@ class TextVectors(Config):
     """Text to vectors."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
+
+
+class TokenizerReport(Config):
+    """Everything `tokenizer-report` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    count: Counted = Counted()
+    """Which tokenizers are compared, and what is shown."""
+    fit: Fits = Fits()
+    """When a tokenizer is said to fit the model."""
 
 
 class SemanticSearch(Config):

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from configs.base import Config
+from configs.models import EMBEDDED
 
 
 class Chunk(Config):
@@ -14,3 +15,34 @@ class Chunk(Config):
     """Sentences repeated from the end of the passage before."""
     heading: bool = True
     """Put the document's title before each passage when it is encoded and indexed."""
+
+
+class Counted(Config):
+    """How tokenizers are compared."""
+
+    tokenizers: tuple[str, ...] = Field((EMBEDDED,), min_length=1, max_length=20)
+    """Each an id on the hub, a folder, or a vocabulary: tokenizer.json, vocab.txt, vocab.json beside merges.txt, a
+    SentencePiece .model, or CLIP's .txt.gz."""
+    group: str | None = None
+    """Column that texts are told apart by, as their language, kept by source.keep; none if left out."""
+    price_per_million: float | None = Field(None, ge=0, le=1_000_000)
+    """Price of a million tokens, in any currency: the page then says what 1,000 of these texts cost. Null for none."""
+    published: tuple[int, ...] = ()
+    """Tokens that others state for all texts together, special ones included, in the order of the tokenizers; shown
+    beside ours."""
+    shown: int = Field(12, ge=1, le=200)
+    """Texts whose pieces are shown, the first ones."""
+    shown_characters: int = Field(600, ge=10, le=20_000)
+    """Characters of such a text that are shown."""
+
+
+class Fits(Config):
+    """When a tokenizer is said to fit a model."""
+
+    refuse: bool = True
+    """End the run as failed, after its page is written, where a tokenizer does not fit."""
+    least_pairs: int = Field(30, ge=10, le=100_000)
+    """Pairs of tokens that differ only in case or place in a word, with fewer of which the weights prove nothing."""
+    least_score: float = Field(4.0, ge=1, le=100)
+    """Standard errors by which such pairs must be closer in the model's table than their neighbours are; below it the
+    vocabulary is refused where no tokenizer stands with the weights to compare it with."""

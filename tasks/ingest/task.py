@@ -61,6 +61,32 @@ def ingest_queries(queries: Sequence[str]) -> QueriesRef:
     return store.save_rows(QueriesRef, Query, [Query(str(i), text) for i, text in enumerate(queries)])
 
 
+def ingest_texts(texts: Sequence[str], groups: Sequence[str] = ()) -> DocumentsRef:
+    """Store texts that were given by hand as documents.
+
+    Args:
+        texts: The texts.
+        groups: What each belongs to, kept as its `group`; none where left out.
+
+    Raises:
+        ContractError: There is none, or one is not text that can be read.
+    """
+    for number, text in enumerate(texts, start=1):
+        if (found := unfit(text)) is not None:
+            raise ContractError(f"text {number} {found[1]}; give one that can be read")
+    if not texts:
+        raise ContractError("there are no texts; give at least one")
+    metas = [{"group": group} for group in groups] or [{}] * len(texts)
+    return store.save_rows(
+        DocumentsRef,
+        Document,
+        [
+            Document(f"text-{number}", text, "", "given", "given", number, "row", meta=meta)
+            for number, (text, meta) in enumerate(zip(texts, metas, strict=True), start=1)
+        ],
+    )
+
+
 @step(name="ingest-documents", run_name="ingest-documents {source.kind}", libraries=("pyarrow",))
 def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, encoder: Encoder) -> Ingested:
     """Read the documents of a scanned source; put what cannot be read aside, with the reason.

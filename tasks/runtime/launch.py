@@ -19,6 +19,7 @@ from tasks.errors import FlowError
 from tasks.runtime import server, workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+SHOWN = 400  # characters of one line of the summary
 
 
 def run(card: FlowCard, call: BaseModel) -> int:
@@ -161,7 +162,11 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
             continue
         yield f"{name}:"
         for key, v in value.items():
-            yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            if isinstance(v, dict) and {"value", "low", "high", "n"} <= v.keys():
+                yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            else:
+                told = ", ".join(f"{name} {part}" for name, part in v.items()) if isinstance(v, dict) else str(v)
+                yield f"  {key:32} {told[:SHOWN]}"
 
 
 def _reason(failure: object) -> str:

@@ -24,7 +24,8 @@ POOLINGS = {
 NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
 MODEL2VEC = "model2vec"
 STATIC_TABLES = ("embedding.weight", "embeddings")  # as sentence-transformers and model2vec name it
-FILES = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt"]
+FILES = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt", "*.model")
+TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")  # no weights
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ class ModelFiles:
     revision: str
 
 
-def locate(model: str) -> ModelFiles:
+def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
     """Find the files of a model: a folder, an embedded package, or the hub's copy kept in the workspace.
+
+    Args:
+        model: Id or folder.
+        patterns: Names of the files to fetch from the hub.
 
     Raises:
         ModelError: There is no such model, or its weights are not the published ones.
@@ -51,7 +56,7 @@ def locate(model: str) -> ModelFiles:
         raise ModelError(
             f"model {model!r} is not a folder; give the path of one, or an id such as {next(iter(CATALOGUE))}"
         )
-    return _from_hub(model, card.revision if card else None)
+    return _from_hub(model, card.revision if card else None, patterns)
 
 
 @functools.cache
@@ -90,6 +95,16 @@ def tokenizer_file(model: str) -> Path:
     """
     folder = locate(model).folder
     return _required((static_folder(folder) or folder) / "tokenizer.json")
+
+
+def tokenizer_place(name: str) -> Path:
+    """Return where a tokenizer is: a file, a folder, or the hub's copy, of which no weights are fetched.
+
+    Raises:
+        ModelError: It is not there.
+    """
+    path = Path(name).expanduser()
+    return path.resolve() if path.is_file() else locate(name, TOKENIZER_FILES).folder
 
 
 def static_folder(folder: Path) -> Path | None:
@@ -221,7 +236,7 @@ def _embedded(model: str, package: str, expected: str) -> ModelFiles:
     return ModelFiles(model, folder, "embedded")
 
 
-def _from_hub(model: str, revision: str | None) -> ModelFiles:
+def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> ModelFiles:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -231,7 +246,7 @@ def _from_hub(model: str, revision: str | None) -> ModelFiles:
             model,
             revision=revision,
             cache_dir=workspace.folder("models"),
-            allow_patterns=FILES,
+            allow_patterns=list(patterns),
             local_files_only=offline,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:

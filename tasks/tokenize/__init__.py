@@ -1,5 +1,23 @@
 """Turn text into tokens and passages."""
 
-from tasks.tokenize.task import chunk_documents, cover_documents, whole_documents
+from tasks.tokenize.task import (
+    check_fit,
+    chunk_documents,
+    count_tokens,
+    cover_documents,
+    describe_tokenizers,
+    describe_weights,
+    show_tokens,
+    whole_documents,
+)
 
-__all__ = ["chunk_documents", "cover_documents", "whole_documents"]
+__all__ = [
+    "check_fit",
+    "chunk_documents",
+    "count_tokens",
+    "cover_documents",
+    "describe_tokenizers",
+    "describe_weights",
+    "show_tokens",
+    "whole_documents",
+]

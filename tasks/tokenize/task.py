@@ -1,11 +1,17 @@
-"""Tasks of `tokenize`: cut documents into passages, or take them whole."""
+"""Tasks of `tokenize`: cut documents into passages, or take them whole; count, show and check tokens."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from configs.tokenize import Chunk
 from tasks.data import DocumentsRef, Encoder, PassagesRef
+from tasks.errors import ModelError
 from tasks.rows import Document, Passage
+from tasks.runtime import durable, models, steps, store
 from tasks.runtime import encoder as encoders
-from tasks.runtime import steps, store
 from tasks.runtime.steps import step
+from tasks.token_data import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary, Weights
+from tasks.tokenize.vocabularies import Cutter
 from tasks.topic_data import Coverage
 
 
@@ -71,3 +77,112 @@ def cover_documents(documents: DocumentsRef, encoder: Encoder) -> Coverage:
     )
     steps.record(pieces_per_word=found.pieces_per_word, unknown_share=found.unknown_share)
     return found
+
+
+def describe_tokenizers(names: Sequence[str]) -> tuple[Vocabulary, ...]:
+    """Say what tokenizers are read from, without loading them.
+
+    Raises:
+        ModelError: One is not there.
+        DataError: What is there is no tokenizer.
+    """
+    return tuple(_described(name, models.tokenizer_place(name)) for name in names)
+
+
+def describe_weights(model: str) -> Weights:
+    """Say what a model's files prove about its tokenizer.
+
+    Raises:
+        ModelError: There is no such model, or its weights cannot be trusted.
+    """
+    from tasks.tokenize.vocabularies import IN_FOLDER
+
+    folder = models.locate(model).folder
+    beside = _described(model, folder) if any((folder / name).is_file() for name in IN_FOLDER) else None
+    return Weights(name=model, folder=str(folder), digest=models.weights_digest(folder), beside=beside)
+
+
+@step(name="tokenize-count", libraries=("tokenizers", "sentencepiece"))
+def count_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], group: str | None) -> PieceCountsRef:
+    """Count what each tokenizer makes of texts, over all and by group.
+
+    Args:
+        documents: The texts.
+        tokenizers: What cuts them.
+        group: Column that tells them apart.
+    """
+    from tasks.tokenize.pieces import count_pieces
+
+    rows = store.load_rows(documents, Document)
+    texts, groups = [d.text for d in rows], [d.meta.get(group or "", "") for d in rows]
+    found = [
+        row for number, wanted in enumerate(tokenizers) for row in count_pieces(number, _loaded(wanted), texts, groups)
+    ]
+    steps.record(texts=len(texts), tokens=sum(row.tokens for row in found if not row.group))
+    return store.save_rows(PieceCountsRef, PieceCount, found)
+
+
+@step(name="tokenize-show", libraries=("tokenizers", "sentencepiece"))
+def show_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], texts: int, characters: int) -> PiecesRef:
+    """Cut the first texts into pieces, to be looked at.
+
+    Args:
+        documents: The texts.
+        tokenizers: What cuts them.
+        texts: How many are shown.
+        characters: How much of each.
+    """
+    from tasks.tokenize.pieces import show_pieces
+
+    first = [text[:characters] for text in store.load_table(documents, ["text"])["text"].to_pylist()[:texts]]
+    pieces = [
+        piece
+        for number, wanted in enumerate(tokenizers)
+        for piece in show_pieces(number, _loaded(wanted), first, range(len(first)))
+    ]
+    return store.save_rows(PiecesRef, Piece, pieces)
+
+
+@step(name="tokenize-fit", libraries=("tokenizers", "sentencepiece", "safetensors"))
+def check_fit(tokenizer: Vocabulary, weights: Weights, least_pairs: int, least_score: float) -> Fit:
+    """Say whether a tokenizer belongs to a model.
+
+    Args:
+        tokenizer: The tokenizer.
+        weights: The model.
+        least_pairs: Related tokens with fewer of which the weights prove nothing.
+        least_score: Standard errors by which they must be closer than chance.
+    """
+    from configs.samples import SAMPLES
+    from tasks.tokenize.fit import compare_vocabularies, judge_by_weights
+    from tasks.tokenize.table import read_table, table_rows
+
+    own, folder = _loaded(tokenizer), Path(weights.folder)
+    if weights.beside is not None:
+        return compare_vocabularies(own, _loaded(weights.beside), table_rows(folder), list(SAMPLES.values()))
+    return judge_by_weights(own, read_table(folder), least_pairs=least_pairs, least_score=least_score)
+
+
+def _described(name: str, place: Path) -> Vocabulary:
+    from tasks.tokenize.vocabularies import find, parts
+
+    path, form = find(place)
+    return Vocabulary(name=name, path=str(path), form=form, digest=_digest(parts(path, form)))
+
+
+def _loaded(wanted: Vocabulary) -> Cutter:
+    """Load a tokenizer that was described.
+
+    Raises:
+        ModelError: Its files have changed since.
+    """
+    from tasks.tokenize.vocabularies import load, parts
+
+    path = Path(wanted.path)
+    if _digest(parts(path, wanted.form)) != wanted.digest:
+        raise ModelError(f"{path} has changed since it was described; run again")
+    return load(path, wanted.form)
+
+
+def _digest(files: Sequence[Path]) -> str:
+    return durable.digest_of([durable.file_digest(file) for file in files])
