@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from configs.associate import Recommended, Related, Senses, Word2Vec
 from configs.base import Config
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
@@ -125,6 +126,21 @@ class TokenizerReport(Config):
     """Which tokenizers are compared, and what is shown."""
     fit: Fits = Fits()
     """When a tokenizer is said to fit the model."""
+
+
+class WordVectors(Config):
+    """Everything `word-vectors` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    train: Word2Vec = Word2Vec()
+    """How vectors are learned."""
+    ask: Related = Related()
+    """What is asked of them."""
+    recommend: Recommended = Recommended()
+    """How the next item of a list is foretold and judged; only lists of events are."""
+    senses: Senses | None = Senses()
+    """The word whose senses are told apart by static and by contextual vectors; null for none."""
 
 
 class SemanticSearch(Config):

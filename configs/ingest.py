@@ -84,6 +84,27 @@ class Hub(Config):
 Source = Annotated[PythonDocs | Files | Tables | Hub, Field(discriminator="kind"), Tabs]
 
 
+class Events(Config):
+    """Rows that say who chose what when: the items of a user in the order of time are one list."""
+
+    path: Annotated[str, Unkeyed] = Field(min_length=1)
+    """A file (.jsonl, .jsonl.gz, .csv, .parquet), a row an event."""
+    user: str = "user"
+    """Name of the column that says who."""
+    item: str = "item"
+    """Name of the column that says what."""
+    time: str = "time"
+    """Name of the column that says when, a number or an ISO date; equal times keep the order of the file."""
+    names: Annotated[str | None, Unkeyed] = None
+    """A file of the same kinds that says what items are called; null for none."""
+    names_item: str = "item"
+    """Name of its column that holds the item."""
+    names_title: str = "title"
+    """Name of its column that holds the name."""
+    encoding: str = "utf-8"
+    """How jsonl and csv files are written."""
+
+
 class Ingest(Config):
     """What may go wrong with a source before the run is stopped."""
 

@@ -19,3 +19,22 @@ SAMPLES = {
     "code": "def area(radius: float) -> float:\n\treturn 3.14159 * radius**2  # ROUND\n",
     "signs": "CAPITALIZATION \U0001f3b5 12.0*50=600 naïve co-operate e\u0301 \U0001f469\u200d\U0001f680",
 }
+
+BANK = (
+    ("river", "We sat on the grassy bank and watched the river flow past."),
+    ("river", "The boat ran aground on the muddy bank of the stream."),
+    ("river", "Willows grow along the bank where the water is shallow."),
+    ("river", "He climbed up the steep bank after swimming across the lake."),
+    ("river", "The flood washed away part of the bank and two old trees."),
+    ("river", "An otter left its tracks in the sand of the river bank."),
+    ("river", "She cast her fishing line from the far bank of the creek."),
+    ("river", "Reeds covered the bank and hid the nests of the ducks."),
+    ("money", "She opened a savings account at the bank last week."),
+    ("money", "The bank raised its interest rates on home loans."),
+    ("money", "He works as a clerk in a bank in the city centre."),
+    ("money", "Two men robbed the bank and fled with the cash."),
+    ("money", "The bank refused to lend the company any more money."),
+    ("money", "Deposit the cheque at your bank before noon on Friday."),
+    ("money", "The central bank printed new notes and coins this year."),
+    ("money", "My bank charges a fee for every transfer abroad."),
+)

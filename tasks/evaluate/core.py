@@ -77,6 +77,39 @@ def judge_rankings(scored: Sequence[Scored], config: Evaluate) -> list[Measure]:
     return measures
 
 
+def judge_ways(scored: Sequence[Scored], *, resamples: int, seed: int) -> list[Measure]:
+    """Average what several ways have on the same items, and compare the first way with each other one.
+
+    Args:
+        scored: Values, each of one item, way and metric.
+        resamples: Bootstrap samples an interval is made of.
+        seed: Same seed, same intervals.
+
+    Returns:
+        For every metric the means with intervals, then `<metric> difference` of the first way less each other one.
+
+    Raises:
+        ContractError: There is nothing to average.
+    """
+    values = _by_way(scored)
+    if not values:
+        raise ContractError("nothing was measured, so there is nothing to average")
+    config = Evaluate(resamples=resamples, seed=seed)
+    measures = []
+    for metric in dict.fromkeys(metric for _, metric in values):
+        ways = [way for way, measured in values if measured == metric]
+        for way in ways:
+            mine = list(values[way, metric].values())
+            mean, (low, high) = bootstrap_mean(mine, resamples=resamples, seed=seed)
+            measures.append(Measure(metric, way, mean, low, high, len(mine)))
+        first = values[ways[0], metric]
+        measures += [
+            _difference(values[way, metric], first, f"{metric} difference", f"{ways[0]} - {way}", config)
+            for way in ways[1:]
+        ]
+    return measures
+
+
 def held_by_both(questions: Sequence[Question], ours: Set[str], theirs: Set[str]) -> list[Question]:
     """Return the questions that two collections can be compared by, with the answers they hold.
 

@@ -135,6 +135,21 @@ def evaluate_rankings(
     return store.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
 
 
+@step(name="evaluate-ways")
+def evaluate_ways(scores: ScoresRef, resamples: int, seed: int) -> MeasuresRef:
+    """Average values that several ways have on the same items, and the differences of the first way from the others.
+
+    Args:
+        scores: A value for each item, way and measure.
+        resamples: Bootstrap samples an interval is made of.
+        seed: Same seed, same intervals.
+    """
+    from tasks.evaluate.core import judge_ways
+
+    found = judge_ways(store.load_rows(scores, Scored), resamples=resamples, seed=seed)
+    return store.save_rows(MeasuresRef, Measure, found)
+
+
 @step(name="evaluate-questions")
 def score_questions(
     questions: QuestionsRef, passages: PassagesRef, rankings: Mapping[str, HitsRef], config: Evaluate

@@ -51,7 +51,8 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
         return
     number = 0
     try:
-        for number, row in _rows(path, source):
+        wanted = [name for name in (source.text, source.id, source.title, *source.keep) if name]
+        for number, row in rows_in(path, source.encoding, wanted):
             yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
@@ -112,15 +113,21 @@ def _scalar(row: Row, column: str | None) -> str:
     return text
 
 
-def _rows(path: Path, source: Tables) -> Iterator[tuple[int, Row | _BadRow]]:
-    """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why."""
+def rows_in(path: Path, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[int, Row | _BadRow]]:
+    """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why.
+
+    Args:
+        path: The file.
+        encoding: How jsonl and csv are written.
+        wanted: Columns that are read of Parquet; it must have the first.
+    """
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
-        yield from _jsonl(path, source.encoding)
+        yield from _jsonl(path, encoding)
     elif name.endswith(".csv"):
-        yield from _csv(path, source.encoding)
+        yield from _csv(path, encoding)
     elif name.endswith(".parquet"):
-        yield from _parquet(path, [name for name in (source.text, source.id, source.title, *source.keep) if name])
+        yield from _parquet(path, wanted)
     else:
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 
@@ -177,7 +184,8 @@ def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
     csv.field_size_limit(1 << 30)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = next(reader, [])
-    if len(set(header)) != len(header):
+    named = [name for name in header if name]  # spreadsheets leave columns without a name at the end
+    if len(set(named)) != len(named):
         raise DataError(f"{path.name} names a column twice in {header[:8]}")
     for number, cells in enumerate(_records(reader), start=1):
         if isinstance(cells, _BadRow):

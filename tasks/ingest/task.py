@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.ingest import Hub, Ingest, PythonDocs, Source
+from configs.ingest import Events, Hub, Ingest, PythonDocs, Source
 from tasks.data import DocumentsRef, Encoder, Ingested, QueriesRef, RejectedRef, SnapshotRef
 from tasks.errors import ContractError, DataError
 from tasks.rows import Document, Item, Query, Rejected
@@ -13,6 +13,7 @@ from tasks.runtime import collections, steps, store
 from tasks.runtime import encoder as encoders
 from tasks.runtime.steps import step
 from tasks.text import unfit
+from tasks.token_data import EventLists, Line, LinesRef
 
 
 def name_of(source: Source, collection: str | None) -> str:
@@ -84,6 +85,47 @@ def ingest_texts(texts: Sequence[str], groups: Sequence[str] = ()) -> DocumentsR
             Document(f"text-{number}", text, "", "given", "given", number, "row", meta=meta)
             for number, (text, meta) in enumerate(zip(texts, metas, strict=True), start=1)
         ],
+    )
+
+
+def scan_events(source: Events) -> SnapshotRef:
+    """Describe the files of events as they are now. Never looked up, always done.
+
+    Raises:
+        DataError: One is not there.
+    """
+    from tasks.ingest.events import scan_files
+
+    return store.save_rows(SnapshotRef, Item, scan_files(source))
+
+
+@step(name="ingest-events", libraries=("pyarrow",))
+def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> EventLists:
+    """Read who chose what when, as a list of items for each user; rows that cannot be read are put aside.
+
+    Args:
+        snapshot: What `scan_events` found.
+        source: How to read it.
+        limits: How much may be put aside.
+
+    Raises:
+        DataError: Nothing, or too little, could be read.
+    """
+    from tasks.ingest.events import read_events
+
+    lines, names, rejected = read_events(source, store.load_rows(snapshot, Item))
+    events = sum(len(line.words) for line in lines)
+    if not lines or len(rejected) / (events + len(rejected)) > limits.max_rejected_share:
+        first = f"; first: {rejected[0].item} {rejected[0].detail}" if rejected else ""
+        raise DataError(
+            f"{len(rejected)} of {events + len(rejected)} events cannot be read{first}; name the columns with "
+            "events.user, events.item and events.time, or raise ingest.max_rejected_share"
+        )
+    steps.record(users=len(lines), events=events, rejected=len(rejected))
+    return EventLists(
+        lines=store.save_rows(LinesRef, Line, lines),
+        names=store.save_rows(LinesRef, Line, names),
+        rejected=store.save_rows(RejectedRef, Rejected, rejected),
     )
 
 

@@ -158,15 +158,21 @@ def _place(found: dict[str, Any]) -> str:
 def _facts(result: dict[str, Any]) -> Iterator[str]:
     for name, value in result.items():
         if not isinstance(value, dict):
-            yield f"{name}: {value}"
+            yield f"{name}: {_told(value)}"
             continue
         yield f"{name}:"
         for key, v in value.items():
             if isinstance(v, dict) and {"value", "low", "high", "n"} <= v.keys():
                 yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
             else:
-                told = ", ".join(f"{name} {part}" for name, part in v.items()) if isinstance(v, dict) else str(v)
-                yield f"  {key:32} {told[:SHOWN]}"
+                yield f"  {key:32} {_told(v)[:SHOWN]}"
+
+
+def _told(value: Any) -> str:
+    """Return a value of a result on one line, without brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(part)}" for name, part in value.items())
+    return "; ".join(map(_told, value)) if isinstance(value, list) else str(value)
 
 
 def _reason(failure: object) -> str:

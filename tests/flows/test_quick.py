@@ -13,6 +13,7 @@ from flows.semantic_search import semantic_search
 from flows.text_vectors import text_vectors
 from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
+from flows.word_vectors import word_vectors
 from tasks.data import Outcome
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -24,6 +25,7 @@ CALLS = {
     "text-vectors": (text_vectors, ["@quick"]),
     "answer-lineage": (answer_lineage, ["@quick"]),
     "tokenizer-report": (tokenizer_report, ["@quick"]),
+    "word-vectors": (word_vectors, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
 }
 
