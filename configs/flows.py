@@ -10,6 +10,7 @@ from configs.evaluate import Evaluate
 from configs.generate import Extractive, Generate
 from configs.index import Index
 from configs.ingest import Ingest
+from configs.inspect import Printed, Reading, Replying, Small
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Labels, Represent
@@ -141,6 +142,23 @@ class WordVectors(Config):
     """How the next item of a list is foretold and judged; only lists of events are."""
     senses: Senses | None = Senses()
     """The word whose senses are told apart by static and by contextual vectors; null for none."""
+
+
+class ModelAnatomy(Config):
+    """Everything `model-anatomy` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    reading: Reading = Reading()
+    """The forward pass that is looked at."""
+    replying: Replying = Replying()
+    """Greedy generation, its limit, and what is timed."""
+    small: Small = Small()
+    """The small models that are trained on the source."""
+    fit: Fits = Fits()
+    """When the tokenizer of the model is said to be its own."""
+    printed: Printed = Printed()
+    """What others have printed of the same."""
 
 
 class SemanticSearch(Config):

@@ -93,3 +93,10 @@ def _english() -> tuple[frozenset[str], Any]:
     from bm25s.stopwords import STOPWORDS_EN_PLUS
 
     return frozenset(STOPWORDS_EN_PLUS), functools.lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
+
+
+def byte_characters() -> dict[int, str]:
+    """Return the character that stands for each byte in a byte-level vocabulary, in GPT-2's order."""
+    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    rest = [byte for byte in range(256) if byte not in plain]
+    return {byte: chr(byte) for byte in plain} | {byte: chr(256 + n) for n, byte in enumerate(rest)}

@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from tasks.errors import ContractError
+from tasks.text import byte_characters
 from tasks.token_data import Piece, PieceCount
-from tasks.tokenize.vocabularies import Cut, Cutter, byte_characters
+from tasks.tokenize.vocabularies import Cut, Cutter
 
 AT_ONCE = 256  # texts whose tokens are in memory together
 MARKS = {" ": "␣", "\t": "⇥", "\n": "⏎", "▁": "␣"}  # blanks, so that they are seen

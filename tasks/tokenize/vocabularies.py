@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from tasks.errors import DataError
+from tasks.text import byte_characters
 
 Form = Literal["tokenizer.json", "vocab.txt", "byte-bpe", "sentencepiece", "clip"]
 IN_FOLDER = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "vocab.json",
@@ -128,13 +129,6 @@ def load(path: Path, form: Form) -> Cutter:
         raise
     except Exception as error:  # tokenizers and sentencepiece raise plain Exception and RuntimeError
         raise DataError(f"{path} cannot be read as {form}: {str(error)[:160]}; fetch it again") from error
-
-
-def byte_characters() -> dict[int, str]:
-    """Return the character that stands for each byte in a byte-level vocabulary, in GPT-2's order."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    rest = [byte for byte in range(256) if byte not in plain]
-    return {byte: chr(byte) for byte in plain} | {byte: chr(256 + n) for n, byte in enumerate(rest)}
 
 
 class HuggingFace:

@@ -18,6 +18,7 @@ SHARED = {
         "data",
         "errors",
         "findings",
+        "model_data",
         "nearest",
         "qdrant",
         "rows",

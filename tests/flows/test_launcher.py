@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors", "topic-model", "answer-lineage",
-         "tokenizer-report", "word-vectors")  # fmt: skip
+         "tokenizer-report", "word-vectors", "model-anatomy")  # fmt: skip
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 

@@ -8,6 +8,7 @@ from configs.resolve import resolve
 from configs.signatures import flow_cards
 from flows.answer_lineage import answer_lineage
 from flows.knowledge_base import knowledge_base
+from flows.model_anatomy import model_anatomy
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
 from flows.text_vectors import text_vectors
@@ -26,6 +27,7 @@ CALLS = {
     "answer-lineage": (answer_lineage, ["@quick"]),
     "tokenizer-report": (tokenizer_report, ["@quick"]),
     "word-vectors": (word_vectors, ["@quick"]),
+    "model-anatomy": (model_anatomy, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
 }
 

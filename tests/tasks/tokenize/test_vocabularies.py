@@ -8,8 +8,9 @@ import pytest
 
 from configs.samples import SAMPLES
 from tasks.errors import DataError
+from tasks.text import byte_characters
 from tasks.tokenize.pieces import count_pieces, fold, show_pieces
-from tasks.tokenize.vocabularies import Cutter, byte_characters, find, load
+from tasks.tokenize.vocabularies import Cutter, find, load
 
 DATA = Path(os.environ.get("LLM_FLOWS_DATA", "")) / "models" / "tokenizers"
 data = pytest.mark.skipif(not DATA.is_dir(), reason="LLM_FLOWS_DATA names no folder with models/tokenizers")

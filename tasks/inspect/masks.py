@@ -1,0 +1,191 @@
+"""Masks of attention, on a model as it is and on small ones trained under them.
+
+Shapes: L tokens; B rows of a batch.
+Source: sliding windows, Beltagy et al. 2020, arXiv:2004.05150; strided sparse attention, Child et al. 2019,
+arXiv:1904.10509; full and sliding layers in turn as in Gemma 2, arXiv:2408.00118.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.inspect import MaskKind, Small
+from tasks.errors import DataError
+from tasks.inspect.passes import logits_of, read, softmax
+from tasks.model_data import MaskRow, MaskRun
+
+Bools = npt.NDArray[np.bool_]
+KINDS: tuple[MaskKind, ...] = ("full", "sliding", "sparse", "alternating")
+EVALUATED = 64  # windows of the held-out text at most
+
+
+def mask_of(kind: MaskKind, length: int, window: int, layer: int = 0) -> Bools:
+    """Return the (L, L) mask of a layer: whether the row's token sees the column's.
+
+    Args:
+        kind: full, sliding, sparse; alternating is sliding in even layers and full in odd ones.
+        length: Tokens.
+        window: Tokens a sliding mask sees, itself included; the stride of the sparse one.
+        layer: Number of the layer, from 0.
+    """
+    back = np.arange(length)[:, None] - np.arange(length)[None, :]
+    if kind == "alternating":
+        kind = "full" if layer % 2 else "sliding"
+    near = back < window
+    seen = {"full": back >= 0, "sliding": near, "sparse": near | (back % window == 0)}[kind]
+    allowed: Bools = seen & (back >= 0)
+    return allowed
+
+
+@contextmanager
+def seen_through(model: Any, kind: MaskKind, window: int) -> Iterator[None]:
+    """Let every layer of a model see through a mask while the context is open."""
+    import torch
+
+    blocks = [m for name, m in model.named_modules() if name.endswith(("self_attn", ".attn", "attention"))]
+    if not blocks:
+        raise DataError("no attention was found in this model by the usual names; masks cannot be put before it")
+
+    def put(layer: int) -> Any:
+        def hook(_module: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+            hidden = args[0] if args else kwargs["hidden_states"]
+            allowed = torch.from_numpy(mask_of(kind, hidden.shape[1], window, layer))
+            barred = torch.zeros(allowed.shape, dtype=hidden.dtype).masked_fill(
+                ~allowed, torch.finfo(hidden.dtype).min
+            )
+            return args, {**kwargs, "attention_mask": barred[None, None].to(hidden.device)}
+
+        return hook
+
+    hooks = [block.register_forward_pre_hook(put(layer), with_kwargs=True) for layer, block in enumerate(blocks)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def compare_masks(model: Any, tokenizer: Any, ids: Sequence[int], window: int) -> list[MaskRow]:
+    """Put each mask before a model that was trained under its own, and say what becomes of the next token."""
+    layers = int(model.config.num_hidden_layers)
+    full, rows = len(ids) * (len(ids) + 1) / 2, []
+    plain: npt.NDArray[np.float64] | None = None
+    for kind in KINDS:
+        with seen_through(model, kind, window):
+            shares = softmax(logits_of(model, ids)[-1])
+        plain = shares if plain is None else plain
+        pairs = float(np.mean([mask_of(kind, len(ids), window, layer).sum() for layer in range(layers)]))
+        moved = float(np.sum(plain * (np.log2(np.maximum(plain, 1e-300)) - np.log2(np.maximum(shares, 1e-300)))))
+        best = int(shares.argmax())
+        rows.append(MaskRow(kind, pairs, pairs / full, max(0.0, moved), read(tokenizer, best), float(shares[best])))
+    return rows
+
+
+def split_bytes(text: str, config: Small) -> tuple[Any, Any]:
+    """Return the bytes of a text to train on, and those at its end that are held out.
+
+    Raises:
+        DataError: Either is shorter than a window.
+    """
+    import torch
+
+    data = torch.tensor(list(text.encode("utf-8")), dtype=torch.long)
+    cut = int(len(data) * (1 - config.held))
+    if min(cut, len(data) - cut) <= config.length + 1:
+        raise DataError(
+            f"the text has {len(data):,} bytes, {len(data) - cut:,} of them held out, but a window has "
+            f"{config.length + 1}; give more text, or lower small.length"
+        )
+    return data[:cut], data[cut:]
+
+
+def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[Any, MaskRun]:
+    """Train a small model on the bytes of a text under a mask.
+
+    Returns:
+        The model, and its perplexity a byte on the held-out end before and after training.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    train, held = split_bytes(text, config)
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        shape: dict[str, Any] = {
+            "hidden_size": config.width, "intermediate_size": config.width * 3, "num_hidden_layers": config.layers,
+            "num_attention_heads": config.heads, "attn_implementation": "eager",
+        }  # fmt: skip
+        positions = max(1_024, config.length)
+        sizes = LlamaConfig(
+            vocab_size=257, bos_token_id=256, eos_token_id=256, max_position_embeddings=positions, **shape
+        )
+        model: Any = LlamaForCausalLM(sizes)
+    started = time.perf_counter()
+    with seen_through(model, kind, config.window):
+        first = perplexity(model, held, config.length)
+        fit(model, train, config, random)
+        last = perplexity(model.eval(), held, config.length)
+    return model, MaskRun(kind, seed, last, first, time.perf_counter() - started)
+
+
+def fit(model: Any, data: Any, config: Small, random: Any) -> None:
+    """Train a model on windows drawn from data, the rate warming up and then falling to a tenth.
+
+    Raises:
+        DataError: The loss is no number any more.
+    """
+    import torch
+
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01)
+    warm = max(1, config.steps // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / config.steps)
+    )
+    model.train()
+    for _ in range(config.steps):
+        starts = torch.randint(0, len(data) - config.length, (config.batch,), generator=random)
+        windows = torch.stack([data[at : at + config.length] for at in starts.tolist()])
+        loss = model(input_ids=windows, labels=windows, use_cache=False).loss
+        if not torch.isfinite(loss):
+            raise DataError(f"the loss is {float(loss)} at small.rate {config.rate}; lower it")
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+
+
+def perplexity(model: Any, data: Any, length: int) -> float:
+    """Return the perplexity a byte of windows that touch, evenly spread over the data."""
+    import torch
+
+    starts = list(range(0, len(data) - length, length))
+    starts = starts[:: max(1, -(-len(starts) // EVALUATED))]
+    with torch.inference_mode():
+        losses = [float(model(input_ids=w[None], labels=w[None], use_cache=False).loss)
+                  for w in (data[at : at + length] for at in starts)]  # fmt: skip
+    return float(np.exp(np.mean(losses)))
+
+
+def write_small(model: Any, folder: Path) -> None:
+    """Write a small model and its tokenizer of bytes into an empty folder, as transformers does."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers.utils import logging as transformers_logging
+
+    from tasks.text import byte_characters
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    model.save_pretrained(folder)
+    stands_for = byte_characters()
+    vocabulary = {stands_for[byte]: byte for byte in range(256)} | {"<|end|>": 256}
+    made: Any = Tokenizer(models.BPE(vocabulary, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(["<|end|>"])
+    made.save(str(folder / "tokenizer.json"))

@@ -1,0 +1,267 @@
+"""Tasks of `inspect`: look inside a causal model, and train small ones to compare masks."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.inspect import Reading, Replying, Small
+from tasks.data import DocumentsRef
+from tasks.errors import ModelError
+from tasks.model_data import (
+    AttentionRef,
+    CacheTest,
+    Causal,
+    MaskRow,
+    MaskRowsRef,
+    MaskRun,
+    Positions,
+    Reply,
+    RunsRef,
+    SmallModelRef,
+    Stage,
+    StagesRef,
+    StepsRef,
+    StepToken,
+    Timing,
+    TimingsRef,
+)
+from tasks.runtime import durable, models, steps, store
+from tasks.runtime.steps import step
+
+LIBRARIES = ("torch", "transformers", "tokenizers")
+PART = ("config.json", "tokenizer.json", "generation_config.json")
+
+
+def describe_causal(model: str) -> Causal:
+    """Say which causal model is looked at, without loading it.
+
+    Raises:
+        ModelError: There is no such model, or it cannot be trusted.
+    """
+    folder = models.locate(model).folder
+    models.read_config(folder)
+    return _described(model, folder)
+
+
+def made_causal(made: SmallModelRef, name: str) -> Causal:
+    """Say that a small model that was just trained is looked at."""
+    return _described(name, store.path(made))
+
+
+@step(name="inspect-make", libraries=LIBRARIES)
+def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
+    """Train a small model on the bytes of texts, under the full mask.
+
+    Args:
+        documents: The texts.
+        config: Sizes and training.
+    """
+    from tasks.inspect.masks import train_small, write_small
+
+    model, run = train_small(_text(documents), "full", config, config.seed)
+    steps.record(perplexity=run.perplexity, first=run.first)
+    return store.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
+
+
+@step(name="inspect-stages", libraries=LIBRARIES)
+def list_stages(causal: Causal, prompt: str, config: Reading) -> StagesRef:
+    """List the parts a text passes, with what each gives and how many parameters it has.
+
+    Args:
+        causal: The model.
+        prompt: The text.
+        config: How it is read.
+    """
+    from tasks.inspect.passes import walk_stages
+
+    model, _, ids = _read(causal, prompt, config)
+    stages = walk_stages(model, ids)
+    steps.record(parameters=sum(p.numel() for p in model.parameters()), tokens=len(ids))
+    return store.save_rows(StagesRef, Stage, stages)
+
+
+@step(name="inspect-steps", libraries=LIBRARIES)
+def follow_steps(causal: Causal, prompt: str, config: Reading) -> StepsRef:
+    """Generate step by step, and keep the likeliest tokens of each.
+
+    Args:
+        causal: The model.
+        prompt: What it goes on from.
+        config: Steps and tokens.
+    """
+    from tasks.inspect.passes import longest_of, next_tokens
+
+    model, tokenizer, ids = _read(causal, prompt, config, room=1)
+    count = min(config.steps, longest_of(model) - len(ids))
+    rows = list(next_tokens(model, tokenizer, ids, steps=count, top=config.top))
+    return store.save_rows(StepsRef, StepToken, rows)
+
+
+@step(name="inspect-reply", libraries=LIBRARIES)
+def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Replying) -> Reply:
+    """Reply up to a limit, say whether it cut the reply, go on from the cut, and compare with a reply never cut.
+
+    Args:
+        causal: The model.
+        prompt: What it replies to.
+        reading: How the prompt is read.
+        config: The limit, and how far it goes on.
+    """
+    from tasks.inspect.generation import greedy
+    from tasks.inspect.passes import longest_of
+
+    model, tokenizer, ids = _read(causal, prompt, reading, room=2)
+    room = longest_of(model) - len(ids)
+    limit = min(config.max_new_tokens, room - 1)
+    more = min(config.go_on, room - limit)
+    first, _ = greedy(model, ids, limit, cache=True)
+    whole, _ = greedy(model, ids, limit + more, cache=True)
+    cut = len(first) == limit and len(whole) >= limit
+    rest = greedy(model, [*ids, *first], more, cache=True)[0] if cut else []
+    return Reply(
+        text=tokenizer.decode(first), tokens=len(first), finish="length" if cut else "stop",
+        continued=tokenizer.decode(rest) if rest else "", same=[*first, *rest] == whole,
+    )  # fmt: skip
+
+
+@step(name="inspect-cache", libraries=LIBRARIES)
+def check_cache(causal: Causal, prompt: str, reading: Reading, config: Replying) -> CacheTest:
+    """Generate with and without cache, and time both.
+
+    Args:
+        causal: The model.
+        prompt: What it goes on from.
+        reading: How the prompt is read.
+        config: Tokens and repeats.
+    """
+    from tasks.inspect.generation import time_cache
+    from tasks.inspect.passes import longest_of
+
+    model, _, ids = _read(causal, prompt, reading, room=1)
+    count = min(config.timed_tokens, longest_of(model) - len(ids))
+    timings, same, size = time_cache(model, ids, count, config.repeats)
+    saved = store.save_rows(TimingsRef, Timing, timings)
+    return CacheTest(timings=saved, tokens=timings[0].length, same=same, cache_bytes=size)
+
+
+@step(name="inspect-cost", libraries=LIBRARIES)
+def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replying) -> TimingsRef:
+    """Measure time and memory of one pass against the length of the text.
+
+    Args:
+        causal: The model.
+        prompt: Said over and over to make texts.
+        reading: How the prompt is read.
+        config: Lengths and repeats.
+    """
+    from tasks.inspect.generation import cost_of_length
+    from tasks.inspect.passes import longest_of
+
+    model, _, ids = _read(causal, prompt, reading)
+    lengths = [length for length in config.lengths if length <= longest_of(model)]
+    return store.save_rows(TimingsRef, Timing, list(cost_of_length(model, ids, lengths, config.repeats)))
+
+
+@step(name="inspect-attention", libraries=LIBRARIES)
+def map_attention(causal: Causal, prompt: str, config: Reading) -> AttentionRef:
+    """Keep how much each token of the prompt looks at each, by layer and head.
+
+    Args:
+        causal: The model.
+        prompt: The text.
+        config: How much of it.
+    """
+    from tasks.inspect.passes import attention_maps
+
+    model, _, ids = _read(causal, prompt, config)
+    return store.save_array(AttentionRef, attention_maps(model, ids[: config.shown_tokens]))
+
+
+@step(name="inspect-positions", libraries=LIBRARIES)
+def check_positions(causal: Causal, prompt: str, config: Reading) -> Positions:
+    """Move all positions, set them to zero, and say how far the logits move.
+
+    Args:
+        causal: The model.
+        prompt: The text.
+        config: How far they are moved.
+    """
+    from tasks.inspect.passes import move_positions
+
+    model, _, ids = _read(causal, prompt, config, room=config.shift)
+    return move_positions(model, ids, config.shift)
+
+
+@step(name="inspect-masks", libraries=LIBRARIES)
+def try_masks(causal: Causal, prompt: str, config: Reading) -> MaskRowsRef:
+    """Put masks before the model as it is, and say what becomes of the next token.
+
+    Args:
+        causal: The model.
+        prompt: The text.
+        config: The window.
+    """
+    from tasks.inspect.masks import compare_masks
+
+    model, tokenizer, ids = _read(causal, prompt, config)
+    return store.save_rows(MaskRowsRef, MaskRow, compare_masks(model, tokenizer, ids, config.window))
+
+
+@step(name="inspect-train", run_name="inspect-train steps={config.steps}", libraries=LIBRARIES)
+def train_under_masks(documents: DocumentsRef, config: Small) -> RunsRef:
+    """Train the same small model under each mask from several seeds, and measure its perplexity on held-out text.
+
+    Args:
+        documents: The text, whose end is held out.
+        config: Sizes, masks, seeds.
+    """
+    from tasks.inspect.masks import train_small
+
+    text = _text(documents)
+    seeds = range(config.seed, config.seed + config.seeds)
+    return store.save_rows(
+        RunsRef, MaskRun, [train_small(text, kind, config, seed)[1] for kind in config.masks for seed in seeds]
+    )
+
+
+def prompt_tokens(causal: Causal, prompt: str, config: Reading) -> list[str]:
+    """Return the tokens of a prompt that maps are drawn of, as they read."""
+    from tasks.inspect.passes import load_tokenizer, read
+
+    tokenizer = load_tokenizer(Path(causal.folder), control=config.control)
+    return [read(tokenizer, token) for token in tokenizer.encode(prompt).ids[: config.shown_tokens]]
+
+
+def _described(name: str, folder: Path) -> Causal:
+    files = [durable.file_digest(folder / part) for part in PART if (folder / part).is_file()]
+    return Causal(name=name, folder=str(folder), digest=durable.digest_of([models.weights_digest(folder), *files]))
+
+
+def _read(causal: Causal, prompt: str, config: Reading, room: int = 0) -> tuple[Any, Any, Sequence[int]]:
+    """Return model, tokenizer and the tokens of the prompt, which leaves room for `room` more."""
+    from tasks.inspect.passes import check_prompt, load_tokenizer
+
+    model = _loaded(causal)
+    tokenizer = load_tokenizer(Path(causal.folder), control=config.control)
+    ids = list(tokenizer.encode(prompt).ids)
+    check_prompt(ids, model, room)
+    return model, tokenizer, ids
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(causal: Causal) -> Any:
+    """Load the model that was described; a process keeps the last one.
+
+    Raises:
+        ModelError: Its files have changed since.
+    """
+    from tasks.inspect.passes import load_causal
+
+    if _described(causal.name, Path(causal.folder)).digest != causal.digest:
+        raise ModelError(f"{causal.folder} has changed since it was described; run again")
+    return load_causal(Path(causal.folder))
+
+
+def _text(documents: DocumentsRef) -> str:
+    return "\n\n".join(store.load_table(documents, ["text"])["text"].to_pylist())
