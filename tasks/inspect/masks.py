@@ -167,10 +167,12 @@ def perplexity(model: Any, data: Any, length: int) -> float:
 
     starts = list(range(0, len(data) - length, length))
     starts = starts[:: max(1, -(-len(starts) // EVALUATED))]
+    windows = torch.stack([data[at : at + length] for at in starts])
     with torch.inference_mode():
-        losses = [float(model(input_ids=w[None], labels=w[None], use_cache=False).loss)
-                  for w in (data[at : at + length] for at in starts)]  # fmt: skip
-    return float(np.exp(np.mean(losses)))
+        losses = [
+            float(model(input_ids=part, labels=part, use_cache=False).loss) * len(part) for part in windows.split(16)
+        ]
+    return float(np.exp(sum(losses) / len(windows)))
 
 
 def write_small(model: Any, folder: Path) -> None:
