@@ -169,9 +169,8 @@ def perplexity(model: Any, data: Any, length: int) -> float:
     starts = starts[:: max(1, -(-len(starts) // EVALUATED))]
     windows = torch.stack([data[at : at + length] for at in starts])
     with torch.inference_mode():
-        losses = [
-            float(model(input_ids=part, labels=part, use_cache=False).loss) * len(part) for part in windows.split(16)
-        ]
+        parts = [windows[at : at + 16] for at in range(0, len(windows), 16)]
+        losses = [float(model(input_ids=part, labels=part, use_cache=False).loss) * len(part) for part in parts]
     return float(np.exp(sum(losses) / len(windows)))
 
 

@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors", "topic-model", "answer-lineage",
          "tokenizer-report", "word-vectors", "model-anatomy")  # fmt: skip
+MODEL_LIBRARIES = {
+    "torch", "transformers", "sentence_transformers", "bertopic", "umap", "hdbscan", "faiss", "bm25s",
+}  # fmt: skip
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 
@@ -87,7 +91,7 @@ def test_show_prints_the_resolved_call_and_runs_nothing(launch: Any, workspace: 
     assert shown["source"] == {"kind": "python-docs", "packages": ["numpy"], "max_tokens": 5000}
     assert shown["config"]["chunk"]["max_tokens"] == 64
     assert shown["config"]["embed"]["precision"] == "exact"
-    assert not workspace.exists()
+    assert [path.name for path in workspace.iterdir()] == ["mlflow"]
 
 
 def test_a_reranker_is_chosen_by_its_kind(launch: Any) -> None:
@@ -106,7 +110,9 @@ def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> N
     assert "max_tokens" not in source
 
 
-def test_the_plan_is_what_the_run_then_does_and_the_run_ends_in_one_json_line(launch: Any, notes: Path) -> None:
+def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_model_library(
+    launch: Any, notes: Path
+) -> None:
     words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
     before = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
     assert before["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "never run here"}]
@@ -126,51 +132,37 @@ def test_the_plan_is_what_the_run_then_does_and_the_run_ends_in_one_json_line(la
 
     after = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
     assert not after["everything_after"]
-    again = json.loads(launch(*words).stdout.splitlines()[-1])
+    rerun = launch(*words, PYTHONPROFILEIMPORTTIME="1")
+    again = json.loads(rerun.stdout.splitlines()[-1])
     assert again["tasks"] == {"run": 0, "cached": len(after["plan"])}
     assert {line["outcome"] for line in after["plan"]} == {"stored"}
     assert again["refs"] == stated["refs"]
+    assert "prefect" in imported(rerun.stderr)
+    assert not imported(rerun.stderr) & MODEL_LIBRARIES
 
     (notes / "lighthouse.txt").write_text("The lamp is electric now.", "utf-8")
     changed = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
     assert changed["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "snapshot changed"}]
 
 
-def test_an_unchanged_rerun_loads_no_model_library(launch: Any, notes: Path) -> None:
-    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
-    assert launch(*words).returncode == 0
-    done = launch(*words, PYTHONPROFILEIMPORTTIME="1")
-    assert json.loads(done.stdout.splitlines()[-1])["tasks"]["run"] == 0
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "prefect" in loaded
-    assert not loaded & {
-        "torch",
-        "transformers",
-        "sentence_transformers",
-        "bertopic",
-        "umap",
-        "hdbscan",
-        "faiss",
-        "bm25s",
-    }
+def imported(said: str) -> set[str]:
+    """Return the modules that Python says it imported."""
+    return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
 
 
-def test_a_failing_flow_says_why_in_one_line_and_ends_with_status_one(launch: Any, notes: Path) -> None:
+def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_it(launch: Any, notes: Path) -> None:
     words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "ingest.max_rejected_share=0"]
     (notes / "empty.txt").write_bytes(b"")
-    done = launch(*words)
+    done = launch(*words, PREFECT_API_URL="", HOME=str(notes))
     assert done.returncode == 1
     stated = json.loads(done.stdout.splitlines()[-1])
     assert stated["state"] == "Failed"
     assert stated["result"]["error"].startswith("1 of 6 items cannot be read (1 empty; first: empty.txt")
     assert done.stderr.splitlines()[-1] == stated["result"]["error"]
+    assert servers_of(notes) == []
 
 
-def test_a_temporary_server_ends_with_its_run(launch: Any, notes: Path) -> None:
-    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
-    done = launch(*words, PREFECT_API_URL="", HOME=str(notes))
-    assert done.returncode == 0
-    stated = json.loads(done.stdout.splitlines()[-1])
-    assert stated["metrics"]["seconds.server"] >= 0
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert not [line for line in listed.splitlines() if "tasks.runtime.server" in line]
+def servers_of(home: Path) -> list[psutil.Process]:
+    """Return the temporary servers of the user whose home folder this is."""
+    listed = [p for p in psutil.process_iter(["cmdline"]) if "tasks.runtime.server" in (p.info["cmdline"] or [])]
+    return [process for process in listed if process.environ().get("HOME") == str(home)]
