@@ -150,15 +150,15 @@ class ModelAnatomy(Config):
     ingest: Ingest = Ingest()
     """What may go wrong with the source."""
     reading: Reading = Reading()
-    """The forward pass that is looked at."""
+    """How the prompt is read, and how much of that is shown."""
     replying: Replying = Replying()
-    """Greedy generation, its limit, and what is timed."""
+    """How far a reply goes, and what is timed."""
     small: Small = Small()
     """The small models that are trained on the source."""
     fit: Fits = Fits()
     """When the tokenizer of the model is said to be its own."""
     printed: Printed = Printed()
-    """What others have printed of the same."""
+    """What others have printed of the same, shown beside."""
 
 
 class SemanticSearch(Config):
