@@ -13,7 +13,20 @@ VERBS = sorted(p.name for p in (ROOT / "tasks").iterdir() if (p / "__init__.py")
 PROJECT = ("configs", "tasks", "flows", "deployments")
 SHARED = {
     f"tasks.{name}"
-    for name in ("answers", "data", "errors", "findings", "nearest", "qdrant", "rows", "text", "topic_data", "vectors")
+    for name in (
+        "answers",
+        "class_data",
+        "class_measures",
+        "data",
+        "errors",
+        "findings",
+        "nearest",
+        "qdrant",
+        "rows",
+        "text",
+        "topic_data",
+        "vectors",
+    )
 }
 HEAVY_IN_CORES = {"prefect", "mlflow"}
 
