@@ -72,22 +72,31 @@ def preflight(
     if classifier is not None:
         if predict is None:
             raise ContractError(
-                f"classifier {classifier!r} has nothing to classify; give predict.kind and predict.path"
+                f"classifier {classifier!r} has nothing to classify; give predict, kind and path of it"
             )
         classifiers.live(classifier)
-        scan(predict)
-        return
-    for given in (source, test, predict):
+    else:
+        check_ways(config)
+        name_of(source, None)
+    for given in (source if classifier is None else None, test, predict):
         if given is not None:
             scan(given)
-    name_of(source, None)
+
+
+def check_ways(config: TextClassifier) -> None:
+    """Check that the ways asked for can be tried.
+
+    Raises:
+        FlowError: A model is not here or does not do what it should, or a name is none of a way.
+    """
     describe_encoder(config.embed)
     for method in config.methods:
         if isinstance(method, TaskModel | Nli):
             identify(method)
+    names = names_of(config.methods)
     for field, name in (("choose", config.choose), ("mistaken.method", config.mistaken and config.mistaken.method)):
-        if name is not None and name not in names_of(config.methods):
-            raise ContractError(f"{field} is {name!r} but the ways are: {', '.join(names_of(config.methods))}")
+        if name is not None and name not in names:
+            raise ContractError(f"{field} is {name!r} but the ways are: {', '.join(names)}")
 
 
 def read_texts(
@@ -226,7 +235,7 @@ def text_classifier(
         source: Labelled texts to learn from.
         test: Labelled texts to judge by; left out, some of each class are kept back from the source.
         predict: New texts to classify, by the way that is chosen.
-        classifier: Name of a classifier that an earlier run has kept; then nothing is learned, and predict is classified.
+        classifier: Name of a classifier that an earlier run has kept; nothing is learned then, predict is classified.
         config: Which ways are tried, and how.
     """
     preflight(source, test, predict, classifier, config)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tasks.classify.model import Features, Floats, LinearModel, Model, NeighbourModel, Words, probabilities
 from tasks.errors import ContractError, StoreError
+from tasks.text import spreadsheet
 
 FORMAT = 1
 
@@ -161,16 +162,4 @@ def write_predictions(folder: Path, columns: Mapping[str, Any], classes: tuple[s
         made[f"p({name})"] = pa.array(np.asarray(likely[:, at], dtype=np.float32))
     listed = pa.table(made)
     pq.write_table(listed, folder / "predictions.parquet")
-    flat = {
-        name: [_cell(value) for value in column.to_pylist()]
-        if pa.types.is_string(column.type) or pa.types.is_list(column.type)
-        else column
-        for name, column in zip(listed.column_names, listed.columns, strict=True)
-    }
-    pc.write_csv(pa.table(flat), folder / "predictions.csv")
-
-
-def _cell(value: Any) -> str:
-    """Return text that a spreadsheet takes for text: one that begins like a formula gets a quote before it."""
-    text = ";".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    pc.write_csv(spreadsheet(listed), folder / "predictions.csv")

@@ -66,15 +66,16 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     )
     ways = {trial.name: _given(trial, store.load_array(trial.test)) for trial in trials}
     ways[MAJORITY] = majority(train, len(targets), multiple=divided.multiple)
-    options = {"multiple": divided.multiple, "bins": config.bins}
-    again = {"resamples": config.resamples, "seed": config.seed}
-    measures, paired = judge_ways(targets, ways, **options, **again)
+    options = {"bins": config.bins, "resamples": config.resamples, "seed": config.seed}
+    measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
     tried = store.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
     seen = {t.name: _given(t, store.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
-    validation, _ = judge_ways(train[tried], seen, **options, **again)
+    validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
     for measure in measures:
         steps.record(**{f"{measure.name} {measure.what}": measure.value})
-    by_class, by_bin, confused = look_closer(targets, divided.classes, ways, **options)
+    by_class, by_bin, confused = look_closer(
+        targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
+    )
     return Judgement(
         measures=store.save_rows(MeasuresRef, Measure, measures),
         validation=store.save_rows(MeasuresRef, Measure, validation),

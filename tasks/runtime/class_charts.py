@@ -53,7 +53,8 @@ def curves(points: Sequence[CurvePoint], full: Sequence[Measure], examples: int)
             reached[measure.what][examples].append(measure.value)
     counts = sorted({count for way in reached.values() for count in way})
     first, last = math.log(counts[0]), math.log(max(counts[-1], counts[0] + 1))
-    least = math.floor(10 * min(min(v) for way in reached.values() for v in way.values())) / 10
+    lowest = min(min(values) for way in reached.values() for values in way.values())
+    least = min(0.9, math.floor(10 * lowest) / 10)
 
     def place(count: int, value: float) -> tuple[float, float]:
         across = (math.log(count) - first) / (last - first)

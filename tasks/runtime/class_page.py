@@ -30,6 +30,7 @@ from tasks.data import Ingested, RejectedRef
 from tasks.rows import Measure, Rejected
 from tasks.runtime import class_charts, report, store, tracking
 from tasks.runtime.report import Page, Table
+from tasks.text import spreadsheet
 
 SHOWN_CLASSES = 200
 SHOWN_PAIRS = 30
@@ -65,8 +66,9 @@ def class_page(
             ("its accuracy", f"{right.value:.3f}"),
         ],
         tables=[
-            _ways(found, measures, config), *_offers(offers), *_doubts(found, config), *_wordings(found), _pairs(found),
-            _by_class(found), *_confused(cells, divided.classes), *_curve(points), *put_aside(divided.rejected, read),
+            _ways(found, measures, config), *_offers(offers), *_doubts(found, config), *_wordings(found),
+            _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(points),
+            *put_aside(divided.rejected, read),
         ],
         missing=_missing(found, config),
         run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
@@ -88,9 +90,6 @@ def class_page(
 
 def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassifier) -> dict[str, Any]:
     """Return what `text-classifier` answers a caller who gave labelled texts."""
-    measures: dict[str, dict[str, Any]] = defaultdict(dict)
-    for m in store.load_rows(found.judgement.measures, Measure):
-        measures[m.what][m.name] = {"value": round(m.value, 4), "low": round(m.low, 4), "high": round(m.high, 4)}
     divided = found.divided
     return {
         "classifier": name,
@@ -98,10 +97,16 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
         "train": divided.train.documents.rows,
         "test": divided.test.documents.rows,
         "classes": list(divided.classes),
-        "ways": {
-            way: {**stated, **({"published": config.measured.published[way]} if way in config.measured.published else {})}
-            for way, stated in measures.items()
+        "measures": {
+            f"{m.name} {m.what}": {
+                "value": round(m.value, 4),
+                "low": round(m.low, 4),
+                "high": round(m.high, 4),
+                "n": m.n,
+            }
+            for m in store.load_rows(found.judgement.measures, Measure)
         },
+        "published": dict(config.measured.published),
         "seconds_per_1000": {trial.name: round(_seconds(trial, found), 4) for trial in found.trials},
         "ready_models": [card.id for card in offers],
         "warnings": warnings_of(divided.noticed),
@@ -299,7 +304,7 @@ def _write_tables(folder: Path, found: Verdict, points: Sequence[CurvePoint]) ->
         tables["doubts"] = store.load_table(found.doubts)
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
-        pc.write_csv(table, folder / f"{name}.csv")
+        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
     if found.predictions is not None:
         _copy(found.predictions, folder)
 

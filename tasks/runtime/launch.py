@@ -161,7 +161,10 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
             continue
         yield f"{name}:"
         for key, v in value.items():
-            yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            if isinstance(v, dict) and "value" in v:
+                yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            else:
+                yield f"  {key:32} {v}"
 
 
 def _reason(failure: object) -> str:

@@ -14,20 +14,10 @@ PROJECT = ("configs", "tasks", "flows", "deployments")
 SHARED = {
     f"tasks.{name}"
     for name in (
-        "answers",
-        "class_data",
-        "class_measures",
-        "data",
-        "errors",
-        "findings",
-        "nearest",
-        "qdrant",
-        "rows",
-        "text",
-        "topic_data",
-        "vectors",
+        "answers", "class_data", "class_measures", "data", "errors", "findings", "nearest", "qdrant", "rows", "text",
+        "topic_data", "vectors",
     )
-}
+}  # fmt: skip
 HEAVY_IN_CORES = {"prefect", "mlflow"}
 
 
