@@ -254,6 +254,13 @@ def text_classifier(
         found = judge_ways(divided, predict, config, encoder)
         name = name_of(source, None)
         keep_classifier(run, name, chosen_of(found.trials, found.chosen), encoder)
-        run.publish(verdict=found)
+        run.publish(
+            classifier=chosen_of(found.trials, found.chosen).classifier,
+            measures=found.judgement.measures,
+            paired=found.judgement.paired,
+            doubts=found.doubts,
+            predictions=found.predictions,
+            rejected=divided.rejected,
+        )
         page = class_page(run, name, found, ingested, offers, config)
         return run.outcome(class_summary(name, found, offers, config), page)

@@ -186,20 +186,27 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
         by_way[m.what][m.name] = m
     tried = {m.what: m.value for m in store.load_rows(found.judgement.validation, Measure) if m.name == "macro-F1"}
     names = [n for n in ("macro-F1", "micro-F1", "accuracy", "calibration error") if n in next(iter(by_way.values()))]
-    trials, rows = {trial.name: trial for trial in found.trials}, []
+    trials, price, rows = {trial.name: trial for trial in found.trials}, config.measured.price_per_hour, []
     for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
         cells = [f"{by_way[way][n].value:.3f} ({by_way[way][n].low:.3f} to {by_way[way][n].high:.3f})" for n in names]
-        seconds = _seconds(trials[way], found) if way in trials else 0.0
-        cost = f"{seconds / 3600 * config.measured.price_per_hour:.4f}" if config.measured.price_per_hour else ""
         published = config.measured.published.get(way)
-        rows.append(
-            (way, *cells, f"{tried[way]:.3f}" if way in tried else "", f"{published:.3f}" if published else "",
-             trials[way].setting if way in trials else "", f"{trials[way].fit_seconds:.1f}" if way in trials else "",
-             f"{seconds:.2f}" if way in trials else "", cost)
-        )  # fmt: skip
-    columns = ("way", *names, "on training texts", "published", "chosen setting", "fit, s", "1,000 texts, s", "cost")
+        cells += [f"{tried[way]:.3f}" if way in tried else "", "" if published is None else f"{published:.3f}"]
+        if (trial := trials.get(way)) is None:
+            rows.append((way, *cells, "", "", "", ""))
+            continue
+        seconds = _seconds(trial, found)
+        cost = f"{seconds / 3600 * price:.4f}" if price else "no price given"
+        rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", f"{seconds:.2f}", cost))
+    columns = ("way", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
     note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept way was chosen."
-    return Table("Every way", columns, rows, note)
+    return _filled(Table("Every way", columns, rows, note))
+
+
+def _filled(table: Table) -> Table:
+    """Return a table without the columns in which nothing stands."""
+    kept = [at for at in range(len(table.columns)) if any(str(row[at]) for row in table.rows)]
+    rows = [tuple(row[at] for at in kept) for row in table.rows]
+    return Table(table.title, tuple(table.columns[at] for at in kept), rows, table.note)
 
 
 def _seconds(trial: Trial, found: Verdict) -> float:
@@ -235,12 +242,19 @@ def _wordings(found: Verdict) -> list[Table]:
 
 
 def _pairs(found: Verdict) -> Table:
-    rows = [
-        (p.ours, p.theirs, p.metric, f"{p.difference:+.3f}", f"{p.low:+.3f} to {p.high:+.3f}",
-         f"{p.only_ours} : {p.only_theirs}", f"{p.p:.2g}") for p in store.load_rows(found.judgement.paired, Paired)
-    ]  # fmt: skip
+    by_pair: dict[tuple[str, str], dict[str, Paired]] = defaultdict(dict)
+    for p in store.load_rows(found.judgement.paired, Paired):
+        by_pair[p.ours, p.theirs][p.metric] = p
+    rows = []
+    for (ours, theirs), by_metric in by_pair.items():
+        either = by_metric["accuracy"]
+        cells = [
+            f"{p.difference:+.3f} ({p.low:+.3f} to {p.high:+.3f})"
+            for p in (by_metric["macro-F1"], either)
+        ]  # fmt: skip
+        rows.append((ours, theirs, *cells, f"{either.only_ours} : {either.only_theirs}", f"{either.p:.2g}"))
     note = "Of the same texts resampled together. McNemar's exact test looks at the texts that only one gets right."
-    columns = ("way", "against", "measure", "difference", "interval", "only one right", "McNemar p")
+    columns = ("way", "against", "macro-F1, difference", "accuracy, difference", "only one right", "McNemar p")
     return Table("Two ways at a time", columns, rows, note)
 
 
