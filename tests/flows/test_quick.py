@@ -10,6 +10,7 @@ from flows.answer_lineage import answer_lineage
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
+from flows.text_classifier import text_classifier
 from flows.text_vectors import text_vectors
 from flows.topic_model import topic_model
 from tasks.data import Outcome
@@ -22,6 +23,7 @@ CALLS = {
     "rag-answers": (rag_answers, ["@quick", "question=How do I get equally spaced numbers between two ends?"]),
     "text-vectors": (text_vectors, ["@quick"]),
     "answer-lineage": (answer_lineage, ["@quick"]),
+    "text-classifier": (text_classifier, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
 }
 
