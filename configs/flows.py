@@ -184,7 +184,7 @@ class TextClassifier(Config):
     mistaken: Mistaken | None = Mistaken()
     """Which labels are probably wrong; null for not at all."""
     measured: Measured = Measured()
-    """How ways are measured and compared."""
+    """Intervals, calibration, prices, and what others have printed."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
 

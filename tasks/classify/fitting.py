@@ -96,7 +96,7 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
     names = _settings(method, config)
     best = len(names) // 2 if held_out is None else _best(held_out, targets, multiple)
     chosen = _only(method, config, best)
-    model, _ = list(_attempts(features, targets, features.take(np.arange(0)), *chosen, multiple))[-1]
+    ((model, _),) = _attempts(features, targets, features.take(np.arange(0)), *chosen, multiple)
     if held_out is None:
         likely = np.full(targets.shape, 1 / targets.shape[1], dtype=np.float32)
         return Fitted(model, 1.0, None, likely, f"{names[best]}, not chosen: no class has two texts".lstrip(", "))
@@ -133,10 +133,10 @@ def _settings(method: Simple, config: Fit) -> list[str]:
 
 
 def _only(method: Simple, config: Fit, best: int) -> tuple[Simple, Fit]:
-    """Return a way and its config with the settings up to the one chosen: each fit begins where the last ended."""
+    """Return a way and its config with the setting chosen alone."""
     if isinstance(method, Neighbours):
         return method.model_copy(update={"k": (method.k[best],)}), config
-    return method, config.model_copy(update={"strengths": config.strengths[: best + 1]})
+    return method, config.model_copy(update={"strengths": (config.strengths[best],)})
 
 
 def _attempts(

@@ -29,7 +29,7 @@ def regressions(
     Args:
         rows: (N, F), sparse or dense.
         targets: (N, K) labels.
-        strengths: Values of C; each fit begins where the one before ended.
+        strengths: Values of C.
         weight: Whether rare classes count for more.
         multiple: Whether a text may have several labels.
 
@@ -66,15 +66,16 @@ def _path(rows: Any, labels: Any, strengths: Sequence[float], weight: str) -> It
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(
-        max_iter=ITERATIONS, tol=TOLERANCE, warm_start=True, class_weight=None if weight == "none" else weight
-    )
+    rows = rows if hasattr(rows, "tocsr") else np.asarray(rows, dtype=np.float64)  # 32 bits end the search early
     for strength in strengths:
+        model = LogisticRegression(
+            C=strength, max_iter=ITERATIONS, tol=TOLERANCE, class_weight=None if weight == "none" else weight
+        )
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
             )  # a fit that has gone far enough is judged as any other
-            model.set_params(C=strength).fit(rows, labels)
+            model.fit(rows, labels)
         yield np.array(model.coef_, dtype=np.float64), np.array(model.intercept_, dtype=np.float64)
 
 

@@ -1,8 +1,8 @@
 """Find labels that are probably wrong.
 
 Shapes: N texts, K classes.
-Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.12125, chapter 3: the confident joint,
-and of it what lies off the diagonal.
+Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.12125, chapter 3: the confident joint, and
+the number of errors estimated from it. That the probability of the label alone says which they are is ours.
 """
 
 import numpy as np
@@ -32,8 +32,28 @@ def confident_labels(given: Ints, likely: Floats) -> Ints:
     return np.where(reached.any(axis=1), best, -1)
 
 
+def expected_wrong(given: Ints, likely: Floats) -> int:
+    """Return how many labels are wrong, as the confident joint has it, scaled to the texts each class has.
+
+    Args:
+        given: (N,) labels.
+        likely: (N, K) probabilities by what was fitted on other texts.
+    """
+    confident, classes = confident_labels(given, likely), likely.shape[1]
+    sure = confident >= 0
+    cells = given[sure] * classes + confident[sure]
+    joint = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
+    total = joint.sum(axis=1)
+    share = np.divide(joint.diagonal(), total, out=np.ones(classes), where=total > 0)
+    return int(np.rint(((1 - share) * np.bincount(given, minlength=classes)).sum()))
+
+
 def probably_wrong(given: Ints, likely: Floats) -> Ints:
-    """Return rows of texts that are confidently of another class than their label says, and likeliest of that class.
+    """Return rows of texts whose label is probably wrong: as many as are expected, those whose label is least likely.
+
+    The joint says how many labels are wrong, and the probability of the label says which; only texts that are likelier
+    of another class are listed. Which pairs of classes the joint sees confused has no part in it: with many classes
+    its cells hold too few texts.
 
     Args:
         given: (N,) labels.
@@ -42,6 +62,6 @@ def probably_wrong(given: Ints, likely: Floats) -> Ints:
     Returns:
         Rows, those whose label is least likely first; a tie goes to the lower row.
     """
-    confident = confident_labels(given, likely)
-    rows = np.flatnonzero((confident >= 0) & (confident != given) & (likely.argmax(axis=1) != given))
-    return rows[np.argsort(likely[rows, given[rows]], kind="stable")]
+    rows = np.flatnonzero(likely.argmax(axis=1) != given)
+    order = rows[np.argsort(likely[rows, given[rows]], kind="stable")]
+    return order[: expected_wrong(given, likely)]
