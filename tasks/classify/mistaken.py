@@ -1,8 +1,8 @@
 """Find labels that are probably wrong.
 
 Shapes: N texts, K classes.
-Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.12125, chapter 3: the confident joint, and
-the number of errors estimated from it. That the probability of the label alone says which they are is ours.
+Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.12125, chapter 3: the confident joint
+and the number of errors estimated from it. That the probability of the label alone says which they are is ours.
 """
 
 import numpy as np

