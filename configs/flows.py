@@ -1,9 +1,26 @@
 """One config a flow."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from configs.associate import Recommended, Related, Senses, Word2Vec
 from configs.base import Config
+from configs.classify import (
+    WITHOUT_SEVERAL,
+    Centroid,
+    Combined,
+    Curve,
+    Embeddings,
+    Fit,
+    Labelled,
+    Measured,
+    Method,
+    Mistaken,
+    Neighbours,
+    TfIdf,
+    ZeroShot,
+)
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
@@ -186,3 +203,40 @@ class AnswerLineage(Config):
 
     limit: int = Field(100, ge=1, le=100_000)
     """Answers that are followed at most, the newest ones; the result says how many there are."""
+
+
+class TextClassifier(Config):
+    """Everything `text-classifier` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    labels: Labelled = Labelled()
+    """Where labels stand, and which texts are kept back."""
+    chunk: Chunk | None = None
+    """Texts to passages, a text's vector being the mean of theirs; null for one vector, cut at the encoder's limit."""
+    embed: Embed = Embed()
+    """Texts to vectors, for the ways that need them."""
+    methods: tuple[Method, ...] = Field(
+        (TfIdf(), Embeddings(), Combined(), Centroid(), Neighbours(), ZeroShot()), min_length=1
+    )
+    """Ways to classify, all in one table."""
+    fit: Fit = Fit()
+    """How the ways that learn are fitted."""
+    choose: str | None = None
+    """Name of the way that is kept and predicts; left out, the best by cross-validation on the training texts."""
+    curve: Curve | None = Curve()
+    """How good fewer labels would be; null for not at all."""
+    mistaken: Mistaken | None = Mistaken()
+    """Which labels are probably wrong; null for not at all."""
+    measured: Measured = Measured()
+    """Intervals, calibration, prices, and what others have printed."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""
+
+    @model_validator(mode="after")
+    def _several_labels(self) -> Self:
+        """Refuse ways that cannot say how many labels a text has, where it may have several."""
+        wrong = [m.kind for m in self.methods if self.labels.multiple and m.kind in WITHOUT_SEVERAL]
+        if wrong:
+            raise ValueError(f"{wrong[0]} says which label is closest, not how many there are; take it out of methods")
+        return self

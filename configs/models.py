@@ -37,3 +37,44 @@ CATALOGUE = {
         ),
     )
 }
+
+
+class TaskCard(Config):
+    """What the project knows of a model that was trained for a task of classification."""
+
+    id: str
+    """Name on the hub."""
+    task: str
+    """What it tells apart, in words."""
+    labels: tuple[str, ...]
+    """Its labels, as its own config has them."""
+    licence: str
+    """As its authors state it; empty where they state none."""
+    also: dict[str, str] = Field(default_factory=dict)
+    """Other names of its labels: as data sets write them, to as the model does."""
+
+
+POLARITY = {"pos": "positive", "neg": "negative"}
+TASK_MODELS = (
+    TaskCard(
+        id="cardiffnlp/twitter-roberta-base-sentiment-latest",
+        task="sentiment",
+        labels=("negative", "neutral", "positive"),
+        licence="CC-BY-4.0",
+        also=POLARITY,
+    ),
+    TaskCard(
+        id="facebook/roberta-hate-speech-dynabench-r4-target",
+        task="hate speech",
+        labels=("nothate", "hate"),
+        licence="",
+        also={"not hate": "nothate", "no hate": "nothate", "hateful": "hate"},
+    ),
+    TaskCard(
+        id="ProsusAI/finbert",
+        task="finance",
+        labels=("positive", "negative", "neutral"),
+        licence="",
+        also=POLARITY,
+    ),
+)

@@ -20,6 +20,9 @@ Reason = Literal[
     "timeout",
     "encrypted",
     "hidden",
+    "no-label",
+    "rare-label",
+    "unseen-label",
 ]
 
 

@@ -100,3 +100,23 @@ def byte_characters() -> dict[int, str]:
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     rest = [byte for byte in range(256) if byte not in plain]
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + n) for n, byte in enumerate(rest)}
+
+
+def spreadsheet(table: Any) -> Any:
+    """Return a table whose words a spreadsheet takes for words: what begins like a formula gets a quote before it.
+
+    Args:
+        table: An Arrow table; lists of words become words with `;` between.
+    """
+    import pyarrow as pa
+
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        words = pa.types.is_string(column.type) or pa.types.is_list(column.type)
+        columns[name] = pa.array([_word(value) for value in column.to_pylist()], pa.string()) if words else column
+    return pa.table(columns)
+
+
+def _word(value: Any) -> str:
+    text = ";".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -2,13 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import configs
+from configs.classify import Measured
 from configs.evaluate import Calibrate, Evaluate
 from configs.topics import Judged
 from tasks.answers import Answer, Calibration
+from tasks.class_data import (
+    Bin,
+    BinsRef,
+    ClassScore,
+    ClassScoresRef,
+    Confused,
+    ConfusedRef,
+    Divided,
+    Judgement,
+    Paired,
+    PairedRef,
+    Target,
+    Trial,
+)
+from tasks.class_measures import decide, table
 from tasks.data import (
     AnswersRef,
     Asked,
@@ -26,11 +43,52 @@ from tasks.data import (
     TopicsRef,
     VectorsRef,
 )
+from tasks.evaluate.classes import MAJORITY, Given, judge_ways, look_closer, majority
 from tasks.findings import Comparison
 from tasks.rows import Document, Hit, Measure, Query, Question, Scored, Topic
 from tasks.runtime import steps, store
 from tasks.runtime.steps import step
 from tasks.topic_data import RowsRef
+
+
+@step(name="evaluate-classes", libraries=("numpy", "scipy"))
+def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured) -> Judgement:
+    """Judge ways to classify by the texts kept back, and find the best of them by training texts alone.
+
+    Args:
+        divided: Texts and labels.
+        trials: The ways, and what each says of every text.
+        config: Intervals, bins, seed.
+    """
+    targets, train = (
+        table([row.labels for row in store.load_rows(part.targets, Target)], divided.classes)
+        for part in (divided.test, divided.train)
+    )
+    ways = {trial.name: _given(trial, store.load_array(trial.test)) for trial in trials}
+    ways[MAJORITY] = majority(train, len(targets), multiple=divided.multiple)
+    options = {"bins": config.bins, "resamples": config.resamples, "seed": config.seed}
+    measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
+    tried = store.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
+    seen = {t.name: _given(t, store.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
+    validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
+    for measure in measures:
+        steps.record(**{f"{measure.name} {measure.what}": measure.value})
+    by_class, by_bin, confused = look_closer(
+        targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
+    )
+    return Judgement(
+        measures=store.save_rows(MeasuresRef, Measure, measures),
+        validation=store.save_rows(MeasuresRef, Measure, validation),
+        classes=store.save_rows(ClassScoresRef, ClassScore, by_class),
+        paired=store.save_rows(PairedRef, Paired, paired),
+        bins=store.save_rows(BinsRef, Bin, by_bin),
+        confused=store.save_rows(ConfusedRef, Confused, confused),
+        ranked=tuple(m.what for m in sorted(validation, key=lambda m: -m.value) if m.name == "macro-F1"),
+    )
+
+
+def _given(trial: Trial, likely: Any) -> Given:
+    return Given(decide(likely, trial.thresholds or None), likely)
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:

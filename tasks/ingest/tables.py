@@ -92,7 +92,7 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
         raise _BadRow(*found)
     identity = _scalar(row, source.id) or name
     title = _scalar(row, source.title)
-    meta = {column: _scalar(row, column) for column in source.keep if row.get(column) not in (None, "")}
+    meta = {column: _kept(row, column) for column in source.keep if row.get(column) not in (None, "")}
     return Document(
         id=identity, text=text, title=title, source=source.kind, path=origin, line=number, kind="row", meta=meta
     )
@@ -111,6 +111,16 @@ def _scalar(row: Row, column: str | None) -> str:
     if len(text) > MAX_ID_LENGTH or unfit(text) is not None:
         raise _BadRow("bad-row", f"column {column!r} is empty, not text, or longer than {MAX_ID_LENGTH} characters")
     return text
+
+
+def _kept(row: Row, column: str) -> str:
+    """Return a cell that is kept as text; a list of short cells as JSON, a truth value in small letters."""
+    value = row.get(column)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, list):
+        return _scalar(row, column)
+    return json.dumps([_scalar({column: item}, column) for item in value], ensure_ascii=False)
 
 
 def rows_in(path: Path, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[int, Row | _BadRow]]:

@@ -1,6 +1,6 @@
-"""Scores of pairs of texts that a model reads together, through the batches that encoding uses.
+"""Outputs of models that classify a text, or a pair of texts read together, through the batches that encoding uses.
 
-Shapes: P pairs, B rows of a batch, L padded tokens.
+Shapes: P texts or pairs, C outputs of the model, B rows of a batch, L padded tokens.
 Source: Nogueira & Cho 2019, arXiv:1901.04085; batches of fixed shape are ours.
 """
 
@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data import Scorer
+from tasks.class_data import Identified
+from tasks.data import Numerics, Scorer
 from tasks.errors import ModelError
 from tasks.runtime import batching, device, durable, models, torch_forward
 from tasks.runtime.encoder import Meter, padded
@@ -21,8 +22,10 @@ from tasks.runtime.encoder import Meter, padded
 BATCH_TOKENS = {"torch-cpu": torch_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
 Floats = npt.NDArray[np.float32]
 Pair = tuple[str, str]
+Input = Pair | str
 FIRST_TOKEN = ("bert", "roberta", "xlm-roberta", "electra")  # model types whose head reads the first token alone
 EXAMPLE = "cross-encoder/ms-marco-MiniLM-L6-v2"
+VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt")
 _loading = threading.Lock()
 
 
@@ -33,18 +36,69 @@ def describe(model: str, precision: Literal["auto", "exact", "bf16"], where: Lit
         ContractError: The precision or device asked for is not there.
         ModelError: There is no such model, it cannot be trusted, or it does not give one score to a pair.
     """
+    folder = models.locate(model).folder
+    _require_one_score(folder, models.read_config(folder))
+    return _described(model, device.choose(precision, where, "rerank"))
+
+
+def describe_classes(
+    model: str, precision: Literal["auto", "exact", "bf16"], where: Literal["auto", "cpu", "cuda"], place: str
+) -> Identified:
+    """Read from its files what decides the outputs of a model that classifies, and what they are called.
+
+    Args:
+        model: Id or folder.
+        precision: As configured.
+        where: Device, as configured.
+        place: Where in a config they stand; for messages.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        ModelError: There is no such model, it cannot be trusted, or it does not classify.
+    """
+    folder = models.locate(model).folder
+    config = models.read_config(folder)
+    names = config.get("id2label") or {}
+    kinds = [str(name) for name in config.get("architectures") or ["of no stated architecture"]]
+    if not kinds[0].endswith("ForSequenceClassification") or len(names) == 1:
+        raise ModelError(
+            f"{folder} is {kinds[0]} with {len(names)} labels but a model ForSequenceClassification with two or more "
+            f"was needed; set {place}.model to one"
+        )
+    count = len(names) or int(config.get("num_labels", 2))
+    return Identified(
+        scorer=_described(model, device.choose(precision, where, place)),
+        labels=tuple(str(names.get(str(at), f"LABEL_{at}")) for at in range(count)),
+        independent=config.get("problem_type") == "multi_label_classification",
+    )
+
+
+def _described(model: str, numerics: Numerics) -> Scorer:
     files = models.locate(model)
     config = models.read_config(files.folder)
-    _require_one_score(files.folder, config)
     return Scorer(
         model=model,
         revision=files.revision,
         weights=models.weights_digest(files.folder),
-        tokenizer=durable.file_digest(models.tokenizer_file(model)),
+        tokenizer=_tokenizer_digest(files.folder),
         settings=durable.digest_of([config, models.optional(files.folder / "tokenizer_config.json")]),
         max_tokens=min(models.longest(files.folder, config), batching.LADDER[-1]),
-        numerics=device.choose(precision, where, "rerank"),
+        numerics=numerics,
     )
+
+
+def _tokenizer_digest(folder: Path) -> str:
+    """Return the digest of `tokenizer.json`, or of the older files that stand for it.
+
+    Raises:
+        ModelError: There are none.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return durable.file_digest(folder / "tokenizer.json")
+    found = [folder / name for name in VOCABULARIES if (folder / name).is_file()]
+    if not found:
+        raise ModelError(f"{folder} has no tokenizer.json; save the tokenizer with the model")
+    return durable.digest_of([[path.name, durable.file_digest(path)] for path in found])
 
 
 def engine(wanted: Scorer) -> "PairEngine":
@@ -63,13 +117,13 @@ def _engine(wanted: Scorer) -> "PairEngine":
 
 
 class PairEngine:
-    """A loaded cross-encoder."""
+    """A loaded cross-encoder, or another model that classifies."""
 
     def __init__(self, wanted: Scorer) -> None:
         import torch
 
         numerics = wanted.numerics
-        found = describe(wanted.model, "exact", "cpu").model_copy(update={"numerics": numerics})
+        found = _described(wanted.model, numerics)
         if found.counts_as() != wanted.counts_as():
             raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
         self.max_tokens = wanted.max_tokens
@@ -93,26 +147,40 @@ class PairEngine:
             (P,) scores in the order given, as the model gives them, before any sigmoid; NaN where the model gave none.
             No score depends on the other pairs.
         """
+        return self.outputs(pairs, meter)[:, 0]
+
+    def outputs(self, inputs: Sequence[Input], meter: Meter | None = None) -> Floats:
+        """Return what the model gives for texts, or for pairs of texts.
+
+        Args:
+            inputs: P texts or pairs.
+            meter: Told what it took.
+
+        Returns:
+            (P, C) outputs in the order given, before any softmax; NaN where the model gave none. No row depends on the
+            others.
+        """
         meter = meter or Meter()
-        encodings = self._tokenised(pairs)
+        encodings = self._tokenised(inputs)
         lengths = np.array([len(e.ids) for e in encodings], dtype=np.int64)
-        scores = np.full(len(pairs), np.nan, dtype=np.float32)
+        found = np.full((len(inputs), self.model.config.num_labels), np.nan, dtype=np.float32)
         for batch in batching.cut(np.maximum(lengths, 1), tokens=self.batch_tokens):
             width = min(batch.width, self.max_tokens)
-            scores[batch.rows] = self._run([encodings[row] for row in batch.rows], batch.height, width)
+            found[batch.rows] = self._run([encodings[row] for row in batch.rows], batch.height, width)
             meter.padded += width * batch.height
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
-        return np.where(np.isfinite(scores), scores, np.nan)
+        return np.where(np.isfinite(found), found, np.nan)
 
-    def _tokenised(self, pairs: Sequence[Pair]) -> list[Any]:
-        """Return the encodings of pairs; each text is tokenised once, however many pairs it is in."""
-        texts = list({text: None for pair in pairs for text in pair})
+    def _tokenised(self, inputs: Sequence[Input]) -> list[Any]:
+        """Return the encodings of texts or pairs; each text is tokenised once, however many pairs it is in."""
+        parts = [(given,) if isinstance(given, str) else given for given in inputs]
+        texts = list({text: None for part in parts for text in part})
         single = dict(zip(texts, self.singles.encode_batch(texts, add_special_tokens=False), strict=True))
-        return [self.couples.post_process(single[query], single[passage]) for query, passage in pairs]
+        return [self.couples.post_process(*(single[text] for text in part)) for part in parts]
 
     def _run(self, encodings: Sequence[Any], height: int, width: int) -> Floats:
-        """Return the scores of the pairs of one batch."""
+        """Return the outputs (B, C) of one batch."""
         import torch
 
         pad = self.model.config.pad_token_id or 0
@@ -122,7 +190,7 @@ class PairEngine:
             inputs["token_type_ids"] = padded([e.type_ids for e in encodings], height, width, 0)[0]
         with torch.inference_mode():
             logits = self.model(**{name: torch.from_numpy(a).to(self.device) for name, a in inputs.items()}).logits
-        return np.asarray(logits[: len(encodings), 0].float().cpu().numpy(), dtype=np.float32)
+        return np.asarray(logits[: len(encodings)].float().cpu().numpy(), dtype=np.float32)
 
 
 def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
@@ -147,9 +215,15 @@ def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
 
 def _tokenizer(model: str) -> Any:
     """Return a model's tokenizer, which neither pads nor cuts; what looks like a special token stays text."""
-    from tokenizers import Tokenizer
+    folder = models.locate(model).folder
+    if (folder / "tokenizer.json").is_file():
+        from tokenizers import Tokenizer
 
-    made = Tokenizer.from_file(str(models.tokenizer_file(model)))
+        made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    else:
+        from transformers import AutoTokenizer
+
+        made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).backend_tokenizer
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = True

@@ -109,7 +109,7 @@ def _check() -> int:
             durable.read_manifest(folder)
         except StoreError as error:
             damaged.append(str(error))
-    built = [workspace.folder(name) for name in ("collections", "topics")]
+    built = [workspace.folder(name) for name in ("collections", "topics", "classifiers")]
     live = [path for folder in built for path in folder.glob("*/live")]
     records = [path for folder in (workspace.folder("steps"), *built) for path in folder.rglob("*.json")] + live
     for path in records:
@@ -130,7 +130,7 @@ def _prune(days: float) -> int:
         record.unlink(missing_ok=True)
     kept = "".join(
         p.read_text("utf-8", "replace")
-        for f in ("steps", "collections", "topics")
+        for f in ("steps", "collections", "topics", "classifiers")
         for p in workspace.folder(f).rglob("*.json")
     )
     old = [f for f in (*_folders("objects", 2), *_folders("items", 2)) if f.stat().st_mtime < before]

@@ -22,6 +22,7 @@ POOLINGS = {
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
 }
 NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
+COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # their first position comes after the padding token's
 MODEL2VEC = "model2vec"
 STATIC_TABLES = ("embedding.weight", "embeddings")  # as sentence-transformers and model2vec name it
 FILES = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt", "*.model")
@@ -188,7 +189,10 @@ def longest(folder: Path, config: Mapping[str, Any]) -> int:
     """Return how long a text may be: as sentence-transformers states it, old or new, never past the positions."""
     stated = optional(folder / "sentence_bert_config.json").get("max_seq_length")
     stated = stated or optional(folder / "tokenizer_config.json").get("model_max_length")
-    limits = [int(n) for n in (stated, config.get("max_position_embeddings")) if n]
+    positions = config.get("max_position_embeddings")
+    if positions and config.get("model_type") in COUNT_FROM_PADDING:
+        positions = int(positions) - int(config.get("pad_token_id") or 1) - 1
+    limits = [int(n) for n in (stated, positions) if n]
     return min([n for n in limits if n <= NO_LIMIT], default=512)
 
 

@@ -69,6 +69,18 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.folder('mlflow') / 'mlflow.db'}"
 
 
+Signature = tuple[Mapping[str, str], Mapping[str, str]]  # name to MLflow's type, of what goes in and what comes out
+
+
+@dataclass(frozen=True)
+class Model:
+    """A folder that is put into MLflow's registry."""
+
+    folder: Path
+    digest: str
+    signature: Signature | None = None
+
+
 @dataclass
 class Run:
     """One run of a flow, as it is tracked."""
@@ -81,7 +93,7 @@ class Run:
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    models: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    models: dict[str, "Model"] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -106,9 +118,16 @@ class Run:
             named = {name: value} if isinstance(value, Ref) else {f"{name}.{ref.kind}": ref for ref in found}
             self.published.update(named)
 
-    def register(self, name: str, folder: Path, digest: str) -> None:
-        """Put a folder into MLflow's registry when the run ends, unless the newest version there has this digest."""
-        self.models[name] = folder, digest
+    def register(self, name: str, folder: Path, digest: str, signature: "Signature | None" = None) -> None:
+        """Put a folder into MLflow's registry when the run ends, unless the newest version there has this digest.
+
+        Args:
+            name: Of the model.
+            folder: Its files.
+            digest: Of its content.
+            signature: What goes in and what comes out, None where that is not stated.
+        """
+        self.models[name] = Model(folder, digest, signature)
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run: `<step>.<metric>` and what `measure` was told."""
@@ -240,24 +259,37 @@ class _Client:
                    for f in tracked.finished if f.record]  # fmt: skip
         for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
-        for name, (folder, digest) in tracked.models.items() if status == "FINISHED" else ():
-            self._register(name, folder, digest)
+        for name, model in tracked.models.items() if status == "FINISHED" else ():
+            self._register(name, model)
         self._mlflow.set_terminated(self.run_id, status)
 
     def _trace(self, status: str, tracked: Run) -> None:
         where = {"name": tracked.flow, "experiment": self.experiment, "run": self.run_id, "status": status}
         traces.write(tracking_uri(), where, tracked.parameters, tracked.published, tracked.finished)
 
-    def _register(self, name: str, folder: Path, digest: str) -> None:
+    def _register(self, name: str, model: Model) -> None:
         if not self._mlflow.search_registered_models(f"name = '{name}'", max_results=1):
             self._mlflow.create_registered_model(name)
         newest = self._mlflow.search_model_versions(
             f"name = '{name}'", max_results=1, order_by=["version_number DESC"]
         )
-        if not newest or newest[0].tags.get("digest") != digest:
-            self._mlflow.log_artifacts(self.run_id, str(folder), name)
+        if not newest or newest[0].tags.get("digest") != model.digest:
+            self._mlflow.log_artifacts(self.run_id, str(model.folder), name)
+            if model.signature is not None:
+                self._mlflow.log_text(self.run_id, _mlmodel(name, self.run_id, model.signature), f"{name}/MLmodel")
             root = self._mlflow.get_run(self.run_id).info.artifact_uri
-            self._mlflow.create_model_version(name, f"{root}/{name}", self.run_id, tags={"digest": digest})
+            self._mlflow.create_model_version(name, f"{root}/{name}", self.run_id, tags={"digest": model.digest})
+
+
+def _mlmodel(name: str, run_id: str, signature: Signature) -> str:
+    """Return MLflow's description of a model whose files are this project's own."""
+    from mlflow.models import Model as Described
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    takes, gives = (Schema([ColSpec(kind, column) for column, kind in part.items()]) for part in signature)
+    made = Described(artifact_path=name, run_id=run_id, signature=ModelSignature(inputs=takes, outputs=gives))
+    return str(made.to_yaml())
 
 
 def prepare() -> Any:

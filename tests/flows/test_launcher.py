@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors", "topic-model", "answer-lineage",
-         "tokenizer-report", "word-vectors", "model-anatomy")  # fmt: skip
+         "tokenizer-report", "word-vectors", "model-anatomy", "text-classifier")  # fmt: skip
 MODEL_LIBRARIES = {
     "torch", "transformers", "sentence_transformers", "bertopic", "umap", "hdbscan", "faiss", "bm25s",
 }  # fmt: skip

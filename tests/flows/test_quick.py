@@ -11,6 +11,7 @@ from flows.knowledge_base import knowledge_base
 from flows.model_anatomy import model_anatomy
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
+from flows.text_classifier import text_classifier
 from flows.text_vectors import text_vectors
 from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
@@ -28,6 +29,7 @@ CALLS = {
     "tokenizer-report": (tokenizer_report, ["@quick"]),
     "word-vectors": (word_vectors, ["@quick"]),
     "model-anatomy": (model_anatomy, ["@quick"]),
+    "text-classifier": (text_classifier, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
 }
 

@@ -1,10 +1,11 @@
 import unicodedata
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text import sentences, terms, unfit, words
+from tasks.text import sentences, spreadsheet, terms, unfit, words
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 PROSE = st.text(st.sampled_from("aB1 .!?\n\t-*\"')([:=~^#>_\u200b\u00e9"), max_size=80)
@@ -186,3 +187,10 @@ def test_a_text_of_stop_words_has_no_english_terms() -> None:
 
 def test_no_language_keeps_every_word_as_it_is() -> None:
     assert terms("The running of ponies", "none") == ["the", "running", "of", "ponies"]
+
+
+def test_what_begins_like_a_formula_stays_words_in_a_spreadsheet() -> None:
+    given = pa.table({"a": ["=1+1", "plain", "@x"], "b": [["-x", "y"], ["z"], []], "c": [1.5, -2.0, 3.0]})
+    assert spreadsheet(given).to_pydict() == {
+        "a": ["'=1+1", "plain", "'@x"], "b": ["'-x;y", "z", ""], "c": [1.5, -2.0, 3.0]
+    }  # fmt: skip

@@ -147,6 +147,21 @@ def test_any_short_name_or_exact_number_is_an_id(tmp_path: Path, value: str, ide
     assert row.id == identity
 
 
+def test_a_list_or_a_truth_value_is_kept_as_json_and_what_no_cell_may_hold_costs_its_row(tmp_path: Path) -> None:
+    rows = [
+        b'{"text": "a", "tags": ["x", 2], "spam": true}',
+        b'{"text": "b", "tags": [], "spam": false}',
+        b'{"text": "c", "tags": [["x"]]}',
+        b'{"text": "d", "tags": {"x": 1}}',
+    ]
+    found = read(written(tmp_path / "t.jsonl", b"\n".join(rows)), keep=("tags", "spam"))
+    assert [row.meta for row in found if isinstance(row, Document)] == [
+        {"tags": '["x", "2"]', "spam": "true"},
+        {"tags": "[]", "spam": "false"},
+    ]
+    assert outcome(found)[2:] == ["t.jsonl#3: bad-row", "t.jsonl#4: bad-row"]
+
+
 def test_columns_that_are_not_asked_for_may_hold_anything(tmp_path: Path) -> None:
     line = b'{"text": "[SEP] </s> <|im_end|> \\u001b[31m", "x": NaN, "y": 1e400, "z": null, "w": "\\ud800"}\n\n  \n'
     assert outcome(read(written(tmp_path / "t.jsonl", line))) == ["[SEP] </s> <|im_end|> \x1b[31m"]

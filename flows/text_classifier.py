@@ -1,0 +1,266 @@
+"""Text classifier: which way of classifying suits labelled texts, which labels are wrong, and what new texts are.
+
+Here:          python -m flows text-classifier source.kind=tables source.path=reviews.csv labels.column=label
+New texts:     python -m flows text-classifier classifier=reviews predict.kind=tables predict.path=new.csv
+On a worker:   prefect deployment run 'text-classifier/cpu'
+"""
+
+import logging
+from typing import assert_never
+
+from prefect import flow
+
+from configs.classify import (
+    Centroid,
+    Combined,
+    Embeddings,
+    Method,
+    Neighbours,
+    Nli,
+    TaskModel,
+    TfIdf,
+    Trained,
+    ZeroShot,
+)
+from configs.flows import TextClassifier
+from configs.ingest import PythonDocs, Source
+from tasks.class_data import Classifier, CurveRef, Divided, DoubtsRef, PredictionsRef, Texts, Trial, Verdict
+from tasks.classify import (
+    classify_texts,
+    column_of,
+    divide_examples,
+    find_mistaken,
+    identify,
+    label_documents,
+    learning_curve,
+    models_that_fit,
+    names_of,
+    phrases_of,
+    time_encoding,
+    try_ready,
+    try_trained,
+    try_wordings,
+    with_column,
+)
+from tasks.data import Fingerprint, Ingested, Outcome
+from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
+from tasks.errors import ContractError
+from tasks.evaluate import evaluate_classes
+from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.runtime import classifiers, steps, store, tracking
+from tasks.runtime import encoder as encoders
+from tasks.runtime.class_page import class_page, class_summary, predictions_page
+from tasks.tokenize import chunk_documents, whole_documents
+
+WITHOUT_VECTORS = TfIdf | TaskModel | Nli
+log = logging.getLogger(__name__)
+SIGNATURE = {"text": "string"}, {"label": "string", "probability": "double"}
+
+
+def preflight(
+    source: Source = PythonDocs(),
+    test: Source | None = None,
+    predict: Source | None = None,
+    classifier: str | None = None,
+    config: TextClassifier = TextClassifier(),
+) -> None:
+    """Check what can be checked before any work.
+
+    Raises:
+        FlowError: A source is not there, a model is not here or does not do what it should, a name is none of a way.
+    """
+    if classifier is not None:
+        if predict is None:
+            raise ContractError(
+                f"classifier {classifier!r} has nothing to classify; give predict, kind and path of it"
+            )
+        classifiers.live(classifier)
+    else:
+        check_ways(config)
+        name_of(source, None)
+    for given in (source if classifier is None else None, test, predict):
+        if given is not None:
+            scan(given)
+
+
+def check_ways(config: TextClassifier) -> None:
+    """Check that the ways asked for can be tried.
+
+    Raises:
+        FlowError: A model is not here or does not do what it should, or a name is none of a way.
+    """
+    describe_encoder(config.embed)
+    for method in config.methods:
+        if isinstance(method, TaskModel | Nli):
+            identify(method)
+    names = names_of(config.methods)
+    for field, name in (("choose", config.choose), ("mistaken.method", config.mistaken and config.mistaken.method)):
+        if name is not None and name not in names:
+            raise ContractError(f"{field} is {name!r} but the ways are: {', '.join(names)}")
+
+
+def read_texts(
+    source: Source, config: TextClassifier, encoder: Fingerprint, *, vectors: bool
+) -> tuple[Texts, Ingested]:
+    """Return the documents of a source, with a vector each where that is asked for, and what was put aside."""
+    ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+    if not vectors:
+        return Texts(documents=ingested.documents), ingested
+    if config.chunk is None:
+        passages = whole_documents(ingested.documents, encoder.encoder)
+    else:
+        passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
+    embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
+    pooled = pool_documents(embedded.passages, embedded.vectors, ingested.documents)
+    return Texts(documents=pooled.documents, vectors=pooled.vectors), ingested
+
+
+def read_examples(
+    source: Source, test: Source | None, config: TextClassifier, encoder: Fingerprint
+) -> tuple[Divided, tuple[Ingested, ...]]:
+    """Return labelled texts to learn from and to judge by, and what was put aside when they were read."""
+    vectors = needs_vectors(config)
+    read, ingested = [], []
+    for given in (source, test):
+        if given is not None:
+            column = column_of(given, config.labels)
+            texts, found = read_texts(with_column(given, column), config, encoder, vectors=vectors)
+            read.append(label_documents(texts, column, config.labels))
+            ingested.append(found)
+    held = read[1] if test is not None else None
+    return divide_examples(read[0], held, config.labels, config.fit), tuple(ingested)
+
+
+def needs_vectors(config: TextClassifier) -> bool:
+    """Return whether a way needs vectors."""
+    return not all(isinstance(method, WITHOUT_VECTORS) for method in config.methods)
+
+
+def try_method(divided: Divided, name: str, method: Method, config: TextClassifier, encoder: Fingerprint) -> Trial:
+    """Try one way to classify."""
+    match method:
+        case TfIdf():
+            return try_trained(divided, name, method, config.fit, None)
+        case Embeddings() | Combined() | Centroid() | Neighbours():
+            return try_trained(divided, name, method, config.fit, encoder)
+        case ZeroShot():
+            phrases = embed_queries(ingest_queries(phrases_of(divided.classes, method)), encoder)
+            return try_wordings(divided, name, method, phrases, encoder)
+        case TaskModel() | Nli():
+            return try_ready(divided, name, method, identify(method))
+        case _:
+            assert_never(method)
+
+
+def draw_curves(divided: Divided, config: TextClassifier) -> tuple[CurveRef, ...]:
+    """Return what the ways that learn reach with fewer labels; nothing where that was not asked for."""
+    if config.curve is None:
+        return ()
+    named = zip(names_of(config.methods), config.methods, strict=True)
+    return tuple(
+        learning_curve(divided, name, method, config.fit, config.curve)
+        for name, method in named
+        if isinstance(method, Trained)
+    )
+
+
+def doubt_labels(
+    divided: Divided, trials: tuple[Trial, ...], ranked: tuple[str, ...], config: TextClassifier
+) -> DoubtsRef | None:
+    """Return labels that are probably wrong; None where that was not asked for, or cannot be known."""
+    by_name = {trial.name: trial for trial in trials}
+    learned = [name for name in ranked if by_name[name].learned]
+    if config.mistaken is None or not learned or divided.multiple:
+        return None
+    return find_mistaken(divided, by_name[config.mistaken.method or learned[0]], config.mistaken)
+
+
+def judge_ways(divided: Divided, predict: Source | None, config: TextClassifier, encoder: Fingerprint) -> Verdict:
+    """Try every way, judge them all, choose one by training texts, and classify new texts by it."""
+    named = zip(names_of(config.methods), config.methods, strict=True)
+    trials = tuple(try_method(divided, name, method, config, encoder) for name, method in named)
+    judgement = evaluate_classes(divided, trials, config.measured)
+    best = chosen_of(trials, config.choose or judgement.ranked[0])
+    predictions: PredictionsRef | None = None
+    if predict is not None:
+        texts, _ = read_texts(predict, config, encoder, vectors=best.encodes)
+        predictions = classify_texts(texts, best.classifier)
+    timed = needs_vectors(config) and encoder.encoder.architecture != "remote"
+    return Verdict(
+        divided=divided,
+        trials=trials,
+        judgement=judgement,
+        chosen=best.name,
+        speed=time_encoding(divided.test.documents, encoder) if timed else None,
+        curve=draw_curves(divided, config),
+        doubts=doubt_labels(divided, trials, judgement.ranked, config),
+        predictions=predictions,
+    )
+
+
+def chosen_of(trials: tuple[Trial, ...], name: str) -> Trial:
+    """Return the way of a name."""
+    return next(trial for trial in trials if trial.name == name)
+
+
+def keep_classifier(run: tracking.Run, name: str, trial: Trial, encoder: Fingerprint) -> None:
+    """Keep the way that was chosen for later runs, and register it; a plan keeps nothing."""
+    if steps.planning() is None:
+        used = encoder if trial.encodes else None
+        classifiers.commit(Classifier(name=name, way=trial.name, classifier=trial.classifier, encoder=used))
+    run.register(f"classifier-{name}", store.path(trial.classifier), trial.classifier.digest, SIGNATURE)
+
+
+def predict_kept(run: tracking.Run, name: str, source: Source, config: TextClassifier) -> Outcome:
+    """Classify the texts of a source with a classifier that was kept."""
+    kept = classifiers.live(name)
+    encoder = encoders.runnable(kept.encoder) if kept.encoder is not None else describe_encoder(config.embed)
+    texts, ingested = read_texts(source, config, encoder, vectors=kept.encoder is not None)
+    predictions = classify_texts(texts, kept.classifier)
+    run.publish(predictions=predictions, rejected=ingested.rejected)
+    return run.outcome(*predictions_page(run, kept, predictions, ingested))
+
+
+@flow(name="text-classifier", flow_run_name="text-classifier {source.kind}")
+def text_classifier(
+    source: Source = PythonDocs(),
+    test: Source | None = None,
+    predict: Source | None = None,
+    classifier: str | None = None,
+    config: TextClassifier = TextClassifier(),
+) -> Outcome:
+    """Try ways to classify labelled texts in one table, find wrong labels, keep the best way, and classify new texts.
+
+    Args:
+        source: Labelled texts to learn from.
+        test: Labelled texts to judge by; left out, some of each class are kept back from the source.
+        predict: New texts to classify, by the way that is chosen.
+        classifier: Name of a classifier that an earlier run has kept; nothing is learned then, predict is classified.
+        config: Which ways are tried, and how.
+    """
+    preflight(source, test, predict, classifier, config)
+    with tracking.run(
+        "text-classifier", config, source=source, test=test, predict=predict, classifier=classifier
+    ) as run:
+        if classifier is not None and predict is not None:
+            return predict_kept(run, classifier, predict, config)
+        encoder = describe_encoder(config.embed)
+        divided, ingested = read_examples(source, test, config, encoder)
+        offers = models_that_fit(divided.classes)
+        for card in offers:
+            log.info(
+                "ready for these labels, without training: %s (%s)", card.id, card.licence or "licence not stated"
+            )
+        found = judge_ways(divided, predict, config, encoder)
+        name = name_of(source, None)
+        keep_classifier(run, name, chosen_of(found.trials, found.chosen), encoder)
+        run.publish(
+            classifier=chosen_of(found.trials, found.chosen).classifier,
+            measures=found.judgement.measures,
+            paired=found.judgement.paired,
+            doubts=found.doubts,
+            predictions=found.predictions,
+            rejected=divided.rejected,
+        )
+        page = class_page(run, name, found, ingested, offers, config)
+        return run.outcome(class_summary(name, found, offers, config), page)

@@ -1,0 +1,69 @@
+"""Measures of labels that everything shares: the only implementations.
+
+Labels are (N, K) of truth values: of N texts, which of K classes each has.
+
+Source: macro-F1 as scikit-learn's `f1_score(average="macro")`; calibration error, Naeini et al. 2015, AAAI, equal
+bins.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+def counts(targets: Bools, given: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return for each class (K,) how many texts have it and were given it, were given it wrongly, and lack it."""
+    return (
+        (targets & given).sum(axis=0, dtype=np.float64),
+        (~targets & given).sum(axis=0, dtype=np.float64),
+        (targets & ~given).sum(axis=0, dtype=np.float64),
+    )
+
+
+def f1_of(right: Floats, wrong: Floats, missed: Floats) -> Floats:
+    """Return F1 of each class; 0 of one that no text has and none was given."""
+    total = 2 * right + wrong + missed
+    return np.divide(2 * right, total, out=np.zeros_like(total), where=total > 0)
+
+
+def mean_f1(right: Floats, wrong: Floats, missed: Floats) -> Floats:
+    """Return the mean F1 (...,) over the classes (..., K) that some text has or was given."""
+    present = right + wrong + missed > 0
+    return np.asarray(f1_of(right, wrong, missed).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1))
+
+
+def macro_f1(targets: Bools, given: Bools) -> float:
+    """Return the mean F1 over the classes that some text has or was given."""
+    return float(mean_f1(*counts(targets, given)))
+
+
+def right_texts(targets: Bools, given: Bools) -> Bools:
+    """Return (N,) whether a text was given just the labels it has."""
+    return np.asarray((targets == given).all(axis=1))
+
+
+def accuracy(targets: Bools, given: Bools) -> float:
+    """Return the share of the texts that were given just the labels they have."""
+    return float(right_texts(targets, given).mean())
+
+
+def decide(likely: npt.NDArray[np.floating], thresholds: Sequence[float] | Floats | None) -> Bools:
+    """Return the (N, K) labels given: the likeliest class, or every class that reaches its threshold."""
+    if thresholds is not None:
+        return np.asarray(likely >= np.asarray(thresholds))
+    given = np.zeros(likely.shape, dtype=bool)
+    given[np.arange(len(likely)), likely.argmax(axis=1)] = True
+    return given
+
+
+def table(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> Bools:
+    """Return (N, K): whether each text has each label; labels that are no class are left out."""
+    column = {name: at for at, name in enumerate(classes)}
+    made = np.zeros((len(labels), len(classes)), dtype=bool)
+    for row, names in enumerate(labels):
+        made[row, [column[name] for name in names if name in column]] = True
+    return made

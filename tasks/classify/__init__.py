@@ -1,0 +1,33 @@
+"""Put texts into classes."""
+
+from tasks.classify.asked import column_of, models_that_fit, names_of, phrases_of, with_column
+from tasks.classify.task import (
+    classify_texts,
+    divide_examples,
+    find_mistaken,
+    identify,
+    label_documents,
+    learning_curve,
+    time_encoding,
+    try_ready,
+    try_trained,
+    try_wordings,
+)
+
+__all__ = [
+    "classify_texts",
+    "column_of",
+    "divide_examples",
+    "find_mistaken",
+    "identify",
+    "label_documents",
+    "learning_curve",
+    "models_that_fit",
+    "names_of",
+    "phrases_of",
+    "time_encoding",
+    "try_ready",
+    "try_trained",
+    "try_wordings",
+    "with_column",
+]

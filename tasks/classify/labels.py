@@ -1,0 +1,189 @@
+"""Read labels, say what is odd about them, and keep texts back to judge by.
+
+Shapes: N texts, K classes.
+Source: ours.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import DataError
+from tasks.rows import Rejected
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+SHOWN = 8  # labels a message names
+
+
+@dataclass(frozen=True)
+class Read:
+    """Labels as they were read.
+
+    Attributes:
+        rows: Texts that have labels.
+        labels: Theirs, each in alphabetical order.
+        rejected: Texts put aside, with the reason.
+    """
+
+    rows: tuple[int, ...]
+    labels: tuple[tuple[str, ...], ...]
+    rejected: tuple[Rejected, ...]
+
+
+def cells_of(documents: Any, column: str) -> list[str | None]:
+    """Return what each row of a table of documents has in a column; None where it has nothing.
+
+    Args:
+        documents: Table of `Document` rows.
+        column: One that was kept with them; or `source`, `kind`, `folder`, which every document has.
+    """
+    metas = [dict(meta) for meta in documents["meta"].to_pylist()]
+    if any(column in meta for meta in metas):
+        return [meta.get(column) for meta in metas]
+    match column:
+        case "source" | "kind":
+            return [value or None for value in documents[column].to_pylist()]
+        case "folder":
+            return [PurePosixPath(path).parent.name or None for path in documents["path"].to_pylist()]
+    return [None] * len(metas)
+
+
+def read_labels(
+    ids: Sequence[str], cells: Sequence[str | None], *, column: str, multiple: bool, separator: str,
+    rename: Mapping[str, str],
+) -> Read:  # fmt: skip
+    """Read the labels of texts from what stands in a column.
+
+    Args:
+        ids: Name of each text.
+        cells: What the column holds; None where it holds nothing.
+        column: Name of the column; for messages.
+        multiple: Whether a text may have several: a JSON list, or words with a separator between.
+        separator: Between labels that are no list.
+        rename: Label as written to label as meant.
+
+    Raises:
+        DataError: The column is in no text.
+    """
+    if not any(cell is not None for cell in cells):
+        raise DataError(
+            f"no text has anything in column {column!r}; set labels.column to the one that holds the label"
+        )
+    rows, labels, rejected = [], [], []
+    for row, cell in enumerate(cells):
+        if cell is None or not (multiple or cell.strip()):
+            rejected.append(Rejected(ids[row], "no-label", f"has nothing in column {column!r}"))
+            continue
+        found = _several(cell, separator) if multiple else [cell]
+        rows.append(row)
+        labels.append(tuple(sorted({rename.get(label, label) for label in found})))
+    return Read(tuple(rows), tuple(labels), tuple(rejected))
+
+
+def _several(cell: str, separator: str) -> list[str]:
+    if cell.startswith("["):
+        try:
+            listed = json.loads(cell)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list):
+            return [str(label) for label in listed]
+    return [label.strip() for label in cell.split(separator) if label.strip()]
+
+
+def alike(labels: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of labels that differ by case or space alone."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for name in {name for names in labels for name in names}:
+        groups["".join(name.casefold().split())].add(name)
+    return tuple(sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1))
+
+
+def without_rare(
+    labels: Sequence[tuple[str, ...]], least: int, *, multiple: bool
+) -> tuple[list[tuple[str, ...]], list[int], tuple[str, ...]]:
+    """Take the labels of too few texts away.
+
+    Returns:
+        Labels of each text; rows that are left without the label they had; the labels taken away. Where texts may have
+        several labels, they keep their others, and stay.
+    """
+    counted = Counter(name for names in labels for name in names)
+    rare = {name for name, count in counted.items() if count < least}
+    kept = [tuple(name for name in names if name not in rare) for names in labels]
+    gone = [] if multiple else [row for row, names in enumerate(kept) if not names]
+    return kept, gone, tuple(sorted(rare))
+
+
+def only_known(
+    labels: Sequence[tuple[str, ...]], classes: Sequence[str], *, multiple: bool
+) -> tuple[list[tuple[str, ...]], list[int], tuple[str, ...]]:
+    """Take labels away that are no class.
+
+    Returns:
+        Labels of each text; rows that are left without the label they had; the labels taken away. Where texts may have
+        several labels, they keep their others, and stay.
+
+    Raises:
+        DataError: No text is left.
+    """
+    known = set(classes)
+    kept = [tuple(name for name in names if name in known) for names in labels]
+    gone = [] if multiple else [row for row, names in enumerate(kept) if not names]
+    unseen = tuple(sorted({name for names in labels for name in names} - known))
+    if len(gone) == len(kept):
+        raise DataError(f"no text kept back has a label of the training texts; it has {named(unseen)}")
+    return kept, gone, unseen
+
+
+def classes_of(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return all labels in alphabetical order.
+
+    Raises:
+        DataError: There are fewer than two.
+    """
+    found = tuple(sorted({name for names in labels for name in names}))
+    if len(found) < 2:
+        what = f"only the label {found[0]!r}" if found else "no label"
+        raise DataError(f"the training texts have {what} but two classes were needed; add texts of another class")
+    return found
+
+
+def kept_back(targets: Bools, share: float, seed: int, *, multiple: bool) -> tuple[Ints, Ints]:
+    """Divide texts (N, K) into those to learn from and those to judge by, of each class alike; the same for one seed.
+
+    Of every class at least one text is learned from and one kept back; where texts may have several labels, they are
+    drawn without regard to them.
+
+    Returns:
+        Rows to learn from and rows kept back, each in ascending order.
+
+    Raises:
+        DataError: There are too few texts.
+    """
+    if len(targets) < 4:
+        raise DataError(f"there are {len(targets)} texts with labels but 4 were needed; add some")
+    random = np.random.default_rng(seed)
+    if multiple:
+        order = random.permutation(len(targets))
+        count = min(max(1, round(share * len(targets))), len(targets) - 2)
+        return np.sort(order[count:]), np.sort(order[:count])
+    labels, back = targets.argmax(axis=1), []
+    for label in np.unique(labels):
+        mine = random.permutation(np.flatnonzero(labels == label))
+        back.append(mine[: min(max(1, round(share * len(mine))), max(1, len(mine) - 1))])
+    chosen = np.sort(np.concatenate(back))
+    return np.setdiff1d(np.arange(len(targets)), chosen), chosen
+
+
+def named(names: Sequence[str]) -> str:
+    """Return labels in words, the first few."""
+    shown = ", ".join(repr(name) for name in names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown

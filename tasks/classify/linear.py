@@ -1,0 +1,105 @@
+"""Logistic regressions, one strength after another, and the temperature and thresholds that make them decide.
+
+Shapes: N texts, K classes, F features.
+Source: logistic regression by scikit-learn (one a class where a text may have several labels); temperature, Guo et al.
+2017, arXiv:1706.04599; thresholds that maximise F1, Lipton et al. 2014, arXiv:1402.1892.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from tasks.classify.model import Bools, Floats, probabilities
+
+ITERATIONS = 1_000
+TOLERANCE = 1e-4
+NEVER = 10.0  # how far below all others a class scores that the texts learned from do not have
+LOG_TEMPERATURES = (-4.0, 4.0)
+
+Weights = tuple[Floats, Floats]  # (K, F) and (K,)
+
+
+def regressions(
+    rows: Any, targets: Bools, *, strengths: Sequence[float], weight: Literal["none", "balanced"], multiple: bool
+) -> Iterator[Weights]:
+    """Fit a logistic regression for each strength.
+
+    Args:
+        rows: (N, F), sparse or dense.
+        targets: (N, K) labels.
+        strengths: Values of C.
+        weight: Whether rare classes count for more.
+        multiple: Whether a text may have several labels.
+
+    Yields:
+        Weights (K, F) and bias (K,) of each strength; of a class without a text such that it is never chosen.
+    """
+    if multiple:
+        columns = [_binary(rows, targets[:, column], strengths, weight) for column in range(targets.shape[1])]
+        for at in range(len(strengths)):
+            yield np.stack([c[at][0] for c in columns]), np.array([c[at][1] for c in columns])
+        return
+    labels = targets.argmax(axis=1)
+    present = np.unique(labels)
+    for weights, bias in _path(rows, labels, strengths, weight):
+        if len(present) == 2:  # one row of weights, for the second class
+            weights, bias = np.concatenate([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
+        spread = np.zeros((targets.shape[1], weights.shape[1]))
+        level = np.full(targets.shape[1], float(bias.min()) - NEVER)
+        spread[present], level[present] = weights, bias
+        yield spread, level
+
+
+def _binary(
+    rows: Any, column: Bools, strengths: Sequence[float], weight: Literal["none", "balanced"]
+) -> list[tuple[Floats, float]]:
+    """Return weights (F,) and bias of one label for each strength; of one that all or none have, its share alone."""
+    if column.all() or not column.any():
+        share = (column.sum() + 0.5) / (len(column) + 1)
+        return [(np.zeros(rows.shape[1]), float(np.log(share / (1 - share))))] * len(strengths)
+    return [(weights[0], float(bias[0])) for weights, bias in _path(rows, column.astype(int), strengths, weight)]
+
+
+def _path(rows: Any, labels: Any, strengths: Sequence[float], weight: str) -> Iterator[Weights]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    rows = rows if hasattr(rows, "tocsr") else np.asarray(rows, dtype=np.float64)  # 32 bits end the search early
+    for strength in strengths:
+        model = LogisticRegression(
+            C=strength, max_iter=ITERATIONS, tol=TOLERANCE, class_weight=None if weight == "none" else weight
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # a fit that has gone far enough is judged as any other
+            model.fit(rows, labels)
+        yield np.array(model.coef_, dtype=np.float64), np.array(model.intercept_, dtype=np.float64)
+
+
+def best_temperature(scores: Floats, targets: Bools, *, multiple: bool) -> float:
+    """Return what scores (N, K) must be divided by for their probabilities to be likeliest, given labels (N, K)."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log: float) -> float:
+        likely = probabilities(scores, temperature=float(np.exp(log)), multiple=multiple).astype(np.float64)
+        right = np.where(targets, likely, 1 - likely) if multiple else likely[targets]
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))
+
+
+def best_thresholds(likely: Any, targets: Bools) -> Floats:
+    """Return for each class the probability from which on calling texts so has the best F1; one half where none is."""
+    from sklearn.metrics import precision_recall_curve
+
+    found = np.full(targets.shape[1], 0.5)
+    for column in range(targets.shape[1]):
+        if targets[:, column].any():
+            precision, recall, cuts = precision_recall_curve(targets[:, column], likely[:, column])
+            total = precision[:-1] + recall[:-1]
+            f1 = np.divide(2 * precision[:-1] * recall[:-1], total, out=np.zeros_like(total), where=total > 0)
+            found[column] = float(cuts[f1.argmax()])
+    return found

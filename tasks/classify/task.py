@@ -1,0 +1,393 @@
+"""Tasks of `classify`: read labels, try ways to classify, doubt labels, predict.
+
+A way that generates text (text-to-text, chat) joins as one more variant of `configs.classify.Method` and one more
+`case` of `flows.text_classifier`, with a step of its own beside `try_ready`.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Ready, Trained, ZeroShot
+from tasks.class_data import (
+    ClassifierRef,
+    CurvePoint,
+    CurveRef,
+    Divided,
+    Doubt,
+    DoubtsRef,
+    Examples,
+    Identified,
+    LabelledTexts,
+    LabelReport,
+    PredictionsRef,
+    ProbabilitiesRef,
+    Speed,
+    Target,
+    TargetsRef,
+    Texts,
+    Trial,
+    WordedRef,
+    Wording,
+)
+from tasks.class_measures import Bools, accuracy, decide, macro_f1, table
+from tasks.classify.files import Saved, read_classifier, write_classifier
+from tasks.classify.model import Features
+from tasks.data import DocumentsRef, Fingerprint, RejectedRef, VectorsRef
+from tasks.errors import ContractError
+from tasks.rows import Reason, Rejected
+from tasks.runtime import cross_encoder, steps, store
+from tasks.runtime import encoder as encoders
+from tasks.runtime.steps import step
+from tasks.topic_data import RowsRef
+
+TIMED = 32  # texts that encoding is timed on
+LIBRARIES = ("scikit-learn", "scipy", "numpy")
+
+
+def identify(method: Ready) -> Identified:
+    """Describe a ready model without loading it.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        ModelError: There is no such model, or it does not do what the way needs.
+    """
+    from tasks.classify.mapping import entailment_of
+
+    found = cross_encoder.describe_classes(method.model, method.precision, method.device, f"methods.{method.kind}")
+    if isinstance(method, Nli):
+        entailment_of(method.model, found.labels)
+    return found
+
+
+@step(name="classify-labels")
+def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledTexts:
+    """Read the labels of documents; those without one are put aside.
+
+    Args:
+        texts: Documents.
+        column: Where their labels stand.
+        config: How labels are written.
+
+    Raises:
+        DataError: No document has anything in the column.
+    """
+    from tasks.classify.labels import cells_of, read_labels
+
+    documents = store.load_table(texts.documents)
+    read = read_labels(
+        documents["id"].to_pylist(),
+        cells_of(documents, column),
+        column=column,
+        multiple=config.multiple,
+        separator=config.separator,
+        rename=config.rename,
+    )
+    steps.record(labelled=len(read.rows), unlabelled=len(read.rejected))
+    return LabelledTexts(
+        examples=_kept(texts.documents, texts.vectors, np.array(read.rows, dtype=np.int64), read.labels),
+        rejected=store.save_rows(RejectedRef, Rejected, read.rejected),
+    )
+
+
+@step(name="classify-divide", libraries=("numpy",))
+def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: Labelled, fit: Fit) -> Divided:
+    """Divide texts into those to learn from and those kept back.
+
+    Args:
+        given: Texts with labels.
+        held: Texts kept back, None where some of those given are.
+        config: How many are kept back, and which classes are too small.
+        fit: How many ready models are tried on.
+
+    Raises:
+        DataError: There is only one class, or too few texts.
+    """
+    from tasks.classify import labels as reading
+
+    labels, gone, rare = reading.without_rare(_labels(given.examples), config.min_examples, multiple=config.multiple)
+    noticed = LabelReport(alike=reading.alike(_labels(given.examples)), rare=rare)
+    rejected = [*_rejected(given), *_aside(given.examples, gone, "rare-label")]
+    train = _left(given.examples, gone, labels)
+    classes = reading.classes_of(_labels(train))
+    if held is None:
+        targets = targets_of(train, classes)
+        rows, back = reading.kept_back(targets, config.test_share, config.seed, multiple=config.multiple)
+        train, test = _some(train, rows), _some(train, back)
+    else:
+        labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
+        rejected += [*_rejected(held), *_aside(held.examples, gone, "unseen-label")]
+        test = _left(held.examples, gone, labels)
+        overlap = len(set(_texts(train.documents)) & set(_texts(test.documents)))
+        noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
+    count = min(fit.validate_rows, train.documents.rows)
+    drawn = np.sort(np.random.default_rng(fit.seed).permutation(train.documents.rows)[:count])
+    steps.record(train=train.documents.rows, test=test.documents.rows, classes=len(classes), put_aside=len(rejected))
+    return Divided(
+        train=train, test=test, classes=classes, multiple=config.multiple, noticed=noticed,
+        tried=store.save_array(RowsRef, drawn), rejected=store.save_rows(RejectedRef, Rejected, rejected),
+    )  # fmt: skip
+
+
+@step(name="classify-trained", run_name="classify-trained {name}", libraries=LIBRARIES)
+def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encoder: Fingerprint | None) -> Trial:
+    """Fit a way on the training texts, its setting chosen by cross-validation, and predict the texts kept back.
+
+    Args:
+        divided: Texts and labels.
+        name: What the way is called.
+        method: The way.
+        config: How it is fitted.
+        encoder: Whose vectors they are.
+    """
+    from tasks.classify.fitting import fit_method
+
+    train, test = features_of(divided.train), features_of(divided.test)
+    started = time.perf_counter()
+    fitted = fit_method(train, targets_of(divided.train, divided.classes), method, config, multiple=divided.multiple)
+    trained = time.perf_counter()
+    likely = fitted.probabilities(test)
+    predicted = time.perf_counter()
+    saved = Saved(name, divided.classes, fitted.temperature, fitted.thresholds, fitted.model)
+    return Trial(
+        name=name, kind=method.kind, learned=True, setting=fitted.setting,
+        validation=store.save_array(ProbabilitiesRef, fitted.held_out),
+        test=store.save_array(ProbabilitiesRef, likely),
+        classifier=_saved(saved, encoder),
+        thresholds=() if fitted.thresholds is None else tuple(map(float, fitted.thresholds)),
+        fit_seconds=trained - started, seconds_per_1000=_per_1000(predicted - trained, likely),
+        encodes=saved.needs_vectors,
+    )  # fmt: skip
+
+
+@step(name="classify-worded", run_name="classify-worded {name}", libraries=LIBRARIES)
+def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: VectorsRef, encoder: Fingerprint) -> Trial:
+    """Give texts the class whose descriptions have the closest vectors; each wording is tried alone too.
+
+    Args:
+        divided: Texts and labels; the labels have no part in it but to judge each wording.
+        name: What the way is called.
+        method: The wordings.
+        phrases: (W * K, D) vectors of the classes, wording by wording.
+        encoder: Whose vectors they are.
+    """
+    from tasks.classify.wordings import judge_wordings, worded_model
+
+    worded = store.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
+    saved = Saved(name, divided.classes, method.temperature, None, worded_model(worded))
+    test, started = features_of(divided.test), time.perf_counter()
+    likely = saved.probabilities(test)
+    seconds = time.perf_counter() - started
+    judged = judge_wordings(worded, test, targets_of(divided.test, divided.classes))
+    rows = [Wording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
+    return Trial(
+        name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
+        validation=store.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
+        test=store.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
+        worded=store.save_rows(WordedRef, Wording, rows), seconds_per_1000=_per_1000(seconds, likely), encodes=True,
+    )  # fmt: skip
+
+
+@step(name="classify-ready", run_name="classify-ready {name}", libraries=("torch", "transformers", "tokenizers"))
+def try_ready(divided: Divided, name: str, method: Ready, model: Identified) -> Trial:
+    """Let a ready model classify the texts kept back, and the training texts that ready models are tried on.
+
+    Args:
+        divided: Texts and labels; the labels have no part in it.
+        name: What the way is called.
+        method: The way.
+        model: The model.
+
+    Raises:
+        ModelError: Its labels do not fit ours, or it gave no number for a text.
+    """
+    from tasks.classify.ready import describe_ready, thresholds_of
+
+    ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
+    thresholds = thresholds_of(divided.classes) if divided.multiple else None
+    saved = Saved(name, divided.classes, 1.0, thresholds, ready=ready)
+    tried = features_of(divided.train).take(store.load_array(divided.tried))
+    validation = _asked(saved, tried.texts)
+    started = time.perf_counter()
+    likely = _asked(saved, _texts(divided.test.documents))
+    return Trial(
+        name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]),
+        seconds_per_1000=_per_1000(time.perf_counter() - started, likely),
+        validation=store.save_array(ProbabilitiesRef, validation),
+        test=store.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, None),
+        thresholds=() if thresholds is None else tuple(map(float, thresholds)),
+    )  # fmt: skip
+
+
+@step(name="classify-curve", run_name="classify-curve {name}", libraries=LIBRARIES)
+def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, curve: Curve) -> CurveRef:
+    """Fit a way on shares of the training texts; each is fitted as all of them are, its setting chosen anew.
+
+    Args:
+        divided: Texts and labels.
+        name: What the way is called.
+        method: The way.
+        config: How it is fitted.
+        curve: Which shares, how often.
+    """
+    from tasks.classify.fitting import learn_from_shares
+
+    targets = targets_of(divided.test, divided.classes)
+    train = features_of(divided.train), targets_of(divided.train, divided.classes)
+    found = learn_from_shares(train, features_of(divided.test), method, config, curve, multiple=divided.multiple)
+    points = [CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
+              for share, count, repeat, given in found]  # fmt: skip
+    return store.save_rows(CurveRef, CurvePoint, points)
+
+
+@step(name="classify-speed", libraries=("torch",))
+def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
+    """Measure how long encoding takes here, on a few texts.
+
+    Args:
+        documents: Texts.
+        encoder: What encodes.
+    """
+    texts = _texts(documents)
+    rows = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(int)).tolist()
+    engine = encoders.engine(encoder)
+    engine.encode([texts[rows[0]]])  # loads
+    started = time.perf_counter()
+    engine.encode([encoder.encoder.passage_prompt + texts[row] for row in rows])
+    return Speed(seconds_per_1000=(time.perf_counter() - started) * 1_000 / len(rows))
+
+
+@step(name="classify-mistaken", libraries=("numpy",))
+def find_mistaken(divided: Divided, trial: Trial, config: Mistaken) -> DoubtsRef:
+    """List training texts whose label is probably wrong.
+
+    Args:
+        divided: Texts and labels.
+        trial: A way that learned from labels, whose predictions of texts it was not fitted on are used.
+        config: Which way was asked for.
+
+    Raises:
+        ContractError: The way has learned from no labels, or texts have several.
+    """
+    from tasks.classify.mistaken import probably_wrong
+
+    if not trial.learned or divided.multiple:
+        raise ContractError(
+            f"{trial.name} cannot doubt labels; it needs one label a text, and to have learned from it"
+        )
+    given = targets_of(divided.train, divided.classes).argmax(axis=1)
+    likely = store.load_array(trial.validation)
+    documents = store.load_table(divided.train.documents, ["id", "text"]).to_pylist()
+    doubts = [
+        Doubt(row, documents[row]["id"], divided.classes[given[row]], divided.classes[int(likely[row].argmax())],
+              float(likely[row, given[row]]), documents[row]["text"])
+        for row in probably_wrong(given, likely).tolist()
+    ]  # fmt: skip
+    steps.record(doubts=len(doubts), texts=len(given))
+    return store.save_rows(DoubtsRef, Doubt, doubts)
+
+
+@step(name="classify-predict", libraries=LIBRARIES)
+def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
+    """Classify texts with a classifier that was kept.
+
+    Args:
+        texts: Documents, and their vectors where the classifier needs them.
+        classifier: What predicts.
+    """
+    from tasks.classify.files import write_predictions
+
+    saved = read_classifier(store.path(classifier))
+    known = store.load_table(texts.documents, ["id", "text"])
+    words = known["text"].to_pylist()
+    vectors = None if texts.vectors is None else store.load_array(texts.vectors)
+    likely = _asked(saved, words) if saved.ready else saved.probabilities(Features(words, vectors))
+    given = decide(likely, saved.thresholds)
+    named = [[saved.classes[at] for at in np.flatnonzero(row)] for row in given]
+    columns = {
+        "id": known["id"].to_pylist(),
+        "text": words,
+        "label": named if saved.multiple else [names[0] for names in named],
+        "probability": likely.max(axis=1).tolist(),
+    }
+    steps.record(texts=len(words), probability=float(likely.max(axis=1).mean()))
+    return store.save_files(
+        PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
+    )
+
+
+def targets_of(examples: Examples, classes: Sequence[str]) -> Bools:
+    """Return (N, K) whether each text has each label."""
+    return table(_labels(examples), classes)
+
+
+def features_of(texts: Examples | Texts) -> Features:
+    """Return what is known of texts."""
+    return Features(_texts(texts.documents), None if texts.vectors is None else store.load_array(texts.vectors))
+
+
+def _texts(documents: DocumentsRef) -> list[str]:
+    found: list[str] = store.load_table(documents, ["text"])["text"].to_pylist()
+    return found
+
+
+def _labels(examples: Examples) -> list[tuple[str, ...]]:
+    return [row.labels for row in store.load_rows(examples.targets, Target)]
+
+
+def _rejected(labelled: LabelledTexts) -> list[Rejected]:
+    return store.load_rows(labelled.rejected, Rejected)
+
+
+def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
+    """Return texts that are put aside for their label."""
+    ids, labels = store.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
+    told = {"rare-label": "too few texts have", "unseen-label": "no training text has"}[reason]
+    return [Rejected(ids[row], reason, f"{told} the label {labels[row][0]!r}") for row in rows]
+
+
+def _kept(
+    documents: DocumentsRef, vectors: VectorsRef | None, rows: npt.NDArray[np.int64], labels: Sequence[tuple[str, ...]]
+) -> Examples:
+    """Return some rows of documents and vectors with their labels."""
+    every = len(rows) == documents.rows
+    return Examples(
+        documents=documents if every else store.save_table(DocumentsRef, store.load_table(documents).take(rows)),
+        vectors=vectors if every or vectors is None else store.save_array(VectorsRef, store.load_array(vectors)[rows]),
+        targets=store.save_rows(TargetsRef, Target, map(Target, labels)),
+    )
+
+
+def _left(examples: Examples, gone: Sequence[int], labels: Sequence[tuple[str, ...]]) -> Examples:
+    """Return examples without some rows, all with new labels."""
+    rows = np.setdiff1d(np.arange(examples.documents.rows), np.array(gone, dtype=np.int64))
+    return _kept(examples.documents, examples.vectors, rows, [labels[row] for row in rows])
+
+
+def _some(examples: Examples, rows: npt.NDArray[np.int64]) -> Examples:
+    labels = _labels(examples)
+    return _kept(examples.documents, examples.vectors, rows, [labels[row] for row in rows])
+
+
+def _saved(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
+    """Store a classifier, with what its vectors must be made by."""
+    if saved.needs_vectors and encoder is not None:
+        known = {"model": encoder.encoder.model, "identity": encoder.encoder.identity, "width": encoder.encoder.width}
+        saved = replace(saved, encoder=known)
+    return store.save_files(ClassifierRef, lambda folder: write_classifier(folder, saved), shape=(len(saved.classes),))
+
+
+def _asked(saved: Saved, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return probabilities (N, K) by a ready model."""
+    from tasks.classify.ready import ask_ready
+
+    identified = Identified.model_validate(saved.ready["identified"])
+    engine = cross_encoder.engine(identified.scorer)
+    return ask_ready(saved.ready, texts, engine.outputs, classes=len(saved.classes), multiple=saved.multiple)
+
+
+def _per_1000(seconds: float, likely: npt.NDArray[np.float32]) -> float:
+    return seconds * 1_000 / max(1, len(likely))

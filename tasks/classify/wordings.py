@@ -1,0 +1,28 @@
+"""Classes by the vectors of their descriptions, no label used.
+
+Shapes: N texts, K classes, W wordings, D width.
+Source: zero-shot by label embeddings, as in "Hands-On Large Language Models", chapter 4; the mean of wordings is ours.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.class_measures import Bools, accuracy, decide, macro_f1
+from tasks.classify.model import Features, LinearModel
+
+Vectors = npt.NDArray[np.floating]
+
+
+def worded_model(worded: Vectors) -> LinearModel:
+    """Return what scores a text by its mean cosine with the wordings (W, K, D) of each class."""
+    mean = np.asarray(worded, dtype=np.float64).mean(axis=0)
+    return LinearModel(bias=np.zeros(len(mean)), vector_weights=mean)
+
+
+def judge_wordings(worded: Vectors, features: Features, targets: Bools) -> list[tuple[float, float]]:
+    """Return macro-F1 and accuracy of each wording (W, K, D) alone, on texts whose labels (N, K) are known."""
+    found = []
+    for one in worded:
+        given = decide(worded_model(one[None]).scores(features), None)
+        found.append((macro_f1(targets, given), accuracy(targets, given)))
+    return found

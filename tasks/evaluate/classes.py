@@ -1,0 +1,198 @@
+"""Judge ways to classify: measures with intervals, classes one by one, two ways at a time.
+
+All ways are resampled together: an interval of a difference is that of two ways on the same texts.
+
+Shapes: N texts, K classes, R resamples.
+Source: macro-F1 and calibration error as in `tasks.class_measures`; bootstrap, Efron 1979; McNemar's exact test,
+McNemar 1947, doi:10.1007/BF02295996, by scipy's binomial test.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.class_data import Bin, ClassScore, Confused, Paired
+from tasks.class_measures import counts, f1_of, mean_f1, right_texts
+from tasks.rows import Measure
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+MAJORITY = "majority class"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a way says of texts: (N, K) labels and (N, K) probabilities."""
+
+    labels: Bools
+    likely: npt.NDArray[np.floating]
+
+
+def majority(train: Bools, texts: int, *, multiple: bool) -> Given:
+    """Return what one says who knows how common labels are and reads nothing.
+
+    Args:
+        train: (N, K) labels of the training texts.
+        texts: How many texts it speaks of.
+        multiple: Whether a text may have several labels: it gives those that half of the texts have.
+    """
+    shares = train.mean(axis=0)
+    labels = np.zeros((texts, len(shares)), dtype=bool)
+    if multiple:
+        labels[:] = shares >= 0.5
+    else:
+        labels[:, int(shares.argmax())] = True
+    return Given(labels, np.tile(shares, (texts, 1)))
+
+
+def judge_ways(
+    targets: Bools, ways: Mapping[str, Given], *, multiple: bool, resamples: int, bins: int, seed: int
+) -> tuple[list[Measure], list[Paired]]:
+    """Measure every way, and compare every two.
+
+    Args:
+        targets: (N, K) labels.
+        ways: What each says.
+        multiple: Whether a text may have several labels.
+        resamples: Bootstrap samples over texts.
+        bins: Of the calibration error.
+        seed: Same seed, same samples.
+
+    Returns:
+        Macro-F1, accuracy and calibration error of each way, micro-F1 too where texts have several labels; and the
+        differences of macro-F1 and accuracy of every two.
+    """
+    random = np.random.default_rng(seed)
+    draws = [np.bincount(random.integers(0, len(targets), len(targets)), minlength=len(targets)).astype(np.float64)
+             for _ in range(resamples)]  # fmt: skip
+    measures: list[Measure] = []
+    found: dict[str, dict[str, tuple[float, Floats]]] = {}
+    for name, way in ways.items():
+        found[name] = _resampled(targets, way, draws, bins, multiple)
+        for metric, (value, samples) in found[name].items():
+            low, high = np.percentile(samples, [2.5, 97.5])
+            measures.append(Measure(metric, name, value, float(low), float(high), len(targets)))
+    paired = []
+    for ours, theirs in combinations(ways, 2):
+        right = right_texts(targets, ways[ours].labels), right_texts(targets, ways[theirs].labels)
+        p, only_ours, only_theirs = mcnemar(*right)
+        for metric in ("macro-F1", "accuracy"):
+            (a, many_a), (b, many_b) = found[ours][metric], found[theirs][metric]
+            low, high = np.percentile(many_a - many_b, [2.5, 97.5])
+            paired.append(Paired(ours, theirs, metric, a - b, float(low), float(high), p, only_ours, only_theirs))
+    return measures, paired
+
+
+def _resampled(
+    targets: Bools, way: Given, draws: Sequence[Floats], bins: int, multiple: bool
+) -> dict[str, tuple[float, Floats]]:
+    """Return for each measure its value and those of resampled texts (R,)."""
+    every = [np.ones(len(targets)), *draws]
+    right = right_texts(targets, way.labels).astype(np.float64)
+    tables = [part.astype(np.float64) for part in
+              (targets & way.labels, ~targets & way.labels, targets & ~way.labels)]  # fmt: skip
+    counted = [np.stack([weights @ table for weights in every]) for table in tables]
+    sure, correct = confidences(targets, way, multiple=multiple)
+    boxes = bin_of(sure, bins)
+    width = sure.shape[1]
+    errors = np.array([
+        _calibration_error(np.repeat(weights, width), sure.ravel(), correct.ravel(), boxes.ravel(), bins)
+        for weights in every
+    ])  # fmt: skip
+    values = {
+        "macro-F1": mean_f1(*counted),
+        "accuracy": np.array([weights @ right / weights.sum() for weights in every]),
+        "calibration error": errors,
+    }
+    if multiple:
+        values["micro-F1"] = f1_of(*(part.sum(axis=1) for part in counted))
+    return {name: (float(value[0]), value[1:]) for name, value in values.items()}
+
+
+def confidences(targets: Bools, way: Given, *, multiple: bool) -> tuple[Floats, Floats]:
+    """Return how sure a way is of its decisions, and whether each is right: one a text, or one a text and class."""
+    if multiple:
+        sure = np.where(way.likely >= 0.5, way.likely, 1 - way.likely).astype(np.float64)
+        return sure, ((way.likely >= 0.5) == targets).astype(np.float64)
+    best = way.likely.argmax(axis=1)
+    rows = np.arange(len(best))
+    return way.likely[rows, best][:, None].astype(np.float64), targets[rows, best][:, None].astype(np.float64)
+
+
+def bin_of(sure: Floats, bins: int) -> npt.NDArray[np.int64]:
+    """Return the bin of each confidence: equal widths from 0 to 1, the upper end belonging to the bin."""
+    return np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def _calibration_error(weights: Floats, sure: Floats, right: Floats, boxes: Any, bins: int) -> float:
+    gap = np.bincount(boxes, weights=weights * (right - sure), minlength=bins)
+    return float(np.abs(gap).sum() / weights.sum())
+
+
+def calibration_bins(targets: Bools, name: str, way: Given, *, bins: int, multiple: bool) -> list[Bin]:
+    """Return for each bin of confidence that has a decision how sure and how often right the way is there."""
+    sure, right = (part.ravel() for part in confidences(targets, way, multiple=multiple))
+    boxes = bin_of(sure, bins)
+    return [
+        Bin(name, box / bins, (box + 1) / bins, int((boxes == box).sum()), float(sure[boxes == box].mean()),
+            float(right[boxes == box].mean()))
+        for box in np.unique(boxes).tolist()
+    ]  # fmt: skip
+
+
+def class_by_class(targets: Bools, classes: Sequence[str], name: str, way: Given) -> list[ClassScore]:
+    """Return precision, recall and F1 of every class."""
+    right, wrong, missed = counts(targets, way.labels)
+    given, support = right + wrong, right + missed
+    precision = np.divide(right, given, out=np.zeros_like(right), where=given > 0)
+    recall = np.divide(right, support, out=np.zeros_like(right), where=support > 0)
+    f1 = f1_of(right, wrong, missed)
+    return [
+        ClassScore(name, label, float(precision[at]), float(recall[at]), float(f1[at]), int(support[at]),
+                   int(given[at]))
+        for at, label in enumerate(classes)
+    ]  # fmt: skip
+
+
+def confusion(targets: Bools, classes: Sequence[str], name: str, way: Given) -> list[Confused]:
+    """Return how many texts of each class are put into each; pairs without a text are left out."""
+    size = len(classes)
+    cells = np.bincount(targets.argmax(axis=1) * size + way.labels.argmax(axis=1), minlength=size * size)
+    found = np.flatnonzero(cells).tolist()
+    return [Confused(name, classes[at // size], classes[at % size], int(cells[at])) for at in found]
+
+
+def look_closer(
+    targets: Bools, classes: Sequence[str], ways: Mapping[str, Given], *, bins: int, multiple: bool
+) -> tuple[list[ClassScore], list[Bin], list[Confused]]:
+    """Return every way class by class, by confidence, and which class it takes for which.
+
+    Args:
+        targets: (N, K) labels.
+        classes: K names.
+        ways: What each says.
+        bins: Bins of confidence.
+        multiple: Whether a text may have several labels: then none is taken for another.
+    """
+    by_class: list[ClassScore] = []
+    by_bin: list[Bin] = []
+    confused: list[Confused] = []
+    for name, way in ways.items():
+        by_class += class_by_class(targets, classes, name, way)
+        by_bin += calibration_bins(targets, name, way, bins=bins, multiple=multiple)
+        confused += [] if multiple else confusion(targets, classes, name, way)
+    return by_class, by_bin, confused
+
+
+def mcnemar(ours: Bools, theirs: Bools) -> tuple[float, int, int]:
+    """Return the p-value of McNemar's exact test, and how many texts only one of both gets right."""
+    from scipy.stats import binomtest
+
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    total = only_ours + only_theirs
+    p = float(binomtest(only_ours, total, 0.5).pvalue) if total else 1.0
+    return p, only_ours, only_theirs
