@@ -15,6 +15,12 @@ from tests.faults.conftest import Job, check
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 SEED = 20261125
 CHANGED = 20
+MOMENTS = [round(random.Random(SEED + n).uniform(0.3, 1.0), 3) for n in range(10)]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,9 @@ def prepare(job: Callable[..., Job], corpus: Path, followed: dict[str, Any]) -> 
     followed.update(refs=refreshed["refs"], seconds=time.monotonic() - started, source=source)
 
 
-def kill_and_finish(
+@pytest.mark.faults
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_refresh_that_is_killed_leaves_the_old_generation_and_the_next_run_finishes_it(
     moment: float, job: Callable[..., Job], corpus: Path, followed: dict[str, Any], tmp_path: Path
 ) -> None:
     prepare(job, corpus, followed)
@@ -66,26 +74,3 @@ def kill_and_finish(
     assert now.number > before.number
     assert now.delta == {"against": 1, "added": 1, "changed": CHANGED, "removed": 1, "unchanged": 60 - CHANGED - 1}
     assert check(home)["damaged"] == []
-
-
-MOMENTS = [round(random.Random(SEED + n).uniform(0.3, 1.0), 3) for n in range(20)]
-
-
-@pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "home"))
-
-
-@pytest.mark.parametrize("moment", MOMENTS[:1])
-def test_a_refresh_that_is_killed_leaves_the_old_generation_and_the_next_run_finishes_it(
-    moment: float, job: Callable[..., Job], corpus: Path, followed: dict[str, Any], tmp_path: Path
-) -> None:
-    kill_and_finish(moment, job, corpus, followed, tmp_path)
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("moment", MOMENTS[1:])
-def test_a_refresh_killed_anywhere_is_finished_by_the_next_run(
-    moment: float, job: Callable[..., Job], corpus: Path, followed: dict[str, Any], tmp_path: Path
-) -> None:
-    kill_and_finish(moment, job, corpus, followed, tmp_path)

@@ -50,7 +50,9 @@ def build(
     return run
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes", pytest.param("dask", marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "kind", ["threads", *(pytest.param(kind, marks=pytest.mark.faults) for kind in ("processes", "dask"))]
+)
 def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: Callable[..., Outcome]) -> None:
     alone, together = build("alone", Threads()), build("together", RUNNERS[kind])
     assert together.refs == alone.refs
@@ -58,6 +60,7 @@ def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: C
     assert together.tasks["run"] == alone.tasks["run"]
 
 
+@pytest.mark.faults
 def test_dask_gives_the_same_digests_though_a_worker_is_killed_in_the_middle(
     build: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
