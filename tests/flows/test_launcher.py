@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,5 +165,9 @@ def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_
 
 def servers_of(home: Path) -> list[psutil.Process]:
     """Return the temporary servers of the user whose home folder this is."""
-    listed = [p for p in psutil.process_iter(["cmdline"]) if "tasks.runtime.server" in (p.info["cmdline"] or [])]
-    return [process for process in listed if process.environ().get("HOME") == str(home)]
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # one that ends while it is looked at
+            if "tasks.runtime.server" in process.cmdline() and process.environ().get("HOME") == str(home):
+                found.append(process)
+    return found
