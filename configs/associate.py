@@ -1,5 +1,7 @@
 """How words, or items, get vectors from what they stand beside."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from configs.base import Config
@@ -47,7 +49,7 @@ class Recommended(Config):
     """Whether an item that is in the list already may be recommended."""
     least_items: int = Field(5, ge=3, le=10_000)
     """Lists with fewer items are trained on but not judged by."""
-    split: str = Field("test", pattern="^(test|development)$")
+    split: Literal["test", "development"] = "test"
     """test holds back the last item of a list; development the last but one, and never sees the last."""
     resamples: int = Field(1_000, ge=100, le=100_000)
     """Bootstrap samples an interval is made of."""

@@ -92,8 +92,9 @@ def test_every_config_of_the_project_is_frozen_and_closed(model: type[BaseModel]
 
 @pytest.mark.parametrize("model", list(models()), ids=lambda model: f"{model.__module__}.{model.__name__}")
 def test_the_defaults_of_every_config_are_within_its_own_bounds(model: type[BaseModel]) -> None:
+    of_type = {str: "http://x", float: 0.5}
     fields = model.model_fields.items()
-    required = {name: "http://x" if f.annotation is str else ("x",) for name, f in fields if f.is_required()}
+    required = {name: of_type.get(f.annotation, ("x",)) for name, f in fields if f.is_required()}
     made = model.model_validate(required)
     assert model.model_validate(made.model_dump()) == made
 
