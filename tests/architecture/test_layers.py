@@ -14,8 +14,8 @@ PROJECT = ("configs", "tasks", "flows", "deployments")
 SHARED = {
     f"tasks.{name}"
     for name in (
-        "answers", "class_data", "class_measures", "data", "errors", "findings", "model_data", "nearest", "qdrant",
-        "rows", "text", "token_data", "topic_data", "vectors",
+        "answers", "class_data", "class_measures", "data", "errors", "findings", "message_data", "model_data",
+        "nearest", "qdrant", "rows", "text", "token_data", "topic_data", "vectors",
     )
 }  # fmt: skip
 HEAVY_IN_CORES = {"prefect", "mlflow"}

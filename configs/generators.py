@@ -1,0 +1,106 @@
+"""What generates text: a model of this machine, or a server; and how replies are sampled."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from configs.base import Config, Tabs, Unkeyed
+
+
+class Sampling(Config):
+    """How a reply is drawn."""
+
+    temperature: float = Field(0.0, ge=0, le=5)
+    """0: the most likely token each time, so that there is one reply. Larger: more varied."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Tokens are drawn from the most likely ones that together have this probability."""
+    top_k: int = Field(0, ge=0, le=100_000)
+    """Tokens are drawn from so many of the most likely ones; 0 for all. Servers may not know it."""
+    max_tokens: int = Field(256, ge=1, le=32_768)
+    """Tokens of a reply at most; one that is cut there is marked."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Same seed, same reply, whatever else is asked for at once. A server may not keep to it."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), max_length=4)
+    """Texts that end a reply; they are no part of it."""
+
+
+class LocalModel(Config):
+    """A causal or text-to-text model that runs on this machine."""
+
+    kind: Literal["transformers"] = "transformers"
+    model: str
+    """Id on the hub, or the path of a folder with safetensors and tokenizer.json."""
+    dtype: Literal["auto", "fp32", "bf16", "int8", "4bit"] = "auto"
+    """auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8 bits, on a processor, one
+    prompt at a time. 4bit: needs the extra `4bit`."""
+    rows: int = Field(16, ge=1, le=1_024)
+    """Prompts of a batch; short batches are filled up, so that no reply depends on what else is asked. Larger: faster
+    with many prompts, slower with one."""
+    batch_tokens: int = Field(16_384, ge=256, le=4_194_304)
+    """Tokens of a batch at most, padding and room for the replies included; fewer rows where they are long."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model runs; auto takes a GPU that is there."""
+
+
+class Prices(Config):
+    """What a server charges."""
+
+    prompt: float = Field(0.0, ge=0)
+    """Money a million tokens of prompts."""
+    completion: float = Field(0.0, ge=0)
+    """Money a million tokens of replies."""
+
+
+class ModelServer(Config):
+    """A server that speaks OpenAI's chat protocol: prompts leave this machine.
+
+    What a server changes behind the name of a model cannot be seen here; give what has changed another name. A key is
+    taken from the environment variable LLM_FLOWS_GENERATOR_KEY alone, and sent to `base_url` and nowhere else.
+    """
+
+    kind: Literal["server"] = "server"
+    base_url: str
+    """Address without `/chat/completions`, as http://localhost:11434/v1."""
+    model: str
+    """Name the server has for the model."""
+    concurrency: Annotated[int, Unkeyed] = Field(4, ge=1, le=256)
+    """Requests at a time. Larger: faster until the server is busy."""
+    timeout_s: Annotated[float, Unkeyed] = Field(120.0, gt=0, le=3_600)
+    """Seconds a reply may take, after which it is asked for again."""
+    retries: Annotated[int, Unkeyed] = Field(5, ge=0, le=20)
+    """Times a request is repeated when the server is busy, fails or does not answer."""
+    budget_tokens: Annotated[int | None, Unkeyed] = Field(None, ge=1)
+    """Tokens of prompts and replies a run may cost; nothing more is asked for when they are spent. Left out: no cap."""
+    budget_money: Annotated[float | None, Unkeyed] = Field(None, gt=0)
+    """Money a run may cost, by `prices`. Left out: no cap."""
+    prices: Annotated[Prices, Unkeyed] = Prices()
+    """What the server charges."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, given: str) -> str:
+        """Keep to addresses that hold no secret and lead where they seem to."""
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://localhost:11434/v1 was needed")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("an address holds no user, key or question mark; put a key into LLM_FLOWS_GENERATOR_KEY")
+        if not given.isascii() or not given.isprintable() or " " in given or parts.port == 0:
+            raise ValueError("an address has plain characters, and a port of 1 to 65535 if any")
+        return given.rstrip("/")
+
+
+class VllmModel(Config):
+    """A model run by vLLM in this process, on a GPU."""
+
+    kind: Literal["vllm"] = "vllm"
+    model: str
+    """Id on the hub, or the path of a folder."""
+    dtype: Literal["auto", "bf16"] = "auto"
+    """auto: as the model was saved."""
+    memory: Annotated[float, Unkeyed] = Field(0.9, gt=0, le=1)
+    """Share of the GPU's memory that vLLM takes."""
+
+
+LanguageModel = Annotated[LocalModel | ModelServer | VllmModel, Field(discriminator="kind"), Tabs]
