@@ -71,7 +71,7 @@ class ModelServer(Config):
     retries: Annotated[int, Unkeyed] = Field(5, ge=0, le=20)
     """Times a request is repeated when the server is busy, fails or does not answer."""
     budget_tokens: Annotated[int | None, Unkeyed] = Field(None, ge=1)
-    """Tokens of prompts and replies a run may cost; nothing more is asked for when they are spent. Left out: no cap."""
+    """Tokens of prompts and replies a run may cost; nothing is asked for that could cost more. Left out: no cap."""
     budget_money: Annotated[float | None, Unkeyed] = Field(None, gt=0)
     """Money a run may cost, by `prices`. Left out: no cap."""
     prices: Annotated[Prices, Unkeyed] = Prices()

@@ -6,7 +6,9 @@
     ├── StoreError      a stored object, record or collection is missing or damaged
     ├── ModelError      a model cannot be found, loaded or trusted
     ├── MissingExtra    an optional package is not installed (also an ImportError)
-    └── RemoteError     a server did not answer as it should; the only error that is retried
+    ├── RemoteError     a server did not answer as it should; the only error that is retried
+    ├── ReplyError      a model's reply does not have the form that was asked for
+    └── BudgetError     what a run may cost is spent
 
 A message says what is wrong with the value, what was needed and what to do.
 """
@@ -38,3 +40,11 @@ class MissingExtra(FlowError, ImportError):
 
 class RemoteError(FlowError):
     """A server did not answer as it should."""
+
+
+class ReplyError(FlowError):
+    """A model's reply does not have the form that was asked for."""
+
+
+class BudgetError(FlowError):
+    """What a run may cost is spent."""

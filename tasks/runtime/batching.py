@@ -31,12 +31,14 @@ class Batch:
     height: int
 
 
-def cut(lengths: npt.NDArray[np.int64], *, tokens: int) -> list[Batch]:
+def cut(lengths: npt.NDArray[np.int64], *, tokens: int, room: int = 0, rows_at_most: int | None = None) -> list[Batch]:
     """Group texts by padded width and cut each group into batches.
 
     Args:
         lengths: (N,) tokens of each text, at least 1.
         tokens: Tokens a batch holds, padding included; a single longer text is a batch of its own.
+        room: Tokens that will be added to each text, and count too.
+        rows_at_most: Rows a batch has at most; left out, as many as it holds.
 
     Returns:
         Batches from the shortest to the longest; each position is in exactly one.
@@ -50,6 +52,7 @@ def cut(lengths: npt.NDArray[np.int64], *, tokens: int) -> list[Batch]:
     batches = []
     for width in np.unique(widths):
         rows = np.flatnonzero(widths == width)
-        height = max(1, tokens // int(width))
+        height = max(1, tokens // (int(width) + room))
+        height = height if rows_at_most is None else min(height, rows_at_most)
         batches += [Batch(rows[i : i + height], int(width), height) for i in range(0, len(rows), height)]
     return batches

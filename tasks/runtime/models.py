@@ -25,7 +25,7 @@ NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
 COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # their first position comes after the padding token's
 MODEL2VEC = "model2vec"
 STATIC_TABLES = ("embedding.weight", "embeddings")  # as sentence-transformers and model2vec name it
-FILES = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt", "*.model")
+FILES = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt", "*.model", "*.jinja")
 TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")  # no weights
 
 

@@ -1,0 +1,45 @@
+"""Draw the next token of each reply, from its own stream of chance: nothing depends on what else is in the batch.
+
+Shapes: V tokens of the vocabulary.
+Source: nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751.
+"""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.generators import Sampling
+
+Logits = npt.NDArray[np.float32]
+
+
+def stream(seed: int, key: str) -> np.random.Generator:
+    """Return the stream of chance of one request, named by its key."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:16], "big"))
+
+
+def draw(logits: Logits, sampling: Sampling, chance: np.random.Generator) -> int:
+    """Draw one token.
+
+    Args:
+        logits: (V,) of each token; minus infinity for those not allowed.
+        sampling: Temperature and what is left out; at temperature 0 the first of the most likely is taken.
+        chance: Where the draw comes from.
+    """
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    scaled = (logits.astype(np.float64) - logits.max()) / sampling.temperature
+    whole = not sampling.top_k and sampling.top_p == 1
+    order = np.arange(len(scaled)) if whole else np.argsort(-scaled, kind="stable")
+    if sampling.top_k:
+        order = order[: sampling.top_k]
+    shares = np.exp(scaled[order])
+    shares /= shares.sum()
+    if sampling.top_p < 1:
+        kept = int(np.searchsorted(np.cumsum(shares), sampling.top_p)) + 1
+        order, shares = order[:kept], shares[:kept]
+    reached = np.cumsum(shares)
+    row = int(np.searchsorted(reached, chance.random() * reached[-1], side="right"))
+    last = int(np.flatnonzero(shares)[-1])
+    return int(order[min(row, last)])
