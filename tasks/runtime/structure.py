@@ -1,7 +1,7 @@
 """Keep a reply to a form while it is generated: which tokens may come next, and the shortest way to the end.
 
 A reply that reaches its limit is cut back to the longest beginning that can still be closed within it, and closed in
-the fewest tokens that are found; a form that does not fit into the limit at all is refused before anything is generated.
+the fewest tokens that are found. A form that does not fit into the limit at all is refused before anything is asked.
 
 Shapes: V tokens of the vocabulary.
 Source: llguidance, github.com/guidance-ai/llguidance; closing is ours.
