@@ -19,6 +19,7 @@ from tasks.message_data import Form
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 BEAM = 12  # beginnings followed at a time when the way to the end is looked for
+FARTHEST = 256  # tokens of the shortest text of a form that is looked for
 TRIED = 10  # tokens tried after each
 CLOSERS = '"]}'
 WIDE = 64  # where more tokens than this may come next, a reply is inside a string, and a bracket closes nothing
@@ -69,15 +70,23 @@ class Grammars:
         Raises:
             ContractError: It is no form, or its shortest text takes more tokens than the limit.
         """
-        if form not in self._ready:
-            self._ready[form] = self._matcher(form)
-            way = self._way(self._ready[form], 512)
-            self._least[form] = len(way) if way is not None else 513
-        if (least := self._least[form]) > limit:
+        if (least := self.least(form)) > limit:
             raise ContractError(
                 f"the limit is {limit} tokens but the shortest text of this form found has {least}; raise max_tokens"
             )
         return Grammar(self._ready[form].deep_copy(), self._ready[form])
+
+    def least(self, form: Form) -> int:
+        """Return the tokens of the shortest text of a form that is found; one more than `FARTHEST` where none is.
+
+        Raises:
+            ContractError: It is no form.
+        """
+        if form not in self._ready:
+            self._ready[form] = self._matcher(form)
+            way = self._way(self._ready[form], FARTHEST)
+            self._least[form] = FARTHEST + 1 if way is None else len(way)
+        return self._least[form]
 
     def closed(self, grammar: Grammar, tokens: Sequence[int], limit: int) -> list[int]:
         """Return the longest beginning of some tokens that can be closed within a limit, and what closes it."""
