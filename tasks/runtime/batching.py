@@ -6,6 +6,7 @@ batch.
 Source: ours; sorting by length as in Sentence-BERT's reference code (Reimers & Gurevych 2019, arXiv:1908.10084).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from tasks.errors import ContractError
 
 LADDER = (*range(16, 65, 16), *range(96, 513, 32), *range(640, 2049, 128), *range(2560, 32769, 512))
+
+COARSE = (64, 128, 256, *range(512, 2049, 256), *range(3072, 32769, 1024))  # where rows count for more than padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,14 @@ class Batch:
     height: int
 
 
-def cut(lengths: npt.NDArray[np.int64], *, tokens: int, room: int = 0, rows_at_most: int | None = None) -> list[Batch]:
+def cut(
+    lengths: npt.NDArray[np.int64],
+    *,
+    tokens: int,
+    room: int = 0,
+    rows_at_most: int | None = None,
+    ladder: Sequence[int] = LADDER,
+) -> list[Batch]:
     """Group texts by padded width and cut each group into batches.
 
     Args:
@@ -39,6 +49,7 @@ def cut(lengths: npt.NDArray[np.int64], *, tokens: int, room: int = 0, rows_at_m
         tokens: Tokens a batch holds, padding included; a single longer text is a batch of its own.
         room: Tokens that will be added to each text, and count too.
         rows_at_most: Rows a batch has at most; left out, as many as it holds.
+        ladder: Widths there are.
 
     Returns:
         Batches from the shortest to the longest; each position is in exactly one.
@@ -46,9 +57,9 @@ def cut(lengths: npt.NDArray[np.int64], *, tokens: int, room: int = 0, rows_at_m
     Raises:
         ContractError: A length is below 1 or above the top of the ladder.
     """
-    if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= LADDER[-1]:
-        raise ContractError(f"lengths go from {lengths.min()} to {lengths.max()} but 1 to {LADDER[-1]} was needed")
-    widths = np.asarray(LADDER)[np.searchsorted(LADDER, lengths)]
+    if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= ladder[-1]:
+        raise ContractError(f"lengths go from {lengths.min()} to {lengths.max()} but 1 to {ladder[-1]} was needed")
+    widths = np.asarray(ladder)[np.searchsorted(ladder, lengths)]
     batches = []
     for width in np.unique(widths):
         rows = np.flatnonzero(widths == width)

@@ -172,7 +172,8 @@ class LocalEngine:
             return [Batch(np.array([row]), max(1, lengths[row]), 1) for row in order]
         sizes = np.maximum(np.array(lengths, dtype=np.int64), 1)
         room = new if self.generator.family == "causal" else 0
-        return batching.cut(sizes, tokens=self.config.batch_tokens, room=room, rows_at_most=self.config.rows)
+        tokens, rows = self.config.batch_tokens, self.config.rows
+        return batching.cut(sizes, tokens=tokens, room=room, rows_at_most=rows, ladder=batching.COARSE)
 
     def _reply(self, row: Row, seconds: float) -> Reply:
         return Reply(row.text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)
@@ -194,7 +195,8 @@ def load(folder: Path, wanted: Generator) -> Any:
     if wanted.precision == "4bit":
         from transformers import BitsAndBytesConfig
 
-        options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+        four_bits: Any = BitsAndBytesConfig
+        options["quantization_config"] = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4")
     loaded, report = kind.from_pretrained(
         folder,
         dtype=torch.bfloat16 if wanted.precision == "bf16" else torch.float32,

@@ -1,0 +1,71 @@
+"""Batches of prompts of like length against `generate` of transformers, one prompt at a time: the same greedy replies.
+
+The model has the size of stories260K and weights drawn on the spot: speed does not depend on what they are. Where
+there is the folder named by `LLM_FLOWS_DATA`, stories260K itself is run too.
+"""
+
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from configs.generators import LocalModel, Sampling
+from tasks.message_data import Message, Request
+from tasks.runtime import generators, local_model
+from tests.bench.pairs import alternate, at_least, plain
+from tests.tasks.runtime import language_models
+
+PROMISED = 4.0
+PROMPTS, NEW, ROUNDS, ROWS = 64, 32, 3, 32
+STORY = "Once upon a time there was little girl named Lily She loved to play with her dog in the park one day"
+
+
+def measure(prompts: int = PROMPTS, rounds: int = ROUNDS) -> list[dict[str, Any]]:
+    """Return the speed of batches against one by one, and how many replies are the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = language_models.save_causal(Path(folder), template=False, layers=5, width=64)
+        rows = _compare("made on the spot", made, prompts, rounds)
+    if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
+        print("  stories260K skipped: LLM_FLOWS_DATA names no folder with models/stories260K_hf")
+        return rows
+    return rows + _compare("stories260K", Path(data) / "models" / "stories260K_hf", prompts, rounds)
+
+
+def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str, Any]]:
+    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    described = generators.describe(config)
+    engine = local_model.engine(described, config)
+    chance, words = random.Random(0), STORY.split()
+    requests = [
+        Request((Message("user", " ".join(chance.choices(words, k=chance.randint(2, 40)))),)) for _ in range(count)
+    ]
+    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    ours: list[str] = []
+    theirs: list[str] = []
+
+    def together() -> None:
+        ours[:] = [reply.text for reply in speaker(requests)]
+
+    def apart() -> None:
+        theirs[:] = [_alone(engine, prompt) for prompt in engine.prompts(requests)]
+
+    seconds = alternate(together, apart, rounds)
+    same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+    return [
+        at_least(f"{name}: generate one by one against batches", seconds[1] / seconds[0], "times", PROMISED),
+        at_least(f"{name}: greedy replies that are the same", same, "replies", count),
+        plain(f"{name}: tokens a second in batches", count * NEW / seconds[0], "tokens/s"),
+    ]
+
+
+def _alone(engine: Any, prompt: list[int]) -> str:
+    """Return what `generate` makes of one prompt."""
+    import torch
+
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
+        made = engine.decoder.model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False
+        )[0, len(prompt) :]
+    return str(engine.tokenizer.decode(made, skip_special_tokens=True, clean_up_tokenization_spaces=False))
