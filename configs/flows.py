@@ -112,7 +112,7 @@ class KnowledgeBase(Config):
     rerank: Rerank | None = None
     """How what was found is put into a better order before the evaluation's answers; null for not at all. The
     evaluation then judges that order too."""
-    answer: Generate = Extractive()
+    answer: Extractive = Extractive()
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
     """Questions to judge by."""

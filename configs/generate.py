@@ -1,10 +1,11 @@
 """How a question is answered from passages."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Config, Tabs
+from configs.generators import LanguageModel, Sampling
 
 
 class Extractive(Config):
@@ -26,4 +27,20 @@ class Extractive(Config):
     calibrated to, else the encoder's own."""
 
 
-Generate = Extractive
+class Generated(Config):
+    """Let a language model answer from the found passages; what it says is checked against what it cites."""
+
+    kind: Literal["generated"] = "generated"
+    generator: LanguageModel
+    """What writes the answers."""
+    sampling: Sampling = Sampling()
+    """How they are drawn."""
+    prompt: str = "grounded"
+    """Name of the prompt file in `configs/prompts`."""
+    prompt_tokens: int = Field(2_048, ge=128, le=1_000_000)
+    """Tokens of the prompt at most; passages that do not fit are left out, the best ones last."""
+    quote: Extractive = Extractive()
+    """How many passages are read, and when the model is not even asked."""
+
+
+Generate = Annotated[Extractive | Generated, Field(discriminator="kind"), Tabs]

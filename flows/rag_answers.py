@@ -7,12 +7,20 @@ On a worker:   prefect deployment run 'rag-answers/cpu' -p question="How do I sc
 from prefect import flow
 
 from configs.flows import RagAnswers
-from configs.generate import Generate
+from configs.generate import Generate, Generated
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve
 from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
-from tasks.generate import answer_extractive, cut_sentences, load_answers, threshold_for, withhold_answers
+from tasks.generate import (
+    answer_extractive,
+    answer_grounded,
+    cut_sentences,
+    describe_generator,
+    load_answers,
+    threshold_for,
+    withhold_answers,
+)
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.rerank import check_reranker, enough_hits, rerank
@@ -25,11 +33,14 @@ def preflight(question: str, collection: str | None = None, config: RagAnswers =
 
     Raises:
         FlowError: The question is empty, or there is no such collection, no threshold for its encoder, or what would
-            rerank is not here.
+            rerank or write is not here.
     """
     ingest_queries([question])
     live = open_collection(collection)
-    threshold_for(live, config.retrieve, config.rerank, config.answer)
+    answer = config.answer
+    threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
+    if isinstance(answer, Generated):
+        describe_generator(answer)
     check_reranker(live.fingerprint, config.rerank)
 
 
@@ -42,10 +53,14 @@ def answer_questions(
     hits = retrieve(live, asked, vectors, enough_hits(retrieval, reranking))
     if reranking is not None:
         hits = rerank(live, asked, vectors, hits, reranking)
-    sentences = cut_sentences(live.passages, hits, config.passages)
+    quoting = config.quote if isinstance(config, Generated) else config
+    sentences = cut_sentences(live.passages, hits, quoting.passages)
     embedded = embed_passages(sentences, encoder)
-    quoted = answer_extractive(live, asked, vectors, hits, embedded, config)
-    return withhold_answers(quoted, threshold_for(live, retrieval, reranking, config))
+    quoted = answer_extractive(live, asked, vectors, hits, embedded, quoting)
+    decided = withhold_answers(quoted, threshold_for(live, retrieval, reranking, quoting))
+    if isinstance(config, Generated):
+        return answer_grounded(live, hits, decided, describe_generator(config), config)
+    return decided
 
 
 @flow(name="rag-answers", flow_run_name="rag-answers")

@@ -2,7 +2,9 @@
 
 from tasks.generate.task import (
     answer_extractive,
+    answer_grounded,
     cut_sentences,
+    describe_generator,
     load_answers,
     threshold_for,
     threshold_of,
@@ -12,7 +14,9 @@ from tasks.generate.task import (
 
 __all__ = [
     "answer_extractive",
+    "answer_grounded",
     "cut_sentences",
+    "describe_generator",
     "load_answers",
     "threshold_for",
     "threshold_of",

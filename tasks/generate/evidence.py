@@ -36,7 +36,7 @@ class Evidence:
         self.vectors = vectors
         self.words = {p.id: frozenset(terms(p.indexed, language)) for p in passages.values()}
         self.said = [frozenset(terms(s.text, language)) for s in sentences]
-        self.flags = {p.id: _flags(p, documents[p.row]) for p in passages.values()}
+        self.flags = {p.id: flags_about(p, documents[p.row]) for p in passages.values()}
         self.rows: dict[str, list[int]] = {p.id: [] for p in passages.values()}
         for row, sentence in enumerate(sentences):
             self.rows.setdefault(passage_of(sentence), []).append(row)
@@ -80,7 +80,7 @@ class Evidence:
         return {name: found for name, found in flags.items() if found}
 
 
-def _flags(passage: Passage, document: Document) -> tuple[str, ...]:
+def flags_about(passage: Passage, document: Document) -> tuple[str, ...]:
     """Look through a passage and everything that is said about its document."""
     about = [document.title, document.path, document.id, *document.meta.values()]
     return flags_of("\n".join([passage.heading, passage.text, *about]))

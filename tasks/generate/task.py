@@ -3,11 +3,12 @@
 import json
 
 from configs.base import Config
-from configs.generate import Extractive
+from configs.generate import Extractive, Generated
 from configs.models import CATALOGUE
 from tasks.answers import Answer, Calibration, Threshold
 from tasks.data import AnswersRef, Embedded, Encoder, Generation, HitsRef, PassagesRef, QueriesRef, VectorsRef
 from tasks.errors import ContractError
+from tasks.message_data import Generator
 from tasks.rows import Document, Hit, Passage, Query
 from tasks.runtime import durable, steps, store
 from tasks.runtime.steps import step
@@ -140,3 +141,56 @@ def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
     decided = [withhold(answer, threshold) for answer in load_answers(answers)]
     steps.record(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
+
+
+def describe_generator(config: Generated) -> Generator:
+    """Describe what writes answers, without loading it.
+
+    Raises:
+        FlowError: It is not here, or the prompt is not.
+    """
+    from tasks.generate.grounded import read_prompt
+    from tasks.runtime import generators
+
+    read_prompt(config.prompt)
+    return generators.describe(config.generator)
+
+
+@step(
+    name="generate-grounded",
+    run_name="generate-grounded passages={config.quote.passages}",
+    libraries=("torch", "transformers", "llguidance"),
+)
+def answer_grounded(
+    collection: Generation, hits: HitsRef, answers: AnswersRef, generator: Generator, config: Generated
+) -> AnswersRef:
+    """Let a model answer what was not withheld, from the same passages; check what it says against what it cites.
+
+    Args:
+        collection: Where the passages come from.
+        hits: Passages found for each question.
+        answers: Quoted for each question, and withheld where nothing answers it.
+        generator: What writes.
+        config: How it is asked.
+    """
+    from tasks.generate.answering import Asking, ground_answers
+    from tasks.runtime import generators
+
+    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
+    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
+    speaker = generators.replies(generator, config.sampling, config.generator)
+    asking = Asking(
+        speaker,
+        generators.counter(config.generator),
+        config.prompt,
+        generators.room(generator, config.sampling, config.prompt_tokens),
+    )
+    made = ground_answers(load_answers(answers), found, passages, documents, asking)
+    spent = speaker.spent
+    steps.record(
+        questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
+        unsupported=sum(a.unsupported for a in made), completion_tokens=spent.completion_tokens,
+        prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
+    )  # fmt: skip
+    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))

@@ -1,16 +1,19 @@
 """Ask a language model, local or served, through one ledger: a reply that was paid for is never paid for again."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from configs.generators import LanguageModel, LocalModel, ModelServer, Sampling, VllmModel
+from configs.models import EMBEDDED
 from tasks.errors import ContractError
 from tasks.message_data import Generator, Reply, Request
-from tasks.runtime import forms
+from tasks.runtime import forms, models
 from tasks.runtime.ledger import Ledger, key_of
 from tasks.runtime.local_model import Keep
+
+TEMPLATE = 64  # tokens that a chat template may put around two messages
 
 
 class Engine(Protocol):
@@ -78,6 +81,25 @@ def describe(config: LanguageModel) -> Generator:
             return vllm_model.describe(config)
         case _:
             assert_never(config)
+
+
+def counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
+    """Return what counts the tokens of texts: the model's own tokenizer, the embedded model's for a server."""
+    from tokenizers import Tokenizer
+
+    local = EMBEDDED if isinstance(config, ModelServer) else config.model
+    tokenizer = Tokenizer.from_file(str(models.tokenizer_file(local)))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def room(generator: Generator, sampling: Sampling, wanted: int) -> int:
+    """Return the tokens a prompt may have: as many as wanted, or as the model reads beside its reply."""
+    if not generator.context:
+        return wanted
+    reply = sampling.max_tokens if generator.family == "causal" else 0
+    return min(wanted, generator.context - reply - TEMPLATE)
 
 
 def replies(

@@ -15,7 +15,7 @@ CORPUS = [
 ]  # fmt: skip
 
 
-def tokenizer(*, template: bool) -> Any:
+def tokenizer(*, template: bool, context: int = 512) -> Any:
     """Return a byte-level BPE tokenizer of 400 tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -33,23 +33,23 @@ def tokenizer(*, template: bool) -> Any:
     made.train_from_iterator(CORPUS, trainer)
     words = {"pad_token": "<pad>", "eos_token": "<|im_end|>" if template else "</s>"}
     wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=made, model_max_length=512, extra_special_tokens=special[2:], **words
+        tokenizer_object=made, model_max_length=context, extra_special_tokens=special[2:], **words
     )
     if template:
         wrapped.chat_template = TEMPLATE
     return wrapped
 
 
-def save_causal(folder: Path, *, template: bool = True, width: int = 64, layers: int = 2, spread: float = 0.3) -> Path:
+def save_causal(folder: Path, *, template: bool = True, width: int = 64, layers: int = 2, context: int = 512) -> Path:
     """Save a Llama with weights drawn; return its folder."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokens = tokenizer(template=template)
+    tokens = tokenizer(template=template, context=context)
     torch.manual_seed(5)
     config = LlamaConfig(
         vocab_size=len(tokens), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512, initializer_range=spread,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=context, initializer_range=0.3,
         eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id, bos_token_id=None,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)

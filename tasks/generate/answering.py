@@ -1,0 +1,108 @@
+"""Let a model answer questions from numbered passages, and make of each reply an answer whose citations exist.
+
+Sentences of a reply keep their order; those that cite nothing, or say what their citation does not hold, are counted.
+A reply that refuses, or rests on no passage, is no answer.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.answers import Answer, Citation
+from tasks.generate.evidence import flags_about
+from tasks.generate.grounded import Built, Checked, Count, build_messages, check_reply, read_prompt
+from tasks.message_data import Message, Replies, Request
+from tasks.rows import Document, Hit, Passage
+
+BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a model is asked.
+
+    Attributes:
+        replies: Answers requests.
+        count: Counts the tokens of texts, as the model does.
+        prompt: Name of the prompt file.
+        budget: Tokens of a prompt at most.
+    """
+
+    replies: Replies
+    count: Count
+    prompt: str
+    budget: int
+
+
+def ground_answers(
+    answers: Sequence[Answer],
+    hits: Sequence[Hit],
+    passages: Mapping[int, Passage],
+    documents: Mapping[int, Document],
+    asking: Asking,
+) -> list[Answer]:
+    """Answer each question that is not withheld from the passages found for it.
+
+    Args:
+        answers: One a question, in the order of the queries.
+        hits: Passages to read, by query and rank.
+        passages: By row.
+        documents: By row.
+        asking: How the model is asked.
+    """
+    prompt = read_prompt(asking.prompt)
+    read: dict[int, list[Hit]] = {}
+    for hit in sorted(hits, key=lambda h: (h.query, h.rank)):
+        read.setdefault(hit.query, []).append(hit)
+    built: dict[int, Built] = {}
+    for number, answer in enumerate(answers):
+        if not answer.abstained:
+            texts = [passages[hit.passage] for hit in read[number]]
+            built[number] = build_messages(prompt, answer.question, texts, budget=asking.budget, count=asking.count)
+    replied = asking.replies([_request(one) for one in built.values()])
+    made = list(answers)
+    for (number, one), reply in zip(built.items(), replied, strict=True):
+        used = [read[number][position] for position in one.used]
+        shown = [passages[hit.passage] for hit in used]
+        checked = check_reply(reply.text, [passage.indexed for passage in shown])
+        cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
+        made[number] = answer_of(answers[number], checked, cited)
+    return made
+
+
+def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> Answer:
+    """Make an answer of a checked reply.
+
+    Args:
+        asked: The question, and how sure it is that the collection answers.
+        checked: What the reply says and cites.
+        passages: What the numbers of the reply stand for; those cited are numbered anew from 1.
+    """
+    used = list(dict.fromkeys(number for claim in checked.claims for number in claim.cited))
+    if checked.refused or not used:
+        what = "finds none in the passages" if checked.refused else "rests its reply on no passage"
+        reason = f"no answer in this collection: the model {what}"
+        return asked.model_copy(update={"text": "", "citations": (), "abstained": reason})
+    numbers = {number: place for place, number in enumerate(used, start=1)}
+    told = [" ".join([BEFORE_STOP.sub(r"\1", claim.text), *(f"[{numbers[n]}]" for n in claim.cited)]) for claim in checked.claims]
+    cited = tuple(passages[number - 1] for number in used)
+    return asked.model_copy(update={"text": " ".join(told), "citations": cited, "unsupported": checked.unsupported})
+
+
+def _request(built: Built) -> Request:
+    return Request(tuple(Message("system" if m["role"] == "system" else "user", m["content"]) for m in built.messages))
+
+
+def _cite(passage: Passage, document: Document, score: float) -> Citation:
+    """Say where a passage stands."""
+    return Citation(
+        sentence=" ".join(passage.text.split()),
+        document=document.id,
+        title=document.title,
+        path=document.path_of(passage.start),
+        line=document.line_of(passage.start),
+        start=passage.start,
+        end=passage.end,
+        score=round(score, 4),
+        flagged=flags_about(passage, document),
+    )

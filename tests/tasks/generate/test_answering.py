@@ -1,0 +1,96 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from configs.generate import Generated
+from configs.generators import LocalModel, Sampling
+from configs.retrieve import Dense
+from tasks.answers import Answer
+from tasks.data import AnswersRef, Generation, HitsRef, QueriesRef, VectorsRef
+from tasks.generate import answer_grounded, describe_generator, load_answers
+from tasks.generate.answering import Asking, ground_answers
+from tasks.message_data import Reply, Request
+from tasks.retrieve import retrieve
+from tasks.rows import Document, Hit, Passage, Query
+from tasks.runtime import store
+from tests.tasks.runtime import language_models
+
+PETS = "Which pet purrs?"
+
+
+def quoted(question: str, abstained: str = "") -> Answer:
+    return Answer(question=question, text="", citations=(), abstained=abstained, score=0.9, threshold=0.5)
+
+
+def found(shelf: Generation, *questions: str) -> HitsRef:
+    queries = store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(questions)])
+    towards = store.save_array(VectorsRef, np.tile(np.eye(3, dtype=np.float32)[:1], (len(questions), 1)))
+    return retrieve.fn(shelf, queries, towards, Dense(k=3))
+
+
+def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[Answer]:
+    """Answer with what a model would have said to each question."""
+    asked: list[str] = []
+
+    def replies(requests: Sequence[Request]) -> list[Reply]:
+        texts = [request.messages[-1].content for request in requests]
+        asked.extend(texts)
+        return [Reply(next(said[q] for q in said if q in text), "stop", 1, 1, "g") for text in texts]
+
+    hits = store.load_rows(found(shelf, *(a.question for a in answers)), Hit)
+    passages = dict(enumerate(store.load_rows(shelf.passages, Passage)))
+    documents = dict(enumerate(store.load_rows(shelf.documents, Document)))
+    asking = Asking(replies, lambda texts: [len(text.split()) for text in texts], "grounded", 2_000)
+    made = ground_answers(answers, hits, passages, documents, asking)
+    assert len(asked) == sum(not a.abstained for a in answers)
+    return made
+
+
+def test_a_grounded_reply_becomes_an_answer_with_citations_numbered_anew(shelf: Generation) -> None:
+    ranked = [h.passage for h in store.load_rows(found(shelf, PETS), Hit)]
+    dogs = ranked.index(1) + 1
+    (made,) = ground(
+        shelf, {PETS: f"Dogs bark at the postman [{dogs}]. Cats purr when they are warm [1]."}, quoted(PETS)
+    )
+    assert made.text == "Dogs bark at the postman. [1] Cats purr when they are warm. [2]"
+    assert [c.document for c in made.citations] == ["dogs", "cats"]
+    assert (made.citations[1].path, made.citations[1].line, made.unsupported) == ("cats.txt", 3, 0)
+    assert (made.score, made.threshold, made.abstained) == (0.9, 0.5, "")
+
+
+def test_what_a_citation_does_not_hold_is_counted(shelf: Generation) -> None:
+    (made,) = ground(shelf, {PETS: "Cats purr [1]. There are 4,711 of them [1]. They are old [9]."}, quoted(PETS))
+    assert made.unsupported == 2
+    assert made.text.endswith("They are old.")
+
+
+def test_a_refusal_and_a_reply_that_cites_nothing_are_no_answers(shelf: Generation) -> None:
+    refused, loose = ground(
+        shelf, {"moon": "NO ANSWER", "purrs": "Cats purr."}, quoted("How far is the moon?"), quoted(PETS)
+    )
+    assert refused.abstained == "no answer in this collection: the model finds none in the passages"
+    assert loose.abstained == "no answer in this collection: the model rests its reply on no passage"
+    assert (refused.text, loose.text, loose.citations) == ("", "", ())
+
+
+def test_what_was_withheld_is_not_asked(shelf: Generation) -> None:
+    withheld = quoted("How far is the moon?", "no answer in this collection: too far")
+    made, _ = ground(shelf, {PETS: "Cats purr [1]."}, withheld, quoted(PETS))
+    assert made == withheld
+
+
+def test_the_step_asks_a_real_model_once_and_keeps_what_it_said(shelf: Generation, tmp_path: Path) -> None:
+    folder = language_models.save_causal(tmp_path / "chat", context=1_024)
+    config = Generated(
+        generator=LocalModel(model=str(folder), dtype="fp32", rows=2),
+        sampling=Sampling(max_tokens=8),
+        prompt_tokens=900,
+    )
+    generator = describe_generator(config)
+    answers = store.save_json(AnswersRef, [quoted(PETS).model_dump(mode="json")], rows=1)
+    first = answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, config)
+    (made,) = load_answers(first)
+    assert made.abstained  # its weights are drawn: it says nothing that rests on a passage
+    assert len(list((Path(store.path(first)).parents[1] / ".." / "replies" / generator.digest).glob("[!.]*"))) == 1
+    assert answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, config) == first
