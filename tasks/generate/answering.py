@@ -84,7 +84,10 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
         reason = f"no answer in this collection: the model {what}"
         return asked.model_copy(update={"text": "", "citations": (), "abstained": reason})
     numbers = {number: place for place, number in enumerate(used, start=1)}
-    told = [" ".join([BEFORE_STOP.sub(r"\1", claim.text), *(f"[{numbers[n]}]" for n in claim.cited)]) for claim in checked.claims]
+    told = [
+        " ".join([BEFORE_STOP.sub(r"\1", claim.text), *(f"[{numbers[n]}]" for n in claim.cited)])
+        for claim in checked.claims
+    ]
     cited = tuple(passages[number - 1] for number in used)
     return asked.model_copy(update={"text": " ".join(told), "citations": cited, "unsupported": checked.unsupported})
 

@@ -1,13 +1,14 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 import configs
 from configs.base import Config, Tabs, Unkeyed
+from configs.generators import LocalModel, ModelServer, VllmModel
 from configs.models import CATALOGUE, EMBEDDED
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(configs.__path__))
@@ -92,7 +93,8 @@ def test_every_config_of_the_project_is_frozen_and_closed(model: type[BaseModel]
 
 @pytest.mark.parametrize("model", list(models()), ids=lambda model: f"{model.__module__}.{model.__name__}")
 def test_the_defaults_of_every_config_are_within_its_own_bounds(model: type[BaseModel]) -> None:
-    of_type = {str: "http://x", float: 0.5}
+    chosen = {"kind": "transformers", "model": "x"}
+    of_type: dict[Any, Any] = {str: "http://x", float: 0.5, LocalModel | ModelServer | VllmModel: chosen}
     fields = model.model_fields.items()
     required = {name: of_type.get(f.annotation, ("x",)) for name, f in fields if f.is_required()}
     made = model.model_validate(required)

@@ -1,0 +1,42 @@
+"""`rag-answers` with a model behind a server on loopback: grounded, cited, and paid for once."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.embed import Embed
+from configs.flows import KnowledgeBase, RagAnswers
+from configs.generate import Extractive, Generated
+from configs.generators import ModelServer, Sampling
+from configs.ingest import Files
+from flows.knowledge_base import knowledge_base
+from flows.rag_answers import rag_answers
+from tests.tasks.runtime.chat_server import served
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
+QUESTION = "When does the keeper light the lamp?"
+
+
+def test_an_answer_is_grounded_cited_and_never_paid_for_twice(workspace: Path, notes: Path) -> None:
+    knowledge_base(
+        source=Files(path=str(notes)),
+        collection="notes",
+        config=KnowledgeBase(embed=Embed(precision="exact"), topics=None),
+    )
+    with served() as server:
+        server.say = lambda body: "The keeper lit the lamp at dusk [1]. It burned 900 hours [1]."
+        writer = Generated(
+            generator=ModelServer(base_url=server.base_url, model="small"), sampling=Sampling(max_tokens=64),
+            quote=Extractive(passages=3),
+        )  # fmt: skip
+        made = rag_answers(question=QUESTION, config=RagAnswers(answer=writer))
+        assert made.result["text"] == "The keeper lit the lamp at dusk. [1] It burned 900 hours. [1]"
+        assert made.result["citations"][0]["document"] == "lighthouse.txt"
+        assert (made.result["unsupported"], made.result["abstained"]) == (1, "")
+        assert made.metrics["generate-grounded.unsupported"] == 1
+        (asked,) = server.asked
+        assert "The lens was polished" in asked["messages"][-1]["content"]
+
+        moon = rag_answers(question="What is the mass of the moon?", config=RagAnswers(answer=writer))
+        assert moon.result["abstained"].startswith("no answer in this collection: ")
+        assert len(server.asked) == 1  # the model was not asked
