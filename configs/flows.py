@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from configs.associate import Recommended, Related, Senses, Word2Vec
 from configs.base import Config
+from configs.chain import Approach, Asking, Steps, Talker
+from configs.chat import Agent, Automatic, Memory, Talking
 from configs.classify import (
     WITHOUT_SEVERAL,
     Centroid,
@@ -25,6 +27,7 @@ from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
 from configs.generate import Extractive, Generate
+from configs.generators import LocalModel, Sampling
 from configs.index import Index
 from configs.ingest import Ingest
 from configs.inspect import Printed, Reading, Replying, Small
@@ -240,3 +243,31 @@ class TextClassifier(Config):
         if wrong:
             raise ValueError(f"{wrong[0]} says which label is closest, not how many there are; take it out of methods")
         return self
+
+
+class PromptChain(Config):
+    """Everything `prompt-chain` can be asked to do."""
+
+    methods: tuple[Approach, ...] = Field((Steps(name="story"),), min_length=1)
+    """Ways to an answer; several are compared on the same questions."""
+    generator: Talker = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    """Model that is asked; a step may have its own."""
+    sampling: Sampling = Sampling()
+    """How replies are drawn; votes and trees have their own temperature."""
+    asking: Asking = Asking()
+    """How answers are read, and how much may go wrong."""
+
+
+class ChatSession(Config):
+    """Everything `chat-session` can be asked to do."""
+
+    memory: Memory = Automatic()
+    """What is remembered from turn to turn."""
+    agent: Agent | None = None
+    """Which tools the model may use; null for none."""
+    generator: Talker = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    """Model that is talked to."""
+    sampling: Sampling = Sampling()
+    """How replies are drawn."""
+    talking: Talking = Talking()
+    """What stands around the conversation."""

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 import configs
+from configs.chain import AnswerKind
 from configs.classify import Measured
 from configs.evaluate import Calibrate, Evaluate
 from configs.topics import Judged
 from tasks.answers import Answer, Calibration
+from tasks.chain_data import MethodRun, MethodsJudged, Output, Problem, ProblemsRef, Told
 from tasks.class_data import (
     Bin,
     BinsRef,
@@ -354,3 +356,29 @@ def evaluate_stability(runs: Sequence[LabelsRef], orders: Sequence[RowsRef], con
     ]
     found = stability(back, what="topics", resamples=config.resamples, seed=config.seed)
     return store.save_rows(MeasuresRef, Measure, [found])
+
+
+@step(name="evaluate-replies", libraries=("scipy",))
+def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerKind) -> MethodsJudged:
+    """Say how often methods answer right, and which of them differ by more than chance.
+
+    Args:
+        problems: Questions; those whose answer is not known judge nothing.
+        runs: Methods and what they gave for these questions.
+        kind: How an answer is read from a reply.
+    """
+    from tasks.evaluate.replies import judge_methods
+
+    asked = store.load_rows(problems, Problem)
+    replies = {run.name: [output.text for output in store.load_rows(run.answers, Output)] for run in runs}
+    tokens = {
+        run.name: sum(
+            told.prompt_tokens + told.completion_tokens
+            for one in run.steps
+            for told in store.load_rows(one.linked.told, Told)
+        )
+        for run in runs
+    }
+    measures, verdict, apart = judge_methods([p.answer for p in asked], replies, tokens, kind)
+    steps.record(**{f"exact_match.{m.what}": m.value for m in measures if m.name == "exact match"})
+    return MethodsJudged(measures=store.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)

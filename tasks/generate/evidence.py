@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from configs.generate import Extractive
 from tasks.generate.extract import Found, match_sentences, passage_of
-from tasks.generate.injection import bursts, flags_of
+from tasks.injection import bursts, flags_of
 from tasks.rows import Document, Passage
 from tasks.text import terms
 

@@ -14,8 +14,9 @@ PROJECT = ("configs", "tasks", "flows", "deployments")
 SHARED = {
     f"tasks.{name}"
     for name in (
-        "answers", "class_data", "class_measures", "data", "errors", "findings", "message_data", "model_data",
-        "nearest", "qdrant", "rows", "text", "token_data", "topic_data", "vectors",
+        "answers", "chain_data", "chat_data", "class_data", "class_measures", "data", "errors", "figures", "findings",
+        "injection", "message_data", "model_data", "nearest", "prompts", "qdrant", "rows", "text", "token_data",
+        "topic_data", "vectors",
     )
 }  # fmt: skip
 HEAVY_IN_CORES = {"prefect", "mlflow"}

@@ -118,7 +118,7 @@ def withheld(own: Sequence[Answer], others: dict[str, list[Answer]]) -> list[dic
 
 def flagged(data: Path) -> list[dict[str, Any]]:
     """Return how much ordinary text is flagged as if it spoke to a model: hardly any of it does."""
-    from tasks.generate.injection import flags_of
+    from tasks.injection import flags_of
     from tests.bench.bench_embed import abstracts, documentation
 
     texts = {"abstracts on language": abstracts(data, ABSTRACTS), "pages of documentation": documentation(1_000)}

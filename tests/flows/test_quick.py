@@ -7,8 +7,10 @@ import pytest
 from configs.resolve import resolve
 from configs.signatures import flow_cards
 from flows.answer_lineage import answer_lineage
+from flows.chat_session import chat_session
 from flows.knowledge_base import knowledge_base
 from flows.model_anatomy import model_anatomy
+from flows.prompt_chain import prompt_chain
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
 from flows.text_classifier import text_classifier
@@ -31,6 +33,8 @@ CALLS = {
     "model-anatomy": (model_anatomy, ["@quick"]),
     "text-classifier": (text_classifier, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["random numbers"]']),
+    "prompt-chain": (prompt_chain, ["@quick"]),
+    "chat-session": (chat_session, ["@quick"]),
 }
 
 

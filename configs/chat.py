@@ -1,0 +1,78 @@
+"""How a conversation is remembered, and which tools it may use."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.base import Config, Tabs
+
+
+class Buffer(Config):
+    """Remember every turn; the oldest are left out of a prompt where they do not fit."""
+
+    kind: Literal["buffer"] = "buffer"
+
+
+class Window(Config):
+    """Remember the last turns word for word."""
+
+    kind: Literal["window"] = "window"
+    turns: int = Field(5, ge=1, le=1_000)
+    """Turns remembered, each a message and its reply."""
+
+
+class Summary(Config):
+    """Remember the last turns word for word, and a summary of those before."""
+
+    kind: Literal["summary"] = "summary"
+    recent: int = Field(2, ge=0, le=100)
+    """Turns remembered word for word."""
+    share: float = Field(1 / 3, gt=0, le=1)
+    """Tokens of the summary at most, as a share of those of the turns it stands for."""
+    prompt: str = "chat-summary"
+    """Prompt that goes on with a summary, with {summary}, {turns} and {words}."""
+
+
+class Automatic(Config):
+    """Remember every turn until a number of tokens, from then on a summary."""
+
+    kind: Literal["automatic"] = "automatic"
+    budget: int = Field(1_024, ge=16, le=10_000_000)
+    """Tokens of all turns above which a summary takes their place."""
+    summary: Summary = Summary()
+    """The summary."""
+
+
+Memory = Annotated[Buffer | Window | Summary | Automatic, Field(discriminator="kind"), Tabs]
+
+
+class Agent(Config):
+    """Let the model use tools, step by step (ReAct), within caps."""
+
+    tools: tuple[str, ...] = Field(("calculator",), min_length=1)
+    """calculator, search, or names that installed packages have registered as entry points of `llm_flows.tools`."""
+    collection: str | None = None
+    """Collection that search looks in; left out, the only one there is."""
+    hits: int = Field(3, ge=1, le=20)
+    """Passages a search gives."""
+    prompt: str = "chat-agent"
+    """Prompt that explains the tools, with {tools} and {mark}."""
+    steps: int = Field(6, ge=1, le=100)
+    """Calls of a tool a message may take."""
+    seconds: float = Field(120.0, gt=0, le=86_400)
+    """Seconds after which no further step is begun."""
+    tokens: int = Field(8_192, ge=64, le=10_000_000)
+    """Tokens a message may take, prompts and replies of all its steps together; no step begins that could pass it."""
+    shown: int = Field(2_000, ge=50, le=100_000)
+    """Characters of a tool's result that are read."""
+
+
+class Talking(Config):
+    """What stands around a conversation."""
+
+    prompt: str = "chat"
+    """Prompt that opens it; its system message is put before every turn."""
+    context: int = Field(4_096, ge=64, le=10_000_000)
+    """Tokens of prompt and reply together, where the model itself does not say; a smaller one of the model counts."""
+    wait_s: int = Field(3_600, ge=5, le=604_800)
+    """Seconds to wait for the next message from the Prefect UI, after which the conversation ends."""

@@ -1,0 +1,154 @@
+"""Chat session: a conversation that remembers, is kept, and may use tools; its messages given, or from the Prefect UI.
+
+Here:          python -m flows chat-session messages='["My name is Ada.", "What is my name?"]'
+Kept, resumed: python -m flows chat-session conversation=ada messages='["And what did I say first?"]'
+On a worker:   prefect deployment run 'chat-session/cpu'    (then answer in the UI, where the run waits)
+"""
+
+from collections.abc import Callable, Iterator
+
+from prefect import flow
+from prefect.exceptions import FlowPauseTimeout
+from prefect.flow_runs import pause_flow_run
+from prefect.input import RunInput
+from pydantic import Field
+
+from configs.chain import SmallModel
+from configs.embed import Embed
+from configs.flows import ChatSession
+from configs.ingest import Ingest
+from configs.retrieve import Weighted
+from tasks.chain import make_small, small_voice, voice_of
+from tasks.chain_data import Voice
+from tasks.chat import (
+    answer_with_tools,
+    chat_keep,
+    chat_turn,
+    keep_conversation,
+    load_conversation,
+    manner_of,
+    open_conversation,
+    tools_for,
+)
+from tasks.chat_data import ConversationRef, Manner
+from tasks.data import Generation, Outcome
+from tasks.embed import describe_encoder, embed_queries, query_encoder
+from tasks.errors import ContractError
+from tasks.index import open_collection
+from tasks.ingest import ingest_documents, ingest_queries, scan
+from tasks.retrieve import describe_hits, retrieve
+from tasks.runtime import steps, tracking
+from tasks.runtime.chat_page import chat_page, chat_summary
+
+
+class NextMessage(RunInput):
+    """What the Prefect UI asks for while the run waits."""
+
+    message: str = Field("", description="What you say next; empty ends the conversation.")
+
+
+def preflight(
+    messages: list[str] | None = None, conversation: str | None = None, config: ChatSession = ChatSession()
+) -> None:
+    """Check what can be checked before any work.
+
+    Raises:
+        FlowError: A message is empty, the conversation cannot be opened, the model, a prompt or a tool is not here.
+    """
+    if messages is not None and (not messages or not all(message.strip() for message in messages)):
+        raise ContractError(
+            f"messages has {len(messages)} entries, one or all of them empty; say something, or leave messages out to "
+            "be asked in the Prefect UI"
+        )
+    open_conversation(conversation)
+    manner_of(config.memory, config.agent, config.talking)
+    searched(config)
+    if isinstance(config.generator, SmallModel):
+        scan(config.generator.source)
+    else:
+        voice_of(config.generator)
+
+
+def searched(config: ChatSession) -> Generation | None:
+    """Return the collection that search looks in; None where it may not be used."""
+    if config.agent is None or "search" not in config.agent.tools:
+        return None
+    return open_collection(config.agent.collection)
+
+
+def search_in(live: Generation, hits: int) -> Callable[[str], str]:
+    """Return a tool that gives the passages of a collection that speak of some words."""
+
+    def search(given: str) -> str:
+        asked = ingest_queries([given])
+        found = retrieve(live, asked, embed_queries(asked, query_encoder(live)), Weighted(k=hits))
+        return "\n".join(f"[{h['document']}] {h['text']}" for h in describe_hits(live, asked, found)[0]["hits"])
+
+    return search
+
+
+def speaks(config: ChatSession) -> Voice:
+    """Return who is talked to; a small model is made first."""
+    talker = config.generator
+    if not isinstance(talker, SmallModel):
+        return voice_of(talker)
+    ingested = ingest_documents(scan(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
+    return small_voice(make_small(ingested.documents, talker))
+
+
+def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
+    """Yield the messages given; where none are, pause the run for each until an empty one, or none comes in time."""
+    if messages is not None:
+        yield from messages
+        return
+    steps.foresee("chat-turn", 1, "it waits for a message from the Prefect UI")
+    number = 0
+    while True:
+        number += 1
+        try:
+            given = pause_flow_run(
+                wait_for_input=NextMessage, timeout=wait_s, poll_interval=1, key=f"message-{number}"
+            )
+        except FlowPauseTimeout:
+            return
+        if not given.message.strip():
+            return
+        yield given.message
+
+
+def take(
+    talk: ConversationRef, message: str, voice: Voice, manner: Manner, live: Generation | None, config: ChatSession
+) -> ConversationRef:
+    """Take one turn, with tools where they are allowed."""
+    if config.agent is None:
+        return chat_turn(talk, message, voice, config.sampling, manner)
+    tools = tools_for(config.agent, search_in(live, config.agent.hits) if live is not None else None)
+    answered = answer_with_tools(talk, message, voice, config.sampling, manner, tools)
+    return chat_keep(talk, message, answered, voice, config.sampling, manner)
+
+
+@flow(name="chat-session", flow_run_name="chat-session")
+def chat_session(
+    messages: list[str] | None = None, conversation: str | None = None, config: ChatSession = ChatSession()
+) -> Outcome:
+    """Talk to a model that remembers, and may use tools; every turn is kept.
+
+    Args:
+        messages: What to say, one after the other; left out, the run pauses for each in the Prefect UI.
+        conversation: Name under which it is kept and gone on with; left out, it is a new one without a name.
+        config: Memory, tools, model.
+    """
+    preflight(messages, conversation, config)
+    with tracking.run("chat-session", config, messages=messages, conversation=conversation) as run:
+        live = searched(config)
+        looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
+        manner = manner_of(config.memory, config.agent, config.talking, looked_in)
+        voice = speaks(config)
+        talk = open_conversation(conversation)
+        before = len(load_conversation(talk).turns)
+        for message in said(messages, config.talking.wait_s):
+            talk = take(talk, message, voice, manner, live, config)
+            keep_conversation(conversation, talk)
+        run.publish(conversation=talk)
+        page = chat_page(run, talk, before, conversation, voice)
+        return run.outcome(chat_summary(talk, before, conversation), page)

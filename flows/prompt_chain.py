@@ -1,0 +1,179 @@
+"""Prompt chain: prompts over earlier outputs, votes, trees of thought, parts; compared where answers are known.
+
+Here:          python -m flows prompt-chain @story question="a lighthouse keeper"
+A table:       python -m flows prompt-chain @reasoning questions=test.jsonl asking.limit=50
+On a worker:   prefect deployment run 'prompt-chain/cpu' -p question="a lighthouse keeper"
+"""
+
+from typing import assert_never
+
+from prefect import flow
+
+from configs.chain import Approach, Parts, SmallModel, Steps, Talker, Tree, Vote
+from configs.embed import Embed
+from configs.flows import PromptChain
+from configs.generators import Sampling
+from configs.ingest import Ingest
+from tasks.chain import (
+    chain_link,
+    chain_tree,
+    chain_vote,
+    check_check,
+    make_small,
+    needed,
+    small_voice,
+    take_problems,
+    voice_of,
+)
+from tasks.chain_data import Demand, MethodRun, OutputsRef, ProblemsRef, StepOutput, Template, Voice
+from tasks.data import Outcome
+from tasks.embed import describe_encoder
+from tasks.errors import ContractError
+from tasks.evaluate import evaluate_replies
+from tasks.ingest import ingest_documents, scan
+from tasks.prompts import check_places, parts_of, read_template
+from tasks.runtime import tracking
+from tasks.runtime.chain_page import chain_page, chain_summary
+
+Voices = dict[Talker, Voice]
+
+
+def preflight(question: str | None = None, questions: str | None = None, config: PromptChain = PromptChain()) -> None:
+    """Check what can be checked before any work: what is asked, every prompt and its places, every model.
+
+    Raises:
+        FlowError: Nothing is asked, a prompt has a place that nothing fills, or a model is not here.
+    """
+    take_problems(question, questions, config.asking.limit)
+    methods = methods_of(config)
+    names = [method.name for method in methods]
+    if len(set(names)) < len(names):
+        raise ContractError(f"the methods are named {', '.join(names)} but each needs a name of its own; rename one")
+    for method in methods:
+        check_method(method, config)
+    check_places(read_template(config.asking.repair), ("wrong", "reply"), "asking.repair")
+    for talker in talkers_of(config):
+        if isinstance(talker, SmallModel):
+            scan(talker.source)
+        else:
+            voice_of(talker)
+
+
+def talkers_of(config: PromptChain) -> list[Talker]:
+    """Return every model that is asked, once."""
+    own = [step.generator for m in config.methods if isinstance(m, Steps) for step in m.steps]
+    return list(dict.fromkeys(talker for talker in (config.generator, *own) if talker is not None))
+
+
+def methods_of(config: PromptChain) -> list[Approach]:
+    """Return the methods, and for an ablation one more for each part left out."""
+    found: list[Approach] = []
+    for method in config.methods:
+        found.append(method)
+        if isinstance(method, Parts) and method.ablate:
+            left = [part for part in parts_of(method.prompt) if part not in method.without]
+            found += [
+                method.model_copy(update={"name": f"{method.name}-no-{p}", "without": (*method.without, p)})
+                for p in left
+            ]
+    return found
+
+
+def check_method(method: Approach, config: PromptChain) -> None:
+    """Check the prompts of a method, and what their outputs must be.
+
+    Raises:
+        ContractError: A prompt has a place that nothing fills, or a check cannot be used.
+    """
+    where = f"method {method.name!r}"
+    match method:
+        case Steps():
+            known = ["question"]
+            for step in method.steps:
+                if step.name in known:
+                    raise ContractError(f"{where} has the name {step.name!r} twice; rename a step")
+                check_places(read_template(step.prompt), known, f"step {step.name!r}")
+                check_check(demand_of(step.check, step.repair, config), f"step {step.name!r}")
+                known.append(step.name)
+        case Vote():
+            check_places(read_template(method.prompt), ["question"], where)
+        case Tree():
+            for prompt in (method.think, method.score, method.answer):
+                check_places(read_template(prompt), ["question", "thoughts"], where)
+        case Parts():
+            check_places(read_template(method.prompt, method.without), ["question"], where)
+        case _:
+            assert_never(method)
+
+
+def demand_of(check: object, repair: bool, config: PromptChain) -> Demand:
+    """Say what an output must be."""
+    again = read_template(config.asking.repair) if repair else None
+    return Demand.model_validate({"check": check, "repair": again, "most_invalid": config.asking.most_invalid})
+
+
+def speak(talker: Talker) -> Voice:
+    """Return who speaks; a small model is made first."""
+    if not isinstance(talker, SmallModel):
+        return voice_of(talker)
+    ingested = ingest_documents(scan(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
+    return small_voice(make_small(ingested.documents, talker))
+
+
+def run_method(method: Approach, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+    """Run one method on all problems."""
+    voice, reading = voices[config.generator], (config.asking.answer, config.asking.most_invalid)
+    match method:
+        case Steps():
+            return run_steps(method, problems, voices, config)
+        case Vote():
+            template = read_template(method.prompt)
+            linked = chain_vote(template, problems, voice, config.sampling, method, reading)
+        case Tree():
+            templates = (read_template(method.think), read_template(method.score), read_template(method.answer))
+            linked = chain_tree(templates, problems, voice, config.sampling, method, reading)
+            template = templates[0]
+        case Parts():
+            template = read_template(method.prompt, method.without)
+            demand = Demand(check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid)
+            linked = chain_link(template, problems, {}, voice, config.sampling, demand)
+        case _:
+            assert_never(method)
+    return MethodRun(name=method.name, steps=(StepOutput(name="answer", template=template, linked=linked),))
+
+
+def run_steps(method: Steps, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+    """Run prompts one after the other; each is a stored task, keyed by the outputs its prompt has places for."""
+    outputs: dict[str, OutputsRef] = {}
+    done: list[StepOutput] = []
+    for step in method.steps:
+        template: Template = read_template(step.prompt)
+        sampling: Sampling = step.sampling or config.sampling
+        demand = demand_of(step.check, step.repair, config)
+        voice = voices[step.generator or config.generator]
+        linked = chain_link(template, problems, needed(template, outputs), voice, sampling, demand)
+        outputs[step.name] = linked.outputs
+        done.append(StepOutput(name=step.name, template=template, linked=linked))
+    return MethodRun(name=method.name, steps=tuple(done))
+
+
+@flow(name="prompt-chain", flow_run_name="prompt-chain")
+def prompt_chain(
+    question: str | None = None, questions: str | None = None, config: PromptChain = PromptChain()
+) -> Outcome:
+    """Put a question, or a table of them, to a model through chains of prompts, votes and trees, and compare them.
+
+    Args:
+        question: What the prompts are about.
+        questions: Path of a jsonl file with question and answer a line, in place of one question.
+        config: Methods, model, sampling.
+    """
+    preflight(question, questions, config)
+    with tracking.run("prompt-chain", config, question=question, questions=questions) as run:
+        problems = take_problems(question, questions, config.asking.limit)
+        voices = {talker: speak(talker) for talker in talkers_of(config)}
+        runs = [run_method(method, problems, voices, config) for method in methods_of(config)]
+        judged = evaluate_replies(problems, runs, config.asking.answer)
+        run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
+        page = chain_page(run, problems, runs, judged, voices[config.generator])
+        return run.outcome(chain_summary(problems, runs, judged), page)

@@ -1,0 +1,25 @@
+"""Chains of prompts: steps over earlier outputs, votes, searches of thoughts."""
+
+from tasks.chain.task import (
+    chain_link,
+    chain_tree,
+    chain_vote,
+    check_check,
+    make_small,
+    needed,
+    small_voice,
+    take_problems,
+    voice_of,
+)
+
+__all__ = [
+    "chain_link",
+    "chain_tree",
+    "chain_vote",
+    "check_check",
+    "make_small",
+    "needed",
+    "small_voice",
+    "take_problems",
+    "voice_of",
+]

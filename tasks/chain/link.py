@@ -1,0 +1,67 @@
+"""One step of a chain for many problems at once: fill the prompt, ask, check, repair once.
+
+N problems; a problem whose earlier step gave nothing valid is passed over.
+Source: ours; the story chain is that of Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 7.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from configs.chain import Check
+from tasks.chain.checks import check_text, form_of
+from tasks.chain_data import Output, Template, Told, Turn
+from tasks.message_data import Message, Replies, Reply, Request
+from tasks.prompts import ROLE_OF, fill, shown
+
+PASSED_OVER = "an earlier step gave nothing valid"
+
+
+def run_link(
+    template: Template,
+    values: Sequence[Mapping[str, str] | None],
+    *,
+    replies: Replies,
+    check: Check,
+    repair: Template | None,
+) -> tuple[list[Output], list[Told]]:
+    """Ask one thing about every problem; what fails its check is asked for once more, with what was wrong.
+
+    Args:
+        template: The prompt.
+        values: What fills its places, one mapping a problem; None for a problem that is passed over.
+        replies: Asks a model.
+        check: What an output must be.
+        repair: Says what was wrong, with the places {wrong} and {reply}; None for no second attempt.
+
+    Returns:
+        (N,) outputs, and all that was asked.
+    """
+    form = form_of(check)
+    asked = {row: fill(template, given) for row, given in enumerate(values) if given is not None}
+    outputs = [Output("", PASSED_OVER)] * len(values)
+    told: list[Told] = []
+    again = asked
+    for what in ("reply", "repair") if repair is not None else ("reply",):
+        heard = replies([Request(messages_of(turns), form) for turns in again.values()]) if again else []
+        failed = {}
+        for (row, turns), reply in zip(again.items(), heard, strict=True):
+            verdict = check_text(reply.text, check)
+            outputs[row] = Output(verdict.text, verdict.wrong and f"{verdict.wrong}: {reply.text!r}")
+            told.append(told_of(row, what, 0, turns, reply, verdict.wrong))
+            if verdict.wrong and repair is not None:
+                said = fill(repair, {"wrong": verdict.wrong, "reply": reply.text})
+                failed[row] = [*asked[row], ("assistant", reply.text or "(nothing)"), *said]
+        again = failed
+    return outputs, told
+
+
+def messages_of(turns: Sequence[Turn]) -> tuple[Message, ...]:
+    """Turn roles and texts into messages."""
+    return tuple(Message(ROLE_OF[role], text) for role, text in turns)
+
+
+def told_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> Told:
+    """Keep a prompt and its reply."""
+    return Told(
+        problem, what, number, shown(turns), reply.text, reply.finish, reply.prompt_tokens, reply.completion_tokens,
+        reply.seconds, reply.from_ledger, wrong,
+    )  # fmt: skip

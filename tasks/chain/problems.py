@@ -1,0 +1,52 @@
+"""Read a table of questions and answers.
+
+A line of the file is JSON with `question` and, where it is known, `answer`. Of an answer that is worked out, as in
+GSM8K (Cobbe et al. 2021, arXiv:2110.14168), what stands after `####` counts.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.chain_data import Problem
+from tasks.errors import DataError
+from tasks.text import unfit
+
+LONGEST = 100_000  # characters of a question
+
+
+def read_problems(path: Path, limit: int | None) -> list[Problem]:
+    """Read the first questions of a file.
+
+    Raises:
+        DataError: The file cannot be read, a line is not as it should be, or there is no question.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the questions {path} cannot be read ({error}); give a jsonl file") from error
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not numbered:
+        raise DataError(f"the questions {path} hold none; write one JSON object a line, with question and answer")
+    return [_problem(line, f"{path}:{number}") for number, line in numbered[:limit]]
+
+
+def known_answers(problems: Sequence[Problem]) -> int:
+    """Return for how many problems the answer is known."""
+    return sum(bool(problem.answer) for problem in problems)
+
+
+def _problem(line: str, where: str) -> Problem:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON ({error}); write question and answer") from error
+    question = row.get("question") if isinstance(row, dict) else None
+    if not isinstance(question, str):
+        raise DataError(f"{where} has no text in 'question'; write question and answer")
+    if (reason := unfit(question)) is not None or len(question) > LONGEST:
+        raise DataError(f"{where} cannot be asked: it {reason[1] if reason else 'is too long'}; correct the line")
+    answer = row.get("answer")
+    if not isinstance(answer, str | int | float | None) or isinstance(answer, bool):
+        raise DataError(f"{where} has {type(answer).__name__} in 'answer' but a text or a number was needed")
+    return Problem(question, "" if answer is None else str(answer).rpartition("####")[2].strip())

@@ -1,0 +1,219 @@
+"""Tasks of `chain`: the steps of a chain of prompts, votes, searches of thoughts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.chain import AnswerKind, SmallModel, Tree, Vote
+from configs.generators import LanguageModel, LocalModel, Sampling
+from tasks.chain_data import (
+    Demand,
+    Linked,
+    Output,
+    OutputsRef,
+    Problem,
+    ProblemsRef,
+    SmallModelFilesRef,
+    Template,
+    Thought,
+    ThoughtsRef,
+    Told,
+    ToldRef,
+    Voice,
+    counted,
+)
+from tasks.data import DocumentsRef
+from tasks.errors import ContractError, DataError
+from tasks.prompts import places_of
+from tasks.rows import Document
+from tasks.runtime import generators, steps, store
+from tasks.runtime.steps import step
+
+LIBRARIES = ("torch", "transformers", "tokenizers")
+
+
+def take_problems(question: str | None, questions: str | None, limit: int | None) -> ProblemsRef:
+    """Store what is asked: one question, or those of a file. Never looked up, always read.
+
+    Raises:
+        ContractError: Neither is given, or both.
+        DataError: The file cannot be read.
+    """
+    from tasks.chain.problems import read_problems
+
+    if (question is None) == (questions is None):
+        given = "neither question nor questions is" if question is None else "both question and questions are"
+        raise ContractError(f"{given} given; give one of them")
+    if questions is not None:
+        return store.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit))
+    if not str(question).strip():
+        raise ContractError("the question is empty; ask something")
+    return store.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
+
+
+def check_check(demand: Demand, where: str) -> None:
+    """Check that what an output must be can be checked.
+
+    Raises:
+        ContractError: It cannot.
+    """
+    from tasks.chain.checks import usable
+
+    usable(demand.check, where)
+
+
+def voice_of(config: LanguageModel) -> Voice:
+    """Say who speaks, without loading a model.
+
+    Raises:
+        FlowError: The model is not here, or cannot be run here.
+    """
+    return Voice(generator=generators.describe(config), config=config)
+
+
+def small_voice(made: SmallModelFilesRef) -> Voice:
+    """Say that a small model that was just made speaks."""
+    return voice_of(LocalModel(model=str(store.path(made)), dtype="fp32", device="cpu"))
+
+
+@step(name="chain-make", libraries=LIBRARIES)
+def make_small(documents: DocumentsRef, config: SmallModel) -> SmallModelFilesRef:
+    """Train a small causal model with a chat template on texts.
+
+    Args:
+        documents: The texts.
+        config: Sizes and training.
+    """
+    from tasks.chain.small import make_small_model
+
+    text = " ".join(" ".join(document.text.split()) for document in store.load_rows(documents, Document))
+    losses = []
+    made = store.save_files(
+        SmallModelFilesRef, lambda folder: losses.append(make_small_model(text, config, folder)), shape=(1,)
+    )
+    steps.record(loss=losses[0])
+    return made
+
+
+@step(name="chain-link", run_name="chain-link {template.name}")
+def chain_link(
+    template: Template,
+    problems: ProblemsRef,
+    given: dict[str, OutputsRef],
+    voice: Voice,
+    sampling: Sampling,
+    demand: Demand,
+) -> Linked:
+    """Put one prompt of a chain for every problem; check what comes, and repair it once.
+
+    Args:
+        template: The prompt.
+        problems: N problems.
+        given: Outputs of earlier steps, by name; only those the prompt has a place for count.
+        voice: Who is asked.
+        sampling: How replies are drawn.
+        demand: What an output must be.
+    """
+    from tasks.chain.link import run_link
+
+    values = _values(problems, given)
+    ask = generators.replies(voice.generator, sampling, voice.config)
+    outputs, told = run_link(template, values, replies=ask, check=demand.check, repair=demand.repair)
+    return _linked(outputs, told, demand.most_invalid, template.name)
+
+
+@step(name="chain-vote", run_name="chain-vote samples={config.samples}")
+def chain_vote(
+    template: Template,
+    problems: ProblemsRef,
+    voice: Voice,
+    sampling: Sampling,
+    config: Vote,
+    reading: tuple[AnswerKind, float],
+) -> Linked:
+    """Ask every problem several times, and let the answers vote.
+
+    Args:
+        template: The prompt.
+        problems: N problems.
+        voice: Who is asked.
+        sampling: How replies are drawn, temperature apart.
+        config: How many, how different.
+        reading: How an answer is read, and the share of problems that may go without.
+    """
+    from tasks.chain.vote import run_vote
+
+    warm = sampling.model_copy(update={"temperature": config.temperature})
+    ask = generators.replies(voice.generator, warm, voice.config)
+    values = [{"question": p.question} for p in store.load_rows(problems, Problem)]
+    outputs, told = run_vote(template, values, replies=ask, samples=config.samples, kind=reading[0])
+    return _linked(outputs, told, reading[1], template.name)
+
+
+@step(name="chain-tree", run_name="chain-tree breadth={config.breadth} depth={config.depth}")
+def chain_tree(
+    templates: tuple[Template, Template, Template],
+    problems: ProblemsRef,
+    voice: Voice,
+    sampling: Sampling,
+    config: Tree,
+    reading: tuple[AnswerKind, float],
+) -> Linked:
+    """Search thoughts about every problem, and answer from the best.
+
+    Args:
+        templates: Prompts for a thought, for its score, and for the answer.
+        problems: N problems.
+        voice: Who is asked.
+        sampling: How replies are drawn, temperature of thoughts apart.
+        config: Size of the tree.
+        reading: How an answer is read, and the share of problems that may go without.
+    """
+    from tasks.chain.tree import Ways, run_tree
+
+    warm = sampling.model_copy(update={"temperature": config.temperature})
+    drawn = generators.replies(voice.generator, warm, voice.config)
+    greedy = generators.replies(voice.generator, sampling, voice.config)
+    ways = Ways(*templates, breadth=config.breadth, depth=config.depth, proposals=config.proposals)
+    questions = [p.question for p in store.load_rows(problems, Problem)]
+    outputs, told, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])
+    steps.record(unscored=sum(t.score < 0 for t in thoughts), thoughts=len(thoughts))
+    return _linked(outputs, told, reading[1], templates[2].name, thoughts)
+
+
+def needed(template: Template, given: dict[str, OutputsRef]) -> dict[str, OutputsRef]:
+    """Return the earlier outputs a prompt has a place for."""
+    places = places_of(template)
+    return {name: outputs for name, outputs in given.items() if name in places}
+
+
+def _values(problems: ProblemsRef, given: dict[str, OutputsRef]) -> list[dict[str, str] | None]:
+    """Return what fills the places of each problem; None where an earlier step gave nothing valid."""
+    earlier = {name: store.load_rows(outputs, Output) for name, outputs in given.items()}
+    values: list[dict[str, str] | None] = []
+    for row, problem in enumerate(store.load_rows(problems, Problem)):
+        lost = any(outputs[row].wrong for outputs in earlier.values())
+        mine = {name: outputs[row].text for name, outputs in earlier.items()}
+        values.append(None if lost else {"question": problem.question, **mine})
+    return values
+
+
+def _linked(
+    outputs: Sequence[Output], told: Sequence[Told], most_invalid: float, name: str, thoughts: Sequence[Thought] = ()
+) -> Linked:
+    """Keep what a step gave.
+
+    Raises:
+        DataError: More problems than allowed have nothing valid.
+    """
+    wrong = [output.wrong for output in outputs if output.wrong]
+    steps.record(**counted(told), invalid=len(wrong))
+    if len(wrong) > most_invalid * len(outputs):
+        raise DataError(
+            f"prompt {name!r} gave nothing valid for {len(wrong)} of {len(outputs)} questions, first: {wrong[0]}; "
+            "change prompt, check or model, or raise asking.most_invalid"
+        )
+    return Linked(
+        outputs=store.save_rows(OutputsRef, Output, outputs),
+        told=store.save_rows(ToldRef, Told, told),
+        thoughts=store.save_rows(ThoughtsRef, Thought, thoughts) if thoughts else None,
+    )

@@ -1,0 +1,45 @@
+"""Self-consistency: the same question several times at a temperature, and the commonest answer.
+
+N problems, S samples.
+Source: Wang et al., ICLR 2023, arXiv:2203.11171.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.chain.link import messages_of, told_of
+from tasks.chain_data import Output, Template, Told
+from tasks.figures import Kind, elect, read_answer
+from tasks.message_data import Replies, Request
+from tasks.prompts import fill
+
+
+def run_vote(
+    template: Template, values: Sequence[Mapping[str, str]], *, replies: Replies, samples: int, kind: Kind
+) -> tuple[list[Output], list[Told]]:
+    """Ask about every problem S times, and let the answers vote.
+
+    Args:
+        template: The prompt.
+        values: What fills its places, one mapping a problem.
+        replies: Asks a model; it draws another reply for another number.
+        samples: S.
+        kind: How an answer is read from a reply.
+
+    Returns:
+        (N,) elected answers, and all that was asked; a tie goes to the answer given first.
+    """
+    filled = [fill(template, given) for given in values]
+    wanted = [(row, draw) for row in range(len(values)) for draw in range(samples)]
+    heard = replies([Request(messages_of(filled[row]), draw=draw) for row, draw in wanted])
+    told, answers = [], [[""] * samples for _ in values]
+    for (row, draw), reply in zip(wanted, heard, strict=True):
+        answers[row][draw] = read_answer(reply.text, kind)
+        wrong = "" if answers[row][draw] else "no answer can be read from it"
+        told.append(told_of(row, "sample", draw, filled[row], reply, wrong))
+    outputs = []
+    for given in answers:
+        answer, votes = elect(given)
+        outputs.append(
+            Output(answer, "" if votes else f"none of {samples} replies holds an answer: {told[0].reply!r}")
+        )
+    return outputs, told

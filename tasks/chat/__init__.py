@@ -1,0 +1,27 @@
+"""Conversations: memory, turns, tools."""
+
+from tasks.chat.task import (
+    answer_with_tools,
+    chat_keep,
+    chat_turn,
+    counter_of,
+    keep_conversation,
+    load_conversation,
+    manner_of,
+    open_conversation,
+    registered_tools,
+    tools_for,
+)
+
+__all__ = [
+    "answer_with_tools",
+    "chat_keep",
+    "chat_turn",
+    "counter_of",
+    "keep_conversation",
+    "load_conversation",
+    "manner_of",
+    "open_conversation",
+    "registered_tools",
+    "tools_for",
+]

@@ -1,0 +1,207 @@
+"""What a conversation remembers: every turn, the last few, or a summary that is checked against what was said.
+
+A summary is held to its share of the turns it stands for, and a sentence that says what was never said is struck: a
+figure or a name that no turn holds, or a sentence of a turn with a `not` more or less. That a sentence passes does not
+make it true: words that were said can be put together falsely.
+Source: Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 7; the check is ours.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from configs.chat import Automatic, Buffer, Memory, Summary, Window
+from tasks.chain_data import Template
+from tasks.chat_data import ChatTurn, Conversation, Struck
+from tasks.errors import ContractError
+from tasks.figures import numbers_in, written
+from tasks.message_data import Message, Replies, Request
+from tasks.prompts import disarm, fill
+from tasks.text import sentences, words
+
+Count = Callable[[Sequence[Message]], int]
+Kept = Literal["buffer", "window", "summary"]
+NAME = re.compile(r"\b[A-Z][\w'\u2019-]*[a-z\d][\w'\u2019-]*|\b[A-Z]{2,}\b")
+NOT = frozenset(
+    ("not", "no", "never", "n't", "cannot", "don't", "doesn't", "didn't", "isn't", "wasn't", "won't", "can't")
+)
+ALIKE = 0.6  # share of its words that a sentence has in common with one that was said, to be set against it
+WORDS_A_TOKEN = 0.7
+LEAST = 16  # tokens a summary may have before one is made: less holds no sentence
+WAITING = 8  # turns that wait at most for a summary in which all that was kept has room
+FILLER = frozenset(
+    words("a an the i you he she it we they my your his her its user assistant do does did has have had is are was be")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is asked.
+
+    Attributes:
+        replies: Asks it.
+        count: Counts the tokens of messages, as it reads them.
+    """
+
+    replies: Replies
+    count: Count
+
+
+def kind_of(talk: Conversation, memory: Memory, count: Count) -> Kept:
+    """Say by what the next prompt remembers: buffer, window or summary."""
+    match memory:
+        case Buffer() | Window() | Summary():
+            return memory.kind
+        case Automatic():
+            return "summary" if size_of(talk.turns, count) > memory.budget else "buffer"
+        case _:
+            assert_never(memory)
+
+
+def recall(
+    talk: Conversation, opening: Sequence[Message], message: str, *, memory: Memory, room: int, count: Count
+) -> tuple[tuple[Message, ...], int]:
+    """Return the messages of the next prompt, and how many turns had no room in it.
+
+    Args:
+        talk: The conversation so far.
+        opening: What stands before every turn.
+        message: The next message.
+        memory: What is remembered.
+        room: Tokens the prompt may have.
+        count: Counts the tokens of messages, as the model reads them.
+
+    Raises:
+        ContractError: Not even the message alone fits.
+    """
+    turns, summary = list(talk.turns), ""
+    match kind_of(talk, memory, count):
+        case "window" if isinstance(memory, Window):
+            turns = turns[-memory.turns :]
+        case "summary":
+            turns, summary = turns[talk.summarised :], talk.summary
+    said = Message("user", disarm(message))
+    head = [*opening, Message("system", f"Summary of the conversation so far: {summary}")] if summary else [*opening]
+    for start in range(len(turns) + 1):
+        prompt = (*_joined(head), *_said(turns[start:]), said)
+        if count(prompt) <= room:
+            return prompt, start
+    raise ContractError(
+        f"the message alone takes {count((*_joined(head), said))} tokens but the prompt has room for {room}; "
+        "shorten it, or lower sampling.max_tokens"
+    )
+
+
+def remember(talk: Conversation, *, memory: Memory, prompt: Template, model: Model) -> tuple[Conversation, int]:
+    """Bring the summary up to date where one is kept; return the tokens that took.
+
+    Args:
+        talk: The conversation with its newest turn.
+        memory: What is remembered.
+        prompt: Asks for a summary.
+        model: What is asked.
+    """
+    count = model.count
+    how = memory.summary if isinstance(memory, Automatic) else memory
+    if not isinstance(how, Summary) or kind_of(talk, memory, count) != "summary":
+        return talk, 0
+    old = len(talk.turns) - how.recent
+    if old <= talk.summarised:
+        return talk, 0
+    allowed = int(size_of(talk.turns[:old], count) * how.share)
+    if allowed < LEAST:
+        return talk, 0
+    values = {
+        "summary": talk.summary or "(nothing yet)",
+        "turns": transcript(talk.turns[talk.summarised : old]),
+        "words": str(max(1, int(allowed * WORDS_A_TOKEN))),
+    }
+    asked = tuple(Message("user", text) for _, text in fill(prompt, values))
+    (reply,) = model.replies([Request(asked)])
+    kept, struck = check_summary(reply.text, transcript(talk.turns[:old]))
+    spent = reply.prompt_tokens + reply.completion_tokens
+    measured = lambda text: count([Message("user", text)]) - count([Message("user", "")])  # noqa: E731
+    summary = held_to(kept, allowed, measured)
+    if summary != " ".join(kept) and old - talk.summarised < WAITING:
+        return talk, spent  # its turns stay as they are until a summary of more of them has room for all of it
+    update = {"summary": summary, "summarised": old, "struck": (*talk.struck, *struck)}
+    return talk.model_copy(update=update), spent
+
+
+def check_summary(summary: str, said: str) -> tuple[list[str], list[Struck]]:
+    """Tell sentences of a summary that could have been said from those that contradict what was, or were never said.
+
+    Args:
+        summary: What a model wrote.
+        said: Everything that was said.
+
+    Returns:
+        Sentences that stay, in order, and those that are struck.
+    """
+    figures, folded = set(numbers_in(said)), said.casefold()
+    lines = [said[start:end] for start, end in sentences(said)]
+    kept, struck = [], []
+    for start, end in sentences(summary):
+        sentence = summary[start:end].strip()
+        never = [written(number) for number in numbers_in(sentence) if number not in figures]
+        names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(sentence) if match.start())
+        never += [name for name in names if name.casefold() not in folded]
+        if never:
+            struck.append(Struck(sentence=sentence, why=f"nobody said {', '.join(dict.fromkeys(never))}"))
+        elif (against := _denied(sentence, lines)) is not None:
+            struck.append(Struck(sentence=sentence, why=f"it contradicts: {against}"))
+        elif sentence:
+            kept.append(sentence)
+    return kept, struck
+
+
+def held_to(kept: Sequence[str], allowed: int, count: Callable[[str], int]) -> str:
+    """Join whole sentences in their order; those for which there is no room are left out."""
+    summary = ""
+    for sentence in kept:
+        longer = f"{summary} {sentence}".strip()
+        if count(longer) <= allowed:
+            summary = longer
+    return summary
+
+
+def transcript(turns: Sequence[ChatTurn]) -> str:
+    """Write turns as text."""
+    return "\n".join(f"User: {turn.message}\nAssistant: {turn.reply}" for turn in turns)
+
+
+def size_of(turns: Sequence[ChatTurn], count: Count) -> int:
+    """Return the tokens of turns, as the model reads them."""
+    return count(_said(turns)) if turns else 0
+
+
+def _said(turns: Sequence[ChatTurn]) -> tuple[Message, ...]:
+    return tuple(
+        message
+        for turn in turns
+        for message in (Message("user", disarm(turn.message)), Message("assistant", turn.reply))
+    )
+
+
+def _joined(head: Sequence[Message]) -> tuple[Message, ...]:
+    """Join what stands before the turns into one system message: many templates take no second."""
+    text = "\n\n".join(message.content for message in head)
+    return (Message("system", text),) if text else ()
+
+
+def _denied(sentence: str, lines: Sequence[str]) -> str | None:
+    """Return the line that says the same with a `not` more or less, where none says it as it is; else None."""
+    mine = set(words(sentence)) - NOT - FILLER
+    best: dict[bool, tuple[float, str]] = {True: (0.0, ""), False: (0.0, "")}
+    for line in lines:
+        alike = len(mine & set(words(line))) / max(1, len(mine))
+        same = _negated(sentence) == _negated(line)
+        best[same] = max(best[same], (alike, line.strip()))
+    (agreeing, _), (denying, line) = best[True], best[False]
+    return line if denying >= ALIKE and denying > agreeing else None
+
+
+def _negated(text: str) -> bool:
+    said = text.casefold().replace("\u2019", "'")
+    return bool(NOT & set(said.split())) or "n't" in said

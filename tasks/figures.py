@@ -1,0 +1,64 @@
+"""Numbers and short answers in replies: the only reading of them, shared by votes, judging and the check of figures.
+
+Source: exact match of the last number as for GSM8K, Cobbe et al. 2021, arXiv:2110.14168; ours for the rest.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal["number", "text"]
+
+NUMBER = re.compile(
+    r"(?<![\w.])[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|\.\d|\w)|(?<![\w.])[-\u2212]?\.\d+"
+)
+STATED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:|\s*=))\s*", re.IGNORECASE)
+EDGES = " \t\n.,;:!?\"'()[]*`$\u20ac\u00a3"
+ARTICLE = re.compile(r"\b(?:a|an|the)\s+")
+LONGEST = 40  # characters of a number that is read as one
+
+
+def numbers_in(text: str) -> list[Decimal]:
+    """Read the numbers of a text in order: `1,911.65`, `-3`, `.5`; digits inside words are none."""
+    found = (match.group().replace(",", "").replace("\u2212", "-") for match in NUMBER.finditer(text))
+    return [Decimal(number) for number in found if len(number) <= LONGEST]
+
+
+def written(number: Decimal) -> str:
+    """Write a number the one way it is compared: no sign of thousands, no trailing zeros."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def read_answer(reply: str, kind: Kind) -> str:
+    """Read what a reply answers, in the form in which answers are compared; empty where it answers nothing.
+
+    Args:
+        reply: What a model wrote.
+        kind: number takes the first number after `####` or the last `answer is`, else the last number of all; text
+            takes what stands there, else the last line, in small letters without articles and marks at its ends.
+    """
+    marks = list(STATED.finditer(reply))
+    rest = reply[marks[-1].end() :] if marks else reply
+    if kind == "number":
+        after = numbers_in(rest) if marks else []
+        found = after[:1] or numbers_in(reply)[-1:]
+        return written(found[0]) if found else ""
+    lines = [line for line in rest.strip().splitlines() if line.strip()]
+    line = (lines[0] if marks else lines[-1]) if lines else ""
+    return ARTICLE.sub("", " ".join(line.casefold().split())).strip(EDGES)
+
+
+def elect(answers: Sequence[str]) -> tuple[str, int]:
+    """Return the commonest answer and its votes; a tie goes to the one given first, empty answers have no vote."""
+    votes = Counter(answer for answer in answers if answer)
+    return votes.most_common(1)[0] if votes else ("", 0)
+
+
+def unfounded(reply: str, sources: Sequence[str]) -> tuple[str, ...]:
+    """Name the numbers of a reply that stand in none of its sources: they are invented, or were reckoned unseen."""
+    known = {number for source in sources for number in numbers_in(source)}
+    return tuple(dict.fromkeys(written(number) for number in numbers_in(reply) if number not in known))

@@ -1,0 +1,143 @@
+import json
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from configs.chat import Agent, Automatic, Buffer, Summary, Talking
+from configs.flows import ChatSession
+from configs.generators import LocalModel, ModelServer, Sampling
+from flows.chat_session import preflight, take
+from tasks.chain_data import Voice
+from tasks.chat import (
+    counter_of,
+    keep_conversation,
+    load_conversation,
+    manner_of,
+    open_conversation,
+    registered_tools,
+    task,
+    tools_for,
+)
+from tasks.chat_data import ConversationRef
+from tasks.errors import ContractError
+from tasks.message_data import Generator, Message
+from tasks.runtime import chat_page, generators, steps, tracking
+from tests.tasks.chain.scripted import Scripted, when
+
+MODEL = LocalModel(model="scripted")
+VOICE = Voice(generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL)
+
+pytestmark = pytest.mark.usefixtures("home", "without_prefect")
+
+
+def count(messages: Sequence[Message]) -> int:
+    return sum(2 + len(message.content.split()) for message in messages)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    """Return a scripted model that stands in for any other."""
+    scripted = Scripted(
+        when("my name?", "Ada."), when("1911.65", "Final answer: It is 1,911.65, and 7 more."),
+        when("0.85", "Thought: reckon.\nAction: calculator[2,249 x 0.85]"), lambda last, request: "I see <b>you</b>.",
+    )  # fmt: skip
+    monkeypatch.setattr(generators, "replies", lambda *args, **kwargs: scripted)
+    monkeypatch.setattr(task, "counter_of", lambda config: count)
+    return scripted
+
+
+def converse(
+    messages: Sequence[str], talk: ConversationRef | None = None, agent: Agent | None = None
+) -> ConversationRef:
+    config = ChatSession(memory=Automatic(budget=10_000), agent=agent, generator=MODEL)
+    manner = manner_of(config.memory, agent, config.talking)
+    talk = talk or open_conversation(None)
+    for message in messages:
+        talk = take(talk, message, VOICE, manner, None, config)
+    return talk
+
+
+def test_a_conversation_that_was_cut_off_pays_for_its_missing_turns_only(model: Scripted) -> None:
+    converse(["I am Ada.", "It rains."])
+    model.asked.clear()
+    talk = converse(["I am Ada.", "It rains.", "What is my name?"])
+    assert len(model.asked) == 1
+    assert [turn.reply for turn in load_conversation(talk).turns][-1] == "Ada."
+
+
+def test_a_named_conversation_is_gone_on_with(model: Scripted) -> None:
+    keep_conversation("ada", converse(["I am Ada."]))
+    talk = converse(["What is my name?"], open_conversation("ada"))
+    assert [turn.message for turn in load_conversation(talk).turns] == ["I am Ada.", "What is my name?"]
+    assert load_conversation(open_conversation("other")).turns == ()
+    told = [message.content for message in model.asked[-1].messages]
+    assert told[1:] == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
+
+
+@pytest.mark.parametrize("name", ["../x", "Ada", "", "a/b", "x" * 65])
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(ContractError, match="needs small letters"):
+        open_conversation(name)
+
+
+def test_an_agent_reckons_and_the_number_it_adds_is_flagged(model: Scripted) -> None:
+    (turn,) = load_conversation(converse(["How much is 2,249 x 0.85?"], agent=Agent())).turns
+    assert (turn.reply, turn.unfounded) == ("It is 1,911.65, and 7 more.", ("7",))
+    assert [(call.tool, call.result) for call in turn.calls] == [("calculator", "1911.65")]
+    assert "calculator[2,249 x 0.85]" in model.asked[0].messages[0].content  # the tools are explained
+    before = len(model.asked)
+    converse(["How much is 2,249 x 0.85?"], agent=Agent())
+    assert len(model.asked) == before + 2  # asked again here; the ledger, which this script is not, would know
+
+
+def test_tools_of_installed_packages_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = metadata.EntryPoint("shout", "builtins:ascii", "llm_flows.tools")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "llm_flows.tools" else [])
+    assert list(registered_tools()) == ["shout"]
+    tools = tools_for(Agent(tools=("shout", "search")), lambda given: "found")
+    assert {name: tool("a") for name, tool in tools.items()} == {"shout": "'a'", "search": "found"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "change", "words"),
+    [
+        ([], {}, "messages has 0 entries"),
+        (["a", " "], {}, "messages has 2 entries"),
+        (["a"], {"agent": Agent(tools=("abacus",))}, "there is no tool 'abacus'; there are calculator, search"),
+        (["a"], {"memory": Summary(prompt="direct")}, r"place \{question\}"),
+        (["a"], {"talking": Talking(prompt="nowhere")}, "there is no prompt 'nowhere'"),
+    ],
+    ids=["none", "empty", "tool", "summary", "prompt"],
+)
+def test_a_call_that_cannot_work_is_refused_before_any_model_is_looked_for(
+    messages: list[str], change: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ContractError, match=words):
+        preflight(messages, None, ChatSession(generator=MODEL).model_copy(update=change))
+
+
+def test_a_reply_that_leaves_no_room_for_a_prompt_is_refused(model: Scripted) -> None:
+    manner = manner_of(Buffer(), None, Talking(context=256))
+    with pytest.raises(ContractError, match=r"reads 256 tokens but sampling\.max_tokens is 256"):
+        task.chat_turn(open_conversation(None), "x", VOICE, Sampling(), manner)
+
+
+def test_tokens_of_a_server_are_guessed_from_above() -> None:
+    guess = counter_of(ModelServer(base_url="http://localhost:1/v1", model="m"))
+    assert guess([Message("user", "How are you today?")]) >= 6
+    assert guess([Message("user", "\u4f60\u597d")]) >= 3
+
+
+def test_the_page_shows_the_transcript_as_text(model: Scripted) -> None:
+    talk = converse(["<script>alert(1)</script>", "How much is 2,249 x 0.85?"], agent=Agent(steps=2))
+    with steps.watch() as finished:
+        run = tracking.Run("test-flow", "", tracking._Client(unreachable=True), finished)
+        text = Path(chat_page.chat_page(run, talk, 0, "ada", VOICE)).read_text("utf-8")
+    assert "&lt;script&gt;alert(1)" in text
+    assert "numbers that nobody gave: 7" in text
+    assert "no reply, ended by the cap on steps" in text
+    summary = chat_page.chat_summary(talk, 1, "ada")
+    assert (summary["turns"], summary["unfounded_numbers"], summary["tool_calls"]) == (1, 1, 1)
+    json.dumps(summary)
