@@ -7,7 +7,7 @@ import pytest
 from configs.resolve import resolve
 from configs.signatures import flow_cards
 from flows.answer_lineage import answer_lineage
-from flows.chat_session import chat_session
+from flows.chat_session import chat_session, search_in
 from flows.knowledge_base import knowledge_base
 from flows.model_anatomy import model_anatomy
 from flows.prompt_chain import prompt_chain
@@ -19,6 +19,7 @@ from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
 from flows.word_vectors import word_vectors
 from tasks.data import Outcome
+from tasks.index import open_collection
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
@@ -73,3 +74,10 @@ def test_the_quick_collection_answers_its_own_question_and_no_other(
     nothing = rag_answers(question="What is the mass of the moon?").result
     assert nothing["citations"] == []
     assert nothing["abstained"].startswith("no answer in this collection: the ")
+
+
+def test_an_agent_finds_passages_of_the_quick_collection(quick_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
+    found = search_in(open_collection(None), 2)("numbers equally spaced between two ends")
+    assert "[numpy.linspace]" in found
+    assert len(found.split("\n[")) == 2
