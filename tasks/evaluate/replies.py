@@ -37,8 +37,9 @@ def difference(ours: Sequence[bool], theirs: Sequence[bool]) -> tuple[float, Int
     n = len(ours)
     won = sum(a and not b for a, b in zip(ours, theirs, strict=True))
     lost = sum(b and not a for a, b in zip(ours, theirs, strict=True))
-    if won + lost == 0:
-        return 0.0, (0.0, 0.0)
+    if won + lost == 0:  # as many as could differ elsewhere, unseen in n
+        most = float(binomtest(0, n).proportion_ci(0.95, "exact").high)
+        return 0.0, (-most, most)
     share = binomtest(won, won + lost).proportion_ci(0.95, "exact")
     scale = (won + lost) / n
     return (won - lost) / n, ((2 * share.low - 1) * scale, (2 * share.high - 1) * scale)

@@ -30,6 +30,12 @@ def test_a_difference_excludes_zero_just_where_the_exact_test_of_pairs_is_signif
         assert (low > 0 or high < 0) == (binomtest(won, 11).pvalue < 0.05), won
 
 
+def test_methods_that_never_differ_may_differ_elsewhere() -> None:
+    value, (low, high) = difference([True] * 20, [True] * 20)
+    assert (value, low) == (0.0, -high)
+    assert high == pytest.approx(1 - 0.025 ** (1 / 20))
+
+
 def test_no_ranking_is_stated_where_all_intervals_of_differences_hold_zero() -> None:
     measures, verdict, apart = judge_methods(
         EXPECTED[:4], {"a": WELL[:4], "b": BADLY[:4]}, {"a": 40, "b": 80}, "number"
