@@ -142,7 +142,7 @@ def test_a_prompt_without_its_parts_is_refused(text: str) -> None:
 
 
 def test_a_prompt_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ContractError, match="there is no prompt 'none'; there are: .*grounded"):
+    with pytest.raises(ContractError, match=r"there is no prompt 'none'; there are: .*grounded"):
         read_prompt("none")
 
 
