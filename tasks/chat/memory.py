@@ -17,7 +17,7 @@ from tasks.chat_data import ChatTurn, Conversation, Struck
 from tasks.errors import ContractError
 from tasks.figures import numbers_in, written
 from tasks.message_data import Message, Replies, Request
-from tasks.prompts import disarm, fill
+from tasks.prompts import ROLE_OF, disarm, fill
 from tasks.text import sentences, words
 
 Count = Callable[[Sequence[Message]], int]
@@ -93,7 +93,9 @@ def recall(
     )
 
 
-def remember(talk: Conversation, *, memory: Memory, prompt: Template, model: Model) -> tuple[Conversation, int]:
+def remember(
+    talk: Conversation, *, memory: Memory, prompt: Template, model: Model, room: int
+) -> tuple[Conversation, int]:
     """Bring the summary up to date where one is kept; return the tokens that took.
 
     Args:
@@ -101,32 +103,42 @@ def remember(talk: Conversation, *, memory: Memory, prompt: Template, model: Mod
         memory: What is remembered.
         prompt: Asks for a summary.
         model: What is asked.
+        room: Tokens its prompt may have; of more turns than have room, the older ones are summarised first.
     """
     count = model.count
     how = memory.summary if isinstance(memory, Automatic) else memory
     if not isinstance(how, Summary) or kind_of(talk, memory, count) != "summary":
         return talk, 0
-    old = len(talk.turns) - how.recent
-    if old <= talk.summarised:
+    for old in range(len(talk.turns) - how.recent, talk.summarised, -1):
+        allowed = int(size_of(talk.turns[:old], count) * how.share)
+        asked = _asked(talk, old, prompt, allowed)
+        if count(asked) <= room:
+            break
+    else:
         return talk, 0
-    allowed = int(size_of(talk.turns[:old], count) * how.share)
     if allowed < LEAST:
         return talk, 0
-    values = {
-        "summary": talk.summary or "(nothing yet)",
-        "turns": transcript(talk.turns[talk.summarised : old]),
-        "words": str(max(1, int(allowed * WORDS_A_TOKEN))),
-    }
-    asked = tuple(Message("user", text) for _, text in fill(prompt, values))
     (reply,) = model.replies([Request(asked)])
     kept, struck = check_summary(reply.text, transcript(talk.turns[:old]))
     spent = reply.prompt_tokens + reply.completion_tokens
     measured = lambda text: count([Message("user", text)]) - count([Message("user", "")])  # noqa: E731
     summary = held_to(kept, allowed, measured)
+    if not summary:
+        return talk.model_copy(update={"struck": (*talk.struck, *struck)}), spent
     if summary != " ".join(kept) and old - talk.summarised < WAITING:
         return talk, spent  # its turns stay as they are until a summary of more of them has room for all of it
     update = {"summary": summary, "summarised": old, "struck": (*talk.struck, *struck)}
     return talk.model_copy(update=update), spent
+
+
+def _asked(talk: Conversation, old: int, prompt: Template, allowed: int) -> tuple[Message, ...]:
+    """Return the messages that ask for a summary of the first turns."""
+    values = {
+        "summary": talk.summary or "(nothing yet)",
+        "turns": transcript(talk.turns[talk.summarised : old]),
+        "words": str(max(1, int(allowed * WORDS_A_TOKEN))),
+    }
+    return tuple(Message(ROLE_OF[role], text) for role, text in fill(prompt, values))
 
 
 def check_summary(summary: str, said: str) -> tuple[list[str], list[Struck]]:

@@ -69,7 +69,7 @@ def keep_turn(
         calls=said.calls, unfounded=said.unfounded,
     )  # fmt: skip
     longer = talk.model_copy(update={"turns": (*talk.turns, turn)})
-    kept, tokens = remember(longer, memory=setting.memory, prompt=setting.summary, model=model)
+    kept, tokens = remember(longer, memory=setting.memory, prompt=setting.summary, model=model, room=setting.room)
     took = {"seconds": time.perf_counter() - started, "summary_tokens": tokens}
     return kept.model_copy(update={"turns": (*talk.turns, turn.model_copy(update=took))})
 

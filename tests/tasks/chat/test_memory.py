@@ -83,9 +83,9 @@ def test_a_window_of_five_forgets_on_the_sixth_turn() -> None:
 @pytest.mark.parametrize("kind", list(MEMORIES))
 def test_no_prompt_is_larger_than_its_room(kind: str) -> None:
     talk, script = talk_of(MEMORIES[kind], 20, room=125)
-    asked = [request.messages for request in script.asked if "New lines" not in request.messages[-1].content]
+    asked = [request.messages for request in script.asked]
     assert max(count(messages) for messages in asked) <= 125
-    assert all(messages[0].role == "system" and messages[-1].role == "user" for messages in asked)
+    assert all(messages[-1].role == "user" for messages in asked)
     assert (talk.turns[-1].left_out > 0) == (kind == "buffer")
 
 
@@ -135,6 +135,15 @@ def test_what_was_never_said_or_is_denied_is_struck(summary: str, why: str | Non
     kept, struck = check_summary(summary, "My locker has the code 4711.\nI don't like tea from Assam.")
     assert [s.why for s in struck] == ([why] if why else [])
     assert kept == ([] if why else [summary])
+
+
+def test_an_empty_summary_takes_the_place_of_nothing() -> None:
+    script = Scripted(lambda last, request: "" if "New lines" in last else None, answers)
+    setting = Setting(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
+    talk = Conversation()
+    for message in [FACT, *["It rained all day, and the day before, and the day before that one too."] * 3, ASK]:
+        talk = take_turn(talk, message, setting, Model(script, count))
+    assert (talk.summarised, talk.turns[-1].reply) == (0, "It is 4711.")
 
 
 def test_whole_sentences_are_kept_within_what_is_allowed() -> None:
