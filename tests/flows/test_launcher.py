@@ -12,8 +12,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("knowledge-base", "semantic-search", "rag-answers", "text-vectors", "topic-model", "answer-lineage",
-         "tokenizer-report", "word-vectors", "model-anatomy", "text-classifier")  # fmt: skip
+FLOWS = sorted(path.stem.replace("_", "-") for path in (ROOT / "flows").glob("[!_]*.py"))
 MODEL_LIBRARIES = {
     "torch", "transformers", "sentence_transformers", "bertopic", "umap", "hdbscan", "faiss", "bm25s",
 }  # fmt: skip
