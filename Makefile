@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/python -m flows rag-answers question="What is the mass of the moon?"
 
 test: .venv/installed browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults and not gpu and not network"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/architecture -m "not faults and not gpu and not network"
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
