@@ -56,7 +56,7 @@ class Grammars:
         self.size = len(tokenizer)
         self.ends = ends
         self.tokens = llguidance.hf.from_tokenizer(tokenizer, eos_token=sorted(ends) or None)
-        self.library = llguidance.LLMatcher
+        self.matching = llguidance.LLMatcher
         self._ready: dict[Form, Any] = {}
         self._least: dict[Form, int] = {}
         texts = [self.tokens.decode_bytes([token]) for token in range(self.size)]
@@ -104,7 +104,7 @@ class Grammars:
 
     def _matcher(self, form: Form) -> Any:
         try:
-            made = self.library(self.tokens, grammar_of(self.library, form), log_level=0)
+            made = self.matching(self.tokens, grammar_of(self.matching, form), log_level=0)
             error = made.get_error()
         except ValueError as raised:
             error = str(raised)
