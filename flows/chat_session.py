@@ -14,11 +14,10 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from configs.chain import SmallModel
-from configs.embed import Embed
 from configs.flows import ChatSession
-from configs.ingest import Ingest
 from configs.retrieve import Weighted
-from tasks.chain import make_small, small_voice, voice_of
+from flows.prompt_chain import speak
+from tasks.chain import voice_of
 from tasks.chain_data import Voice
 from tasks.chat import (
     answer_with_tools,
@@ -32,10 +31,10 @@ from tasks.chat import (
 )
 from tasks.chat_data import ConversationRef, Manner
 from tasks.data import Generation, Outcome
-from tasks.embed import describe_encoder, embed_queries, query_encoder
+from tasks.embed import embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.index import open_collection
-from tasks.ingest import ingest_documents, ingest_queries, scan
+from tasks.ingest import ingest_queries, scan
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
 from tasks.runtime.chat_page import chat_page, chat_summary
@@ -87,15 +86,6 @@ def search_in(live: Generation, hits: int) -> Callable[[str], str]:
     return search
 
 
-def speaks(config: ChatSession) -> Voice:
-    """Return who is talked to; a small model is made first."""
-    talker = config.generator
-    if not isinstance(talker, SmallModel):
-        return voice_of(talker)
-    ingested = ingest_documents(scan(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
-    return small_voice(make_small(ingested.documents, talker))
-
-
 def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
     """Yield the messages given; where none are, pause the run for each until an empty one, or none comes in time."""
     if messages is not None:
@@ -143,7 +133,7 @@ def chat_session(
         live = searched(config)
         looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
         manner = manner_of(config.memory, config.agent, config.talking, looked_in)
-        voice = speaks(config)
+        voice = speak(config.generator)
         talk = open_conversation(conversation)
         before = len(load_conversation(talk).turns)
         for message in said(messages, config.talking.wait_s):

@@ -83,6 +83,7 @@ class Reply:
 
 
 Replies = Callable[[Sequence[Request]], list[Reply]]
+Keep = Callable[[dict[int, Reply]], None]  # told of replies as they come, by the position of their request
 
 
 class Generator(Value):

@@ -5,7 +5,6 @@ GSM8K (Cobbe et al. 2021, arXiv:2110.14168), what stands after `####` counts.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.chain_data import Problem
@@ -29,11 +28,6 @@ def read_problems(path: Path, limit: int | None) -> list[Problem]:
     if not numbered:
         raise DataError(f"the questions {path} hold none; write one JSON object a line, with question and answer")
     return [_problem(line, f"{path}:{number}") for number, line in numbered[:limit]]
-
-
-def known_answers(problems: Sequence[Problem]) -> int:
-    """Return for how many problems the answer is known."""
-    return sum(bool(problem.answer) for problem in problems)
 
 
 def _problem(line: str, where: str) -> Problem:

@@ -116,7 +116,7 @@ def chain_link(
     from tasks.chain.link import run_link
 
     values = _values(problems, given)
-    ask = generators.replies(voice.generator, sampling, voice.config)
+    ask = generators.replies(voice.generator, sampling, voice.config, mend=False)  # the check below mends
     outputs, told = run_link(template, values, replies=ask, check=demand.check, repair=demand.repair)
     return _linked(outputs, told, demand.most_invalid, template.name)
 

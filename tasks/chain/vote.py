@@ -37,9 +37,8 @@ def run_vote(
         wrong = "" if answers[row][draw] else "no answer can be read from it"
         told.append(told_of(row, "sample", draw, filled[row], reply, wrong))
     outputs = []
-    for given in answers:
+    for row, given in enumerate(answers):
         answer, votes = elect(given)
-        outputs.append(
-            Output(answer, "" if votes else f"none of {samples} replies holds an answer: {told[0].reply!r}")
-        )
+        first = told[row * samples].reply
+        outputs.append(Output(answer, "" if votes else f"none of {samples} replies holds an answer: {first!r}"))
     return outputs, told

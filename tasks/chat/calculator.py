@@ -94,12 +94,10 @@ def _written(value: Fraction) -> str:
             rest //= prime
     if rest != 1:
         return f"about {float(value):.{DIGITS}g}"
-    text, places = str(abs(value.numerator)), 0
-    denominator = value.denominator
-    while denominator != 1:  # decimals end: shift until whole
+    places = 0
+    while value.denominator != 1:  # decimals end: shift until whole
         value *= 10
         places += 1
-        denominator = value.denominator
     text = str(abs(value.numerator)).rjust(places + 1, "0")
     whole = f"{text[:-places]}.{text[-places:]}" if places else text
     return f"-{whole}" if value < 0 else whole

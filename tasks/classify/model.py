@@ -171,10 +171,7 @@ def vote_scores(found: Ints, cosines: Floats, targets: Bools, *, k: int, multipl
 
 def probabilities(scores: Floats, *, temperature: float, multiple: bool) -> npt.NDArray[np.float32]:
     """Return (N, K) probabilities: of one class among all, or of each class for itself."""
-    scaled = scores / temperature
-    if multiple:
-        from scipy.special import expit
+    from scipy.special import expit, softmax
 
-        return np.asarray(expit(scaled), dtype=np.float32)
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+    scaled = scores / temperature
+    return np.asarray(expit(scaled) if multiple else softmax(scaled, axis=1), dtype=np.float32)

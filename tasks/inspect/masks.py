@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from configs.inspect import MaskKind, Small
 from tasks.errors import DataError
-from tasks.inspect.passes import logits_of, read, softmax
+from tasks.inspect.passes import logits_of, read
 from tasks.model_data import MaskRow, MaskRun
 
 Bools = npt.NDArray[np.bool_]
@@ -72,6 +72,8 @@ def seen_through(model: Any, kind: MaskKind, window: int) -> Iterator[None]:
 
 def compare_masks(model: Any, tokenizer: Any, ids: Sequence[int], window: int) -> list[MaskRow]:
     """Put each mask before a model that was trained under its own, and say what becomes of the next token."""
+    from scipy.special import softmax
+
     layers = int(model.config.num_hidden_layers)
     full, rows = len(ids) * (len(ids) + 1) / 2, []
     plain: npt.NDArray[np.float64] | None = None

@@ -91,13 +91,6 @@ def logits_of(model: Any, ids: Sequence[int], positions: Sequence[int] | None = 
     return logits
 
 
-def softmax(logits: Logits) -> Logits:
-    """Return probabilities (..., V)."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Logits = raised / raised.sum(axis=-1, keepdims=True)
-    return shares
-
-
 def walk_stages(model: Any, ids: Sequence[int]) -> list[Stage]:
     """Run a text through a model and note every part that it passes, with what the part gives.
 
@@ -149,9 +142,11 @@ def next_tokens(model: Any, tokenizer: Any, ids: Sequence[int], *, steps: int, t
         steps: How many tokens.
         top: Tokens of a step, the likeliest; a tie goes to the lower id, as greedy generation breaks it.
     """
+    from scipy.special import softmax
+
     known = list(ids)
     for step in range(1, steps + 1):
-        shares = softmax(logits_of(model, known)[-1])
+        shares: Logits = softmax(logits_of(model, known)[-1])
         best = np.argsort(-shares, kind="stable")[:top]
         for rank, token in enumerate(best, start=1):
             yield StepToken(

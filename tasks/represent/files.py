@@ -21,6 +21,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from tasks.rows import Fate, Topic
+from tasks.text import spreadsheet
 
 
 def write_files(
@@ -57,7 +58,7 @@ def write_files(
     )
     for name, table in {"documents": documents, "topics": listed}.items():
         pq.write_table(table, folder / f"{name}.parquet")
-        pc.write_csv(table, folder / f"{name}.csv")
+        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
     np.save(folder / "centres.npy", np.asarray(content["centres"]), allow_pickle=False)
     model = {
         "encoder": dict(encoder),

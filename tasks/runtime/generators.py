@@ -8,10 +8,9 @@ from typing import Protocol, assert_never
 from configs.generators import LanguageModel, LocalModel, ModelServer, Sampling, VllmModel
 from configs.models import EMBEDDED
 from tasks.errors import ContractError
-from tasks.message_data import Generator, Reply, Request
+from tasks.message_data import Generator, Keep, Reply, Request
 from tasks.runtime import forms, models
 from tasks.runtime.ledger import Ledger, key_of
-from tasks.runtime.local_model import Keep
 
 TEMPLATE = 64  # tokens that a chat template may put around two messages
 
@@ -108,6 +107,7 @@ def replies(
     config: LanguageModel,
     *,
     ledger: bool = True,
+    mend: bool = True,
     engine: Engine | None = None,
 ) -> "Speaker":
     """Return what answers requests; the model is loaded when the first one is not in the ledger.
@@ -117,9 +117,11 @@ def replies(
         sampling: How replies are drawn.
         config: How the generator is run.
         ledger: Whether replies are looked up and kept; without it each is generated anew.
+        mend: Whether a reply without its form is asked for once more, and then refused; else it is handed on as it is,
+            to who checks it.
         engine: What answers, where it is not what the config says.
     """
-    return Speaker(generator, sampling, config, Ledger(generator) if ledger else None, engine)
+    return Speaker(generator, sampling, config, Ledger(generator) if ledger else None, engine, mend=mend)
 
 
 class Speaker:
@@ -127,17 +129,18 @@ class Speaker:
 
     def __init__(
         self, generator: Generator, sampling: Sampling, config: LanguageModel, ledger: Ledger | None,
-        engine: Engine | None,
+        engine: Engine | None, *, mend: bool,
     ) -> None:  # fmt: skip
         self.generator, self.sampling, self.config, self.ledger = generator, sampling, config, ledger
         self.spent = Spent()
-        self._engine = engine
+        self._engine, self._mend = engine, mend
         self._turn = threading.Lock()
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
         """Return a reply to each request, in order; those in the ledger, and equal ones, cost nothing.
 
-        A reply without the form asked for is repaired once, by asking again; what came is kept whatever happens then.
+        Where that is wanted, a reply without the form asked for is repaired once, by asking again; what came is kept
+        whatever happens then.
 
         Raises:
             BudgetError: What a run may cost is spent.
@@ -146,6 +149,8 @@ class Speaker:
             ReplyError: A reply has not the form asked for, nor has its repair.
         """
         made = self._ask(requests)
+        if not self._mend:
+            return made
         wrong = {
             n: why for n, (r, m) in enumerate(zip(requests, made, strict=True)) if (why := forms.fault(r.form, m))
         }

@@ -11,6 +11,8 @@ from tasks.errors import FlowError, StoreError
 from tasks.runtime import collections, durable, workspace
 
 DAY_S = 86_400
+KEPT = ("collections", "topics", "classifiers", "conversations")  # what is kept under a name, and refers to objects
+CACHED = ("items", "replies")  # what was paid for, and would be again
 
 
 def main(words: list[str]) -> int:
@@ -101,15 +103,15 @@ def _show() -> int:
 
 
 def _check() -> int:
-    """Verify every object, cached vector and record."""
+    """Verify every object, cached vector, reply and record."""
     damaged = []
-    folders = [*_folders("objects", 2), *_folders("items", 2)]
+    folders = list(_folders("objects", *CACHED))
     for folder in folders:
         try:
             durable.read_manifest(folder)
         except StoreError as error:
             damaged.append(str(error))
-    built = [workspace.folder(name) for name in ("collections", "topics", "classifiers")]
+    built = [workspace.folder(name) for name in KEPT]
     live = [path for folder in built for path in folder.glob("*/live")]
     records = [path for folder in (workspace.folder("steps"), *built) for path in folder.rglob("*.json")] + live
     for path in records:
@@ -123,17 +125,15 @@ def _check() -> int:
 
 
 def _prune(days: float) -> int:
-    """Remove step records and cached vectors not written for some days, then objects nothing refers to."""
+    """Remove step records, cached vectors and replies not written for some days, then objects nothing refers to."""
     before = time.time() - days * DAY_S
     records = [p for p in workspace.folder("steps").rglob("*.json") if p.stat().st_mtime < before]
     for record in records:
         record.unlink(missing_ok=True)
     kept = "".join(
-        p.read_text("utf-8", "replace")
-        for f in ("steps", "collections", "topics", "classifiers")
-        for p in workspace.folder(f).rglob("*.json")
+        p.read_text("utf-8", "replace") for f in ("steps", *KEPT) for p in workspace.folder(f).rglob("*.json")
     )
-    old = [f for f in (*_folders("objects", 2), *_folders("items", 2)) if f.stat().st_mtime < before]
+    old = [f for f in _folders("objects", *CACHED) if f.stat().st_mtime < before]
     drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
     freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
     print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
@@ -147,8 +147,9 @@ def _remove(folder: Path) -> int:
     return size
 
 
-def _folders(name: str, depth: int) -> Iterator[Path]:
-    yield from (p for p in workspace.folder(name).glob("/".join(["[!.]*"] * depth)) if p.is_dir())
+def _folders(*names: str) -> Iterator[Path]:
+    """Yield the stored folders of some kinds: objects, or segments of a cache."""
+    yield from (p for name in names for p in workspace.folder(name).glob("[!.]*/[!.]*") if p.is_dir())
 
 
 def _days(word: str) -> float:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ import numpy as np
 
 from configs.generators import LocalModel, Sampling
 from tasks.errors import ContractError, MissingExtra, ModelError
-from tasks.message_data import Generator, Reply, Request
+from tasks.message_data import Generator, Keep, Reply, Request
 from tasks.runtime import batching, chat_prompt, device, durable, ledger, models
 from tasks.runtime.batching import Batch
 from tasks.runtime.decoding import Decoder, Row
 
-Keep = Callable[[dict[int, Reply]], None]
 CAUSAL = ("ForCausalLM", "LMHeadModel")
 TEXT_TO_TEXT = "ForConditionalGeneration"
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")

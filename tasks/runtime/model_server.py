@@ -24,7 +24,7 @@ import tenacity
 
 from configs.generators import ModelServer, Sampling
 from tasks.errors import ContractError, RemoteError
-from tasks.message_data import Finish, Form, Generator, Reply, Request
+from tasks.message_data import Finish, Form, Generator, Keep, Reply, Request
 from tasks.runtime.budget import Budget, Cost
 
 KEY = "LLM_FLOWS_GENERATOR_KEY"
@@ -35,7 +35,6 @@ LARGEST = 4 << 20  # bytes of a reply
 EXCERPT = 200
 TURN = 16  # tokens that a template may put around a message, at most
 FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "refused"}
-Keep = Callable[[dict[int, Reply]], None]
 
 
 @dataclass(frozen=True, slots=True)

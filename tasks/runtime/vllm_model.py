@@ -3,15 +3,13 @@
 import functools
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from configs.generators import LocalModel, Sampling, VllmModel
 from tasks.errors import ContractError, MissingExtra
-from tasks.message_data import Form, Generator, Reply, Request
+from tasks.message_data import Form, Generator, Keep, Reply, Request
 from tasks.runtime import chat_prompt, local_model, models
-
-Keep = Callable[[dict[int, Reply]], None]
 
 
 def describe(config: VllmModel) -> Generator:

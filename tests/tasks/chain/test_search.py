@@ -34,9 +34,10 @@ def test_recorded_replies_vote_as_they_were_given() -> None:
     assert [bool(t.wrong) for t in told] == [False] * 4 + [True] + [False] * 5
 
 
-def test_a_vote_without_any_answer_is_wrong_and_shows_a_reply() -> None:
-    outputs, _ = run_vote(ASK, [{"question": "x"}], replies=Scripted(when("x", "hm")), samples=2, kind="number")
-    assert (outputs[0].text, "none of 2 replies holds an answer: 'hm'") == (outputs[0].text, outputs[0].wrong)
+def test_a_vote_without_any_answer_is_wrong_and_shows_a_reply_to_its_own_question() -> None:
+    replies = Scripted(when("sum", "The answer is 3"), when("mood", "hm"))
+    outputs, _ = run_vote(ASK, [{"question": "sum"}, {"question": "mood"}], replies=replies, samples=2, kind="number")
+    assert [(o.text, o.wrong) for o in outputs] == [("3", ""), ("", "none of 2 replies holds an answer: 'hm'")]
 
 
 WAYS = Ways(

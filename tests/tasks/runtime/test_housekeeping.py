@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from configs.resolve import WrongCall
+from tasks.chat_data import ConversationRef
 from tasks.data import (
     DenseIndexRef,
     DocumentsRef,
@@ -21,7 +22,9 @@ from tasks.data import (
     SparseIndexRef,
     VectorsRef,
 )
+from tasks.message_data import Generator, Reply
 from tasks.runtime import collections, durable, housekeeping, items, steps, store
+from tasks.runtime.ledger import Ledger
 from tasks.runtime.steps import Record
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -282,3 +285,30 @@ def test_an_age_that_is_none_is_refused(word: str) -> None:
 def test_an_unknown_command_is_refused_with_those_there_are(words: list[str]) -> None:
     with pytest.raises(WrongCall, match=rf"'{' '.join(words)}' is no command; there are: collections, store show, "):
         housekeeping.main(words)
+
+
+def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = store.save_json(ConversationRef, {"turns": []}, rows=0)
+    durable.write_json(home / "conversations" / "ada.json", talk.model_dump(mode="json"))
+    ledger = Ledger(Generator(kind="server", model="m", revision="server", weights="w"))
+    ledger.add({"key": Reply("hello", "stop", 1, 1, "m")})
+    (segment,) = home.glob("replies/*/[!.]*")
+    for path in (store.path(talk), segment):
+        age(path, 31)
+    call(capsys, "store", "prune")
+    assert durable.read_manifest(store.path(talk))
+    assert not segment.exists()
+
+
+def test_a_damaged_reply_and_a_damaged_conversation_are_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    durable.write_json(home / "conversations" / "ada.json", {"turns": 1})
+    Ledger(Generator(kind="server", model="m", revision="server", weights="w")).add(
+        {"key": Reply("hello", "stop", 1, 1, "m")}
+    )
+    assert call(capsys, "store", "check")[0] == 0
+    (segment,) = home.glob("replies/*/[!.]*")
+    flip(segment / "replies.jsonl")
+    flip(home / "conversations" / "ada.json")
+    assert len(call(capsys, "store", "check")[2]["damaged"]) == 2

@@ -160,6 +160,15 @@ def test_a_reply_without_its_form_is_repaired_once_and_then_shown(server: ChatSe
     assert server.paid["b"] == 1  # what is wrong is paid for once as well
 
 
+def test_who_checks_replies_is_handed_what_has_not_its_form(server: ChatServer) -> None:
+    server.say = lambda body: "I would rather not."
+    config = ModelServer(base_url=server.base_url, model="small")
+    ask = generators.replies(generators.describe(config), Sampling(max_tokens=10), config, mend=False)
+    (reply,) = ask([asked("a", Form("choice", choices=("yes", "no")))])
+    assert reply.text == "I would rather not."
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("address", ["ftp://x/v1", "http://user@x/v1", "http://x/v1?key=1", "http://x:0/v1"])
 def test_an_address_that_hides_something_is_refused(address: str) -> None:
     with pytest.raises(ValidationError):
