@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
 from configs.inspect import Reading, Replying, Small
 from tasks.data import DocumentsRef
@@ -21,7 +22,6 @@ from tasks.inspect.passes import (
     logits_of,
     move_positions,
     next_tokens,
-    softmax,
     walk_stages,
 )
 from tasks.model_data import Stage, Timing
@@ -75,7 +75,7 @@ def test_stages_have_the_shapes_of_the_architecture_and_count_every_parameter_on
 def test_probabilities_are_those_of_torch_and_sum_to_one(tiny: Any) -> None:
     with torch.inference_mode():
         plain = tiny(input_ids=torch.tensor([IDS])).logits[0, -1].softmax(-1).numpy()
-    np.testing.assert_allclose(softmax(logits_of(tiny, IDS)[-1]), plain, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(special.softmax(logits_of(tiny, IDS)[-1]), plain, rtol=1e-4, atol=1e-7)
 
     class Letters:
         def id_to_token(self, token: int) -> str:
