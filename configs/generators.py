@@ -1,10 +1,10 @@
 """What generates text: a model of this machine, or a server; and how replies are sampled."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from configs.addresses import plain_address
 from configs.base import Config, Tabs, Unkeyed
 
 
@@ -81,14 +81,7 @@ class ModelServer(Config):
     @classmethod
     def _plain_address(cls, given: str) -> str:
         """Keep to addresses that hold no secret and lead where they seem to."""
-        parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as http://localhost:11434/v1 was needed")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError("an address holds no user, key or question mark; put a key into LLM_FLOWS_GENERATOR_KEY")
-        if not given.isascii() or not given.isprintable() or " " in given or parts.port == 0:
-            raise ValueError("an address has plain characters, and a port of 1 to 65535 if any")
-        return given.rstrip("/")
+        return plain_address(given, example="http://localhost:11434/v1", key="LLM_FLOWS_GENERATOR_KEY")
 
 
 class VllmModel(Config):

@@ -1,10 +1,10 @@
 """How passages are indexed."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from configs.addresses import plain_address
 from configs.base import Config, Tabs
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -92,12 +92,7 @@ class Qdrant(Config):
         """Keep to addresses that hold no secret."""
         if given is None:
             return None
-        parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as http://localhost:6333 was needed")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError("an address holds no user, key or question mark; put a key into LLM_FLOWS_QDRANT_KEY")
-        return given.rstrip("/")
+        return plain_address(given, example="http://localhost:6333", key="LLM_FLOWS_QDRANT_KEY")
 
 
 DenseIndex = Annotated[Auto | Flat | Hnsw | Ivf | IvfPq | Qdrant, Field(discriminator="kind"), Tabs]

@@ -1,27 +1,22 @@
 """Encode texts with a server that speaks OpenAI's embeddings protocol: Ollama, vLLM, llama.cpp, TEI, OpenAI.
 
-What passes (no answer, 408, 429, 5xx) is waited for; a text that the server refuses costs itself alone; anything else
-ends the run. The key stands in an environment variable and goes nowhere but into the header of a request.
+What passes is waited for; a text that the server refuses costs itself alone; anything else ends the run.
 
 Shapes: N texts, n texts of a request, D width.
-Source: platform.openai.com/docs/api-reference/embeddings; waiting by tenacity, exponential with jitter.
+Source: platform.openai.com/docs/api-reference/embeddings.
 """
 
 import functools
 import hashlib
-import os
+import json
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
-import tenacity
 
 from configs.embed import Server
 from configs.models import EMBEDDED
@@ -29,42 +24,13 @@ from tasks.data import Encoder, Fingerprint, Numerics, Transport
 from tasks.errors import ContractError, RemoteError
 from tasks.runtime import durable, models
 from tasks.runtime import encoder as encoders
+from tasks.runtime.openai_server import Connection, Limits, Patience
 
 KEY = "LLM_FLOWS_EMBED_KEY"
-FORBIDDEN = (401, 403)
-REFUSED = (400, 413, 422)  # something in the texts, or their number
-PASSING = (408, 429)  # and every 5xx
 EXCERPT = 200
 PROBE = "How wide is a vector?"
 
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a server that does not answer is waited for.
-
-    Attributes:
-        tries: Requests with the same texts, the first included.
-        first_s: Seconds before the second; they double from try to try.
-        longest_s: Seconds between two at most, whatever the server asks for.
-    """
-
-    tries: int = 5
-    first_s: float = 0.5
-    longest_s: float = 60.0
-
-
-class Passing(RemoteError):
-    """A server did not answer, and may if it is asked again.
-
-    Attributes:
-        after_s: Seconds the server asked to wait.
-    """
-
-    def __init__(self, message: str, after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.after_s = after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +141,13 @@ class Client:
     """Asks one server for the vectors of one model; threads may share it."""
 
     def __init__(self, model: str, base_url: str, transport: Transport, patience: Patience | None = None) -> None:
-        self.model, self.url = model, f"{base_url}/embeddings"
-        self.host = httpx.URL(base_url).netloc.decode()
-        self.patience = patience or Patience()
-        self.http = httpx.Client(
-            timeout=httpx.Timeout(transport.timeout_s, pool=None),  # a turn is waited for as long as it takes
-            limits=httpx.Limits(max_connections=transport.requests),
+        self.model = model
+        self.server = Connection(
+            f"{base_url}/embeddings",
+            key=KEY,
+            settings="embed.model and embed.server.base_url",
+            limits=Limits(connections=transport.requests, silence_s=transport.timeout_s),
+            patience=patience or Patience(),
         )
 
     def ask(self, texts: Sequence[str], width: int | None = None, given_up: threading.Event | None = None) -> Reply:
@@ -195,68 +162,30 @@ class Client:
             ContractError: The server refuses a text, or so many.
             RemoteError: It does not answer, not to this key, or not with what was asked for.
         """
-        given_up = given_up or threading.Event()
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Passing),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self.patience.tries), tenacity.stop_when_event_set(given_up)
-            ),
-            wait=self._wait,
-            sleep=tenacity.sleep_using_event(given_up),
-            reraise=True,
-        )
-        try:
-            response = retrying(self._post, texts)
-        except Passing as error:
-            tries = retrying.statistics["attempt_number"]
-            raise RemoteError(f"{error}, asked {tries} times; see to the server and run again") from error
-        return self._read(response, len(texts), width)
-
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the seconds before the next try: as many as the server asks for, more from try to try."""
-        error, first = state.outcome.exception() if state.outcome else None, self.patience.first_s
-        own = (tenacity.wait_exponential(multiplier=first) + tenacity.wait_random(0, first))(state)
-        return min(self.patience.longest_s, own + (error.after_s if isinstance(error, Passing) else 0.0))
-
-    def _post(self, texts: Sequence[str]) -> httpx.Response:
-        """Send one request, and sort what came back by who can do something about it."""
         body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
-        try:
-            response = self.http.post(self.url, json=body, headers=_authorization())
-        except httpx.RequestError as error:
-            raise Passing(f"{self.host} does not answer ({type(error).__name__}: {error})") from error
-        status = response.status_code
-        said = f"{self.host} answers {status} ({_excerpt(response)})"
-        if status in PASSING or status >= 500:
-            raise Passing(said, _retry_after(response))
-        if status in FORBIDDEN:
-            raise RemoteError(f"{said}; set the environment variable {KEY} to a key that it takes")
-        if status in REFUSED:
-            raise ContractError(said)
-        if status != httpx.codes.OK:
-            raise RemoteError(f"{said}; check embed.model and embed.server.base_url")
-        return response
+        return self.server.ask(body, lambda content: self._read(content, len(texts), width), given_up)[0]
 
-    def _read(self, response: httpx.Response, count: int, width: int | None) -> Reply:
+    def _read(self, content: bytes, count: int, width: int | None) -> Reply:
         """Return the vectors of a reply in the order of the texts, whatever order they came in."""
+        host = self.server.host
         try:
-            reply = response.json()
+            reply = json.loads(content)
             indices = [item["index"] for item in reply["data"]]
             rows = [np.array(item["embedding"], dtype=np.float64) for item in reply["data"]]
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
             raise RemoteError(
-                f"{self.host} gives no list of embeddings ({_excerpt(response)}); check embed.server.base_url"
+                f"{host} gives no list of embeddings ({self.server.excerpt(content)}); check embed.server.base_url"
             ) from error
         if sorted(indices, key=str) != sorted(range(count), key=str):
             raise RemoteError(
-                f"{self.host} gives vectors of {str(indices)[:EXCERPT]} but 0 to {count - 1} was needed, each once; "
+                f"{host} gives vectors of {str(indices)[:EXCERPT]} but 0 to {count - 1} was needed, each once; "
                 "see to the server"
             )
         shapes = {row.shape for row in rows}
         needed = (width or rows[0].size,)
         if shapes != {needed} or needed == (0,):
             raise RemoteError(
-                f"{self.host} gives vectors of shape {sorted(shapes)} but {needed} was needed; if {self.model} has "
+                f"{host} gives vectors of shape {sorted(shapes)} but {needed} was needed; if {self.model} has "
                 "changed there, give it another name"
             )
         ordered = np.stack([row for _, row in sorted(zip(indices, rows, strict=True), key=lambda pair: pair[0])])
@@ -281,38 +210,3 @@ def _tokens(reply: dict[str, Any]) -> int:
     usage = reply.get("usage")
     stated = usage.get("prompt_tokens") if isinstance(usage, dict) else None
     return stated if isinstance(stated, int) and stated > 0 else 0
-
-
-def _key() -> str:
-    """Return the key.
-
-    Raises:
-        RemoteError: No header can hold it.
-    """
-    key = os.environ.get(KEY, "").strip()
-    if not key.isascii() or not key.isprintable():
-        raise RemoteError(f"{KEY} holds characters that no header can; set it to the key alone")
-    return key
-
-
-def _authorization() -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if (key := _key()) else {}
-
-
-def _excerpt(response: httpx.Response) -> str:
-    """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
-    text = " ".join(response.text.split())
-    return (text.replace(key, "[key]") if (key := _key()) else text)[:EXCERPT]
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """Return the seconds a server asks to wait, stated as seconds or as a date; 0 if it asks for none."""
-    stated = response.headers.get("Retry-After", "")
-    try:
-        return max(0.0, float(stated))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0

@@ -12,9 +12,10 @@ from tasks.errors import RemoteError
 from tasks.rows import Passage, Rejected
 from tasks.runtime import encoder as encoders
 from tasks.runtime import items, remote_encoder, store
+from tasks.runtime.openai_server import Patience
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
-PATIENCE = remote_encoder.Patience(first_s=0.01)
+PATIENCE = Patience(first_s=0.01)
 TEXTS = [f"passage number {i}" for i in range(30)]
 Embeddings = Any  # the local server of conftest
 

@@ -12,7 +12,8 @@ from tasks.errors import BudgetError, ContractError, RemoteError, ReplyError
 from tasks.message_data import Form, Message, Request
 from tasks.runtime import generators, model_server
 from tasks.runtime.generators import Speaker
-from tasks.runtime.model_server import Patience, ServerEngine
+from tasks.runtime.model_server import ServerEngine
+from tasks.runtime.openai_server import Patience
 from tests.tasks.runtime.chat_server import ChatServer, served
 
 FAULTS = [(429, {"Retry-After": "7"}, b"busy"), (500, {}, b"oh"), (503, {}, b""), "reset", (200, {}, b"<html>hello"),

@@ -16,7 +16,8 @@ from tasks.data import Fingerprint
 from tasks.errors import ContractError, RemoteError
 from tasks.runtime import encoder, models, remote_encoder
 from tasks.runtime.encoder import Meter
-from tasks.runtime.remote_encoder import Passing, Patience, RemoteEngine
+from tasks.runtime.openai_server import Passing, Patience
+from tasks.runtime.remote_encoder import RemoteEngine
 
 TEXTS = [f"text number {i}" for i in range(10)]
 QUICK = Patience(first_s=0.01)

@@ -1,0 +1,24 @@
+"""Addresses of servers: plain ones, that hold no secret and lead where they seem to."""
+
+from urllib.parse import urlsplit
+
+
+def plain_address(given: str, *, example: str, key: str) -> str:
+    """Return an address without a slash at its end.
+
+    Args:
+        given: As configured.
+        example: One that would do; for messages.
+        key: Environment variable that a key belongs into; for messages.
+
+    Raises:
+        ValueError: It is no address of a server, or holds a user, a key or a question mark.
+    """
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"an address such as {example} was needed")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"an address holds no user, key or question mark; put a key into {key}")
+    if not given.isascii() or not given.isprintable() or " " in given or parts.port == 0:
+        raise ValueError("an address has plain characters, and a port of 1 to 65535 if any")
+    return given.rstrip("/")

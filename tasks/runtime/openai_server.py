@@ -1,0 +1,194 @@
+"""One connection to a server that speaks OpenAI's protocol, whatever is asked of it: what passes is waited for.
+
+No answer, 408, 409, 425, 429, 5xx and an answer without an end pass, and are asked for again; what the server refuses
+is the caller's to mend; anything else ends the run. The key stands in an environment variable and goes nowhere but
+into the header of a request.
+
+Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential with jitter.
+"""
+
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+import tenacity
+
+from tasks.errors import ContractError, RemoteError
+
+FORBIDDEN = (401, 403)
+REFUSED = (400, 413, 422)  # something in what was sent, or its length
+PASSING = (408, 409, 425, 429)  # and every 5xx
+EXCERPT = 200
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server that does not answer is waited for.
+
+    Attributes:
+        tries: Requests for the same thing, the first included.
+        first_s: Seconds before the second; they double from try to try.
+        longest_s: Seconds between two at most, whatever the server asks for.
+        sleep: Waits so many seconds; left out, until they are over or nobody wants the reply any more.
+    """
+
+    tries: int = 5
+    first_s: float = 0.5
+    longest_s: float = 60.0
+    sleep: Callable[[float], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may take.
+
+    Attributes:
+        connections: Requests at a time.
+        silence_s: Seconds of silence after which it is asked again.
+        whole_s: Seconds its whole reply may take.
+        largest: Bytes of the reply.
+    """
+
+    connections: int
+    silence_s: float
+    whole_s: float = math.inf
+    largest: int = 256 << 20
+
+
+class Passing(RemoteError):
+    """A server did not answer, and may if it is asked again.
+
+    Attributes:
+        after_s: Seconds the server asked to wait.
+    """
+
+    def __init__(self, message: str, after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Connection:
+    """Asks one address of a server; threads may share it."""
+
+    def __init__(self, url: str, *, key: str, settings: str, limits: Limits, patience: Patience) -> None:
+        """Connect to a server.
+
+        Args:
+            url: Where requests go.
+            key: Name of the environment variable that holds the key.
+            settings: What to check where the server does not know what is asked; for messages.
+            limits: What a request may take.
+            patience: How long the server is waited for.
+        """
+        self.url, self.key, self.settings = url, key, settings
+        self.host = httpx.URL(url).netloc.decode()
+        self.limits, self.patience = limits, patience
+        self.http = httpx.Client(
+            timeout=httpx.Timeout(limits.silence_s, pool=None),  # a turn is waited for as long as it takes
+            limits=httpx.Limits(max_connections=limits.connections),
+        )
+        weakref.finalize(self, self.http.close)
+
+    def ask(
+        self, body: Mapping[str, Any], read: Callable[[bytes], Read], given_up: threading.Event | None = None
+    ) -> tuple[Read, int]:
+        """Return what is read from the reply, and how often it was asked for; what passes is waited for.
+
+        Args:
+            body: What is sent, as JSON.
+            read: Makes something of the bytes of a reply; may raise `Passing` to ask again.
+            given_up: Set by the caller who no longer waits.
+
+        Raises:
+            ContractError: The server refuses what was sent.
+            RemoteError: It does not answer, not to this key, or not with what was asked for.
+        """
+        given_up = given_up or threading.Event()
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Passing),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self.patience.tries), tenacity.stop_when_event_set(given_up)
+            ),
+            wait=self._wait,
+            sleep=self.patience.sleep or tenacity.sleep_using_event(given_up),
+            reraise=True,
+        )
+        try:
+            found = retrying(lambda: read(self._post(body)))
+        except Passing as error:
+            tries = retrying.statistics["attempt_number"]
+            raise RemoteError(f"{error}, asked {tries} times; see to the server and run again") from error
+        return found, int(retrying.statistics["attempt_number"])
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """Return the seconds before the next try: as many as the server asks for, more from try to try."""
+        error, first = state.outcome.exception() if state.outcome else None, self.patience.first_s
+        own = (tenacity.wait_exponential(multiplier=first) + tenacity.wait_random(0, first))(state)
+        return min(self.patience.longest_s, own + (error.after_s if isinstance(error, Passing) else 0.0))
+
+    def _post(self, body: Mapping[str, Any]) -> bytes:
+        """Send one request, and sort what came back by who can do something about it."""
+        status, headers, content = self._exchange(body)
+        said = f"{self.host} answers {status} ({self.excerpt(content)})"
+        if status in PASSING or status >= 500:
+            raise Passing(said, _retry_after(headers))
+        if status in FORBIDDEN:
+            raise RemoteError(f"{said}; set the environment variable {self.key} to a key that it takes")
+        if status in REFUSED:
+            raise ContractError(said)
+        if status != httpx.codes.OK:
+            raise RemoteError(f"{said}; check {self.settings}")
+        return content
+
+    def _exchange(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+        """Return status, headers and body of a reply, read until it is whole, too large or too late."""
+        until, largest, content = time.monotonic() + self.limits.whole_s, self.limits.largest, bytearray()
+        key = self._key()
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            with self.http.stream("POST", self.url, json=body, headers=headers) as response:
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > largest or time.monotonic() > until:
+                        what = f"more than {largest} bytes" if len(content) > largest else "no end in time"
+                        raise Passing(f"{self.host} gives a reply with {what}")
+                return response.status_code, response.headers, bytes(content)
+        except (httpx.RequestError, httpx.StreamError) as error:
+            raise Passing(f"{self.host} does not answer ({type(error).__name__}: {error})") from error
+
+    def _key(self) -> str:
+        """Return the key.
+
+        Raises:
+            RemoteError: No header can hold it.
+        """
+        key = os.environ.get(self.key, "").strip()
+        if not key.isascii() or not key.isprintable():
+            raise RemoteError(f"{self.key} holds characters that no header can; set it to the key alone")
+        return key
+
+    def excerpt(self, content: bytes) -> str:
+        """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
+        text = " ".join(content[: 4 * EXCERPT].decode("utf-8", "replace").split())
+        return (text.replace(key, "[key]") if (key := self._key()) else text)[:EXCERPT]
+
+
+def _retry_after(headers: httpx.Headers) -> float:
+    """Return the seconds a server asks to wait, stated as seconds or as a date; 0 if it asks for none."""
+    stated = headers.get("Retry-After", "")
+    try:
+        return max(0.0, float(stated))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
