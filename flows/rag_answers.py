@@ -18,6 +18,7 @@ from tasks.generate import (
     cut_sentences,
     describe_generator,
     load_answers,
+    read_prompt,
     threshold_for,
     withhold_answers,
 )
@@ -41,6 +42,7 @@ def preflight(question: str, collection: str | None = None, config: RagAnswers =
     threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
     if isinstance(answer, Generated):
         describe_generator(answer)
+        read_prompt(answer.prompt)
     check_reranker(live.fingerprint, config.rerank)
 
 
@@ -59,7 +61,7 @@ def answer_questions(
     quoted = answer_extractive(live, asked, vectors, hits, embedded, quoting)
     decided = withhold_answers(quoted, threshold_for(live, retrieval, reranking, quoting))
     if isinstance(config, Generated):
-        return answer_grounded(live, hits, decided, describe_generator(config), config)
+        return answer_grounded(live, hits, decided, describe_generator(config), read_prompt(config.prompt), config)
     return decided
 
 

@@ -9,16 +9,16 @@ Source: the parts of a prompt as in Alammar & Grootendorst, "Hands-On Large Lang
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import configs
 from tasks.chain_data import Template, Turn
 from tasks.errors import ContractError
-from tasks.message_data import Role
+from tasks.message_data import Message, Role
 
 ROLES = ("system", "user", "assistant")
-ROLE_OF: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+ROLE_OF: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 PARTS = ("persona", "instruction", "context", "format", "audience", "tone", "data")
 HEADING = re.compile(rf"^# ({'|'.join(ROLES + PARTS)})[ \t]*$", re.MULTILINE)
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -97,6 +97,11 @@ def fill(template: Template, values: Mapping[str, str]) -> list[Turn]:
     check_places(template, values, "this step")
     put = {name: disarm(value) for name, value in values.items()}
     return [(role, PLACE.sub(lambda match: put[match[1]], text)) for role, text in template.turns]
+
+
+def messages_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
+    """Turn roles and texts into messages."""
+    return tuple(Message(ROLE_OF[role], text) for role, text in turns)
 
 
 def disarm(text: str) -> str:

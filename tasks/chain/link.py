@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from configs.chain import Check
 from tasks.chain.checks import check_text, form_of
 from tasks.chain_data import Output, Template, Told, Turn
-from tasks.message_data import Message, Replies, Reply, Request
-from tasks.prompts import ROLE_OF, fill, shown
+from tasks.message_data import Replies, Reply, Request
+from tasks.prompts import fill, messages_of, shown
 
 PASSED_OVER = "an earlier step gave nothing valid"
 
@@ -52,11 +52,6 @@ def run_link(
                 failed[row] = [*asked[row], ("assistant", reply.text or "(nothing)"), *said]
         again = failed
     return outputs, told
-
-
-def messages_of(turns: Sequence[Turn]) -> tuple[Message, ...]:
-    """Turn roles and texts into messages."""
-    return tuple(Message(ROLE_OF[role], text) for role, text in turns)
 
 
 def told_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> Told:

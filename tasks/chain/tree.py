@@ -7,11 +7,11 @@ Source: Yao et al., NeurIPS 2023, arXiv:2305.10601, its breadth-first search wit
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.chain.link import messages_of, told_of
+from tasks.chain.link import told_of
 from tasks.chain_data import Output, Template, Thought, Told
 from tasks.figures import Kind, numbers_in, read_answer
 from tasks.message_data import Replies, Request
-from tasks.prompts import fill
+from tasks.prompts import fill, messages_of
 
 HIGHEST = 10
 NOTHING_YET = "(nothing yet)"

@@ -6,11 +6,11 @@ Source: Wang et al., ICLR 2023, arXiv:2203.11171.
 
 from collections.abc import Mapping, Sequence
 
-from tasks.chain.link import messages_of, told_of
+from tasks.chain.link import told_of
 from tasks.chain_data import Output, Template, Told
 from tasks.figures import Kind, elect, read_answer
 from tasks.message_data import Replies, Request
-from tasks.prompts import fill
+from tasks.prompts import fill, messages_of
 
 
 def run_vote(

@@ -17,7 +17,7 @@ from tasks.chat_data import ChatTurn, Conversation, Struck
 from tasks.errors import ContractError
 from tasks.figures import numbers_in, written
 from tasks.message_data import Message, Replies, Request
-from tasks.prompts import ROLE_OF, disarm, fill
+from tasks.prompts import disarm, fill, messages_of
 from tasks.text import sentences, words
 
 Count = Callable[[Sequence[Message]], int]
@@ -138,7 +138,7 @@ def _asked(talk: Conversation, old: int, prompt: Template, allowed: int) -> tupl
         "turns": transcript(talk.turns[talk.summarised : old]),
         "words": str(max(1, int(allowed * WORDS_A_TOKEN))),
     }
-    return tuple(Message(ROLE_OF[role], text) for role, text in fill(prompt, values))
+    return messages_of(fill(prompt, values))
 
 
 def check_summary(summary: str, said: str) -> tuple[list[str], list[Struck]]:

@@ -11,7 +11,7 @@ from tasks.chain_data import Template
 from tasks.chat.memory import Model, kind_of, recall, remember
 from tasks.chat_data import Answered, ChatTurn, Conversation
 from tasks.message_data import Message, Request
-from tasks.prompts import PLACE, ROLE_OF
+from tasks.prompts import PLACE, messages_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +77,4 @@ def keep_turn(
 def opening_of(template: Template, values: dict[str, str]) -> tuple[Message, ...]:
     """Return the messages of a prompt that stand before every turn: all but the last, which is the message itself."""
     turns = [(role, PLACE.sub(lambda match: values.get(match[1], match[0]), text)) for role, text in template.turns]
-    return tuple(Message(ROLE_OF[role], text) for role, text in turns[:-1])
+    return messages_of(turns[:-1])

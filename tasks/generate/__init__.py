@@ -1,5 +1,6 @@
 """Answer questions from what was found."""
 
+from tasks.generate.grounded import read_prompt
 from tasks.generate.task import (
     answer_extractive,
     answer_grounded,
@@ -18,6 +19,7 @@ __all__ = [
     "cut_sentences",
     "describe_generator",
     "load_answers",
+    "read_prompt",
     "threshold_for",
     "threshold_of",
     "way_of",

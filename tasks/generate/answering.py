@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.answers import Answer, Citation
+from tasks.chain_data import Template
 from tasks.generate.evidence import flags_about
-from tasks.generate.grounded import Built, Checked, Count, build_messages, check_reply, read_prompt
-from tasks.message_data import Message, Replies, Request
+from tasks.generate.grounded import Built, Checked, Count, build_messages, check_reply
+from tasks.message_data import Replies, Request
 from tasks.rows import Document, Hit, Passage
 
 BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
@@ -24,13 +25,13 @@ class Asking:
     Attributes:
         replies: Answers requests.
         count: Counts the tokens of texts, as the model does.
-        prompt: Name of the prompt file.
+        prompt: What it is told.
         budget: Tokens of a prompt at most.
     """
 
     replies: Replies
     count: Count
-    prompt: str
+    prompt: Template
     budget: int
 
 
@@ -50,7 +51,6 @@ def ground_answers(
         documents: By row.
         asking: How the model is asked.
     """
-    prompt = read_prompt(asking.prompt)
     read: dict[int, list[Hit]] = {}
     for hit in sorted(hits, key=lambda h: (h.query, h.rank)):
         read.setdefault(hit.query, []).append(hit)
@@ -58,8 +58,10 @@ def ground_answers(
     for number, answer in enumerate(answers):
         if not answer.abstained:
             texts = [passages[hit.passage] for hit in read[number]]
-            built[number] = build_messages(prompt, answer.question, texts, budget=asking.budget, count=asking.count)
-    replied = asking.replies([_request(one) for one in built.values()])
+            built[number] = build_messages(
+                asking.prompt, answer.question, texts, budget=asking.budget, count=asking.count
+            )
+    replied = asking.replies([Request(one.messages) for one in built.values()])
     made = list(answers)
     for (number, one), reply in zip(built.items(), replied, strict=True):
         used = [read[number][position] for position in one.used]
@@ -90,10 +92,6 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
     ]
     cited = tuple(passages[number - 1] for number in used)
     return asked.model_copy(update={"text": " ".join(told), "citations": cited, "unsupported": checked.unsupported})
-
-
-def _request(built: Built) -> Request:
-    return Request(tuple(Message("system" if m["role"] == "system" else "user", m["content"]) for m in built.messages))
 
 
 def _cite(passage: Passage, document: Document, score: float) -> Citation:

@@ -1,7 +1,6 @@
 """Put a question and numbered passages before a chat model, and check what it replies.
 
-A prompt is a file of `configs/prompts` with two parts, `# system` and `# user`; its name and digest say which one was
-used. Passages stand between marks that hold a nonce, a digest of everything that goes in: no document can know it when
+Passages stand between marks that hold a nonce, a digest of everything that goes in: no document can know it when
 it is written, and anything that looks like such a mark is taken apart.
 
 Shapes: N passages, best first.
@@ -10,20 +9,19 @@ Source: marks around untrusted text are "spotlighting", Hines et al. 2024, arXiv
 
 import hashlib
 import re
-import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import configs
+from tasks.chain_data import Template
 from tasks.errors import ContractError
+from tasks.message_data import Message
+from tasks.prompts import CONTROL, UNSEEN, check_places, fill, messages_of, places_of, read_template
 from tasks.rows import Passage
 from tasks.text import sentences
 
 REFUSAL = "NO ANSWER"
+PLACES = ("nonce", "refusal", "passages", "question")
 MARK = re.compile(r"<(?=[\s/]*passage\s*-)", re.IGNORECASE)
-CONTROL = re.compile(r"<(?=\|)|<(?=</?SYS>>)|<(?=/?s>)|\[(?=/?INST\])|<(?=(?:start|end)_of_turn>)", re.IGNORECASE)
-UNSEEN = re.compile(r"[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
 AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
@@ -39,35 +37,18 @@ Count = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt file.
-
-    Attributes:
-        name: Of the file, without its ending.
-        digest: sha256 of the file.
-        system: What the model is told; may hold $nonce and $refusal.
-        user: What it is asked; holds $passages and $question.
-    """
-
-    name: str
-    digest: str
-    system: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
 class Built:
     """Messages for a chat model, and what became of the passages.
 
     Attributes:
-        messages: `role` and `content` of each.
+        messages: What the model is told and asked.
         used: Positions of the passages put in, by their number less one.
         left_out: Passages for which there was no room.
         tokens: Of all messages, as they were counted.
         neutralised: Marks and control words taken apart.
     """
 
-    messages: list[dict[str, str]]
+    messages: tuple[Message, ...]
     used: tuple[int, ...]
     left_out: int
     tokens: int
@@ -114,34 +95,22 @@ class Checked:
         return 0 if self.refused else sum(not claim.supported for claim in self.claims)
 
 
-def read_prompt(name: str) -> Prompt:
-    """Read a prompt of the project.
+def read_prompt(name: str) -> Template:
+    """Read the prompt that a model answers by.
 
     Raises:
-        ContractError: There is no such file, or it lacks a part.
+        ContractError: There is no such prompt, or its places are not those of an answer.
     """
-    folder = Path(configs.__file__).parent / "prompts"
-    known = sorted(path.stem for path in folder.glob("*.md"))
-    if name not in known:
-        raise ContractError(f"there is no prompt {name!r}; there are: {', '.join(known)}")
-    return parse_prompt(name, (folder / f"{name}.md").read_text("utf-8"))
+    template = read_template(name)
+    check_places(template, PLACES, "an answer")
+    if missing := sorted({"passages", "question"} - places_of(template)):
+        raise ContractError(f"prompt {name!r} of an answer has no place {{{missing[0]}}}; put one into it")
+    return template
 
 
-def parse_prompt(name: str, text: str) -> Prompt:
-    """Cut a prompt file into its two parts.
-
-    Raises:
-        ContractError: It lacks a part, or a place for passages and question.
-    """
-    found = re.fullmatch(r"\s*# system\n(.*?)\n# user\n(.*)", text, re.DOTALL)
-    if found is None or not all(place in found[2] for place in ("$passages", "$question")):
-        raise ContractError(
-            f"prompt {name!r} needs a part '# system' and a part '# user' with $passages and $question; write both"
-        )
-    return Prompt(name, hashlib.sha256(text.encode()).hexdigest(), found[1].strip(), found[2].strip())
-
-
-def build_messages(prompt: Prompt, question: str, passages: Sequence[Passage], *, budget: int, count: Count) -> Built:
+def build_messages(
+    prompt: Template, question: str, passages: Sequence[Passage], *, budget: int, count: Count
+) -> Built:
     """Fill a prompt with as many whole passages as there is room for, best first.
 
     Args:
@@ -157,7 +126,7 @@ def build_messages(prompt: Prompt, question: str, passages: Sequence[Passage], *
     nonce = _nonce(prompt, question, passages)
     cleaned = [neutralise(passage.indexed, nonce) for passage in passages]
     asked, broken = neutralise(question, nonce)
-    room = budget - sum(count([m["content"] for m in _messages(prompt, nonce, asked, [])]))
+    room = budget - sum(count([m.content for m in _messages(prompt, nonce, asked, [])]))
     used: list[int] = []
     for position, size in enumerate(count([_block(nonce, len(cleaned), text) for text, _ in cleaned])):
         if size <= room:
@@ -166,7 +135,7 @@ def build_messages(prompt: Prompt, question: str, passages: Sequence[Passage], *
     if not used:
         raise ContractError(f"the budget is {budget} tokens but no passage fits; raise it or cut shorter passages")
     messages = _messages(prompt, nonce, asked, [cleaned[position][0] for position in used])
-    tokens = sum(count([message["content"] for message in messages]))
+    tokens = sum(count([message.content for message in messages]))
     neutralised = broken + sum(cleaned[position][1] for position in used)
     return Built(messages, tuple(used), len(passages) - len(used), tokens, neutralised)
 
@@ -232,7 +201,7 @@ def _numbers(text: str) -> list[int]:
     return found
 
 
-def _nonce(prompt: Prompt, question: str, passages: Sequence[Passage]) -> str:
+def _nonce(prompt: Template, question: str, passages: Sequence[Passage]) -> str:
     parts = [prompt.digest, question, *(passage.indexed for passage in passages)]
     return hashlib.sha256("".join(f"{len(part)} {part}" for part in parts).encode()).hexdigest()[:16]
 
@@ -241,10 +210,7 @@ def _block(nonce: str, number: int, text: str) -> str:
     return f"<passage-{nonce}>\n[{number}] {text}\n</passage-{nonce}>\n"
 
 
-def _messages(prompt: Prompt, nonce: str, question: str, texts: Sequence[str]) -> list[dict[str, str]]:
+def _messages(prompt: Template, nonce: str, question: str, texts: Sequence[str]) -> tuple[Message, ...]:
     blocks = "".join(_block(nonce, number, text) for number, text in enumerate(texts, start=1))
     filled = {"nonce": nonce, "refusal": REFUSAL, "question": question, "passages": blocks.rstrip("\n")}
-    return [
-        {"role": role, "content": string.Template(part).substitute(filled)}
-        for role, part in (("system", prompt.system), ("user", prompt.user))
-    ]
+    return messages_of(fill(prompt, filled))

@@ -6,6 +6,7 @@ from configs.base import Config
 from configs.generate import Extractive, Generated
 from configs.models import CATALOGUE
 from tasks.answers import Answer, Calibration, Threshold
+from tasks.chain_data import Template
 from tasks.data import AnswersRef, Embedded, Encoder, Generation, HitsRef, PassagesRef, QueriesRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.message_data import Generator
@@ -147,12 +148,10 @@ def describe_generator(config: Generated) -> Generator:
     """Describe what writes answers, without loading it.
 
     Raises:
-        FlowError: It is not here, or the prompt is not.
+        FlowError: It is not here.
     """
-    from tasks.generate.grounded import read_prompt
     from tasks.runtime import generators
 
-    read_prompt(config.prompt)
     return generators.describe(config.generator)
 
 
@@ -162,7 +161,12 @@ def describe_generator(config: Generated) -> Generator:
     libraries=("torch", "transformers", "llguidance"),
 )
 def answer_grounded(
-    collection: Generation, hits: HitsRef, answers: AnswersRef, generator: Generator, config: Generated
+    collection: Generation,
+    hits: HitsRef,
+    answers: AnswersRef,
+    generator: Generator,
+    prompt: Template,
+    config: Generated,
 ) -> AnswersRef:
     """Let a model answer what was not withheld, from the same passages; check what it says against what it cites.
 
@@ -171,6 +175,7 @@ def answer_grounded(
         hits: Passages found for each question.
         answers: Quoted for each question, and withheld where nothing answers it.
         generator: What writes.
+        prompt: What it is told; its words count, not its name.
         config: How it is asked.
     """
     from tasks.generate.answering import Asking, ground_answers
@@ -183,7 +188,7 @@ def answer_grounded(
     asking = Asking(
         speaker,
         generators.counter(config.generator),
-        config.prompt,
+        prompt,
         generators.room(generator, config.sampling, config.prompt_tokens),
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)

@@ -3,16 +3,13 @@
 import hashlib
 import json
 import re
-import string
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import configs
 from tasks.errors import ContractError, ReplyError
 from tasks.message_data import Form, Message, Reply, Request
+from tasks.prompts import fill, messages_of, read_template
 
-WANTED = {"schema": "JSON", "choice": "choice", "regex": "text"}
 SHOWN = 500  # characters of a wrong reply in an error
 
 
@@ -41,11 +38,8 @@ def fault(form: Form | None, reply: Reply) -> str:
 
 def repair(request: Request, reply: Reply, why: str) -> Request:
     """Return the request that asks once more, with the reply and what is wrong with it."""
-    assert request.form is not None  # noqa: S101
-    template = (Path(configs.__file__).parent / "prompts" / "repair.md").read_text("utf-8").strip()
-    said = string.Template(template).substitute(fault=why, wanted=WANTED[request.form.kind])
-    turns = (*request.messages, Message("assistant", reply.text), Message("user", said))
-    return replace(request, messages=turns)
+    said = messages_of(fill(read_template("mend"), {"wrong": why, "reply": reply.text}))
+    return replace(request, messages=(*request.messages, Message("assistant", reply.text), *said))
 
 
 def require(form: Form | None, reply: Reply) -> None:

@@ -8,7 +8,7 @@ from configs.generators import LocalModel, Sampling
 from configs.retrieve import Dense
 from tasks.answers import Answer
 from tasks.data import AnswersRef, Generation, HitsRef, QueriesRef, VectorsRef
-from tasks.generate import answer_grounded, describe_generator, load_answers
+from tasks.generate import answer_grounded, describe_generator, load_answers, read_prompt
 from tasks.generate.answering import Asking, ground_answers
 from tasks.message_data import Reply, Request
 from tasks.retrieve import retrieve
@@ -41,7 +41,7 @@ def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[An
     hits = store.load_rows(found(shelf, *(a.question for a in answers)), Hit)
     passages = dict(enumerate(store.load_rows(shelf.passages, Passage)))
     documents = dict(enumerate(store.load_rows(shelf.documents, Document)))
-    asking = Asking(replies, lambda texts: [len(text.split()) for text in texts], "grounded", 2_000)
+    asking = Asking(replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000)
     made = ground_answers(answers, hits, passages, documents, asking)
     assert len(asked) == sum(not a.abstained for a in answers)
     return made
@@ -87,10 +87,10 @@ def test_the_step_asks_a_real_model_once_and_keeps_what_it_said(shelf: Generatio
         sampling=Sampling(max_tokens=8),
         prompt_tokens=900,
     )
-    generator = describe_generator(config)
+    generator, prompt = describe_generator(config), read_prompt(config.prompt)
     answers = store.save_json(AnswersRef, [quoted(PETS).model_dump(mode="json")], rows=1)
-    first = answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, config)
+    first = answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, prompt, config)
     (made,) = load_answers(first)
     assert made.abstained  # its weights are drawn: it says nothing that rests on a passage
     assert len(list((Path(store.path(first)).parents[1] / ".." / "replies" / generator.digest).glob("[!.]*"))) == 1
-    assert answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, config) == first
+    assert answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, prompt, config) == first

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,6 @@ from tasks.generate.grounded import (
     build_messages,
     check_reply,
     neutralise,
-    parse_prompt,
     read_prompt,
 )
 from tasks.rows import Passage
@@ -33,21 +33,21 @@ def built(*texts: str, question: str = "Who lit the lamp?", budget: int = 10_000
 
 
 def nonce_of(found: Built) -> str:
-    match = re.search(r"<passage-([0-9a-f]{16})>", found.messages[0]["content"])
+    match = re.search(r"<passage-([0-9a-f]{16})>", found.messages[0].content)
     assert match is not None
     return match[1]
 
 
 def test_passages_are_numbered_between_marks_that_the_system_message_names() -> None:
     found = built(*TEXTS)
-    assert [m["role"] for m in found.messages] == ["system", "user"]
+    assert [m.role for m in found.messages] == ["system", "user"]
     mark = f"passage-{nonce_of(found)}"
     for number, text in enumerate(TEXTS, start=1):
-        assert f"<{mark}>\n[{number}] {text}\n</{mark}>" in found.messages[1]["content"]
-    assert found.messages[1]["content"].endswith("Question: Who lit the lamp?")
-    assert REFUSAL in found.messages[0]["content"]
+        assert f"<{mark}>\n[{number}] {text}\n</{mark}>" in found.messages[1].content
+    assert found.messages[1].content.endswith("Question: Who lit the lamp?")
+    assert REFUSAL in found.messages[0].content
     assert (found.used, found.left_out, found.neutralised) == ((0, 1, 2), 0, 0)
-    assert found.tokens == sum(count([m["content"] for m in found.messages]))
+    assert found.tokens == sum(count([m.content for m in found.messages]))
 
 
 def test_the_nonce_depends_on_everything_that_goes_in_and_on_nothing_else() -> None:
@@ -66,7 +66,7 @@ def test_the_nonce_depends_on_everything_that_goes_in_and_on_nothing_else() -> N
 @given(st.lists(st.text("<>/ \u200bpasge-PASGE0123456789abcdef\n|[]INST", max_size=60), min_size=1, max_size=4))
 def test_no_text_forges_a_mark(texts: list[str]) -> None:
     found = built(*texts)
-    content, mark = found.messages[1]["content"], f"passage-{nonce_of(found)}"
+    content, mark = found.messages[1].content, f"passage-{nonce_of(found)}"
     assert content.count(f"<{mark}>") == content.count(f"</{mark}>") == len(texts)
     assert len(re.findall(r"<\s*/?\s*passage", content, re.IGNORECASE)) == 2 * len(texts)
 
@@ -102,10 +102,10 @@ def test_ordinary_text_stays_as_it_is() -> None:
     assert neutralise(text, "0123456789abcdef") == (text, 0)
 
 
-def test_a_dollar_in_a_document_or_question_is_no_place_to_fill() -> None:
-    found = built("It costs $question or $nonce.", question="How much is $passages?")
-    assert "It costs $question or $nonce." in found.messages[1]["content"]
-    assert found.messages[1]["content"].endswith("How much is $passages?")
+def test_braces_in_a_document_or_question_are_no_place_to_fill() -> None:
+    found = built("It costs {question} or {nonce}.", question="How much is {passages}?")
+    assert "It costs {question} or {nonce}." in found.messages[1].content
+    assert found.messages[1].content.endswith("How much is {passages}?")
 
 
 def test_whole_passages_are_taken_best_first_while_there_is_room() -> None:
@@ -113,14 +113,14 @@ def test_whole_passages_are_taken_best_first_while_there_is_room() -> None:
     tight = built(*TEXTS, budget=everything.tokens - 1)
     assert (tight.used, tight.left_out) == ((0, 1), 1)
     assert tight.tokens < everything.tokens
-    assert TEXTS[2] not in tight.messages[1]["content"]
+    assert TEXTS[2] not in tight.messages[1].content
 
 
 def test_a_passage_that_does_not_fit_is_passed_over_for_a_shorter_one() -> None:
     room = built(TEXTS[0], TEXTS[1]).tokens
     found = built(TEXTS[0], "word " * 500, TEXTS[1], budget=room)
     assert (found.used, found.left_out) == ((0, 2), 1)
-    assert "[2] Ships wait" in found.messages[1]["content"]
+    assert "[2] Ships wait" in found.messages[1].content
 
 
 def test_a_budget_without_room_for_a_passage_is_refused() -> None:
@@ -128,21 +128,22 @@ def test_a_budget_without_room_for_a_passage_is_refused() -> None:
         built(*TEXTS, budget=10)
 
 
-def test_a_prompt_has_a_name_and_a_digest_of_its_text() -> None:
-    text = "# system\nBe brief.\n# user\n$passages $question"
-    one, other = parse_prompt("p", text), parse_prompt("p", text.replace("brief", "long"))
-    assert (one.name, one.system, one.user) == ("p", "Be brief.", "$passages $question")
-    assert one.digest != other.digest
-
-
-@pytest.mark.parametrize("text", ["", "# system\nx", "# system\nx\n# user\n$question"])
-def test_a_prompt_without_its_parts_is_refused(text: str) -> None:
-    with pytest.raises(ContractError, match=r"prompt 'p' needs a part '# system' and a part '# user' with \$passages"):
-        parse_prompt("p", text)
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("# user\n{question}", "has no place {passages}; put one into it"),
+        ("# user\n{passages}", "has no place {question}; put one into it"),
+        ("# user\n{passages} {question} {mood}", "has the place {mood} but only"),
+    ],
+)
+def test_a_prompt_whose_places_do_not_fit_is_refused(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.md").write_text(text, "utf-8")
+    with pytest.raises(ContractError, match=re.escape(what)):
+        read_prompt(str(tmp_path / "mine.md"))
 
 
 def test_a_prompt_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ContractError, match=r"there is no prompt 'none'; there are: .*grounded"):
+    with pytest.raises(ContractError, match=r"there is no prompt 'none'; there are .*grounded"):
         read_prompt("none")
 
 
