@@ -167,8 +167,11 @@ def _engine(wanted: Fingerprint) -> Encodes:
         from tasks.runtime.openvino_forward import OpenvinoForward
 
         return Engine(wanted, OpenvinoForward(wanted))
+    from tasks.runtime.packed_forward import PackedEngine, PackedForward, packs
     from tasks.runtime.torch_forward import TorchForward
 
+    if packs(wanted):
+        return PackedEngine(wanted, PackedForward(wanted))
     return Engine(wanted, TorchForward(wanted))
 
 
@@ -197,8 +200,8 @@ class Engine:
         """
         encodings = self.tokenised(texts)
         vectors = np.full((len(encodings), self.encoder.width), np.nan, dtype=np.float32)
-        for batch, tokens, mask in self.batches(encodings, meter or Meter()):
-            vectors[batch.rows] = self._within_memory(tokens, mask)[: len(batch.rows)]
+        for rows, part in self._parts(encodings, meter or Meter()):
+            vectors[rows] = part
         vectors[[not e.ids for e in encodings]] = np.nan
         return vectors
 
@@ -206,6 +209,11 @@ class Engine:
         """Return the encodings of texts, cut where the model ends, special tokens included where it has any."""
         special = self.encoder.architecture == "transformer"
         return list(self.tokenizer.encode_batch(list(texts), add_special_tokens=special))
+
+    def _parts(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Ints, Floats]]:
+        """Yield which texts went through the model together, and their vectors."""
+        for batch, tokens, mask in self.batches(encodings, meter):
+            yield batch.rows, self._within_memory(tokens, mask)[: len(batch.rows)]
 
     def batches(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Batch, Ints, Ints]]:
         """Yield batches of fixed shape with their tokens and mask."""

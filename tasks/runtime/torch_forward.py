@@ -22,13 +22,13 @@ CPU_BATCH_TOKENS = 512
 class TorchForward:
     """A model loaded by transformers."""
 
-    def __init__(self, wanted: Fingerprint) -> None:
+    def __init__(self, wanted: Fingerprint, attention: str = "sdpa") -> None:
         import torch
 
         self.device = wanted.numerics.engine.removeprefix("torch-")
         self.pooling = wanted.encoder.pooling
         dtype = torch.bfloat16 if wanted.numerics.precision == "bf16" else torch.float32
-        self.model = load(wanted.encoder.model, dtype).to(self.device)
+        self.model = load(wanted.encoder.model, dtype, attention).to(self.device)
         self.batch_tokens = CPU_BATCH_TOKENS if self.device == "cpu" else self._largest(wanted)
 
     def _largest(self, wanted: Fingerprint) -> int:
@@ -66,8 +66,14 @@ class TorchForward:
         return found.last_hidden_state.float(), attention
 
 
-def load(model: str, dtype: Any) -> Any:
-    """Load a transformers encoder from its files, for inference; no code of the model's own is run."""
+def load(model: str, dtype: Any, attention: str = "sdpa") -> Any:
+    """Load a transformers encoder from its files, for inference; no code of the model's own is run.
+
+    Args:
+        model: Id or folder.
+        dtype: Of torch.
+        attention: Name that transformers has for how its layers attend.
+    """
     from transformers import AutoModel
     from transformers.utils import logging as transformers_logging
 
@@ -75,7 +81,7 @@ def load(model: str, dtype: Any) -> Any:
     loaded = AutoModel.from_pretrained(
         models.locate(model).folder,
         dtype=dtype,
-        attn_implementation="sdpa",
+        attn_implementation=attention,
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
