@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import platform
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ from tasks.data import Numerics
 from tasks.errors import ContractError, MissingExtra
 
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names of native bfloat16 arithmetic
+WIDE = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # what makes x86 fast with matrices, best first
 INT8_PACKAGES = ("openvino", "nncf")
 
 
@@ -19,6 +21,18 @@ def processor_has_bf16() -> bool:
         return bool(BF16_FLAGS & set(Path("/proc/cpuinfo").read_text("utf-8").split()))
     except OSError:  # not Linux: nothing is known, so nothing is claimed
         return False
+
+
+@functools.cache
+def processor() -> str:
+    """Return the name of the processor, and the best it has for matrices; as much as the system tells."""
+    try:
+        lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()]
+    except OSError:
+        return platform.processor() or platform.machine()
+    said = {key.strip(): value.strip() for key, _, value in lines}
+    name = said.get("model name") or platform.machine()
+    return next((f"{name} with {flag}" for flag in WIDE if flag in said.get("flags", "").split()), name)
 
 
 @functools.cache

@@ -29,7 +29,7 @@ from prefect.runtime import flow_run
 from configs.base import Config
 from tasks.data import Outcome, Ref, Value
 from tasks.errors import StoreError
-from tasks.runtime import durable, steps, traces, workspace
+from tasks.runtime import device, durable, steps, traces, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
              "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
@@ -341,6 +341,7 @@ def environment() -> dict[str, Any]:
     machine = {
         "system": platform.platform(),
         "python": platform.python_version(),
+        "processor": device.processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory),
     }

@@ -1,9 +1,10 @@
 """Keep a measurement in `docs/measured/` and show it in the README.
 
     python -m flows knowledge-base | python -m tests.bench.record knowledge-base
-    python -m tests.bench | python -m tests.bench.record bench
+    python -m tests.bench embed topics | python -m tests.bench.record bench
 
-Reads the last line of standard input; paths and ids of the machine are left out.
+Reads the last line of standard input; paths and ids of the machine are left out. Every benchmark has a file of its
+own, with the commit and the machine it was taken on; the README shows what was promised.
 """
 
 import json
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 MEASURED = ROOT / "docs" / "measured"
 KEPT = ("seconds", "tasks", "metrics", "result", "results", "kept", "libraries", "machine", "commit")
+NAMES = ("knowledge-base", "bench")
 BLOCK = r"(<!-- measured: {name} -->\n).*?(<!-- end -->)"
 
 
@@ -29,27 +31,36 @@ def quality(stated: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def speed(stated: dict[str, Any]) -> str:
-    """Return the results of `make bench` as a table."""
-    lines = ["| what | measured | promised |", "|---|---|---|"]
-    for rows in stated["results"].values():
-        lines += [f"| {r['what']} | {r['value']:.3g} {r['unit']} | {r.get('promised', '')} |" for r in rows]
-    machine = stated["machine"]
-    lines.append(f"\n{machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}, no GPU.")
-    return "\n".join(lines)
+def speed() -> str:
+    """Return what every benchmark was promised to reach and reached, as a table, and where that was."""
+    lines = ["| | what | measured | promised | |", "|---|---|---|---|---|"]
+    places: dict[str, list[str]] = {}
+    for path in sorted(MEASURED.glob("bench-*.json")):
+        stated = json.loads(path.read_text("utf-8"))
+        name, machine = path.stem.removeprefix("bench-"), stated["machine"]
+        lines += [_kept(name, row) for row in stated["results"][name] if "promised" in row]
+        where = (
+            f"{machine['cores']} cores, {machine['processor']}, {machine['memory_gb']} GB, Python {machine['python']}"
+        )
+        places.setdefault(f"{where}, commit {stated['commit'][:7]}", []).append(name)
+    return "\n".join([*lines, "", *(f"{', '.join(names)}: {where}.  " for where, names in places.items())])
 
 
-TABLES = {"knowledge-base": quality, "bench": speed}
+def _kept(name: str, row: dict[str, Any]) -> str:
+    said = "" if row["kept"] else "**missed**"
+    return f"| {name} | {row['what']} | {row['value']:.3g} {row['unit']} | {row['promised']} | {said} |"
 
 
 def block(name: str) -> str:
     """Return what the README shows of a measurement."""
-    return TABLES[name](json.loads((MEASURED / f"{name}.json").read_text("utf-8")))
+    if name == "bench":
+        return speed()
+    return quality(json.loads((MEASURED / f"{name}.json").read_text("utf-8")))
 
 
 def written(text: str) -> str:
     """Return a README with every measurement in its place."""
-    for name in TABLES:
+    for name in NAMES:
         text = re.sub(BLOCK.format(name=name), lambda m, n=name: f"{m[1]}{block(n)}\n{m[2]}", text, flags=re.DOTALL)
     return text
 
@@ -62,7 +73,11 @@ def main(name: str) -> None:
     print("\n".join(said))
     stated = {**tracking.environment(), **json.loads(last)}
     kept = {key: stated[key] for key in KEPT if key in stated}
-    (MEASURED / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    parts = {name: kept}
+    if name == "bench":
+        parts = {f"bench-{part}": {**kept, "results": {part: rows}} for part, rows in kept["results"].items() if rows}
+    for part, content in parts.items():
+        (MEASURED / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     README.write_text(written(README.read_text("utf-8")), "utf-8")
 
 

@@ -90,6 +90,13 @@ def test_nothing_is_claimed_of_a_processor_that_cannot_be_asked(monkeypatch: pyt
 
     monkeypatch.setattr(Path, "read_text", missing)
     assert device.processor_has_bf16.__wrapped__() is False
+    assert device.processor.__wrapped__()
+
+
+def test_a_processor_is_named_with_the_best_it_has_for_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "model name\t: Some 9\nflags\t\t: fpu avx2 avx512f xavx512_bf16\n\nprocessor\t: 1\nmodel name\t: Some 9\n"
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: said)
+    assert device.processor.__wrapped__() == "Some 9 with avx512f"
 
 
 NUMERICS = {
