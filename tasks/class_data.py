@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasks.chain_data import Template
 from tasks.data import DocumentsRef, Fingerprint, MeasuresRef, Ref, RejectedRef, Scorer, Value, VectorsRef
+from tasks.message_data import Generator
 from tasks.topic_data import RowsRef
 
 
@@ -78,7 +80,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """How many texts of one class a way puts into another."""
+    """How many texts of one class a way puts into another; `predicted` is empty where it gave them no label."""
 
     way: str
     given: str
@@ -282,6 +284,47 @@ class Identified(Value):
         return [self.scorer.counts_as(), list(self.labels), self.independent]
 
 
+class Prompting(Value):
+    """A language model that is asked for labels, and what it is told; the words of the prompt count, not its name."""
+
+    generator: Generator
+    prompt: Template
+
+
+class Asked(Value):
+    """What a language model was asked, and what that took.
+
+    Attributes:
+        prompt: What it was told.
+        texts: Texts it was asked about.
+        no_label: Replies that are no label.
+        shortened: Texts that were cut to fit.
+        prompt_tokens: Of all prompts, whenever they were paid for.
+        completion_tokens: Of all replies.
+        saved_tokens: Of prompts and replies that were paid for before.
+        timed: Replies of the texts kept back that were not; of none nothing is known of its speed.
+    """
+
+    prompt: Template
+    texts: int
+    no_label: int
+    shortened: int
+    prompt_tokens: int
+    completion_tokens: int
+    saved_tokens: int
+    timed: int
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens that were paid for now."""
+        return self.prompt_tokens + self.completion_tokens - self.saved_tokens
+
+    def counted(self) -> dict[str, int]:
+        """Return what is kept with a step."""
+        names = ("texts", "no_label", "shortened", "spent_tokens", "saved_tokens")
+        return {name: getattr(self, name) for name in names}
+
+
 class Trial(Value):
     """A way to classify that has been tried.
 
@@ -299,6 +342,7 @@ class Trial(Value):
         fit_seconds: What fitting took here.
         seconds_per_1000: What 1,000 texts take here, vectors given.
         encodes: Whether it needs vectors, which cost beside.
+        asked: What a language model was asked; such a way gives labels, and its probabilities are but 1 and 0.
     """
 
     name: str
@@ -314,11 +358,12 @@ class Trial(Value):
     fit_seconds: float = 0.0
     seconds_per_1000: float = 0.0
     encodes: bool = False
+    asked: Asked | None = None
 
     def counts_as(self) -> Any:
         """Count by what was found, not by how long it took."""
         digests = [self.validation.digest, self.test.digest, self.classifier.digest]
-        return [self.name, self.learned, self.tried_only, list(self.thresholds), *digests]
+        return [self.name, self.learned, self.tried_only, self.asked is None, list(self.thresholds), *digests]
 
 
 class Speed(Value):
