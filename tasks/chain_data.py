@@ -50,6 +50,13 @@ class Voice(Value):
         return self.generator.counts_as()
 
 
+class Prompting(Value):
+    """A language model that gives labels, and what it is told; the words of the prompt count, not its name."""
+
+    generator: Generator
+    prompt: Template
+
+
 class Demand(Value):
     """What an output must be, and what happens where it is not.
 

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from tasks.chain_data import Template
 from tasks.data import DocumentsRef, Fingerprint, MeasuresRef, Ref, RejectedRef, Scorer, Value, VectorsRef
-from tasks.message_data import Generator
 from tasks.topic_data import RowsRef
 
 
@@ -282,13 +281,6 @@ class Identified(Value):
     def counts_as(self) -> Any:
         """Count by what decides a score."""
         return [self.scorer.counts_as(), list(self.labels), self.independent]
-
-
-class Prompting(Value):
-    """A language model that is asked for labels, and what it is told; the words of the prompt count, not its name."""
-
-    generator: Generator
-    prompt: Template
 
 
 class Asked(Value):

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Nli, Prompted, Ready, TaskModel
-from tasks.class_data import Identified, Prompting
+from tasks.chain_data import Prompting
+from tasks.class_data import Identified
 from tasks.classify.mapping import catalogued, class_scores, described, entailed_scores, entailment_of, matched
 from tasks.classify.model import probabilities
 from tasks.errors import ContractError, ModelError

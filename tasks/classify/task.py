@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Prompted, Ready, Trained, ZeroShot
+from tasks.chain_data import Prompting
 from tasks.class_data import (
     Asked,
     ClassifierRef,
@@ -22,7 +23,6 @@ from tasks.class_data import (
     LabelReport,
     PredictionsRef,
     ProbabilitiesRef,
-    Prompting,
     Speed,
     Target,
     TargetsRef,
