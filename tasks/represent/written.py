@@ -1,7 +1,7 @@
 """Let a language model name topics, from their words and members that do not judge; the judges are those of `labels`.
 
-A name that is refused, empty, too long, of stop words or signs alone or another topic's, or that judges bear out neither well
-enough nor better than the topic's own words, is not taken: then these stand.
+A name that is refused, empty, too long, of stop words or signs alone, or another topic's, or that judges bear out
+neither well enough nor better than the topic's own words, is not taken: then these stand.
 
 Shapes: N documents.
 Source: a topic named by a language model from words and representative documents, as in Alammar & Grootendorst,

@@ -23,7 +23,7 @@ from tests.tasks.runtime.language_models import save_causal
 
 NOUNS = ["lamp", "lens", "tide", "buoy", "pilot", "rope", "sail", "anchor"]
 TRAINS = [f"The night train number {n} has sleeping cars at dawn, {NOUNS[n % 8]} and more" for n in range(40)]
-BREAD = [f"A sour starter makes rye bread rise, says the baker at dawn" for n in range(30)]
+BREAD = [f"A sour starter makes rye bread number {n} rise, says the baker at dawn" for n in range(30)]
 TEXTS = [*TRAINS, *BREAD, "nothing alike"]
 LABELS = np.array([0] * 40 + [1] * 30 + [-1])
 VECTORS = normalise(np.random.default_rng(0).normal(size=(len(TEXTS), 5)))
