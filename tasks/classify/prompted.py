@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from configs.classify import Prompted
 from configs.generators import Sampling
-from tasks.chain_data import Prompting, Template
-from tasks.class_data import Asked
+from tasks.chain_data import Asked, Prompting, Template
 from tasks.errors import ContractError
 from tasks.message_data import Form, Replies, Reply, Request
 from tasks.prompts import (

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Prompted, Ready, Trained, ZeroShot
-from tasks.chain_data import Prompting
+from tasks.chain_data import Asked, Prompting
 from tasks.class_data import (
-    Asked,
     ClassifierRef,
     CurvePoint,
     CurveRef,
