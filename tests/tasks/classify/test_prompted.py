@@ -9,6 +9,7 @@ import pytest
 
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
+from tasks.chain_data import Prompting
 from tasks.class_data import Confused, Divided, Texts
 from tasks.class_measures import decide, macro_f1
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
@@ -16,7 +17,7 @@ from tasks.classify.prompted import Labeller, label_of, read_label_prompt
 from tasks.data import DocumentsRef
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
-from tasks.message_data import Reply, Request
+from tasks.message_data import Generator, Reply, Request
 from tasks.rows import Document, Measure
 from tasks.runtime import generators, store
 from tasks.runtime.class_charts import matrix
@@ -132,10 +133,23 @@ def test_replies_that_are_no_label_are_a_measure_and_a_column_of_their_own(monke
     assert matrix(cells, CLASSES)["names"] == ["bread", "ships", "no label"]
 
 
-def scripted_generator() -> object:
-    from tasks.message_data import Generator
-
+def scripted_generator() -> Generator:
     return Generator(kind="transformers", model="m", revision="r", weights="w")
+
+
+@pytest.mark.usefixtures("home")
+def test_the_words_of_a_prompt_and_the_model_count_in_the_key_and_the_names_of_both_do_not() -> None:
+    parts, told = divided(), Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
+
+    def key(model: Prompting, method: Prompted = FREE) -> str:
+        return try_ready.spec.key(try_ready.spec.inputs((parts, "way", method, model), {}))
+
+    other = told.prompt.model_copy(update={"turns": (("user", "{labels} {text}"),)})
+    renamed = told.prompt.model_copy(update={"name": "other", "digest": "other"})
+    weights = told.generator.model_copy(update={"weights": "other"})
+    assert key(told) == key(told.model_copy(update={"prompt": renamed}))
+    changed = [told.model_copy(update={"prompt": other}), told.model_copy(update={"generator": weights})]
+    assert len({key(told), *map(key, changed), key(told, FREE.model_copy(update={"enforced": True}))}) == 4
 
 
 @pytest.mark.usefixtures("home")
