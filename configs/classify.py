@@ -1,7 +1,6 @@
 """How texts are put into classes: where labels come from, which ways are tried, and how they are judged.
 
 Another way to classify is one more variant of `Method`: a config here, one `case` in `flows.text_classifier`.
-Text-to-text models and chat models join there, once something generates text.
 """
 
 from typing import Annotated, Literal
@@ -9,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Config, Tabs
+from configs.generators import LanguageModel
 
 
 class Labelled(Config):
@@ -133,15 +133,42 @@ class Nli(Config):
     """Where the model runs; auto takes a GPU that is there."""
 
 
+class Prompted(Config):
+    """A language model, chat or text-to-text, that is asked for the label; nothing is trained.
+
+    It gives labels and no probabilities. A reply that is no label is counted apart, and as wrong.
+    """
+
+    kind: Literal["language-model"] = "language-model"
+    generator: LanguageModel
+    """What is asked; each text of `fit.validate_rows`, and each kept back, is one request."""
+    prompt: str = "label-text"
+    """Name of the prompt file in `configs/prompts`, or a path, with the places {labels} and {text}; pairs of user and
+    assistant before the last user are examples."""
+    descriptions: dict[str, str] = Field(default_factory=dict)
+    """Label to what it means, in words, told beside the label."""
+    enforced: bool = True
+    """Whether no reply but a label can be generated; a server may not keep to it. False: any reply, matched with the
+    labels, small and capital letters alike."""
+    prompt_tokens: int = Field(2_048, ge=64, le=1_000_000)
+    """Tokens of a prompt at most, labels included; longer texts are cut at their end."""
+    max_tokens: int = Field(32, ge=1, le=1_024)
+    """Tokens of a reply at most; the longest label must fit."""
+
+
 Simple = TfIdf | Embeddings | Centroid | Neighbours
 Trained = Simple | Combined
-Ready = TaskModel | Nli
+Ready = TaskModel | Nli | Prompted
 Method = Annotated[
-    TfIdf | Embeddings | Combined | Centroid | Neighbours | ZeroShot | TaskModel | Nli,
+    TfIdf | Embeddings | Combined | Centroid | Neighbours | ZeroShot | TaskModel | Nli | Prompted,
     Field(discriminator="kind"),
     Tabs,
 ]
-WITHOUT_SEVERAL = ("centroid", "zero-shot")  # they say which label is closest, not how many there are
+WITHOUT_SEVERAL = (
+    "centroid",
+    "zero-shot",
+    "language-model",
+)  # they say which label is closest, not how many there are
 
 
 class Curve(Config):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from configs.base import Config
+from configs.generators import LanguageModel
 
 Way = Literal["keybert", "mmr", "part-of-speech"]
 
@@ -25,6 +26,23 @@ class CTfIdf(Config):
     """Of part-of-speech: the spaCy pipeline that tags words."""
 
 
+class Written(Config):
+    """Names by a language model; where the judges do not bear one out, the topic's own words stand."""
+
+    generator: LanguageModel
+    """What writes them."""
+    prompt: str = "topic-label"
+    """Name of the prompt file in `configs/prompts`, or a path, with the places {keywords} and {documents}."""
+    members: int = Field(4, ge=1, le=50)
+    """Members the model is shown, those nearest the centre; none of them judges."""
+    words: int = Field(5, ge=1, le=12)
+    """Words a name has at most; a longer one is not taken."""
+    prompt_tokens: int = Field(2_048, ge=128, le=1_000_000)
+    """Tokens of a prompt at most; members are cut to fit, all alike."""
+    max_tokens: int = Field(32, ge=4, le=1_024)
+    """Tokens of a reply at most; one that is cut there is not taken."""
+
+
 class Labels(Config):
     """Short names made of a topic's own words and phrases."""
 
@@ -38,6 +56,8 @@ class Labels(Config):
     """Members put aside: they judge labels and make none."""
     seed: int = Field(0, ge=0)
     """Same seed, same members put aside."""
+    written: Written | None = None
+    """Lets a language model propose names, for the same judges; null for the topic's own words alone."""
 
 
 Represent = CTfIdf

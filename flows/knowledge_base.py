@@ -14,7 +14,7 @@ from configs.ingest import PythonDocs, Source
 from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
-from flows.topic_model import find_topics
+from flows.topic_model import check_naming, find_topics
 from tasks.data import CalibrationRef, Evaluation, Generation, Outcome
 from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
@@ -62,6 +62,8 @@ def preflight(
     threshold_of(encoder.encoder, config.answer)
     check_reranker(encoder, config.rerank)
     questions_for(source.kind, config.evaluate)
+    if config.topics is not None:
+        check_naming(config.topics)
 
 
 def verify(made: Generation, config: Verify) -> Verified:

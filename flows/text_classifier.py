@@ -17,6 +17,8 @@ from configs.classify import (
     Method,
     Neighbours,
     Nli,
+    Prompted,
+    Ready,
     TaskModel,
     TfIdf,
     Trained,
@@ -52,7 +54,7 @@ from tasks.runtime import encoder as encoders
 from tasks.runtime.class_page import class_page, class_summary, predictions_page
 from tasks.tokenize import chunk_documents, whole_documents
 
-WITHOUT_VECTORS = TfIdf | TaskModel | Nli
+WITHOUT_VECTORS = TfIdf | Ready
 log = logging.getLogger(__name__)
 SIGNATURE = {"text": "string"}, {"label": "string", "probability": "double"}
 
@@ -91,7 +93,7 @@ def check_ways(config: TextClassifier) -> None:
     """
     describe_encoder(config.embed)
     for method in config.methods:
-        if isinstance(method, TaskModel | Nli):
+        if isinstance(method, Ready):
             identify(method)
     names = names_of(config.methods)
     for field, name in (("choose", config.choose), ("mistaken.method", config.mistaken and config.mistaken.method)):
@@ -146,7 +148,7 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
         case ZeroShot():
             phrases = embed_queries(ingest_queries(phrases_of(divided.classes, method)), encoder)
             return try_wordings(divided, name, method, phrases, encoder)
-        case TaskModel() | Nli():
+        case TaskModel() | Nli() | Prompted():
             return try_ready(divided, name, method, identify(method))
         case _:
             assert_never(method)

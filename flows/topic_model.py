@@ -51,6 +51,7 @@ from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_poi
 from tasks.represent import (
     count_terms,
     find_places,
+    naming_by,
     outliers_by_words,
     remark_documents,
     represent_labels,
@@ -58,6 +59,7 @@ from tasks.represent import (
     represent_tree,
     represent_ways,
     represent_words,
+    write_topic_labels,
     write_topics,
 )
 from tasks.rows import Rejected
@@ -86,8 +88,19 @@ def preflight(
         scan(source)
         name_of(source, None)
         describe_encoder(config.embed)
+    check_naming(config.topics)
     if find is not None:
         ingest_queries(find)
+
+
+def check_naming(config: Topics) -> None:
+    """Check that what names topics is here, where that is a language model.
+
+    Raises:
+        FlowError: It is not, or its prompt lacks what it needs.
+    """
+    if config.label.written is not None:
+        naming_by(config.label.written)
 
 
 def read_corpus(source: Source, collection: str | None, config: TopicModel) -> tuple[str, DocumentsRef, Embedded]:
@@ -196,6 +209,8 @@ def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config
     counts = count_terms(pooled.documents, config.represent.min_documents)
     worded = represent_words(counts, labels, pooled.vectors, config.represent)
     named = represent_labels(pooled.documents, labels, worded, config.label)
+    if (written := config.label.written) is not None:
+        named = write_topic_labels(pooled.documents, labels, named, (naming_by(written), written), config.label)
     return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named)
 
 

@@ -50,6 +50,47 @@ class Voice(Value):
         return self.generator.counts_as()
 
 
+class Prompting(Value):
+    """A language model that gives labels, and what it is told; the words of the prompt count, not its name."""
+
+    generator: Generator
+    prompt: Template
+
+
+class Asked(Value):
+    """What a language model was asked about the labels of texts, and what that took.
+
+    Attributes:
+        prompt: What it was told.
+        texts: Texts it was asked about.
+        no_label: Replies that are no label.
+        shortened: Texts that were cut to fit.
+        prompt_tokens: Of all prompts, whenever they were paid for.
+        completion_tokens: Of all replies.
+        saved_tokens: Of prompts and replies that were paid for before.
+        timed: Replies of the texts kept back that were not; of none nothing is known of its speed.
+    """
+
+    prompt: Template
+    texts: int
+    no_label: int
+    shortened: int
+    prompt_tokens: int
+    completion_tokens: int
+    saved_tokens: int
+    timed: int
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens that were paid for now."""
+        return self.prompt_tokens + self.completion_tokens - self.saved_tokens
+
+    def counted(self) -> dict[str, int]:
+        """Return what is kept with a step."""
+        names = ("texts", "no_label", "shortened", "spent_tokens", "saved_tokens")
+        return {name: getattr(self, name) for name in names}
+
+
 class Demand(Value):
     """What an output must be, and what happens where it is not.
 

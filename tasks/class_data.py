@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasks.chain_data import Asked
 from tasks.data import DocumentsRef, Fingerprint, MeasuresRef, Ref, RejectedRef, Scorer, Value, VectorsRef
 from tasks.topic_data import RowsRef
 
@@ -78,7 +79,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """How many texts of one class a way puts into another."""
+    """How many texts of one class a way puts into another; `predicted` is empty where it gave them no label."""
 
     way: str
     given: str
@@ -299,6 +300,7 @@ class Trial(Value):
         fit_seconds: What fitting took here.
         seconds_per_1000: What 1,000 texts take here, vectors given.
         encodes: Whether it needs vectors, which cost beside.
+        asked: What a language model was asked; such a way gives labels, and its probabilities are but 1 and 0.
     """
 
     name: str
@@ -314,11 +316,12 @@ class Trial(Value):
     fit_seconds: float = 0.0
     seconds_per_1000: float = 0.0
     encodes: bool = False
+    asked: Asked | None = None
 
     def counts_as(self) -> Any:
         """Count by what was found, not by how long it took."""
         digests = [self.validation.digest, self.test.digest, self.classifier.digest]
-        return [self.name, self.learned, self.tried_only, list(self.thresholds), *digests]
+        return [self.name, self.learned, self.tried_only, self.asked is None, list(self.thresholds), *digests]
 
 
 class Speed(Value):

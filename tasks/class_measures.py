@@ -52,11 +52,11 @@ def accuracy(targets: Bools, given: Bools) -> float:
 
 
 def decide(likely: npt.NDArray[np.floating], thresholds: Sequence[float] | Floats | None) -> Bools:
-    """Return the (N, K) labels given: the likeliest class, or every class that reaches its threshold."""
+    """Return the (N, K) labels given: the likeliest class, none where all are 0; or all that reach their threshold."""
     if thresholds is not None:
         return np.asarray(likely >= np.asarray(thresholds))
     given = np.zeros(likely.shape, dtype=bool)
-    given[np.arange(len(likely)), likely.argmax(axis=1)] = True
+    given[np.arange(len(likely)), likely.argmax(axis=1)] = (likely != 0).any(axis=1)
     return given
 
 

@@ -3,13 +3,15 @@
 A file holds messages after the line `# system`, `# user` or `# assistant`; several pairs of user and assistant before
 the last user are examples. Instead of messages it may hold parts (`# persona`, `# instruction`, ...), which are put
 together into one message of the user, and each of which can be left out. `{name}` is a place to be filled; braces
-around anything else are text, and what is filled in is never read for places again.
-Source: the parts of a prompt as in Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 6.
+around anything else are text, and what is filled in is never read for places again. Texts of strangers stand between
+marks that hold a nonce, a digest of everything that goes in, so that no text can know it when it is written.
+Source: marks around untrusted text are "spotlighting", Hines et al. 2024, arXiv:2403.14720; the parts
+of a prompt as in Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 6.
 """
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import configs
@@ -25,7 +27,10 @@ PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 CONTROL = re.compile(
     r"<(?=\|[\w ]{1,40}\|>|/?(?:start|end)_of_turn>|</?SYS>>|/?s>)|\[(?=/?INST\])", re.IGNORECASE
 )  # the marks by which chat models tell who speaks
+MARK = re.compile(r"<(?=[\s/]*passage\s*-)", re.IGNORECASE)
 UNSEEN = re.compile(r"[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+
+Count = Callable[[Sequence[str]], list[int]]  # counts the tokens of texts, as a model does
 
 
 def read_template(name: str, without: Collection[str] = ()) -> Template:
@@ -107,6 +112,45 @@ def messages_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
 def disarm(text: str) -> str:
     """Take apart what a chat model could read as the mark of a new speaker; unseen characters, which hide it, go."""
     return CONTROL.sub(lambda match: f"{match.group()} ", UNSEEN.sub("", text))
+
+
+def nonce_of(template: Template, parts: Iterable[str]) -> str:
+    """Return what the marks around texts hold: a digest of the prompt and of all that goes in."""
+    put = "".join(f"{len(part)} {part}" for part in (template.digest, *parts))
+    return hashlib.sha256(put.encode()).hexdigest()[:16]
+
+
+def neutralise(text: str, nonce: str) -> tuple[str, int]:
+    """Take apart what could pass for a mark of a passage or for a control word of a chat model.
+
+    Characters without width go first, for they could hide a mark; the nonce itself is struck out.
+
+    Returns:
+        The text, and how many places were changed.
+    """
+    bare, hidden = UNSEEN.subn("", text)
+    bare, known = re.subn(re.escape(nonce), "", bare, flags=re.IGNORECASE)
+    bare, marks = MARK.subn("\u2039", bare)
+    bare, words = CONTROL.subn(lambda match: f"{match.group()} ", bare)
+    return bare.strip(), hidden + known + marks + words
+
+
+def enclosed(text: str, nonce: str) -> str:
+    """Return a text between its marks."""
+    return f"<passage-{nonce}>\n{text}\n</passage-{nonce}>\n"
+
+
+def shortened(text: str, most: int, count: Count) -> str:
+    """Return the longest beginning of a text that is found to have no more tokens than `most`."""
+    low, high = 0, len(text)
+    middle = high
+    while low < high:
+        if count([text[:middle]])[0] <= most:
+            low = middle
+        else:
+            high = middle - 1
+        middle = (low + high + 1) // 2
+    return text[:low]
 
 
 def shown(turns: Collection[Turn]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from configs.classify import Labelled, Method, Nli, TaskModel, ZeroShot
+from configs.classify import Labelled, Method, Nli, Prompted, TaskModel, ZeroShot
 from configs.ingest import Files, PythonDocs, Source
 from configs.models import TaskCard
 from tasks.classify.mapping import described, fitting_models
@@ -31,7 +31,7 @@ def with_column(source: Source, column: str) -> Source:
 
 def names_of(methods: Sequence[Method]) -> tuple[str, ...]:
     """Return a name for each way: its kind, the model where it has one, and a number where two are alike."""
-    plain = [f"{m.kind} {m.model}" if isinstance(m, TaskModel | Nli) else m.kind for m in methods]
+    plain = [f"{m.kind} {model}" if (model := _model_of(m)) else m.kind for m in methods]
     return tuple(
         f"{name} {plain[:at].count(name) + 1}" if name in plain[:at] else name for at, name in enumerate(plain)
     )
@@ -45,3 +45,12 @@ def models_that_fit(classes: Sequence[str]) -> tuple[TaskCard, ...]:
 def phrases_of(classes: Sequence[str], method: ZeroShot) -> list[str]:
     """Return the sentence of every class in every wording, wording by wording."""
     return [phrase for wording in described(classes, method.descriptions, method.wordings) for phrase in wording]
+
+
+def _model_of(method: Method) -> str:
+    match method:
+        case TaskModel() | Nli():
+            return method.model
+        case Prompted(generator=generator):
+            return generator.model
+    return ""

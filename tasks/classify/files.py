@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.class_measures import decide
 from tasks.classify.model import Features, Floats, LinearModel, Model, NeighbourModel, Words, probabilities
 from tasks.errors import ContractError, StoreError
 from tasks.text import spreadsheet
@@ -69,6 +70,11 @@ class Saved:
         if self.model is None:
             raise ContractError(f"{self.way} is a ready model but one with numbers of its own was needed")
         return probabilities(self.model.scores(features), temperature=self.temperature, multiple=self.multiple)
+
+    def labels(self, likely: npt.NDArray[np.floating]) -> list[Any]:
+        """Return the label of each text, None where it has none; where a text may have several, the list of them."""
+        named = [[self.classes[at] for at in np.flatnonzero(row)] for row in decide(likely, self.thresholds)]
+        return named if self.multiple else [names[0] if names else None for names in named]
 
 
 def write_classifier(folder: Path, saved: Saved) -> None:

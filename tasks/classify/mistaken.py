@@ -5,8 +5,13 @@ Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.1
 and the number of errors estimated from it. That the probability of the label alone says which they are is ours.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from tasks.class_data import Doubt
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -65,3 +70,14 @@ def probably_wrong(given: Ints, likely: Floats) -> Ints:
     rows = np.flatnonzero(likely.argmax(axis=1) != given)
     order = rows[np.argsort(likely[rows, given[rows]], kind="stable")]
     return order[: expected_wrong(given, likely)]
+
+
+def doubts_of(
+    given: Ints, likely: Floats, classes: Sequence[str], documents: Sequence[Mapping[str, Any]]
+) -> list[Doubt]:
+    """Return texts whose label is probably wrong; the documents have id and text."""
+    return [
+        Doubt(row, documents[row]["id"], classes[given[row]], classes[int(likely[row].argmax())],
+              float(likely[row, given[row]]), documents[row]["text"])
+        for row in probably_wrong(given, likely).tolist()
+    ]  # fmt: skip

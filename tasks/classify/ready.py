@@ -9,11 +9,12 @@ from typing import Any, Literal, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from configs.classify import Nli, Ready, TaskModel
+from configs.classify import Nli, Prompted, Ready, TaskModel
+from tasks.chain_data import Prompting
 from tasks.class_data import Identified
 from tasks.classify.mapping import catalogued, class_scores, described, entailed_scores, entailment_of, matched
 from tasks.classify.model import probabilities
-from tasks.errors import ModelError
+from tasks.errors import ContractError, ModelError
 
 Floats = npt.NDArray[np.float64]
 Input = str | tuple[str, str]
@@ -26,12 +27,20 @@ def thresholds_of(classes: Sequence[str]) -> Floats:
     return np.full(len(classes), EVEN)
 
 
-def describe_ready(method: Ready, model: Identified, classes: Sequence[str], *, multiple: bool) -> dict[str, Any]:
+def describe_ready(
+    method: Ready, model: Identified | Prompting, classes: Sequence[str], *, multiple: bool
+) -> dict[str, Any]:
     """Return what must be kept to ask a ready model: how its outputs become classes.
 
     Raises:
+        ContractError: The model is of another kind than the way.
         ModelError: Its labels do not fit.
     """
+    if isinstance(method, Prompted):
+        asked = {"prompting": model.model_dump(mode="json"), "method": method.model_dump(mode="json")}
+        return {"kind": method.kind, "model": method.generator.model, **asked}
+    if isinstance(model, Prompting):
+        raise ContractError(f"{method.kind} was given a language model but needs one that scores; identify it anew")
     kept = {"kind": method.kind, "model": model.scorer.model, "identified": model.model_dump(mode="json")}
     match method:
         case TaskModel(mapping=mapping):

@@ -1,17 +1,14 @@
-"""Tasks of `classify`: read labels, try ways to classify, doubt labels, predict.
-
-A way that generates text (text-to-text, chat) joins as one more variant of `configs.classify.Method` and one more
-`case` of `flows.text_classifier`, with a step of its own beside `try_ready`.
-"""
+"""Tasks of `classify`: read labels, try ways to classify, doubt labels, predict."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Ready, Trained, ZeroShot
+from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Prompted, Ready, Trained, ZeroShot
+from tasks.chain_data import Asked, Prompting
 from tasks.class_data import (
     ClassifierRef,
     CurvePoint,
@@ -33,30 +30,35 @@ from tasks.class_data import (
     WordedRef,
     Wording,
 )
-from tasks.class_measures import Bools, accuracy, decide, macro_f1, table
+from tasks.class_measures import Bools, accuracy, macro_f1, table
 from tasks.classify.files import Saved, read_classifier, write_classifier
 from tasks.classify.model import Features
+from tasks.classify.prompted import Labeller, kept_way, read_label_prompt
 from tasks.data import DocumentsRef, Fingerprint, RejectedRef, VectorsRef
 from tasks.errors import ContractError
 from tasks.rows import Reason, Rejected
-from tasks.runtime import cross_encoder, steps, store
+from tasks.runtime import cross_encoder, generators, steps, store
 from tasks.runtime import encoder as encoders
 from tasks.runtime.steps import step
 from tasks.topic_data import RowsRef
 
 TIMED = 32  # texts that encoding is timed on
 LIBRARIES = ("scikit-learn", "scipy", "numpy")
+Asker = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+READY = ("torch", "transformers", "tokenizers", "llguidance")
 
 
-def identify(method: Ready) -> Identified:
+def identify(method: Ready) -> Identified | Prompting:
     """Describe a ready model without loading it.
 
     Raises:
-        ContractError: The precision or device asked for is not there.
+        ContractError: The precision or device asked for is not there, or a prompt lacks what it needs.
         ModelError: There is no such model, or it does not do what the way needs.
     """
     from tasks.classify.mapping import entailment_of
 
+    if isinstance(method, Prompted):
+        return Prompting(generator=generators.describe(method.generator), prompt=read_label_prompt(method.prompt))
     found = cross_encoder.describe_classes(method.model, method.precision, method.device, f"methods.{method.kind}")
     if isinstance(method, Nli):
         entailment_of(method.model, found.labels)
@@ -110,7 +112,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
 
     labels, gone, rare = reading.without_rare(_labels(given.examples), config.min_examples, multiple=config.multiple)
     noticed = LabelReport(alike=reading.alike(_labels(given.examples)), rare=rare)
-    rejected = [*_rejected(given), *_aside(given.examples, gone, "rare-label")]
+    rejected = [*store.load_rows(given.rejected, Rejected), *_aside(given.examples, gone, "rare-label")]
     train = _left(given.examples, gone, labels)
     classes = reading.classes_of(_labels(train))
     if held is None:
@@ -119,7 +121,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
         train, test = _some(train, rows), _some(train, back)
     else:
         labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
-        rejected += [*_rejected(held), *_aside(held.examples, gone, "unseen-label")]
+        rejected += [*store.load_rows(held.rejected, Rejected), *_aside(held.examples, gone, "unseen-label")]
         test = _left(held.examples, gone, labels)
         overlap = len(set(_texts(train.documents)) & set(_texts(test.documents)))
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
@@ -191,8 +193,8 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
     )  # fmt: skip
 
 
-@step(name="classify-ready", run_name="classify-ready {name}", libraries=("torch", "transformers", "tokenizers"))
-def try_ready(divided: Divided, name: str, method: Ready, model: Identified) -> Trial:
+@step(name="classify-ready", run_name="classify-ready {name}", libraries=READY)
+def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Prompting) -> Trial:
     """Let a ready model classify the texts kept back, and the training texts that ready models are tried on.
 
     Args:
@@ -210,12 +212,14 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified) -> 
     thresholds = thresholds_of(divided.classes) if divided.multiple else None
     saved = Saved(name, divided.classes, 1.0, thresholds, ready=ready)
     tried = features_of(divided.train).take(store.load_array(divided.tried))
-    validation = _asked(saved, tried.texts)
+    ask = _asker(saved)
+    validation = ask(tried.texts)
     started = time.perf_counter()
-    likely = _asked(saved, _texts(divided.test.documents))
+    likely = ask(_texts(divided.test.documents))
+    seconds, asked = time.perf_counter() - started, _told(ask)
     return Trial(
-        name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]),
-        seconds_per_1000=_per_1000(time.perf_counter() - started, likely),
+        name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]), asked=asked,
+        seconds_per_1000=seconds * 1_000 / max(1, len(likely) if asked is None else asked.timed),
         validation=store.save_array(ProbabilitiesRef, validation),
         test=store.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, None),
         thresholds=() if thresholds is None else tuple(map(float, thresholds)),
@@ -272,20 +276,15 @@ def find_mistaken(divided: Divided, trial: Trial, config: Mistaken) -> DoubtsRef
     Raises:
         ContractError: The way has learned from no labels, or texts have several.
     """
-    from tasks.classify.mistaken import probably_wrong
+    from tasks.classify.mistaken import doubts_of
 
     if not trial.learned or divided.multiple:
         raise ContractError(
             f"{trial.name} cannot doubt labels; it needs one label a text, and to have learned from it"
         )
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
-    likely = store.load_array(trial.validation)
     documents = store.load_table(divided.train.documents, ["id", "text"]).to_pylist()
-    doubts = [
-        Doubt(row, documents[row]["id"], divided.classes[given[row]], divided.classes[int(likely[row].argmax())],
-              float(likely[row, given[row]]), documents[row]["text"])
-        for row in probably_wrong(given, likely).tolist()
-    ]  # fmt: skip
+    doubts = doubts_of(given, store.load_array(trial.validation), divided.classes, documents)
     steps.record(doubts=len(doubts), texts=len(given))
     return store.save_rows(DoubtsRef, Doubt, doubts)
 
@@ -304,15 +303,11 @@ def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
     known = store.load_table(texts.documents, ["id", "text"])
     words = known["text"].to_pylist()
     vectors = None if texts.vectors is None else store.load_array(texts.vectors)
-    likely = _asked(saved, words) if saved.ready else saved.probabilities(Features(words, vectors))
-    given = decide(likely, saved.thresholds)
-    named = [[saved.classes[at] for at in np.flatnonzero(row)] for row in given]
-    columns = {
-        "id": known["id"].to_pylist(),
-        "text": words,
-        "label": named if saved.multiple else [names[0] for names in named],
-        "probability": likely.max(axis=1).tolist(),
-    }
+    ask = _asker(saved) if saved.ready else None
+    likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
+    _told(ask)
+    columns = {"id": known["id"].to_pylist(), "text": words,
+               "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
     steps.record(texts=len(words), probability=float(likely.max(axis=1).mean()))
     return store.save_files(
         PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
@@ -336,10 +331,6 @@ def _texts(documents: DocumentsRef) -> list[str]:
 
 def _labels(examples: Examples) -> list[tuple[str, ...]]:
     return [row.labels for row in store.load_rows(examples.targets, Target)]
-
-
-def _rejected(labelled: LabelledTexts) -> list[Rejected]:
-    return store.load_rows(labelled.rejected, Rejected)
 
 
 def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
@@ -380,13 +371,26 @@ def _saved(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
     return store.save_files(ClassifierRef, lambda folder: write_classifier(folder, saved), shape=(len(saved.classes),))
 
 
-def _asked(saved: Saved, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return probabilities (N, K) by a ready model."""
+def _asker(saved: Saved) -> Asker:
+    """Return what gives probabilities (N, K) of texts by a ready model."""
     from tasks.classify.ready import ask_ready
 
+    if "prompting" in saved.ready:
+        method, told, sampling = kept_way(saved.ready)
+        replies = generators.replies(told.generator, sampling, method.generator, mend=False)  # no label is counted
+        room = generators.room(told.generator, sampling, method.prompt_tokens)
+        return Labeller(saved.classes, told.prompt, method, replies, generators.counter(method.generator), room)
     identified = Identified.model_validate(saved.ready["identified"])
-    engine = cross_encoder.engine(identified.scorer)
-    return ask_ready(saved.ready, texts, engine.outputs, classes=len(saved.classes), multiple=saved.multiple)
+    ask, size = cross_encoder.engine(identified.scorer).outputs, len(saved.classes)
+    return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
+
+
+def _told(ask: Asker | None) -> Asked | None:
+    """Record what a language model was asked; None of any other."""
+    told = ask.told() if isinstance(ask, Labeller) else None
+    if told is not None:
+        steps.record(**told.counted())
+    return told
 
 
 def _per_1000(seconds: float, likely: npt.NDArray[np.float32]) -> float:

@@ -26,10 +26,11 @@ MAJORITY = "majority class"
 
 @dataclass(frozen=True)
 class Given:
-    """What a way says of texts: (N, K) labels and (N, K) probabilities."""
+    """What a way says of texts: (N, K) labels and (N, K) probabilities; `sure` is whether it says these at all."""
 
     labels: Bools
     likely: npt.NDArray[np.floating]
+    sure: bool = True
 
 
 def majority(train: Bools, texts: int, *, multiple: bool) -> Given:
@@ -63,8 +64,9 @@ def judge_ways(
         seed: Same seed, same samples.
 
     Returns:
-        Macro-F1, accuracy and calibration error of each way, micro-F1 too where texts have several labels; and the
-        differences of macro-F1 and accuracy of every two.
+        Macro-F1 and accuracy of each way, micro-F1 too where texts have several labels; its calibration error, or of a
+        way that gives no probabilities the share of texts without a label; and how much every two differ in macro-F1
+        and accuracy.
     """
     random = np.random.default_rng(seed)
     draws = [np.bincount(random.integers(0, len(targets), len(targets)), minlength=len(targets)).astype(np.float64)
@@ -96,18 +98,20 @@ def _resampled(
     tables = [part.astype(np.float64) for part in
               (targets & way.labels, ~targets & way.labels, targets & ~way.labels)]  # fmt: skip
     counted = [np.stack([weights @ table for weights in every]) for table in tables]
-    sure, correct = confidences(targets, way, multiple=multiple)
-    boxes = bin_of(sure, bins)
-    width = sure.shape[1]
-    errors = np.array([
-        _calibration_error(np.repeat(weights, width), sure.ravel(), correct.ravel(), boxes.ravel(), bins)
-        for weights in every
-    ])  # fmt: skip
     values = {
         "macro-F1": mean_f1(*counted),
         "accuracy": np.array([weights @ right / weights.sum() for weights in every]),
-        "calibration error": errors,
     }
+    if way.sure:
+        sure, correct = confidences(targets, way, multiple=multiple)
+        boxes, width = bin_of(sure, bins), sure.shape[1]
+        values["calibration error"] = np.array([
+            _calibration_error(np.repeat(weights, width), sure.ravel(), correct.ravel(), boxes.ravel(), bins)
+            for weights in every
+        ])  # fmt: skip
+    else:
+        none = ~way.labels.any(axis=1)
+        values["no label"] = np.array([weights @ none / weights.sum() for weights in every])
     if multiple:
         values["micro-F1"] = f1_of(*(part.sum(axis=1) for part in counted))
     return {name: (float(value[0]), value[1:]) for name, value in values.items()}
@@ -159,11 +163,12 @@ def class_by_class(targets: Bools, classes: Sequence[str], name: str, way: Given
 
 
 def confusion(targets: Bools, classes: Sequence[str], name: str, way: Given) -> list[Confused]:
-    """Return how many texts of each class are put into each; pairs without a text are left out."""
-    size = len(classes)
-    cells = np.bincount(targets.argmax(axis=1) * size + way.labels.argmax(axis=1), minlength=size * size)
+    """Return how many texts of each class are put into each, or into none; pairs without a text are left out."""
+    called = (*classes, "")
+    given = np.where(way.labels.any(axis=1), way.labels.argmax(axis=1), len(classes))
+    cells = np.bincount(targets.argmax(axis=1) * len(called) + given, minlength=len(classes) * len(called))
     found = np.flatnonzero(cells).tolist()
-    return [Confused(name, classes[at // size], classes[at % size], int(cells[at])) for at in found]
+    return [Confused(name, classes[at // len(called)], called[at % len(called)], int(cells[at])) for at in found]
 
 
 def look_closer(
@@ -183,7 +188,7 @@ def look_closer(
     confused: list[Confused] = []
     for name, way in ways.items():
         by_class += class_by_class(targets, classes, name, way)
-        by_bin += calibration_bins(targets, name, way, bins=bins, multiple=multiple)
+        by_bin += calibration_bins(targets, name, way, bins=bins, multiple=multiple) if way.sure else []
         confused += [] if multiple else confusion(targets, classes, name, way)
     return by_class, by_bin, confused
 

@@ -90,7 +90,7 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
 
 
 def _given(trial: Trial, likely: Any) -> Given:
-    return Given(decide(likely, trial.thresholds or None), likely)
+    return Given(decide(likely, trial.thresholds or None), likely, trial.asked is None)
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from tasks.answers import Answer, Citation
 from tasks.chain_data import Template
 from tasks.generate.evidence import flags_about
-from tasks.generate.grounded import Built, Checked, Count, build_messages, check_reply
+from tasks.generate.grounded import Built, Checked, build_messages, check_reply
 from tasks.message_data import Replies, Request
+from tasks.prompts import Count
 from tasks.rows import Document, Hit, Passage
 
 BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood

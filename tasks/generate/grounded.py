@@ -7,21 +7,29 @@ Shapes: N passages, best first.
 Source: marks around untrusted text are "spotlighting", Hines et al. 2024, arXiv:2403.14720; the checks are ours.
 """
 
-import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.chain_data import Template
 from tasks.errors import ContractError
 from tasks.message_data import Message
-from tasks.prompts import CONTROL, UNSEEN, check_places, fill, messages_of, places_of, read_template
+from tasks.prompts import (
+    Count,
+    check_places,
+    enclosed,
+    fill,
+    messages_of,
+    neutralise,
+    nonce_of,
+    places_of,
+    read_template,
+)
 from tasks.rows import Passage
 from tasks.text import sentences
 
 REFUSAL = "NO ANSWER"
 PLACES = ("nonce", "refusal", "passages", "question")
-MARK = re.compile(r"<(?=[\s/]*passage\s*-)", re.IGNORECASE)
 NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
 AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
@@ -33,7 +41,6 @@ REFUSED = re.compile(
     r"|\bi (?:cannot|can't|am unable to) answer\b"
     r"|\b(?:cannot|can't) be answered\b"
 )
-Count = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ def build_messages(
     Raises:
         ContractError: Not even one passage fits.
     """
-    nonce = _nonce(prompt, question, passages)
+    nonce = nonce_of(prompt, [question, *(passage.indexed for passage in passages)])
     cleaned = [neutralise(passage.indexed, nonce) for passage in passages]
     asked, broken = neutralise(question, nonce)
     room = budget - sum(count([m.content for m in _messages(prompt, nonce, asked, [])]))
@@ -138,21 +145,6 @@ def build_messages(
     tokens = sum(count([message.content for message in messages]))
     neutralised = broken + sum(cleaned[position][1] for position in used)
     return Built(messages, tuple(used), len(passages) - len(used), tokens, neutralised)
-
-
-def neutralise(text: str, nonce: str) -> tuple[str, int]:
-    """Take apart what could pass for a mark of a passage or for a control word of a chat model.
-
-    Characters without width go first, for they could hide a mark; the nonce itself is struck out.
-
-    Returns:
-        The text, and how many places were changed.
-    """
-    bare, hidden = UNSEEN.subn("", text)
-    bare, known = re.subn(re.escape(nonce), "", bare, flags=re.IGNORECASE)
-    bare, marks = MARK.subn("\u2039", bare)
-    bare, words = CONTROL.subn(lambda match: f"{match.group()} ", bare)
-    return bare.strip(), hidden + known + marks + words
 
 
 def check_reply(reply: str, passages: Sequence[str]) -> Checked:
@@ -201,13 +193,8 @@ def _numbers(text: str) -> list[int]:
     return found
 
 
-def _nonce(prompt: Template, question: str, passages: Sequence[Passage]) -> str:
-    parts = [prompt.digest, question, *(passage.indexed for passage in passages)]
-    return hashlib.sha256("".join(f"{len(part)} {part}" for part in parts).encode()).hexdigest()[:16]
-
-
 def _block(nonce: str, number: int, text: str) -> str:
-    return f"<passage-{nonce}>\n[{number}] {text}\n</passage-{nonce}>\n"
+    return enclosed(f"[{number}] {text}", nonce)
 
 
 def _messages(prompt: Template, nonce: str, question: str, texts: Sequence[str]) -> tuple[Message, ...]:

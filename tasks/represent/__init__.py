@@ -4,6 +4,7 @@ from tasks.represent.task import (
     column_of,
     count_terms,
     find_places,
+    naming_by,
     outliers_by_words,
     remark_documents,
     represent_labels,
@@ -11,6 +12,7 @@ from tasks.represent.task import (
     represent_tree,
     represent_ways,
     represent_words,
+    write_topic_labels,
     write_topics,
 )
 
@@ -18,6 +20,7 @@ __all__ = [
     "column_of",
     "count_terms",
     "find_places",
+    "naming_by",
     "outliers_by_words",
     "remark_documents",
     "represent_labels",
@@ -25,5 +28,6 @@ __all__ = [
     "represent_tree",
     "represent_ways",
     "represent_words",
+    "write_topic_labels",
     "write_topics",
 ]

@@ -60,7 +60,7 @@ def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], co
     Returns:
         The topics with label, `held` and `general`; no two have a label of the same stems.
     """
-    stems = _Stems(texts)
+    stems = Stems(texts)
     taken: set[frozenset[str]] = set()
     named: dict[int, Topic] = {}
     for topic in sorted(topics, key=lambda t: (-t.size, t.topic)):
@@ -68,13 +68,18 @@ def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], co
     return [named[topic.topic] for topic in topics]
 
 
-def _named(topic: Topic, labels: Ints, stems: "_Stems", taken: set[frozenset[str]], config: Labels) -> Topic:
+def parts_of(topic: Topic, labels: Ints, config: Labels) -> tuple[Ints, Ints, Ints]:
+    """Return the members that make a label, those that judge it, and documents of other topics it is held against."""
     random = np.random.default_rng([config.seed, topic.topic])
     members = random.permutation(np.flatnonzero(labels == topic.topic))
     judges = members[: min(config.judges, len(members) // 2)]
     makers = members[len(judges) :][: config.made_of]
     others = random.permutation(np.flatnonzero((labels != topic.topic) & (labels >= 0)))[:OUTSIDERS]
-    jury = judges if len(judges) else makers
+    return makers, judges if len(judges) else makers, others
+
+
+def _named(topic: Topic, labels: Ints, stems: "Stems", taken: set[frozenset[str]], config: Labels) -> Topic:
+    makers, jury, others = parts_of(topic, labels, config)
     best: tuple[float, _Label] | None = None
     for label in _labels(_candidates(topic, stems, makers, others, config), stems, makers, others):
         if label.stems in taken:
@@ -91,7 +96,7 @@ def _named(topic: Topic, labels: Ints, stems: "_Stems", taken: set[frozenset[str
     return replace(topic, label=label.text, held=held, general=stems.share(label.parts, others))
 
 
-def _labels(found: Sequence[_Candidate], stems: "_Stems", makers: Ints, others: Ints) -> Iterator[_Label]:
+def _labels(found: Sequence[_Candidate], stems: "Stems", makers: Ints, others: Ints) -> Iterator[_Label]:
     """Yield labels, best first: single candidates, then, where no single one holds, two and three side by side."""
     yield from (_Label(c.text, (c.stems,)) for c in found)
     for first in found[:STARTS]:
@@ -106,7 +111,7 @@ def _labels(found: Sequence[_Candidate], stems: "_Stems", makers: Ints, others: 
             yield _Label(", ".join(part.text for part in parts), tuple(part.stems for part in parts))
 
 
-def _candidates(topic: Topic, stems: "_Stems", makers: Ints, others: Ints, config: Labels) -> list[_Candidate]:
+def _candidates(topic: Topic, stems: "Stems", makers: Ints, others: Ints, config: Labels) -> list[_Candidate]:
     """List what the topic could be called, best first."""
     top = topic.words[:FROM_TOP]
     weight = {stems.of(word): w for word, w in reversed(list(zip(top, topic.weights, strict=False)))}
@@ -130,7 +135,7 @@ def _candidates(topic: Topic, stems: "_Stems", makers: Ints, others: Ints, confi
     return sorted(found, key=lambda c: (-c.score, c.text))[:TRIED]
 
 
-class _Stems:
+class Stems:
     """Which stems each document has, looked up when they are first asked for."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -153,6 +158,11 @@ class _Stems:
         if row not in self._has:
             self._has[row] = frozenset(self.of(w) for w in set(WORD.findall(self.texts[row].lower())))
         return self._has[row]
+
+    def said(self, label: str) -> tuple[frozenset[str], ...]:
+        """Return the stems of each part of a label, stop words left out; none of a label without another word."""
+        parts = ([w for w in WORD.findall(part) if w not in self.stop] for part in label.lower().split(","))
+        return tuple(frozenset(map(self.of, words)) for words in parts if words)
 
     def share(self, parts: Sequence[frozenset[str]], rows: Ints) -> float:
         """Return the share of documents that have all stems of one of the parts; 0 of no documents."""

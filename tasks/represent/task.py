@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from configs.cluster import ByWords
-from configs.represent import CTfIdf, Labels
+from configs.generators import Sampling
+from configs.represent import CTfIdf, Labels, Written
 from configs.topics import Slices, Suspicions
+from tasks.chain_data import Prompting
 from tasks.data import DocumentsRef, Fingerprint, GraphRef, LabelsRef, TopicsRef, VectorsRef
 from tasks.represent.counts import Counts, read_counts
 from tasks.represent.model import Encode, Floats
 from tasks.rows import Document, Fate, Merge, Place, Remark, Share, Topic, Wording
 from tasks.runtime import encoder as encoders
-from tasks.runtime import items, steps, store
+from tasks.runtime import generators, items, steps, store
 from tasks.runtime.steps import step
 from tasks.topic_data import (
     Clustered,
@@ -99,6 +101,47 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
 
     named = label_topics(_texts(documents), store.load_array(labels), store.load_rows(topics, Topic), config)
     steps.record(**label_measures(named, config.held_by))
+    return store.save_rows(TopicsRef, Topic, named)
+
+
+def naming_by(config: Written) -> Prompting:
+    """Say what names topics, without loading it.
+
+    Raises:
+        FlowError: The model is not here, or the prompt lacks what it needs.
+    """
+    from tasks.represent.written import read_naming_prompt
+
+    return Prompting(generator=generators.describe(config.generator), prompt=read_naming_prompt(config.prompt))
+
+
+@step(name="represent-written", libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance"))
+def write_topic_labels(
+    documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels
+) -> TopicsRef:
+    """Let a language model name topics; where its name does not stand the test, the name they have stays.
+
+    Args:
+        documents: N documents.
+        labels: (N,) topic of each.
+        topics: The topics, named by their own words.
+        naming: What writes, and what it is shown.
+        config: Who judges.
+    """
+    from tasks.represent.labels import label_measures
+    from tasks.represent.written import Writer, write_labels
+
+    told, written = naming
+    sampling = Sampling(max_tokens=written.max_tokens)
+    ask, count = generators.replies(told.generator, sampling, written.generator), generators.counter(written.generator)
+    room = generators.room(told.generator, sampling, written.prompt_tokens)
+    writer = Writer(ask, count, room, told.prompt, written)
+    rows, given = store.load_rows(topics, Topic), store.load_array(labels)
+    named, counted = write_labels(_texts(documents), given, rows, writer, config)
+    spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
+    steps.record(
+        **label_measures(named, config.held_by), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
+    )
     return store.save_rows(TopicsRef, Topic, named)
 
 

@@ -82,13 +82,17 @@ def reliability(bins: Sequence[Bin]) -> dict[str, Any]:
 
 
 def matrix(cells: Sequence[Confused], classes: Sequence[str]) -> dict[str, Any]:
-    """Return rows of cells, a class a row, darker where more of the class are; empty of too many classes."""
+    """Return rows of cells, a class a row, darker where more of the class are; empty of too many classes.
+
+    Where texts were given no label, the last column holds them.
+    """
     if len(classes) > MOST_CELLS or not cells:
         return {}
     counted = {(c.given, c.predicted): c.count for c in cells}
+    called = (*classes, "") if any(not c.predicted for c in cells) else tuple(classes)
     rows = []
     for given in classes:
-        total = max(1, sum(counted.get((given, other), 0) for other in classes))
-        row = [(counted.get((given, other), 0), other == given) for other in classes]
+        total = max(1, sum(counted.get((given, other), 0) for other in called))
+        row = [(counted.get((given, other), 0), other == given) for other in called]
         rows.append({"name": given, "cells": [(n, round(n / total, 2), right) for n, right in row]})
-    return {"names": list(classes), "rows": rows}
+    return {"names": [name or "no label" for name in called], "rows": rows}

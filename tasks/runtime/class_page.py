@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from configs.classify import Method, Prompted
 from configs.flows import TextClassifier
+from configs.generators import ModelServer
 from configs.models import TaskCard
 from tasks.class_data import (
     Bin,
@@ -27,8 +29,10 @@ from tasks.class_data import (
     Wording,
 )
 from tasks.data import Ingested, RejectedRef
+from tasks.prompts import shown
 from tasks.rows import Measure, Rejected
 from tasks.runtime import class_charts, report, store, tracking
+from tasks.runtime.budget import Cost
 from tasks.runtime.report import Page, Table
 from tasks.text import spreadsheet
 
@@ -68,7 +72,7 @@ def class_page(
         tables=[
             _ways(found, measures, config), *_offers(offers), *_doubts(found, config), *_wordings(found),
             _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(points),
-            *put_aside(divided.rejected, read),
+            *_asked(found), *put_aside(divided.rejected, read),
         ],
         missing=_missing(found, config),
         run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
@@ -107,7 +111,11 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
             for m in store.load_rows(found.judgement.measures, Measure)
         },
         "published": dict(config.measured.published),
-        "seconds_per_1000": {trial.name: round(_seconds(trial, found), 4) for trial in found.trials},
+        "seconds_per_1000": {
+            trial.name: None if (seconds := _seconds(trial, found)) is None else round(seconds, 4)
+            for trial in found.trials
+        },
+        "language_models": {t.name: t.asked.counted() for t in found.trials if t.asked is not None},
         "ready_models": [card.id for card in offers],
         "warnings": warnings_of(divided.noticed),
         "mistaken": [
@@ -131,6 +139,10 @@ def predictions_page(
         for row, names in zip(table.slice(0, SHOWN_PREDICTIONS).to_pylist(), labels, strict=False)
     ]
     note = f"the first {len(rows)} of {table.num_rows:,}; all are in predictions.parquet and predictions.csv"
+    if none := sum(not names for names in labels):
+        note += f"; {none:,} have no label"
+    if set(table["probability"].to_pylist()) <= {0.0, 1.0}:
+        note += "; a probability of 1 stands for a label without one"
     page = Page(
         title=f"Texts classified by {kept.name}",
         subtitle=f"{kept.way}, record {kept.number}",
@@ -185,18 +197,22 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
     for m in measures:
         by_way[m.what][m.name] = m
     tried = {m.what: m.value for m in store.load_rows(found.judgement.validation, Measure) if m.name == "macro-F1"}
-    names = [n for n in ("macro-F1", "micro-F1", "accuracy", "calibration error") if n in next(iter(by_way.values()))]
-    trials, price, rows = {trial.name: trial for trial in found.trials}, config.measured.price_per_hour, []
+    every = ("macro-F1", "micro-F1", "accuracy", "calibration error", "no label")
+    names = [n for n in every if any(n in mine for mine in by_way.values())]
+    methods = {t.name: (t, method) for t, method in zip(found.trials, config.methods, strict=True)}
+    rows: list[tuple[Any, ...]] = []
     for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
-        cells = [f"{by_way[way][n].value:.3f} ({by_way[way][n].low:.3f} to {by_way[way][n].high:.3f})" for n in names]
+        cells = [_with_interval(by_way[way].get(n)) for n in names]
         published = config.measured.published.get(way)
         cells += [f"{tried[way]:.3f}" if way in tried else "", "" if published is None else f"{published:.3f}"]
-        if (trial := trials.get(way)) is None:
+        if way not in methods:
             rows.append((way, *cells, "", "", "", ""))
             continue
+        trial, method = methods[way]
         seconds = _seconds(trial, found)
-        cost = f"{seconds / 3600 * price:.4f}" if price else "no price given"
-        rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", f"{seconds:.2f}", cost))
+        took = "replies were kept" if seconds is None else f"{seconds:.2f}"
+        cost = _cost(trial, method, seconds, config.measured.price_per_hour)
+        rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", took, cost))
     columns = ("way", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
     note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept way was chosen."
     return _filled(Table("Every way", columns, rows, note))
@@ -209,8 +225,52 @@ def _filled(table: Table) -> Table:
     return Table(table.title, tuple(table.columns[at] for at in kept), rows, table.note)
 
 
-def _seconds(trial: Trial, found: Verdict) -> float:
-    """Return what 1,000 texts take a way, encoding included."""
+def _with_interval(measure: Measure | None) -> str:
+    return "" if measure is None else f"{measure.value:.3f} ({measure.low:.3f} to {measure.high:.3f})"
+
+
+def _cost(trial: Trial, method: Method, seconds: float | None, price_per_hour: float) -> str:
+    """Return what 1,000 texts cost: by the prices of a server, else by the time they take."""
+    if trial.asked is not None and isinstance(method, Prompted) and isinstance(method.generator, ModelServer):
+        cost = Cost(trial.asked.prompt_tokens, trial.asked.completion_tokens).money(method.generator.prices)
+        return f"{1_000 * cost / trial.asked.texts:.4f}" if cost else "no price given"
+    if not price_per_hour or seconds is None:
+        return "no price given" if not price_per_hour else ""
+    return f"{seconds / 3600 * price_per_hour:.4f}"
+
+
+def _asked(found: Verdict) -> list[Table]:
+    """Return what language models were asked, by which prompt, and what that took; none where none was."""
+    asked = [(trial.name, trial.asked) for trial in found.trials if trial.asked is not None]
+    if not asked:
+        return []
+    rows = [
+        (name, f"{a.texts:,}", f"{a.no_label:,}", f"{a.shortened:,}", f"{a.spent_tokens:,}", f"{a.saved_tokens:,}",
+         f"{1_000 * (a.prompt_tokens + a.completion_tokens) / a.texts:,.0f}")
+        for name, a in asked
+    ]  # fmt: skip
+    columns = (
+        "way",
+        "texts",
+        "replies that are no label",
+        "texts cut",
+        "tokens spent",
+        "tokens saved",
+        "of 1,000 texts",
+    )
+    note = (
+        "Training texts that were tried, and texts kept back; a kept reply costs nothing again. These ways give "
+        "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong."
+    )
+    prompts = [(name, a.prompt.name, shown(a.prompt.turns)) for name, a in asked]
+    told = Table("What language models were told", ("way", "prompt", "text"), prompts)
+    return [Table("What language models were asked", columns, rows, note), told]
+
+
+def _seconds(trial: Trial, found: Verdict) -> float | None:
+    """Return what 1,000 texts take a way, encoding included; None where all replies were kept from before."""
+    if trial.asked is not None and not trial.asked.timed:
+        return None
     encoding = found.speed.seconds_per_1000 if trial.encodes and found.speed is not None else 0.0
     return trial.seconds_per_1000 + encoding
 
@@ -271,7 +331,7 @@ def _confused(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
     wrong = sorted((c for c in cells if c.given != c.predicted), key=lambda c: -c.count)[:SHOWN_PAIRS]
     if len(classes) <= class_charts.MOST_CELLS or not wrong:
         return []
-    rows = [(c.given, c.predicted, c.count) for c in wrong]
+    rows = [(c.given, c.predicted or "no label", c.count) for c in wrong]
     return [Table("Most often confused", ("class", "taken for", "texts"), rows)]
 
 
@@ -329,7 +389,7 @@ def _copy(predictions: PredictionsRef, folder: Path) -> None:
 
 
 def _listed(labels: Sequence[Any]) -> list[list[str]]:
-    return [label if isinstance(label, list) else [label] for label in labels]
+    return [label if isinstance(label, list) else [label] if label is not None else [] for label in labels]
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -2,13 +2,14 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from configs.flows import TopicModel
 from configs.topics import Slices
 from tasks.data import TopicMap
+from tasks.prompts import read_template, shown
 from tasks.rows import Document, Fate, Measure, Merge, Place, Remark, Share, Topic, Wording
 from tasks.runtime import report, store, tracking
 from tasks.runtime.pages import map_of, place_of
@@ -18,6 +19,8 @@ from tasks.topic_data import Findings, PlacesRef
 SHOWN_TOPICS = 200
 SHOWN_REMARKS = 20
 SHOWN_TITLE = 90
+NOT_TAKEN = ("refused", "empty", "too_long", "stop_words", "duplicate", "not_held")  # why a written name is not taken
+WRITTEN = ("written", *NOT_TAKEN, "spent_tokens", "saved_tokens")
 LEAF = 17  # height of a leaf of the tree
 TREE_LEFT, TREE_WIDTH = 330.0, 750.0
 SPARK_WIDTH, SPARK_HEIGHT = 240.0, 30.0
@@ -44,11 +47,11 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: Findings, 
             ("outside any topic", f"{noise / len(documents):.0%}"),
             ("pieces a word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
-        tables=[_fates(found, names), _quality(found), *_remarks(found, documents), *_jargon(found)],
+        tables=[_fates(found, names), _quality(found), *_remarks(found, documents), *_jargon(found), *_told(config)],
         points=points,
         clusters=clusters,
         missing=[] if named else ["topics: every document is noise; lower topics.scale or give it more documents"],
-        run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": _how_named(run, config), "links": run.links(), "versions": tracking.environment()["libraries"]},
         template="topics.html.j2",
         more={
             "warnings": _warnings(found, config),
@@ -85,9 +88,8 @@ def topic_summary(
         "documents": topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
         "labels": {
-            what: round(counted[f"represent-labels.{what}"], 4)
-            for what in ("held", "held_enough", "too_general")
-            if f"represent-labels.{what}" in counted
+            **_counted(counted, "represent-labels", ("held", "held_enough", "too_general")),
+            **_counted(counted, "represent-written", ("held", "held_enough", "too_general", *WRITTEN)),
         },
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
         "measures": {
@@ -100,6 +102,34 @@ def topic_summary(
         ],
         "files": str(store.path(found.files)),
     }
+
+
+def _counted(counted: Mapping[str, float], step: str, names: Sequence[str]) -> dict[str, float]:
+    """Return what a step has counted; nothing where it has not run."""
+    return {name: round(counted[f"{step}.{name}"], 4) for name in names if f"{step}.{name}" in counted}
+
+
+def _how_named(run: tracking.Run, config: TopicModel) -> dict[str, str]:
+    """Say how many names of a language model stand, and why the others do not."""
+    if (written := config.topics.label.written) is None:
+        return {}
+    told = {name: int(n) for name, n in _counted(run.all_metrics(), "represent-written", WRITTEN).items()}
+    if not told:
+        return {}
+    why = ", ".join(f"{told[name]} {name.replace('_', ' ')}" for name in NOT_TAKEN if told.get(name))
+    return {
+        f"topics named by {written.generator.model}": f"{told['written']}"
+        + (f"; own words name the others, for the reply was: {why}" if why else ""),
+        "tokens of names": f"{told['spent_tokens']:,} spent, {told['saved_tokens']:,} saved by kept replies",
+    }
+
+
+def _told(config: TopicModel) -> list[Table]:
+    """Return what a language model was told when it named topics."""
+    if (written := config.topics.label.written) is None:
+        return []
+    prompt = read_template(written.prompt)
+    return [Table("How a model was asked for names", ("prompt", "text"), [(prompt.name, shown(prompt.turns))])]
 
 
 def _bars(topic: Topic, documents: Sequence[Document]) -> dict[str, Any]:

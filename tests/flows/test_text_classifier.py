@@ -11,14 +11,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from configs.classify import Curve, Embeddings, Fit, Measured, TfIdf, ZeroShot
+from configs.classify import Curve, Embeddings, Fit, Measured, Prompted, TfIdf, ZeroShot
 from configs.embed import Embed
 from configs.flows import TextClassifier
+from configs.generators import ModelServer, Prices
 from configs.ingest import Ingest, Tables
 from flows.text_classifier import preflight, text_classifier
 from tasks.data import Outcome
 from tasks.errors import ContractError
 from tasks.runtime import tracking
+from tests.tasks.runtime.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
@@ -170,3 +172,37 @@ def test_ways_that_cannot_give_several_labels_are_refused_in_one_line(tmp_path: 
     assert done.returncode == 2
     assert "centroid says which label is closest, not how many there are; take it out of methods" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_language_model_is_one_of_the_ways_is_kept_and_is_paid_for_once(workspace: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "notes.jsonl", rows(8, 1))
+    with served() as server:
+        server.say = said_of
+        asked = Prompted(
+            generator=ModelServer(base_url=server.base_url, model="small", prices=Prices(prompt=1.0)), enforced=False
+        )
+        config = TextClassifier(
+            methods=(TfIdf(), asked), choose="language-model small", curve=None, mistaken=None,
+            fit=Fit(strengths=(1.0,), folds=2), measured=Measured(resamples=100),
+        )  # fmt: skip
+        made = text_classifier(source=source, config=config)
+        assert len(server.asked) == 16
+        measures = {name: m["value"] for name, m in made.result["measures"].items()}
+        assert measures["no label language-model small"] == pytest.approx(0.5)
+        assert "calibration error language-model small" not in measures
+        told = made.result["language_models"]["language-model small"]
+        assert (told["texts"], told["no_label"], told["spent_tokens"], told["saved_tokens"]) == (16, 8, 160, 0)
+        page = Path(made.report).read_text("utf-8")
+        assert all(words in page for words in ("0.0070", "replies that are no label", "<th>no label</th>"))
+
+        given = [{"id": "a", "text": "loaf of rye"}, {"id": "b", "text": "<script>alert(1)</script> anchor"}]
+        outcome = text_classifier(predict=write(tmp_path / "new.jsonl", given), classifier="notes", config=config)
+        assert len(server.asked) == 18
+        table = pq.read_table(Path(outcome.report).parent / "predictions.parquet")
+        assert table["label"].to_pylist() == ["bread", None]
+        assert "1 have no label" in Path(outcome.report).read_text("utf-8")
+
+
+def said_of(body: dict[str, Any]) -> str:
+    text = body["messages"][-1]["content"]
+    return " Bread\n" if any(word in text for word in THEMES["bread"].split()) else "It is about <b>ships</b>."

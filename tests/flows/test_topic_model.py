@@ -10,12 +10,15 @@ import pytest
 
 from configs.embed import Embed
 from configs.flows import TopicModel, Topics
+from configs.generators import ModelServer
 from configs.ingest import Tables
+from configs.represent import Labels, Written
 from configs.topics import Slices, Suspicions
 from flows.topic_model import topic_model
 from tasks.data import Outcome
 from tasks.errors import DataError
 from tasks.runtime import tracking
+from tests.tasks.runtime.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
@@ -130,3 +133,25 @@ def test_documents_all_alike_end_with_one_topic_or_none(workspace: Path, tmp_pat
     alike = [{"id": f"{n}", "text": f"ship {chr(97 + n)}"} for n in range(12)]
     found = topic_model(source=write(tmp_path / "alike.jsonl", alike), config=config(topics=Topics(min_documents=10)))
     assert sum(t["size"] for t in found.result["topics"]) == 12
+
+
+def test_a_language_model_names_topics_and_own_words_stand_where_its_name_does_not(
+    first: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = first[0]
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
+    with served() as server:
+        server.say = lambda body: "Flour, oven" if "flour" in body["messages"][-1]["content"] else "<script>x</script>"
+        written = Written(generator=ModelServer(base_url=server.base_url, model="small"))
+        labelled = Topics(min_documents=10, label=Labels(written=written))
+        made = topic_model(source=write(home / "notes.jsonl", rows(40)), config=config(topics=labelled))
+    topics = [t for t in made.result["topics"] if t["topic"] >= 0]
+    assert len(server.asked) == len(topics)
+    named = [t for t in topics if t["label"] == "Flour, oven"]
+    assert [set(t["words"]) <= set(THEMES["bread"].split()) for t in named] == [True]
+    counted = made.result["labels"]
+    assert (counted["written"], counted["written"] + counted["not_held"] + counted["duplicate"]) == (1, len(topics))
+    assert counted["spent_tokens"] == 10 * len(topics)
+    page = Path(made.report).read_text("utf-8")
+    assert "own words name the others, for the reply was:" in page
+    assert "You name groups of documents." in page

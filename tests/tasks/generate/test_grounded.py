@@ -11,9 +11,9 @@ from tasks.generate.grounded import (
     Built,
     build_messages,
     check_reply,
-    neutralise,
     read_prompt,
 )
+from tasks.prompts import neutralise
 from tasks.rows import Passage
 
 PROMPT = read_prompt("grounded")

@@ -1,0 +1,146 @@
+"""Ask a language model for the label of texts; what it says is one of the labels, or no label at all.
+
+A text stands between marks that it cannot know. Shapes: N texts, K classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.classify import Prompted
+from configs.generators import Sampling
+from tasks.chain_data import Asked, Prompting, Template
+from tasks.errors import ContractError
+from tasks.message_data import Form, Replies, Reply, Request
+from tasks.prompts import (
+    Count,
+    check_places,
+    fill,
+    messages_of,
+    neutralise,
+    nonce_of,
+    places_of,
+    read_template,
+    shortened,
+)
+
+PLACES = ("labels", "nonce", "text")
+SAME = (
+    str,
+    str.strip,
+    lambda said: said.strip().casefold(),
+)  # ways in which a reply may be a label, the closest first
+
+
+def read_label_prompt(name: str) -> Template:
+    """Read the prompt that a model is asked for labels by.
+
+    Raises:
+        ContractError: There is no such prompt, or its places are not those of a label.
+    """
+    template = read_template(name)
+    check_places(template, PLACES, "a label")
+    if missing := sorted({"labels", "text"} - places_of(template)):
+        raise ContractError(f"prompt {name!r} of a label has no place {{{missing[0]}}}; put one into it")
+    return template
+
+
+def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, Sampling]:
+    """Return how a model is asked, read from what was kept of it; replies are the likeliest ones."""
+    method = Prompted.model_validate(ready["method"])
+    return method, Prompting.model_validate(ready["prompting"]), Sampling(max_tokens=method.max_tokens)
+
+
+def label_of(reply: str, classes: Sequence[str]) -> int | None:
+    """Return which label a reply is, None where it is none, or could be several that differ by case alone."""
+    for same in SAME:
+        found = [at for at, name in enumerate(classes) if same(name) == same(reply)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def listed(classes: Sequence[str], descriptions: Mapping[str, str]) -> str:
+    """Return the labels a line each, with what they mean where that is said."""
+    return "\n".join(f"{name}: {descriptions[name]}" if name in descriptions else name for name in classes)
+
+
+@dataclass
+class Labeller:
+    """Asks for labels, and counts what that takes.
+
+    Attributes:
+        classes: K labels.
+        prompt: What the model is told.
+        method: Whether labels are enforced, and what they mean.
+        replies: Asks the model.
+        count: Counts tokens as the model does.
+        room: Tokens of a prompt at most.
+        heard: All replies.
+        no_label: How many of them are no label.
+        cut: How many texts were cut to fit.
+        timed: Replies of the last call that were generated for it.
+    """
+
+    classes: tuple[str, ...]
+    prompt: Template
+    method: Prompted
+    replies: Replies
+    count: Count
+    room: int
+    heard: list[Reply] = field(default_factory=list)
+    no_label: int = 0
+    cut: int = 0
+    timed: int = 0
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return (N, K): 1 of the label a text is given, else 0; a text whose reply is no label has 0 of all.
+
+        Raises:
+            ContractError: The labels leave no room for a text.
+        """
+        form = Form("choice", choices=self.classes) if self.method.enforced else None
+        heard = self.replies([Request(messages_of(fill(self.prompt, put)), form) for put in self._values(texts)])
+        likely = np.zeros((len(texts), len(self.classes)), dtype=np.float32)
+        for row, reply in enumerate(heard):
+            if (at := label_of(reply.text, self.classes)) is None:
+                self.no_label += 1
+            else:
+                likely[row, at] = 1
+        self.heard += heard
+        self.timed = sum(not reply.from_ledger for reply in heard)
+        return likely
+
+    def told(self) -> Asked:
+        """Say what the model was asked, and what that took."""
+        return Asked(
+            prompt=self.prompt,
+            texts=len(self.heard),
+            no_label=self.no_label,
+            shortened=self.cut,
+            prompt_tokens=sum(r.prompt_tokens for r in self.heard),
+            completion_tokens=sum(r.completion_tokens for r in self.heard),
+            saved_tokens=sum(r.prompt_tokens + r.completion_tokens for r in self.heard if r.from_ledger),
+            timed=self.timed,
+        )
+
+    def _values(self, texts: Sequence[str]) -> list[dict[str, str]]:
+        """Return what fills the places of the prompt for each text."""
+        labels = listed(self.classes, self.method.descriptions)
+        nonces = [nonce_of(self.prompt, [labels, text]) for text in texts]
+        cleaned = [neutralise(text, nonce)[0] for text, nonce in zip(texts, nonces, strict=True)]
+        empty = fill(self.prompt, {"labels": labels, "nonce": nonce_of(self.prompt, []), "text": ""})
+        room = self.room - sum(self.count([text for _, text in empty]))
+        if room < 1:
+            raise ContractError(
+                f"the prompt with all {len(self.classes)} labels has {self.room - room} tokens but {self.room} may be "
+                "put; raise prompt_tokens, shorten labels and descriptions, or use a model that reads more"
+            )
+        for row, size in enumerate(self.count(cleaned)):
+            if size > room:
+                cleaned[row] = shortened(cleaned[row], room, self.count)
+                self.cut += 1
+        return [{"labels": labels, "nonce": n, "text": text} for n, text in zip(nonces, cleaned, strict=True)]

@@ -1,0 +1,151 @@
+"""Let a language model name topics, from their words and members that do not judge; the judges are those of `labels`.
+
+A name that is refused, empty, too long, of stop words or signs alone, or another topic's, or that judges bear out
+neither well enough nor better than the topic's own words, is not taken: then these stand.
+
+Shapes: N documents.
+Source: a topic named by a language model from words and representative documents, as in Alammar & Grootendorst,
+"Hands-On Large Language Models", 2024, chapter 5; that unseen members judge it is ours.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from configs.represent import Labels, Written
+from tasks.chain_data import Template
+from tasks.errors import ContractError
+from tasks.message_data import Replies, Reply, Request
+from tasks.prompts import (
+    UNSEEN,
+    Count,
+    check_places,
+    enclosed,
+    fill,
+    messages_of,
+    neutralise,
+    nonce_of,
+    places_of,
+    read_template,
+    shortened,
+)
+from tasks.represent.labels import Ints, Stems, parts_of
+from tasks.rows import Topic
+
+PLACES = ("documents", "keywords", "most", "nonce")
+KEYWORDS = 10  # words of a topic that the model is told
+LONGEST = 80  # characters of a name
+AROUND = 40  # tokens the marks around a document may take
+BEFORE = re.compile(r"^\W*(?:topic|name|label)\s*:", re.IGNORECASE)
+REASONS = ("refused", "empty", "too_long", "stop_words", "duplicate", "not_held")  # why a name is not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How names are asked for.
+
+    Attributes:
+        replies: Asks the model.
+        count: Counts tokens as the model does.
+        room: Tokens of a prompt at most.
+        prompt: What the model is told.
+        config: What it is shown.
+    """
+
+    replies: Replies
+    count: Count
+    room: int
+    prompt: Template
+    config: Written
+
+
+def read_naming_prompt(name: str) -> Template:
+    """Read the prompt that a model names topics by.
+
+    Raises:
+        ContractError: There is no such prompt, or its places are not those of a name.
+    """
+    template = read_template(name)
+    check_places(template, PLACES, "a topic's name")
+    if missing := sorted({"documents", "keywords"} - places_of(template)):
+        raise ContractError(f"prompt {name!r} of a topic's name has no place {{{missing[0]}}}; put one into it")
+    return template
+
+
+def write_labels(
+    texts: Sequence[str], labels: Ints, topics: Sequence[Topic], writer: Writer, config: Labels
+) -> tuple[list[Topic], Counter[str]]:
+    """Name topics by a model where its name stands the test, else leave the name they have.
+
+    Args:
+        texts: N documents.
+        labels: (N,) topic of each, -1 for noise.
+        topics: The topics, named by their own words.
+        writer: How names are asked for.
+        config: Who judges.
+
+    Returns:
+        The topics; and how many names were taken, as `written`, and not, by reason.
+    """
+    asked = sorted((t for t in topics if t.topic >= 0 and t.words), key=lambda t: (-t.size, t.topic))
+    heard = writer.replies([Request(messages_of(_prompt(t, texts, labels, writer, config))) for t in asked])
+    stems = Stems(texts)
+    taken = {t.topic: frozenset[str]().union(*stems.said(t.label)) for t in topics}
+    made, counted = {t.topic: t for t in topics}, Counter(dict.fromkeys(("written", *REASONS), 0))
+    for topic, reply in zip(asked, heard, strict=True):
+        name, why = cleaned(reply.text), _fault(reply, writer.config)
+        parts = stems.said(name)
+        key = frozenset[str]().union(*parts)
+        if not why and not parts:
+            why = "stop_words"
+        if not why and key in [other for number, other in taken.items() if number != topic.topic]:
+            why = "duplicate"
+        _, jury, others = parts_of(topic, labels, config)
+        held = stems.share(parts, jury)
+        if not why and held < config.held_by and held <= topic.held:
+            why = "not_held"
+        counted[why or "written"] += 1
+        if not why:
+            taken[topic.topic] = key
+            made[topic.topic] = replace(topic, label=name, held=held, general=stems.share(parts, others))
+    return [made[t.topic] for t in topics], counted
+
+
+def cleaned(reply: str) -> str:
+    """Return the first line of a reply that says something, without what models put around a name."""
+    lines = (
+        " ".join(BEFORE.sub("", UNSEEN.sub("", line)).split()).strip(" \"'`*_#.:;,-") for line in reply.splitlines()
+    )
+    return "".join(c for c in next(filter(None, lines), "") if c.isprintable())
+
+
+def _fault(reply: Reply, config: Written) -> str:
+    """Say what is wrong with a reply, whatever the topic; nothing where nothing is."""
+    name = cleaned(reply.text)
+    if reply.finish == "refused":
+        return "refused"
+    if not name:
+        return "empty"
+    too_long = reply.finish == "length" or len(name.split()) > config.words or len(name) > LONGEST
+    return "too_long" if too_long else ""
+
+
+def _prompt(topic: Topic, texts: Sequence[str], labels: Ints, writer: Writer, config: Labels) -> list[tuple[str, str]]:
+    """Return what the model is told of a topic."""
+    makers, jury, _ = parts_of(topic, labels, config)
+    judging = set(jury.tolist()) - set(makers.tolist())
+    near = [row for row in topic.documents if row not in judging]
+    rows = list(dict.fromkeys([*near, *makers.tolist()]))[: writer.config.members]
+    words = ", ".join(topic.words[:KEYWORDS])
+    nonce = nonce_of(writer.prompt, [words, *(texts[row] for row in rows)])
+    put = {"nonce": nonce, "keywords": words, "most": str(writer.config.words), "documents": ""}
+    left = writer.room - sum(writer.count([text for _, text in fill(writer.prompt, put)]))
+    each = left // len(rows) - AROUND
+    if each < 1:
+        raise ContractError(
+            f"the prompt for a topic's name may have {writer.room} tokens but no document fits; raise prompt_tokens, "
+            "lower members, or use a model that reads more"
+        )
+    shown = [shortened(neutralise(texts[row], nonce)[0], each, writer.count) for row in rows]
+    return fill(writer.prompt, {**put, "documents": "".join(enclosed(text, nonce) for text in shown).rstrip("\n")})
