@@ -28,6 +28,7 @@ from tests.bench.pairs import ROOT, plain, why_not
 
 PRECISIONS = ("fp32", "bf16", "int8", "4bit")
 PROMPTS, NEW, WINDOW, HELD = 32, 32, 128, 40_000
+LONGEST_S = 180
 SMALL = SmallModel(width=256, layers=4, steps=150)
 
 
@@ -58,7 +59,13 @@ def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
     rows = []
     for dtype in PRECISIONS:
         words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), dtype, str(held)]
-        said = subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        try:
+            said = subprocess.run(
+                words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S
+            ).stdout
+        except subprocess.TimeoutExpired:
+            rows.append(why_not(f"{name}, {dtype}", f"it had not ended after {LONGEST_S} s"))
+            continue
         found = json.loads(said.splitlines()[-1])
         if "reason" in found:
             rows.append(why_not(f"{name}, {dtype}", found["reason"]))
