@@ -199,6 +199,8 @@ class RagAnswers(Config):
     """How what was found is put into a better order; null for not at all."""
     answer: Generate = Extractive()
     """How an answer is made of them."""
+    evaluate: Evaluate = Evaluate(calibrate=None)
+    """Questions that a model which writes answers is asked with passages and without, where no question is given."""
 
 
 class AnswerLineage(Config):

@@ -37,6 +37,8 @@ class Generated(Config):
     """How they are drawn."""
     prompt: str = "grounded"
     """Name of the prompt file in `configs/prompts`."""
+    closed_prompt: str = "closed-book"
+    """Name of the prompt file of answers without passages, where both are compared."""
     prompt_tokens: int = Field(2_048, ge=128, le=1_000_000)
     """Tokens of the prompt at most; passages that do not fit are left out, the best ones last."""
     quote: Extractive = Extractive()

@@ -1,6 +1,7 @@
 """Answers with citations: quote what a collection says about a question, or say that it says nothing.
 
 Here:          python -m flows rag-answers question="How do I scale features?"
+A table:       python -m flows rag-answers evaluate.questions=asked.jsonl answer.kind=generated ...
 On a worker:   prefect deployment run 'rag-answers/cpu' -p question="How do I scale features?"
 """
 
@@ -10,14 +11,19 @@ from configs.flows import RagAnswers
 from configs.generate import Generate, Generated
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve
+from tasks.chain_data import MethodsJudged
 from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
+from tasks.errors import ContractError
+from tasks.evaluate import evaluate_books, load_questions, questions_for
 from tasks.generate import (
+    answer_closed,
     answer_extractive,
     answer_grounded,
     cut_sentences,
     describe_generator,
     load_answers,
+    read_closed_prompt,
     read_prompt,
     threshold_for,
     withhold_answers,
@@ -27,18 +33,29 @@ from tasks.ingest import ingest_queries
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
+from tasks.runtime.books_page import books_page, books_summary
 
 
-def preflight(question: str, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
+def preflight(question: str = "", collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
     """Check what can be checked before any work.
 
     Raises:
-        FlowError: The question is empty, or there is no such collection, no threshold for its encoder, or what would
-            rerank or write is not here.
+        FlowError: Nothing is asked, the question is empty, a table is put to what writes nothing, there is no such
+            collection, no threshold for its encoder, or what would rerank or write is not here.
     """
-    ingest_queries([question])
+    answer, table = config.answer, config.evaluate.questions
+    if not question and table is None:
+        raise ContractError("rag-answers needs question=..., or evaluate.questions=FILE and answer.kind=generated")
+    if question:
+        ingest_queries([question])
+    elif not isinstance(answer, Generated):
+        raise ContractError(
+            f"answer.kind is {answer.kind}, which has nothing to say without passages; set answer.kind=generated"
+        )
     live = open_collection(collection)
-    answer = config.answer
+    if not question and isinstance(answer, Generated):
+        questions_for(live.source, config.evaluate)
+        read_closed_prompt(answer.closed_prompt)
     threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
     if isinstance(answer, Generated):
         describe_generator(answer)
@@ -65,18 +82,37 @@ def answer_questions(
     return decided
 
 
+def compare_books(live: Generation, config: RagAnswers, run: tracking.Run) -> Outcome:
+    """Let one model answer a table of questions with passages and without, and compare the two."""
+    path, answer = questions_for(live.source, config.evaluate), config.answer
+    if path is None or not isinstance(answer, Generated):
+        raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
+    asked = load_questions(path, config.evaluate.split, live.documents)
+    opened = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
+    generator = describe_generator(answer)
+    closed = answer_closed(asked.queries, generator, read_closed_prompt(answer.closed_prompt), answer)
+    judged: MethodsJudged = evaluate_books(asked.questions, opened, closed, config.evaluate)
+    run.publish(collection=live, questions=asked.questions, answers=opened, closed=closed, judged=judged)
+    page = books_page(run, judged, asked.queries.rows, generator)
+    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **books_summary(judged)}
+    return run.outcome({"collection": live.collection, "generation": live.number, **stated}, page)
+
+
 @flow(name="rag-answers", flow_run_name="rag-answers")
-def rag_answers(question: str, collection: str | None = None, config: RagAnswers = RagAnswers()) -> Outcome:
+def rag_answers(question: str = "", collection: str | None = None, config: RagAnswers = RagAnswers()) -> Outcome:
     """Answer a question with sentences of a collection, each cited, or say that nothing in it answers.
 
     Args:
-        question: What to ask, in plain language.
+        question: What to ask, in plain language; left out, the table `evaluate.questions` is asked, with passages and
+            without.
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
         config: How to find passages, put them into a better order, and answer from them.
     """
     preflight(question, collection, config)
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
         live = open_collection(collection)
+        if not question:
+            return compare_books(live, config, run)
         asked = ingest_queries([question])
         answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)
         run.publish(collection=live, answers=answers)

@@ -382,3 +382,13 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
     measures, verdict, apart = judge_methods([p.answer for p in asked], replies, tokens, kind)
     steps.record(**{f"exact_match.{m.what}": m.value for m in measures if m.name == "exact match"})
     return MethodsJudged(measures=store.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
+
+
+@step(name="evaluate-books", libraries=("numpy",))
+def evaluate_books(questions: QuestionsRef, opened: AnswersRef, closed: AnswersRef, config: Evaluate) -> MethodsJudged:
+    """Compare answers of one model from passages with its answers without, question by question."""
+    from tasks.evaluate.books import compare_books
+
+    ours, theirs = ([Answer.model_validate(a) for a in store.load_json(ref)] for ref in (opened, closed))
+    measures, verdict, apart = compare_books(store.load_rows(questions, Question), ours, theirs, config)
+    return MethodsJudged(measures=store.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)

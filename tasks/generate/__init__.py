@@ -1,7 +1,8 @@
 """Answer questions from what was found."""
 
-from tasks.generate.grounded import read_prompt
+from tasks.generate.grounded import read_closed_prompt, read_prompt
 from tasks.generate.task import (
+    answer_closed,
     answer_extractive,
     answer_grounded,
     cut_sentences,
@@ -14,11 +15,13 @@ from tasks.generate.task import (
 )
 
 __all__ = [
+    "answer_closed",
     "answer_extractive",
     "answer_grounded",
     "cut_sentences",
     "describe_generator",
     "load_answers",
+    "read_closed_prompt",
     "read_prompt",
     "threshold_for",
     "threshold_of",

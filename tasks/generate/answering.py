@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from tasks.answers import Answer, Citation
 from tasks.chain_data import Template
 from tasks.generate.evidence import flags_about
-from tasks.generate.grounded import Built, Checked, build_messages, check_reply
+from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, check_reply
 from tasks.message_data import Replies, Request
-from tasks.prompts import Count
+from tasks.prompts import Count, fill, messages_of
 from tasks.rows import Document, Hit, Passage
 
 BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
@@ -70,6 +70,21 @@ def ground_answers(
         checked = check_reply(reply.text, [passage.indexed for passage in shown])
         cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
         made[number] = answer_of(answers[number], checked, cited)
+    return made
+
+
+def answer_closed_book(questions: Sequence[str], replies: Replies, prompt: Template) -> list[Answer]:
+    """Answer questions from what a model knows; nothing stands behind what it says, so no sentence has support."""
+    filled = [fill(prompt, {"question": text, "refusal": REFUSAL}) for text in questions]
+    made = []
+    for question, reply in zip(questions, replies([Request(messages_of(turns)) for turns in filled]), strict=True):
+        checked = check_reply(reply.text, [])
+        text = "" if checked.refused else " ".join(claim.text for claim in checked.claims)
+        reason = "no answer: the model says it does not know" if checked.refused else ""
+        made.append(
+            Answer(question=question, text=text, citations=(), abstained=reason, score=None, threshold=0.0,
+                   unsupported=checked.unsupported)
+        )  # fmt: skip
     return made
 
 

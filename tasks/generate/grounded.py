@@ -115,6 +115,19 @@ def read_prompt(name: str) -> Template:
     return template
 
 
+def read_closed_prompt(name: str) -> Template:
+    """Read the prompt of answers without passages.
+
+    Raises:
+        ContractError: There is no such prompt, or its places are not those of such an answer.
+    """
+    template = read_template(name)
+    check_places(template, ("refusal", "question"), "an answer without passages")
+    if "question" not in places_of(template):
+        raise ContractError(f"prompt {name!r} of an answer has no place {{question}}; put one into it")
+    return template
+
+
 def build_messages(
     prompt: Template, question: str, passages: Sequence[Passage], *, budget: int, count: Count
 ) -> Built:

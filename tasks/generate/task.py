@@ -199,3 +199,26 @@ def answer_grounded(
         prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
     )  # fmt: skip
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))
+
+
+@step(name="generate-closed", libraries=("torch", "transformers", "llguidance"))
+def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, config: Generated) -> AnswersRef:
+    """Let a model answer questions without any passage.
+
+    Args:
+        queries: Q questions.
+        generator: What writes.
+        prompt: What it is told; its words count, not its name.
+        config: How it is asked.
+    """
+    from tasks.generate.answering import answer_closed_book
+    from tasks.runtime import generators
+
+    speaker = generators.replies(generator, config.sampling, config.generator)
+    made = answer_closed_book([query.text for query in store.load_rows(queries, Query)], speaker, prompt)
+    spent = speaker.spent
+    steps.record(
+        questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
+        completion_tokens=spent.completion_tokens, prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
+    )  # fmt: skip
+    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))

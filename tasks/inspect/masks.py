@@ -164,7 +164,7 @@ def fit(model: Any, data: Any, config: Small, random: Any) -> None:
 
 
 def perplexity(model: Any, data: Any, length: int) -> float:
-    """Return the perplexity a byte of windows that touch, evenly spread over the data."""
+    """Return the perplexity a token, of windows of `length` that touch, evenly spread over the data."""
     import torch
 
     starts = list(range(0, len(data) - length, length))

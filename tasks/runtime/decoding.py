@@ -3,7 +3,7 @@
 Rows past the requests, and rows that have ended, are filler: the shape never changes, so no row can tell who shares
 its batch.
 
-Shapes: B rows of a batch, L padded tokens of the prompts, V tokens of the vocabulary.
+Shapes: B rows of a batch, L padded tokens of the prompts less their prefixes, V tokens of the vocabulary.
 """
 
 import functools
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from configs.generators import Sampling
 from tasks.message_data import Finish
+from tasks.runtime.prefixes import Prefixes
 from tasks.runtime.sampling import draw, stream
 from tasks.runtime.structure import Grammar, Grammars
 
@@ -35,6 +36,7 @@ class Row:
         draw: Number of the sample.
         seed: As configured.
         grammar: What it must look like; None for free text.
+        prefix: Tokens of the prompt that are read apart, once for all that begin with them; 0 for none.
         tokens: Generated so far.
         text: The reply, once it has ended.
         finish: Why it ended.
@@ -47,6 +49,7 @@ class Row:
     draw: int
     seed: int
     grammar: Grammar | None = None
+    prefix: int = 0
     tokens: list[int] = field(default_factory=list)
     text: str = ""
     finish: Finish = "length"
@@ -64,6 +67,7 @@ class Decoder:
         self.ends = {int(token) for token in ends if token is not None}
         self.pad = next((int(t) for t in (tokenizer.pad_token_id, *sorted(self.ends)) if t is not None), 0)
         self.takes = set(inspect.signature(model.forward).parameters)
+        self.prefixes = Prefixes(model)
 
     @functools.cached_property
     def grammars(self) -> Grammars:
@@ -74,7 +78,7 @@ class Decoder:
         """Generate until every row has ended.
 
         Args:
-            rows: At most `height`, their prompts at most `width` long; filled in.
+            rows: At most `height`, their prompts at most `width` long, prefixes of one length apart; filled in.
             sampling: How tokens are drawn.
             width: L.
             height: B.
@@ -84,7 +88,7 @@ class Decoder:
         chances = [stream(row.seed, row.key) for row in rows]
         with torch.inference_mode():
             forward = self._text_to_text if self.family == "text-to-text" else self._causal
-            steps = forward([row.prompt for row in rows], width, height)
+            steps = forward(rows, width, height)
             logits = next(steps)
             while True:
                 following = [self.pad] * height
@@ -138,19 +142,24 @@ class Decoder:
     def _text(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def _causal(self, prompts: Sequence[list[int]], width: int, height: int) -> Any:
+    def _causal(self, rows: Sequence[Row], width: int, height: int) -> Any:
         """Yield the logits (B, V) of the next token; is sent the tokens that were drawn."""
         import torch
 
+        read, past = rows[0].prefix, None
+        if read:
+            past = self.prefixes.cache([tuple(row.prompt[:read]) for row in rows], height)
         ids = torch.full((height, width), self.pad)
         mask = torch.zeros((height, width), dtype=torch.long)
         mask[:, -1] = 1
-        for number, prompt in enumerate(prompts):
-            ids[number, width - len(prompt) :] = torch.tensor(prompt)
-            mask[number, width - len(prompt) :] = 1
-        places = (mask.cumsum(1) - 1).clamp(min=0)
+        for number, row in enumerate(rows):
+            rest = row.prompt[read:]
+            ids[number, width - len(rest) :] = torch.tensor(rest)
+            mask[number, width - len(rest) :] = 1
+        places = (mask.cumsum(1) - 1).clamp(min=0) + read
+        mask = torch.cat([torch.ones((height, read), dtype=torch.long), mask], 1)
         ids, mask, places = ids.to(self.device), mask.to(self.device), places.to(self.device)
-        past, one = None, torch.ones((height, 1), dtype=torch.long, device=self.device)
+        one = torch.ones((height, 1), dtype=torch.long, device=self.device)
         while True:
             inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "past_key_values": past}
             if "position_ids" in self.takes:
@@ -163,16 +172,16 @@ class Decoder:
             ids = torch.tensor(drawn, device=self.device)[:, None]
             mask, places = torch.cat([mask, one], 1), places[:, -1:] + 1
 
-    def _text_to_text(self, prompts: Sequence[list[int]], width: int, height: int) -> Any:
+    def _text_to_text(self, rows: Sequence[Row], width: int, height: int) -> Any:
         """Yield the logits (B, V) of the next token; is sent the tokens that were drawn."""
         import torch
 
         ids = torch.full((height, width), self.pad)
         mask = torch.zeros((height, width), dtype=torch.long)
         mask[:, 0] = 1
-        for number, prompt in enumerate(prompts):
-            ids[number, : len(prompt)] = torch.tensor(prompt)
-            mask[number, : len(prompt)] = 1
+        for number, row in enumerate(rows):
+            ids[number, : len(row.prompt)] = torch.tensor(row.prompt)
+            mask[number, : len(row.prompt)] = 1
         mask = mask.to(self.device)
         read = self.model.get_encoder()(input_ids=ids.to(self.device), attention_mask=mask)
         first = self.model.generation_config.decoder_start_token_id

@@ -1,7 +1,8 @@
 """Generate with a model of this machine: read its files, load it, run batches of prompts of like length.
 
 A batch has a fixed shape, and one length of prompt always has one shape, so that a reply depends on its own request
-alone. int8 scales activations over a whole batch, so there each prompt runs by itself, at its own length.
+alone. What many prompts begin with is read once; where a prompt is cut for that depends on it alone too. int8 scales
+activations over a whole batch, so there each prompt runs by itself, whole, at its own length.
 """
 
 import functools
@@ -19,7 +20,7 @@ import numpy as np
 from configs.generators import LocalModel, Sampling
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.message_data import Generator, Keep, Reply, Request
-from tasks.runtime import batching, chat_prompt, device, durable, ledger, models
+from tasks.runtime import batching, chat_prompt, device, durable, ledger, models, prefixes
 from tasks.runtime.batching import Batch
 from tasks.runtime.decoding import Decoder, Row
 
@@ -123,11 +124,17 @@ class LocalEngine:
         self.generator, self.config = wanted, config
         self.tokenizer = chat_prompt.load_tokenizer(folder)
         self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
+        told = {"position_ids", "logits_to_keep"} <= self.decoder.takes
+        causal = wanted.family == "causal" and wanted.precision != "int8"
+        self.reuses = causal and told and self.decoder.prefixes.usable()
+
+    def prompt(self, request: Request) -> list[int]:
+        """Return the tokens of a request's prompt."""
+        return chat_prompt.tokens_of(self.tokenizer, chat_prompt.render(self.tokenizer, request.messages))
 
     def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return the tokens of each request's prompt."""
-        tokenizer = self.tokenizer
-        return [chat_prompt.tokens_of(tokenizer, chat_prompt.render(tokenizer, r.messages)) for r in requests]
+        return [self.prompt(request) for request in requests]
 
     def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
         """Answer requests, a batch at a time.
@@ -142,7 +149,10 @@ class LocalEngine:
         """
         prompts = self.prompts(requests)
         rows = [self._row(r, p, sampling) for r, p in zip(requests, prompts, strict=True)]
-        for batch in self._batches([len(prompt) for prompt in prompts], sampling.max_tokens):
+        known: dict[Any, list[int]] = {}
+        for row, request in zip(rows, requests, strict=True):
+            row.prefix = prefixes.cut(request, row.prompt, self.prompt, known) if self.reuses else 0
+        for batch in self._batches(rows, sampling.max_tokens):
             started = time.perf_counter()
             members = [rows[position] for position in batch.rows]
             self.decoder.run(members, sampling, width=batch.width, height=batch.height)
@@ -164,15 +174,19 @@ class LocalEngine:
             row.grammar = self.decoder.grammars.start(request.form, limit)
         return row
 
-    def _batches(self, lengths: Sequence[int], new: int) -> list[Batch]:
-        """Cut prompts into batches, the shortest first."""
+    def _batches(self, rows: Sequence[Row], new: int) -> list[Batch]:
+        """Cut prompts into batches, those of one length of prefix together, the shortest first."""
+        sizes = np.array([max(1, len(row.prompt) - row.prefix) for row in rows], dtype=np.int64)
         if self.generator.precision == "int8":
-            order = np.argsort(lengths, kind="stable")
-            return [Batch(np.array([row]), max(1, lengths[row]), 1) for row in order]
-        sizes = np.maximum(np.array(lengths, dtype=np.int64), 1)
+            return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
         room = new if self.generator.family == "causal" else 0
-        tokens, rows = self.config.batch_tokens, self.config.rows
-        return batching.cut(sizes, tokens=tokens, room=room, rows_at_most=rows, ladder=batching.COARSE)
+        tokens, most = self.config.batch_tokens, self.config.rows
+        read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
+        for length in np.unique(read):
+            own, more = np.flatnonzero(read == length), room + int(length)
+            made = batching.cut(sizes[own], tokens=tokens, room=more, rows_at_most=most, ladder=batching.COARSE)
+            batches += [Batch(own[batch.rows], batch.width, batch.height) for batch in made]
+        return batches
 
     def _reply(self, row: Row, seconds: float) -> Reply:
         return Reply(row.text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)

@@ -38,7 +38,8 @@ def main(wanted: list[str]) -> int:
 def _line(row: dict[str, Any]) -> str:
     promise = f"  (promised {row['promised']})" if "promised" in row else ""
     missed = "" if row.get("kept", True) else "  MISSED"
-    return f"  {row['what']:64} {row['value']:10.3f} {row['unit']}{promise}{missed}"
+    value = "not here:" if row["value"] is None else f"{row['value']:.3f}"
+    return f"  {row['what']:64} {value:>10} {row['unit']}{promise}{missed}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Batches of prompts of like length against `generate` of transformers, one prompt at a time: the same greedy replies.
 
 The model has the size of stories260K and weights drawn on the spot: speed does not depend on what they are. Where
-there is the folder named by `LLM_FLOWS_DATA`, stories260K itself is run too.
+there is the folder named by `LLM_FLOWS_DATA`, stories260K itself is run too. A wider model answers short questions
+behind one long system message, read once or with every question; and behind a message of its own each, where there is
+nothing to share.
 """
 
 import os
@@ -16,8 +18,9 @@ from tasks.runtime import generators, local_model
 from tests.bench.pairs import alternate, at_least, plain
 from tests.tasks.runtime import language_models
 
-PROMISED = 4.0
+PROMISED, PROMISED_SHARED = 4.0, 1.5
 PROMPTS, NEW, ROUNDS, ROWS = 64, 32, 3, 32
+RULES, QUESTIONS = 400, 64  # tokens of a system message, and what is asked behind it
 STORY = "Once upon a time there was little girl named Lily She loved to play with her dog in the park one day"
 
 
@@ -26,6 +29,10 @@ def measure(prompts: int = PROMPTS, rounds: int = ROUNDS) -> list[dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         made = language_models.save_causal(Path(folder), template=False, layers=5, width=64)
         rows = _compare("made on the spot", made, prompts, rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        wide = language_models.save_causal(Path(folder), layers=4, width=256, context=1_024)
+        rows += _shared("one system message", wide, rounds, shared=True)
+        rows += _shared("a system message each", wide, rounds, shared=False)
     if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
         print("  stories260K skipped: LLM_FLOWS_DATA names no folder with models/stories260K_hf")
         return rows
@@ -56,6 +63,39 @@ def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str,
         at_least(f"{name}: generate one by one against batches", seconds[1] / seconds[0], "times", PROMISED),
         at_least(f"{name}: greedy replies that are the same", same, "replies", count),
         plain(f"{name}: tokens a second in batches", count * NEW / seconds[0], "tokens/s"),
+    ]
+
+
+def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[str, Any]]:
+    """Compare reading prefixes apart with reading every prompt whole."""
+    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    described = generators.describe(config)
+    engine = local_model.engine(described, config)
+    chance, words = random.Random(0), STORY.split()
+    texts = []
+    for _ in range(1 if shared else QUESTIONS):
+        rules = ""
+        while len(engine.tokenizer(rules)["input_ids"]) < RULES:
+            rules += f" {chance.choice(words)}"
+        texts.append(rules)
+    requests = [
+        Request((Message("system", texts[n % len(texts)]), Message("user", f"Is {chance.choice(words)} a word?")))
+        for n in range(QUESTIONS)
+    ]
+    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    said: dict[bool, list[str]] = {}
+
+    def ask(apart: bool) -> None:
+        engine.reuses = apart
+        engine.decoder.prefixes.read.clear()
+        said[apart] = [reply.text for reply in speaker(requests)]
+
+    seconds = alternate(lambda: ask(True), lambda: ask(False), rounds)
+    same = sum(a == b for a, b in zip(said[True], said[False], strict=True))
+    what, ratio = f"{name} of {RULES} tokens: whole prompts against prefixes apart", seconds[1] / seconds[0]
+    return [
+        at_least(what, ratio, "times", PROMISED_SHARED) if shared else plain(what, ratio, "times"),
+        at_least(f"{name}: greedy replies that are the same", same, "replies", QUESTIONS),
     ]
 
 

@@ -40,3 +40,8 @@ def at_least(what: str, value: float, unit: str, promised: float) -> dict[str, A
 def plain(what: str, value: float, unit: str) -> dict[str, Any]:
     """Return a row without a promise."""
     return {"what": what, "value": value, "unit": unit}
+
+
+def why_not(what: str, reason: str) -> dict[str, Any]:
+    """Return a row that says why nothing could be measured here."""
+    return {"what": what, "value": None, "unit": reason}

@@ -149,7 +149,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("card", "words", "message"),
     [
-        (RAG, [], r"rag-answers needs question=\.\.\.; see python -m flows rag-answers --help"),
+        (SEARCH, [], r"semantic-search needs queries=\.\.\.; see python -m flows semantic-search --help"),
         (KB, ["source.kind=files"], r"knowledge-base needs source\.path=\.\.\.; see"),
         (KB, ["quick"], r"'quick' is neither @preset nor name=value; see python -m flows knowledge-base --help"),
         (KB, ["@slow"], r"knowledge-base has no preset @slow; it has @quick$"),

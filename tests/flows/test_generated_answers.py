@@ -1,16 +1,20 @@
 """`rag-answers` with a model behind a server on loopback: grounded, cited, and paid for once."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from configs.embed import Embed
+from configs.evaluate import Evaluate
 from configs.flows import KnowledgeBase, RagAnswers
 from configs.generate import Extractive, Generated
-from configs.generators import ModelServer, Sampling
+from configs.generators import LocalModel, ModelServer, Sampling
 from configs.ingest import Files
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
+from tasks.errors import ContractError
+from tests.tasks.runtime import language_models
 from tests.tasks.runtime.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -40,3 +44,31 @@ def test_an_answer_is_grounded_cited_and_never_paid_for_twice(workspace: Path, n
         moon = rag_answers(question="What is the mass of the moon?", config=RagAnswers(answer=writer))
         assert moon.result["abstained"].startswith("no answer in this collection: ")
         assert len(server.asked) == 1  # the model was not asked
+
+
+def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path, tmp_path: Path) -> None:
+    knowledge_base(
+        source=Files(path=str(notes)),
+        collection="notes",
+        config=KnowledgeBase(embed=Embed(precision="exact"), topics=None),
+    )
+    asked = [
+        {"question": QUESTION, "answers": ["lighthouse.txt"], "spans": ["The keeper lit the lamp at dusk"]},
+        {"question": "When is bread baked?", "answers": ["bakery.md"], "spans": ["Bread is baked at four"]},
+        {"question": "What is the mass of the moon?", "answers": []},
+    ]
+    table, model = tmp_path / "asked.jsonl", language_models.save_causal(tmp_path / "model", context=4_096)
+    table.write_text("\n".join(json.dumps(row) for row in asked), "utf-8")
+    writer = Generated(generator=LocalModel(model=str(model), dtype="fp32"), sampling=Sampling(max_tokens=16))
+    config = RagAnswers(answer=writer, evaluate=Evaluate(questions=str(table)))
+    made = rag_answers(config=config)
+    measures = made.result["measures"]
+    assert measures["token F1 retrieval"]["n"] == measures["token F1 closed book"]["n"] == 2
+    assert measures["refusals unanswerable closed book"]["value"] == 0.0
+    assert measures["refusals unanswerable retrieval"]["value"] == 1.0
+    assert measures["exact match difference retrieval - closed book"]["value"] == 0.0
+    assert "Retrieval and closed book" in Path(made.report).read_text("utf-8")
+    again = rag_answers(config=config)
+    assert (again.tasks["run"], again.result) == (0, made.result)
+    with pytest.raises(ContractError, match="ask something"):
+        rag_answers()

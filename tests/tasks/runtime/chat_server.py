@@ -22,6 +22,7 @@ class ChatServer(ThreadingHTTPServer):
         paid: Replies given in full, by prompt.
         faults: Of each prompt, what it gets first, one a request until they are used up.
         say: Makes the text of a reply of its request.
+        finish: Why replies say they ended.
         most: Requests that were under way at once.
     """
 
@@ -35,6 +36,7 @@ class ChatServer(ThreadingHTTPServer):
         self.paid: Counter[str] = Counter()
         self.faults: dict[str, list[Fault]] = {}
         self.say: Callable[[dict[str, Any]], str] = lambda body: body["messages"][-1]["content"].upper()
+        self.finish = "stop"
         self.usage: dict[str, int] | None = {"prompt_tokens": 7, "completion_tokens": 3}
         self.turn, self.under_way, self.most = threading.Lock(), 0, 0
         self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
@@ -74,7 +76,8 @@ class ChatHandler(BaseHTTPRequestHandler):
         elif isinstance(fault, tuple):
             self._send(*fault)
         else:
-            choice = {"message": {"role": "assistant", "content": self.server.say(body)}, "finish_reason": "stop"}
+            choice: dict[str, Any] = {"message": {"role": "assistant", "content": self.server.say(body)}}
+            choice["finish_reason"] = self.server.finish
             stated: dict[str, Any] = {"choices": [choice]}
             if self.server.usage is not None:
                 stated["usage"] = self.server.usage

@@ -1,0 +1,85 @@
+"""Compare answers from passages with answers of the same model from nothing but itself, question by question.
+
+Every question gets both, so differences are of pairs, with bootstrap intervals over questions. Exact match and token
+F1 count a refusal of a question that has an answer as 0. Sentences without support are counted where both ways answer;
+a sentence that no passage stands behind is one, so without passages all are.
+Source: "closed book" as in Roberts et al. 2020, arXiv:2002.08910; words are compared as in SQuAD, arXiv:1606.05250.
+"""
+
+import re
+from collections.abc import Sequence
+
+from configs.evaluate import Evaluate
+from tasks.answers import Answer
+from tasks.errors import ContractError
+from tasks.evaluate.answers import exact_match, token_f1
+from tasks.evaluate.metrics import bootstrap_mean, paired_bootstrap
+from tasks.rows import Measure, Question
+from tasks.text import sentences
+
+OPEN, CLOSED = "retrieval", "closed book"
+CITED = re.compile(r"\s*\[\d+\]")
+
+
+def compare_books(
+    questions: Sequence[Question], opened: Sequence[Answer], closed: Sequence[Answer], config: Evaluate
+) -> tuple[list[Measure], str, bool]:
+    """Measure both ways and their differences.
+
+    Args:
+        questions: Q questions.
+        opened: Q answers from passages.
+        closed: Q answers without.
+        config: Resamples, seed.
+
+    Returns:
+        Means of each way and of the differences `retrieval - closed book`; what may be said of them, nothing of a
+        measure whose interval holds zero; and whether anything may.
+
+    Raises:
+        ContractError: They are not as many.
+    """
+    if not len(questions) == len(opened) == len(closed):
+        raise ContractError(
+            f"there are {len(opened)} and {len(closed)} answers to {len(questions)} questions; each needs one of both"
+        )
+    both = list(zip(questions, opened, closed, strict=True))
+    spans = [(q.spans, a, b) for q, a, b in both if q.spans]
+    told = [(a, b) for _, a, b in both if not a.abstained and not b.abstained]
+    values = {
+        "exact match": [(exact_match(plain(a), s), exact_match(plain(b), s)) for s, a, b in spans],
+        "token F1": [(token_f1(plain(a), s), token_f1(plain(b), s)) for s, a, b in spans],
+        "unsupported sentences": [(unsupported(a), unsupported(b)) for a, b in told],
+        "refusals answerable": [(refused(a), refused(b)) for q, a, b in both if q.answers],
+        "refusals unanswerable": [(refused(a), refused(b)) for q, a, b in both if not q.answers],
+    }
+    options = {"resamples": config.resamples, "seed": config.seed}
+    measures, said = [], []
+    for name, pairs in values.items():
+        if not pairs:
+            continue
+        ours, theirs = ([pair[way] for pair in pairs] for way in (0, 1))
+        for way, of in ((OPEN, ours), (CLOSED, theirs)):
+            mean, (low, high) = bootstrap_mean(of, **options)
+            measures.append(Measure(name, way, mean, low, high, len(of)))
+        value, (low, high) = paired_bootstrap(ours, theirs, **options)
+        measures.append(Measure(f"{name} difference", f"{OPEN} - {CLOSED}", value, low, high, len(ours)))
+        if low > 0 or high < 0:
+            said.append(f"{name} {abs(value):.3f} {'higher' if low > 0 else 'lower'} with retrieval")
+    verdict = "; ".join(said) or f"{len(both)} questions do not tell the two apart: no ranking"
+    return measures, verdict, bool(said)
+
+
+def plain(answer: Answer) -> str:
+    """Return the words of an answer without the numbers of its citations."""
+    return CITED.sub("", answer.text)
+
+
+def unsupported(answer: Answer) -> float:
+    """Return the share of an answer's sentences that nothing cited holds."""
+    return answer.unsupported / max(1, len(list(sentences(plain(answer)))), answer.unsupported)
+
+
+def refused(answer: Answer) -> float:
+    """Return 1 where nothing is answered."""
+    return float(bool(answer.abstained))

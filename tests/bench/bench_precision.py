@@ -1,0 +1,129 @@
+"""One model in fp32, bf16, int8 and 4 bits: its size, its memory, its speed, and how well it foretells text.
+
+The models are a small one with a chat template, trained on the spot on the docstrings of numpy and scikit-learn (nine
+tenths of them, the rest is held out), and stories260K, where `LLM_FLOWS_DATA` names the folder that holds it (held-out
+text: the end of tinyshakespeare, which is nothing it knows). Perplexities compare precisions of one model, not models.
+
+Every precision is a process of its own. *Weights* are as torch saves them. *Memory* is the peak of all that is
+resident, less what there was before the model was loaded, libraries and tokenizer included. What this machine cannot
+run is a row that says why.
+"""
+
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from configs.chain import SmallModel
+from configs.generators import LocalModel, Sampling
+from tasks.errors import FlowError
+from tests.bench.pairs import ROOT, plain, why_not
+
+PRECISIONS = ("fp32", "bf16", "int8", "4bit")
+PROMPTS, NEW, WINDOW, HELD = 32, 32, 128, 40_000
+LONGEST_S = 180
+SMALL = SmallModel(width=256, layers=4, steps=150)
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return size, memory, speed and perplexity of each model in each precision."""
+    with tempfile.TemporaryDirectory() as home:
+        made, held = Path(home, "model"), Path(home, "held.txt")
+        held.write_text(_make(made), "utf-8")
+        rows = _table("made on the spot", made, held)
+        if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
+            return [*rows, why_not("stories260K", "LLM_FLOWS_DATA names no folder with models/stories260K_hf")]
+        held.write_text(Path(data, "tinyshakespeare", "input.txt").read_text("utf-8")[-HELD:], "utf-8")
+        return rows + _table("stories260K", Path(data, "models", "stories260K_hf"), held)
+
+
+def _make(folder: Path) -> str:
+    """Make the small model; return the text it has not seen."""
+    from tasks.chain.small import make_small_model
+    from tests.bench.bench_embed import documentation
+
+    texts = documentation(400)
+    seen, held = texts[: len(texts) * 9 // 10], texts[len(texts) * 9 // 10 :]
+    make_small_model("\n\n".join(seen), SMALL, folder)
+    return "\n\n".join(held)[:HELD]
+
+
+def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
+    rows = []
+    for dtype in PRECISIONS:
+        words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), dtype, str(held)]
+        try:
+            said = subprocess.run(
+                words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S
+            ).stdout
+        except subprocess.TimeoutExpired:
+            rows.append(why_not(f"{name}, {dtype}", f"it had not ended after {LONGEST_S} s"))
+            continue
+        found = json.loads(said.splitlines()[-1])
+        if "reason" in found:
+            rows.append(why_not(f"{name}, {dtype}", found["reason"]))
+            continue
+        rows += [plain(f"{name}, {dtype}: {what}", value, unit) for what, (value, unit) in found.items()]
+    return rows
+
+
+def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
+    """Run one precision; return what was measured, or the reason why it does not run here."""
+    import torch
+
+    from tasks.inspect.masks import perplexity
+    from tasks.message_data import Message, Request
+    from tasks.runtime import generators, local_model
+
+    config = LocalModel(model=model, dtype=dtype, device="cpu")
+    try:
+        described = generators.describe(config)
+    except FlowError as error:
+        return {"reason": str(error)}
+    import transformers.generation  # noqa: F401  # loaded beforehand, for they are no part of a model's memory
+
+    tokenizer = local_model.chat_prompt.load_tokenizer(model)
+    before = _reset_peak()
+    engine = local_model.engine(described, config)
+    text = Path(held).read_text("utf-8")
+    chance, known = random.Random(0), re.findall(r"[a-z]{2,}", text)
+    requests = [
+        Request((Message("user", " ".join(chance.choices(known, k=chance.randint(4, 24)))),)) for _ in range(PROMPTS)
+    ]
+    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    speaker(requests[:2])
+    started = time.perf_counter()
+    tokens = sum(reply.completion_tokens for reply in speaker(requests))
+    seconds, peak = time.perf_counter() - started, _memory("VmHWM")
+    saved = io.BytesIO()
+    torch.save(engine.decoder.model.state_dict(), saved)
+    ids = torch.tensor(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    return {
+        "weights": (len(saved.getvalue()) / 1e6, "MB"),
+        "peak memory above before": (peak - before, "MB"),
+        "speed": (tokens / seconds, "tokens/s"),
+        "perplexity a token, held-out text": (perplexity(engine.decoder.model, ids, WINDOW), ""),
+    }
+
+
+def _reset_peak() -> float:
+    """Let Linux forget the peak of this process; return its memory in MB."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return _memory("VmRSS")
+
+
+def _memory(kind: str) -> float:
+    return (
+        int(re.findall(rf"^{kind}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"), re.MULTILINE)[0]) / 1e3
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(work(*sys.argv[1:])))
