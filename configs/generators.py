@@ -46,9 +46,9 @@ class LocalModel(Config):
 class Prices(Config):
     """What a server charges."""
 
-    prompt: float = Field(0.0, ge=0)
+    prompt: float = Field(0.0, ge=0, le=1_000_000)
     """Money a million tokens of prompts."""
-    completion: float = Field(0.0, ge=0)
+    completion: float = Field(0.0, ge=0, le=1_000_000)
     """Money a million tokens of replies."""
 
 
@@ -72,7 +72,7 @@ class ModelServer(Config):
     """Times a request is repeated when the server is busy, fails or does not answer."""
     budget_tokens: Annotated[int | None, Unkeyed] = Field(None, ge=1)
     """Tokens of prompts and replies a run may cost; nothing is asked for that could cost more. Left out: no cap."""
-    budget_money: Annotated[float | None, Unkeyed] = Field(None, gt=0)
+    budget_money: Annotated[float | None, Unkeyed] = Field(None, gt=0, le=1_000_000_000)
     """Money a run may cost, by `prices`. Left out: no cap."""
     prices: Annotated[Prices, Unkeyed] = Prices()
     """What the server charges."""

@@ -12,13 +12,11 @@ import numpy.typing as npt
 
 from configs.models import EMBEDDED
 from tasks.ingest.python_docs import read_package
-from tasks.runtime import device, encoder, models
+from tasks.runtime import device, encoder, floor, models
 from tests.bench.pairs import alternate, at_least, plain
 
 PROMISED = {"exact": 1.4, "bf16": 2.0, "int8": 3.5}
 CLOSE = {"exact": ("least cosine", 0.99999), "bf16": ("least cosine", 0.999), "int8": ("mean cosine", 0.99)}
-FLOP_PER_TOKEN = 21e6
-FLOOR_TOKENS = {"exact": 208e9 / FLOP_PER_TOKEN, "bf16": 416e9 / FLOP_PER_TOKEN}  # of a two-core AVX-512 machine
 Vectors = npt.NDArray[np.float32]
 Encode = Callable[[list[str]], Vectors]
 
@@ -63,7 +61,8 @@ def _on_gpu(texts: list[str]) -> list[dict[str, Any]]:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(models.locate(EMBEDDED).folder), device="cuda").half()
-    engine = encoder.engine(encoder.fingerprint(EMBEDDED, "bf16", "cuda"))
+    ran = encoder.fingerprint(EMBEDDED, "bf16", "cuda")
+    engine = encoder.engine(ran)
     meter = encoder.Meter()
     ours_s, theirs_s = alternate(
         lambda: engine.encode(texts, meter), lambda: model.encode(texts, show_progress_bar=False), 3
@@ -72,12 +71,13 @@ def _on_gpu(texts: list[str]) -> list[dict[str, Any]]:
     return [
         at_least("GPU, package docs: times as fast as sentence-transformers in fp16", theirs_s / ours_s, "times", 2.0),
         plain("GPU, package docs: speed", speed, "tokens/s"),
-        plain("GPU, package docs: share of 790 TFLOP/s", speed * FLOP_PER_TOKEN / 790e12, ""),
+        plain("GPU, package docs: share of what it multiplies", floor.share(ran, speed) or 0.0, ""),
     ]
 
 
 def _compare(precision: Any, corpora: dict[str, list[str]], theirs: Encode) -> list[dict[str, Any]]:
-    engine = encoder.engine(encoder.fingerprint(EMBEDDED, precision, "cpu"))
+    ran = encoder.fingerprint(EMBEDDED, precision, "cpu")
+    engine = encoder.engine(ran)
     rows = []
     for name, texts in corpora.items():
         cosines = (engine.encode(texts) * theirs(texts)).sum(axis=1)
@@ -88,8 +88,8 @@ def _compare(precision: Any, corpora: dict[str, list[str]], theirs: Encode) -> l
         rows.append(at_least(what, ratio, "times", PROMISED[precision] if mixed else 0.95))
         speed = meter.tokens / 3 / ours_s
         rows.append(plain(f"{precision}, {name}: speed", speed, "tokens/s"))
-        if precision in FLOOR_TOKENS:
-            rows.append(plain(f"{precision}, {name}: share of the floor", speed / FLOOR_TOKENS[precision], ""))
+        if (share := floor.share(ran, speed)) is not None:
+            rows.append(plain(f"{precision}, {name}: share of what this machine multiplies", share, ""))
         which, least = CLOSE[precision]
         value = float(cosines.min() if which == "least cosine" else cosines.mean())
         rows.append(at_least(f"{precision}, {name}: {which}", value, "", least))

@@ -238,6 +238,11 @@ def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value:
     for name in fractions:
         if name in cosines and value == "-1":
             continue
+        writer = "config.topics.label.written.generator."
+        server = [f"{writer}{word}" for word in ("kind=server", "model=x", "base_url=http://x")]
+        vllm = [f"{writer}kind=vllm", f"{writer}model=x"]
+        if name.startswith(writer):
+            needed[name] = vllm if name == f"{writer}memory" else server
         with pytest.raises(WrongCall, match="Input should be"):
             resolve(KB, [*needed.get(name, []), f"{name}={value}"])
 
