@@ -36,7 +36,7 @@ from tasks.runtime import tracking
 from tasks.runtime.books_page import books_page, books_summary
 
 
-def preflight(question: str = "", collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
+def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
     """Check what can be checked before any work.
 
     Raises:
@@ -44,16 +44,16 @@ def preflight(question: str = "", collection: str | None = None, config: RagAnsw
             collection, no threshold for its encoder, or what would rerank or write is not here.
     """
     answer, table = config.answer, config.evaluate.questions
-    if not question and table is None:
+    if question is None and table is None:
         raise ContractError("rag-answers needs question=..., or evaluate.questions=FILE and answer.kind=generated")
-    if question:
+    if question is not None:
         ingest_queries([question])
     elif not isinstance(answer, Generated):
         raise ContractError(
             f"answer.kind is {answer.kind}, which has nothing to say without passages; set answer.kind=generated"
         )
     live = open_collection(collection)
-    if not question and isinstance(answer, Generated):
+    if question is None and isinstance(answer, Generated):
         questions_for(live.source, config.evaluate)
         read_closed_prompt(answer.closed_prompt)
     threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
@@ -99,7 +99,9 @@ def compare_books(live: Generation, config: RagAnswers, run: tracking.Run) -> Ou
 
 
 @flow(name="rag-answers", flow_run_name="rag-answers")
-def rag_answers(question: str = "", collection: str | None = None, config: RagAnswers = RagAnswers()) -> Outcome:
+def rag_answers(
+    question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()
+) -> Outcome:
     """Answer a question with sentences of a collection, each cited, or say that nothing in it answers.
 
     Args:
@@ -111,7 +113,7 @@ def rag_answers(question: str = "", collection: str | None = None, config: RagAn
     preflight(question, collection, config)
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
         live = open_collection(collection)
-        if not question:
+        if question is None:
             return compare_books(live, config, run)
         asked = ingest_queries([question])
         answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)

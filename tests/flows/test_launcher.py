@@ -46,6 +46,7 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
     [
         (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; there are: answer-lineage"),
         (["semantic-search"], "semantic-search needs queries=..."),
+        (["rag-answers"], "rag-answers needs question=..., or evaluate.questions=FILE"),
         (["rag-answers", "question=x", "retrieve.kk=3"], "rag-answers has no 'retrieve.kk'"),
         (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k='many' is not JSON"),
         (
