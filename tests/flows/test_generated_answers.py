@@ -70,5 +70,5 @@ def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path
     assert "Retrieval and closed book" in Path(made.report).read_text("utf-8")
     again = rag_answers(config=config)
     assert (again.tasks["run"], again.result) == (0, made.result)
-    with pytest.raises(ContractError, match="ask something"):
+    with pytest.raises(ContractError, match="needs question="):
         rag_answers()
