@@ -18,6 +18,7 @@ from tasks.rows import Measure, Question
 from tasks.text import sentences
 
 OPEN, CLOSED = "retrieval", "closed book"
+LEAST = 10  # questions; the bootstrap of fewer is too sure of itself to rank by
 CITED = re.compile(r"\s*\[\d+\]")
 
 
@@ -34,7 +35,7 @@ def compare_books(
 
     Returns:
         Means of each way and of the differences `retrieval - closed book`; what may be said of them, nothing of a
-        measure whose interval holds zero; and whether anything may.
+        measure of fewer than ten questions or whose interval holds zero; and whether anything may.
 
     Raises:
         ContractError: They are not as many.
@@ -64,7 +65,7 @@ def compare_books(
             measures.append(Measure(name, way, mean, low, high, len(of)))
         value, (low, high) = paired_bootstrap(ours, theirs, **options)
         measures.append(Measure(f"{name} difference", f"{OPEN} - {CLOSED}", value, low, high, len(ours)))
-        if low > 0 or high < 0:
+        if len(ours) >= LEAST and (low > 0 or high < 0):
             said.append(f"{name} {abs(value):.3f} {'higher' if low > 0 else 'lower'} with retrieval")
     verdict = "; ".join(said) or f"{len(both)} questions do not tell the two apart: no ranking"
     return measures, verdict, bool(said)

@@ -38,6 +38,13 @@ def test_what_chance_could_have_made_is_no_ranking() -> None:
     assert all(m.low <= 0 <= m.high for m in measures if m.name.endswith("difference"))
 
 
+def test_a_handful_of_questions_ranks_nothing_however_clear() -> None:
+    opened, closed = [said("blue whale")] * 9, [said("grey")] * 9
+    measures, verdict, apart = compare_books(asked(9), opened, closed, Evaluate())
+    assert {m.value for m in measures if m.name == "exact match difference"} == {1.0}
+    assert (verdict, apart) == ("9 questions do not tell the two apart: no ranking", False)
+
+
 def test_unsupported_is_a_share_of_sentences_and_numbers_must_agree() -> None:
     assert unsupported(said("One is. [1] Two is. [2] Three is. Four is.", unsupported=2)) == 0.5
     with pytest.raises(ContractError, match="1 and 1 answers to 2 questions"):
