@@ -73,6 +73,9 @@ def _choose(config: LocalModel) -> tuple[Any, str]:
         if config.device == "cuda":
             raise ContractError("dtype is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
         return "int8", "torch-cpu"
+    on_gpu = config.device == "cuda" or (config.device == "auto" and device.has_gpu())
+    if config.dtype == "bf16" and not on_gpu and not device.processor_has_bf16():
+        raise ContractError("dtype is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
     asked: Any = "exact" if config.dtype == "fp32" else config.dtype
     chosen = device.choose(asked, config.device, "generator")
     return "bf16" if chosen.precision == "bf16" else "fp32", chosen.engine

@@ -10,7 +10,7 @@ import pytest
 from configs.generators import LocalModel, Sampling
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.message_data import Message, Reply, Request
-from tasks.runtime import chat_prompt, generators, local_model
+from tasks.runtime import chat_prompt, device, generators, local_model
 from tests.tasks.runtime import language_models
 
 TEXTS = ["the lamp", "Bread is baked at four in the morning.", "yes or no? " * 6, "a", "0 1 2 3", "the keeper " * 9]
@@ -142,6 +142,10 @@ def test_int8_is_run_one_prompt_at_a_time_and_is_another_generator(chat: Path) -
 
 def test_what_is_not_there_is_refused_with_the_way_out(chat: Path, tiny_bert: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(local_model.importlib.util, "find_spec", lambda name: None)
+    with monkeypatch.context() as without:
+        without.setattr(device, "processor_has_bf16", lambda: False)
+        with pytest.raises(ContractError, match=r"dtype is bf16 but this processor has no bfloat16.*use auto or fp32"):
+            generators.describe(LocalModel(model=str(chat), dtype="bf16", device="cpu"))
     with pytest.raises(MissingExtra, match=r"pip install 'llm-flows\[4bit\]'"):
         generators.describe(LocalModel(model=str(chat), dtype="4bit"))
     with pytest.raises(ModelError, match="BertModel but one of ForCausalLM"):
