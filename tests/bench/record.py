@@ -33,22 +33,27 @@ def quality(stated: dict[str, Any]) -> str:
 
 def speed() -> str:
     """Return what every benchmark was promised to reach and reached, as a table, and where that was."""
-    lines = ["| | what | measured | promised | |", "|---|---|---|---|---|"]
+    rows: list[tuple[str, dict[str, Any]]] = []
     places: dict[str, list[str]] = {}
     for path in sorted(MEASURED.glob("bench-*.json")):
         stated = json.loads(path.read_text("utf-8"))
         name, machine = path.stem.removeprefix("bench-"), stated["machine"]
-        lines += [_kept(name, row) for row in stated["results"][name] if "promised" in row]
+        rows += [(name, row) for row in stated["results"][name] if "promised" in row]
         where = (
             f"{machine['cores']} cores, {machine['processor']}, {machine['memory_gb']} GB, Python {machine['python']}"
         )
         places.setdefault(f"{where}, commit {stated['commit'][:7]}", []).append(name)
-    return "\n".join([*lines, "", *(f"{', '.join(names)}: {where}.  " for where, names in places.items())])
+    kept = sum(row["kept"] for _, row in rows)
+    head = f"<details><summary>{kept} of {len(rows)} promises kept</summary>\n"
+    table = ["| | what | measured | promised | |", "|---|---|---|---|---|", *(_line(*row) for row in rows)]
+    where = [f"{', '.join(names)}: {place}.  " for place, names in places.items()]
+    return "\n".join([head, *table, "", *where, "</details>"])
 
 
-def _kept(name: str, row: dict[str, Any]) -> str:
+def _line(name: str, row: dict[str, Any]) -> str:
+    value = f"{row['value']:,.0f}" if abs(row["value"]) >= 100 else f"{row['value']:.3g}"
     said = "" if row["kept"] else "**missed**"
-    return f"| {name} | {row['what']} | {row['value']:.3g} {row['unit']} | {row['promised']} | {said} |"
+    return f"| {name} | {row['what']} | {value} {row['unit']} | {row['promised']} | {said} |"
 
 
 def block(name: str) -> str:
