@@ -164,11 +164,8 @@ Method = Annotated[
     Field(discriminator="kind"),
     Tabs,
 ]
-WITHOUT_SEVERAL = (
-    "centroid",
-    "zero-shot",
-    "language-model",
-)  # they say which label is closest, not how many there are
+# They say which label is closest, not how many there are.
+WITHOUT_SEVERAL = ("centroid", "zero-shot", "language-model")
 
 
 class Curve(Config):

@@ -93,6 +93,25 @@ def check_places(template: Template, known: Collection[str], where: str) -> None
         )
 
 
+def read_for(name: str, where: str, known: Collection[str], needed: Collection[str]) -> Template:
+    """Read a prompt that is filled in one place of the project.
+
+    Args:
+        name: As for `read_template`.
+        where: What it is a prompt of.
+        known: Places that are filled there.
+        needed: Those it must have.
+
+    Raises:
+        ContractError: There is no such prompt, or its places are not those.
+    """
+    template = read_template(name)
+    check_places(template, known, where)
+    if missing := sorted(set(needed) - places_of(template)):
+        raise ContractError(f"prompt {name!r} of {where} has no place {{{missing[0]}}}; put one into it")
+    return template
+
+
 def fill(template: Template, values: Mapping[str, str]) -> list[Turn]:
     """Fill a prompt; marks by which models tell who speaks are taken apart in what is filled in.
 

@@ -263,6 +263,10 @@ class Measure:
     high: float
     n: int
 
+    def stated(self) -> dict[str, float]:
+        """Return value, interval and n, as the caller of a flow gets them."""
+        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4), "n": self.n}
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:

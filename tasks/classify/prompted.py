@@ -17,22 +17,17 @@ from tasks.errors import ContractError
 from tasks.message_data import Form, Replies, Reply, Request
 from tasks.prompts import (
     Count,
-    check_places,
     fill,
     messages_of,
     neutralise,
     nonce_of,
-    places_of,
-    read_template,
+    read_for,
     shortened,
 )
 
 PLACES = ("labels", "nonce", "text")
-SAME = (
-    str,
-    str.strip,
-    lambda said: said.strip().casefold(),
-)  # ways in which a reply may be a label, the closest first
+# Ways in which a reply may be a label, the closest first.
+SAME = (str, str.strip, lambda said: said.strip().casefold())
 
 
 def read_label_prompt(name: str) -> Template:
@@ -41,11 +36,7 @@ def read_label_prompt(name: str) -> Template:
     Raises:
         ContractError: There is no such prompt, or its places are not those of a label.
     """
-    template = read_template(name)
-    check_places(template, PLACES, "a label")
-    if missing := sorted({"labels", "text"} - places_of(template)):
-        raise ContractError(f"prompt {name!r} of a label has no place {{{missing[0]}}}; put one into it")
-    return template
+    return read_for(name, "a label", PLACES, ("labels", "text"))
 
 
 def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, Sampling]:

@@ -16,14 +16,12 @@ from tasks.errors import ContractError
 from tasks.message_data import Message
 from tasks.prompts import (
     Count,
-    check_places,
     enclosed,
     fill,
     messages_of,
     neutralise,
     nonce_of,
-    places_of,
-    read_template,
+    read_for,
 )
 from tasks.rows import Passage
 from tasks.text import sentences
@@ -108,11 +106,7 @@ def read_prompt(name: str) -> Template:
     Raises:
         ContractError: There is no such prompt, or its places are not those of an answer.
     """
-    template = read_template(name)
-    check_places(template, PLACES, "an answer")
-    if missing := sorted({"passages", "question"} - places_of(template)):
-        raise ContractError(f"prompt {name!r} of an answer has no place {{{missing[0]}}}; put one into it")
-    return template
+    return read_for(name, "an answer", PLACES, ("passages", "question"))
 
 
 def read_closed_prompt(name: str) -> Template:
@@ -121,11 +115,7 @@ def read_closed_prompt(name: str) -> Template:
     Raises:
         ContractError: There is no such prompt, or its places are not those of such an answer.
     """
-    template = read_template(name)
-    check_places(template, ("refusal", "question"), "an answer without passages")
-    if "question" not in places_of(template):
-        raise ContractError(f"prompt {name!r} of an answer has no place {{question}}; put one into it")
-    return template
+    return read_for(name, "an answer without passages", ("refusal", "question"), ("question",))
 
 
 def build_messages(

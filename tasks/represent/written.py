@@ -20,14 +20,12 @@ from tasks.message_data import Replies, Reply, Request
 from tasks.prompts import (
     UNSEEN,
     Count,
-    check_places,
     enclosed,
     fill,
     messages_of,
     neutralise,
     nonce_of,
-    places_of,
-    read_template,
+    read_for,
     shortened,
 )
 from tasks.represent.labels import Ints, Stems, parts_of
@@ -66,11 +64,7 @@ def read_naming_prompt(name: str) -> Template:
     Raises:
         ContractError: There is no such prompt, or its places are not those of a name.
     """
-    template = read_template(name)
-    check_places(template, PLACES, "a topic's name")
-    if missing := sorted({"documents", "keywords"} - places_of(template)):
-        raise ContractError(f"prompt {name!r} of a topic's name has no place {{{missing[0]}}}; put one into it")
-    return template
+    return read_for(name, "a topic's name", PLACES, ("documents", "keywords"))
 
 
 def write_labels(

@@ -33,14 +33,6 @@ def books_page(run: tracking.Run, judged: MethodsJudged, questions: int, generat
 def books_summary(judged: MethodsJudged) -> dict[str, Any]:
     """Return measures and verdict, as the caller of the flow gets them."""
     return {
-        "measures": {
-            f"{m.name} {m.what}": {
-                "value": round(m.value, 4),
-                "low": round(m.low, 4),
-                "high": round(m.high, 4),
-                "n": m.n,
-            }
-            for m in store.load_rows(judged.measures, Measure)
-        },
+        "measures": {f"{m.name} {m.what}": m.stated() for m in store.load_rows(judged.measures, Measure)},
         "verdict": judged.verdict,
     }

@@ -67,9 +67,7 @@ def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: Meth
                 found[f"{done.name}.{one.name}"] = store.load_rows(one.linked.outputs, Output)[0].text
     for m in store.load_rows(judged.measures, Measure):
         if m.name.startswith("exact match"):
-            found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = {
-                "value": round(m.value, 4), "low": round(m.low, 4), "high": round(m.high, 4), "n": m.n
-            }  # fmt: skip
+            found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
     told = [t for done in runs for one in done.steps for t in store.load_rows(one.linked.told, Told)]
     return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(told).items()}}
 

@@ -102,12 +102,7 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
         "test": divided.test.documents.rows,
         "classes": list(divided.classes),
         "measures": {
-            f"{m.name} {m.what}": {
-                "value": round(m.value, 4),
-                "low": round(m.low, 4),
-                "high": round(m.high, 4),
-                "n": m.n,
-            }
+            f"{m.name} {m.what}": m.stated()
             for m in store.load_rows(found.judgement.measures, Measure)
         },
         "published": dict(config.measured.published),

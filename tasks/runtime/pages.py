@@ -106,15 +106,7 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
         found["topics"] = sum(t.topic >= 0 for t in store.load_rows(topics.topics, Topic))
     if evaluation is not None:
         measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in store.load_rows(ref, Measure)]
-        found["evaluation"] = {
-            f"{m.name} {m.what}": {
-                "value": round(m.value, 4),
-                "low": round(m.low, 4),
-                "high": round(m.high, 4),
-                "n": m.n,
-            }
-            for m in measures
-        }
+        found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
     return found
 
 

@@ -92,10 +92,7 @@ def topic_summary(
             **_counted(counted, "represent-written", ("held", "held_enough", "too_general", *WRITTEN)),
         },
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
-        "measures": {
-            m.name: {"value": round(m.value, 4), "low": round(m.low, 4), "high": round(m.high, 4), "n": m.n}
-            for m in measures
-        },
+        "measures": {m.name: m.stated() for m in measures},
         "found": [
             {"text": find[p.query], "topic": p.topic, "label": names[p.topic].label, "score": round(p.score, 4)}
             for p in placed

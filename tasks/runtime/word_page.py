@@ -76,15 +76,7 @@ def word_summary(
         "width": learned.vectors.shape[1],
         "neighbours": neighbours,
         "after": [_said(row, names, {}) for row in store.load_rows(following, Neighbour)] if following else [],
-        "measures": {
-            f"{m.name} {m.what}": {
-                "value": round(m.value, 4),
-                "low": round(m.low, 4),
-                "high": round(m.high, 4),
-                "n": m.n,
-            }
-            for m in measures
-        },
+        "measures": {f"{m.name} {m.what}": m.stated() for m in measures},
     }
 
 
