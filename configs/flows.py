@@ -35,7 +35,7 @@ from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Labels, Represent
 from configs.rerank import Rerank
-from configs.retrieve import Retrieve, Weighted
+from configs.retrieve import Cutoff, Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk, Counted, Fits
 from configs.topics import Covered, Free, Guide, Judged, Slices, Suspicions
@@ -54,6 +54,9 @@ class Topics(Config):
     """Vectors to few dimensions."""
     cluster: Cluster = Hdbscan()
     """Points to clusters."""
+    worded: float = Field(0.25, ge=0, le=1)
+    """A cluster whose commonest word stands in a smaller share of its documents than this part of what is usual among
+    clusters is noise: texts that are no language lie together, too. 0: all clusters are topics."""
     outliers: Outliers = Keep()
     """What becomes of documents that belong to no topic."""
     represent: Represent = CTfIdf()
@@ -188,6 +191,8 @@ class SemanticSearch(Config):
     """How passages are found."""
     rerank: Rerank | None = None
     """How what was found is put into a better order; null for not at all."""
+    cutoff: Cutoff | None = None
+    """What is no hit although it was found; null for nothing."""
 
 
 class RagAnswers(Config):

@@ -63,3 +63,22 @@ class Weighted(Config):
 
 
 Retrieve = Annotated[Dense | Sparse | Fused | Weighted, Field(discriminator="kind"), Tabs]
+
+
+class Answered(Config):
+    """Give a query no hits where nothing in the collection answers it, by the calibration that answers go by."""
+
+    kind: Literal["answered"] = "answered"
+    passages: int = Field(5, ge=1, le=50)
+    """Hits that are read to find that out; the collection is calibrated to five."""
+
+
+class Near(Config):
+    """Leave out hits that are too far from the query in meaning."""
+
+    kind: Literal["near"] = "near"
+    below: float = Field(ge=-1, le=1)
+    """Cosine of query and passage below which a passage is no hit. Larger: fewer hits, more queries without any."""
+
+
+Cutoff = Annotated[Answered | Near, Field(discriminator="kind"), Tabs]

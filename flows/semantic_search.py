@@ -2,18 +2,23 @@
 
 Here:          python -m flows semantic-search queries='["how precise was the science"]'
 Reranked:      python -m flows semantic-search queries='["how precise was the science"]' rerank.kind=late-interaction
+Cut off:       python -m flows semantic-search queries='["the mass of the moon"]' cutoff.kind=answered
 On a worker:   prefect deployment run 'semantic-search/cpu' -p queries='["how precise was the science"]'
 """
 
 from prefect import flow
 
 from configs.flows import SemanticSearch
-from tasks.data import Outcome
+from configs.generate import Extractive
+from configs.retrieve import Answered, Near
+from tasks.answers import Threshold
+from tasks.data import Generation, Outcome
 from tasks.embed import embed_queries, query_encoder
+from tasks.generate import threshold_for, withhold_hits
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.rerank import check_reranker, enough_hits, rerank
-from tasks.retrieve import describe_hits, retrieve
+from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.runtime import tracking
 
 
@@ -21,10 +26,24 @@ def preflight(queries: list[str], collection: str | None = None, config: Semanti
     """Check what can be checked before any work.
 
     Raises:
-        FlowError: A query is empty, there is no such collection, or what would rerank is not here.
+        FlowError: A query is empty, there is no such collection, no threshold for its encoder, or what would rerank
+            is not here.
     """
     ingest_queries(queries)
-    check_reranker(open_collection(collection).fingerprint, config.rerank)
+    live = open_collection(collection)
+    check_reranker(live.fingerprint, config.rerank)
+    cutoff_of(live, config)
+
+
+def cutoff_of(live: Generation, config: SemanticSearch) -> Threshold | None:
+    """Return below what a search has no hits; None for nothing."""
+    match config.cutoff:
+        case Near(below=below):
+            return Threshold(below=below)
+        case Answered(passages=passages):
+            return threshold_for(live, config.retrieve, config.rerank, Extractive(passages=passages))
+        case None:
+            return None
 
 
 @flow(name="semantic-search", flow_run_name="semantic-search")
@@ -36,7 +55,7 @@ def semantic_search(
     Args:
         queries: What to look for, in plain language or exact terms.
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
-        config: How to find passages, and how to put them into a better order.
+        config: How to find passages, put them into a better order, and leave out what is no hit.
     """
     preflight(queries, collection, config)
     with tracking.run("semantic-search", config, queries=queries, collection=collection) as run:
@@ -46,6 +65,12 @@ def semantic_search(
         hits = retrieve(live, asked, vectors, enough_hits(config.retrieve, config.rerank))
         if config.rerank is not None:
             hits = rerank(live, asked, vectors, hits, config.rerank)
+        cutoff = cutoff_of(live, config)
+        if cutoff is not None and isinstance(config.cutoff, Answered):
+            hits = withhold_hits(live, asked, vectors, hits, cutoff, config.cutoff.passages)
+        elif cutoff is not None:
+            hits = cut_hits(live.vectors, vectors, hits, cutoff)
         run.publish(collection=live, hits=hits)
-        found = describe_hits(live, asked, hits)
-        return run.outcome({"collection": live.collection, "generation": live.number, "queries": found})
+        stated = {"collection": live.collection, "generation": live.number}
+        stated |= {"cutoff": None if cutoff is None else cutoff.stated()}
+        return run.outcome({**stated, "queries": describe_hits(live, asked, hits)})

@@ -50,6 +50,7 @@ from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
 from tasks.represent import (
     count_terms,
+    drop_wordless,
     find_places,
     naming_by,
     outliers_by_words,
@@ -130,6 +131,9 @@ def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Gro
     """Find neighbours, map and clusters of documents, as far as they are not given beforehand."""
     graph = graph_neighbours(pooled.vectors, *_neighbours(config))
     points, clustered = guided_clusters(pooled, config, encoder)
+    if config.worded:
+        counts = count_terms(pooled.documents, config.represent.min_documents)
+        clustered = drop_wordless(counts, clustered, config.worded)
     return Grouped(
         graph=graph,
         points=points,

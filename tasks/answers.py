@@ -56,12 +56,21 @@ class Threshold(Value):
     intercept: float = 0.0
     reason: str = ""
 
+    def stated(self) -> dict[str, float | bool | str]:
+        """Return what the last line of a run says of it, as an answer does."""
+        return {"threshold": self.below, "calibrated": bool(self.weights), "uncalibrated": self.reason}
+
     def probability(self, *signals: float) -> float | None:
         """Return the probability of an answer at even odds; None where this is a cosine."""
         if not self.weights:
             return None
         logit = self.intercept + sum(w * signal for w, signal in zip(self.weights, signals, strict=True))
         return (1 + math.tanh(logit / 2)) / 2
+
+    def answers(self, score: float, shared: float) -> bool:
+        """Return whether something is answered, by the closest cosine and the share of words in common."""
+        probability = self.probability(score, shared)
+        return (score if probability is None else probability) >= self.below
 
 
 class Citation(Value):

@@ -12,6 +12,7 @@ from tasks.generate.task import (
     threshold_of,
     way_of,
     withhold_answers,
+    withhold_hits,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "threshold_of",
     "way_of",
     "withhold_answers",
+    "withhold_hits",
 ]

@@ -3,7 +3,7 @@
 Shapes: S sentences, D width.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ from tasks.rows import Document, Passage
 from tasks.text import terms
 
 Floats = npt.NDArray[np.float32]
+Language = Literal["english", "none"]
+Signals = tuple[float, float]
 ALIKE, AT_LEAST = 0.5, 3  # of runs of three words in common; documents that say the same
 
 
@@ -28,7 +30,7 @@ class Evidence:
         documents: Mapping[int, Document],
         sentences: Sequence[Passage],
         vectors: Floats,
-        language: Literal["english", "none"],
+        language: Language,
     ) -> None:
         self.language = language
         self.passages = passages
@@ -63,11 +65,10 @@ class Evidence:
             places=places,
             words=config.words,
         )
-        shared = max((len(asked & self.words[name]) / len(asked) for name in read), default=0.0) if asked else 0.0
         return Found(
             question=question,
             score=max(read.values(), default=None),
-            shared=shared,
+            shared=share_held(asked, [self.words[name] for name in read]),
             sentences=[self.sentences[row] for row in mine],
             scores=scores,
             flags=self._flagged([self.passages[row] for row in cosines]),
@@ -78,6 +79,24 @@ class Evidence:
         alike = bursts([p.text for p in read], [p.document for p in read], alike=ALIKE, at_least=AT_LEAST)
         flags = {p.id: self.flags[p.id] + (("burst",) if number in alike else ()) for number, p in enumerate(read)}
         return {name: found for name, found in flags.items() if found}
+
+
+def share_held(asked: Set[str], texts: Iterable[Set[str]]) -> float:
+    """Return the largest share of a question's words that one text holds; 0 where it has no words that count."""
+    return max((len(asked & text) / len(asked) for text in texts), default=0.0) if asked else 0.0
+
+
+def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float], language: Language) -> Signals:
+    """Return what tells whether a question is answered: its closest passage's cosine, and the words one shares.
+
+    Args:
+        question: What was asked.
+        passages: Those read for it, one at least.
+        cosines: Of each with the question.
+        language: Whose stop words do not count.
+    """
+    asked = frozenset(terms(question, language))
+    return max(cosines), share_held(asked, (frozenset(terms(p.indexed, language)) for p in passages))
 
 
 def flags_about(passage: Passage, document: Document) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,7 +151,7 @@ def quote_answer(found: Found, documents: Mapping[int, Document], config: Extrac
 
 def withhold(answer: Answer, threshold: Threshold) -> Answer:
     """Take an answer back if its score or probability lies below the threshold, and say why."""
-    stated = {"threshold": threshold.below, "calibrated": bool(threshold.weights), "uncalibrated": threshold.reason}
+    stated: dict[str, Any] = threshold.stated()
     if answer.score is None:
         return answer.model_copy(update=stated)
     probability = threshold.probability(answer.score, answer.shared)

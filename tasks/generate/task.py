@@ -1,6 +1,7 @@
 """Tasks of `generate`: answers made of what was found."""
 
 import json
+from typing import Literal
 
 from configs.base import Config
 from configs.generate import Extractive, Generated
@@ -117,7 +118,7 @@ def answer_extractive(
     documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
     evidence = Evidence(
         passages, documents, store.load_rows(sentences.passages, Passage), store.load_array(sentences.vectors),
-        json.loads((store.path(collection.sparse) / "language.json").read_text("utf-8")),
+        _language(collection),
     )  # fmt: skip
     of_passages, towards = store.load_array(collection.vectors), store.load_array(vectors)
     answers = []
@@ -142,6 +143,53 @@ def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
     decided = [withhold(answer, threshold) for answer in load_answers(answers)]
     steps.record(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
+
+
+@step(
+    name="generate-unanswered",
+    run_name="generate-unanswered below={threshold.below:.3f}",
+    libraries=("numpy", "PyStemmer"),
+)
+def withhold_hits(
+    collection: Generation,
+    queries: QueriesRef,
+    vectors: VectorsRef,
+    hits: HitsRef,
+    threshold: Threshold,
+    passages: int,
+) -> HitsRef:
+    """Leave the queries without hits that would get no answer; the hits of the others stay as they are.
+
+    Args:
+        collection: Where the passages come from.
+        queries: Q questions.
+        vectors: (Q, D) vector of each.
+        hits: Passages found for each.
+        threshold: A probability or a cosine.
+        passages: How many of a question's hits are read.
+    """
+    from tasks.generate.evidence import signals
+
+    found, towards = store.load_rows(hits, Hit), store.load_array(vectors)
+    rows = store.rows_at(collection.passages, Passage, (hit.passage for hit in found if hit.rank <= passages))
+    of_passages, language = store.load_array(collection.vectors), _language(collection)
+    answered = set()
+    for number, query in enumerate(store.load_rows(queries, Query)):
+        read = [hit.passage for hit in found if hit.query == number and hit.rank <= passages]
+        cosines = [float(of_passages[row] @ towards[number]) for row in read]
+        if read and threshold.answers(*signals(query.text, [rows[row] for row in read], cosines, language)):
+            answered.add(number)
+    kept = [hit for hit in found if hit.query in answered]
+    steps.record(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
+    return store.save_rows(HitsRef, Hit, kept)
+
+
+def _language(collection: Generation) -> Literal["english", "none"]:
+    """Return whose stop words the sparse index of a collection leaves out."""
+    known: Literal["english", "none"] = json.loads(
+        (store.path(collection.sparse) / "language.json").read_text("utf-8")
+    )
+    return known
 
 
 def describe_generator(config: Generated) -> Generator:

@@ -3,6 +3,7 @@
 from tasks.represent.task import (
     column_of,
     count_terms,
+    drop_wordless,
     find_places,
     naming_by,
     outliers_by_words,
@@ -19,6 +20,7 @@ from tasks.represent.task import (
 __all__ = [
     "column_of",
     "count_terms",
+    "drop_wordless",
     "find_places",
     "naming_by",
     "outliers_by_words",

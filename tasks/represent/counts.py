@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 TERM = r"(?u)\b[^\W\d_][^\W\d_]{2,}\b"  # three letters or more; digits and underscores are no words
 # What the pattern leaves of contractions, those written without their mark, and verbs that go with everything.
@@ -66,6 +67,38 @@ def count_words(texts: Sequence[str], min_documents: int) -> Counts:
     except ValueError:  # no word stands in enough documents
         return Counts(csr_matrix((len(texts), 0), dtype=np.int32), ())
     return Counts(matrix, tuple(counter.get_feature_names_out().tolist()))
+
+
+def commonest_shares(counts: Counts, labels: npt.NDArray[np.int64]) -> dict[int, float]:
+    """Return for each cluster the share of its documents that say its commonest word; 0 where no word is counted.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) cluster of each, -1 for noise.
+    """
+    said = counts.matrix.tocsr() > 0
+    clusters = np.unique(labels[labels >= 0]).tolist()
+    return {number: float(said[labels == number].mean(axis=0).max()) if counts.words else 0.0 for number in clusters}
+
+
+def without_wordless(counts: Counts, labels: npt.NDArray[np.int64], part: float) -> npt.NDArray[np.int64]:
+    """Make noise of clusters whose documents have next to no word in common, where others have: they are no topics.
+
+    So texts that are no language lie together without being a topic, and a corpus whose words cannot be counted at all
+    keeps its clusters.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) cluster of each, -1 for noise.
+        part: Of the median share of documents that say a cluster's commonest word; below that it is noise.
+
+    Returns:
+        (N,) labels.
+    """
+    shares = commonest_shares(counts, labels)
+    least = part * float(np.median(list(shares.values()))) if shares else 0.0
+    wordless = [number for number, share in shares.items() if share < least]
+    return np.where(np.isin(labels, wordless), -1, labels)
 
 
 def write_counts(counts: Counts, folder: Path) -> None:

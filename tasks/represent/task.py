@@ -145,6 +145,29 @@ def write_topic_labels(
     return store.save_rows(TopicsRef, Topic, named)
 
 
+@step(name="represent-wordless", libraries=LIBRARIES)
+def drop_wordless(counts: CountsRef, clustered: Clustered, part: float) -> Clustered:
+    """Make noise of clusters whose documents have next to no word in common.
+
+    Args:
+        counts: Words of N documents.
+        clustered: (N,) clusters.
+        part: Of what is usual among the clusters; below that one is noise.
+    """
+    from tasks.represent.counts import without_wordless
+
+    labels, strengths = store.load_array(clustered.labels), store.load_array(clustered.strengths)
+    found = without_wordless(_counts(counts), labels, part)
+    gone = found != labels
+    steps.record(
+        dropped=len(np.unique(labels[gone])), documents=int(gone.sum()), noise_share=float(np.mean(found < 0))
+    )
+    return Clustered(
+        labels=store.save_array(LabelsRef, found),
+        strengths=store.save_array(StrengthsRef, np.where(gone, 0.0, strengths).astype(np.float32)),
+    )
+
+
 @step(name="represent-outliers", libraries=LIBRARIES)
 def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsRef, config: ByWords) -> Clustered:
     """Give documents of noise to the topic whose words they are closest to, where that is close enough.

@@ -1,5 +1,5 @@
 """Find passages for queries."""
 
-from tasks.retrieve.task import describe_hits, retrieve
+from tasks.retrieve.task import cut_hits, describe_hits, retrieve
 
-__all__ = ["describe_hits", "retrieve"]
+__all__ = ["cut_hits", "describe_hits", "retrieve"]

@@ -1,12 +1,14 @@
 """Tasks of `retrieve`: find passages for queries."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.retrieve import Dense, Retrieve, Sparse, Weighted
+from tasks.answers import Threshold
 from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
 from tasks.rows import Document, Hit, Passage, Query
 from tasks.runtime import steps, store
@@ -48,6 +50,30 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     hits = rank(dense, sparse, config)
     steps.record(queries=len(asked), hits=len(hits))
     return store.save_rows(HitsRef, Hit, hits)
+
+
+@step(name="retrieve-cut", run_name="retrieve-cut below={threshold.below:.3f}", libraries=("numpy",))
+def cut_hits(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, threshold: Threshold) -> HitsRef:
+    """Leave out the hits that are too far from their query; the others keep their order.
+
+    The cosine is the one of query and passage, whatever found or reordered the hits, so that one number means the
+    same for all.
+
+    Args:
+        passages: (N, D) unit-length rows that the hits point into.
+        queries: (Q, D) unit-length rows.
+        hits: What was found for each query.
+        threshold: A cosine.
+    """
+    of_passages, of_queries = store.load_array(passages), store.load_array(queries)
+    kept: list[Hit] = []
+    found = store.load_rows(hits, Hit)
+    for hit in found:
+        if float(of_passages[hit.passage] @ of_queries[hit.query]) >= threshold.below:
+            rank = kept[-1].rank + 1 if kept and kept[-1].query == hit.query else 1
+            kept.append(replace(hit, rank=rank))
+    steps.record(hits=len(kept), cut=len(found) - len(kept))
+    return store.save_rows(HitsRef, Hit, kept)
 
 
 def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] | None:

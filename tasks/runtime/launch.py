@@ -107,7 +107,7 @@ def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
 def _summary(outcome: Outcome) -> Iterator[str]:
     """Say in a few lines what was asked for."""
     if "queries" in outcome.result:
-        yield from _hits(outcome.result["queries"])
+        yield from _hits(outcome.result["queries"], outcome.result.get("cutoff"))
     elif "abstained" in outcome.result:
         yield from _answer(outcome.result)
     elif "trails" in outcome.result:
@@ -118,12 +118,16 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         yield f"report: {outcome.report}"
 
 
-def _hits(queries: list[dict[str, Any]]) -> Iterator[str]:
+def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Iterator[str]:
     for asked in queries:
         yield from ("", asked["query"])
+        if not asked["hits"]:
+            yield "  nothing in this collection is close to it"
         for hit in asked["hits"]:
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
+    if cutoff is not None:
+        yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
@@ -132,13 +136,18 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
     if answer["flagged"]:
         yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
-    how = "calibrated on this collection" if answer["calibrated"] else "the encoder's own, uncalibrated"
-    how += f": {answer['uncalibrated']}" if answer["uncalibrated"] else ""
     value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
         answer["probability"], "probability of an answer"
     )  # fmt: skip
     score = "none" if value is None else f"{value:.3f}"
-    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({how})"
+    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({_how(answer)})"
+
+
+def _how(threshold: dict[str, Any]) -> str:
+    """Say where a threshold comes from."""
+    if threshold["calibrated"]:
+        return "calibrated on this collection"
+    return f"the encoder's own: {threshold['uncalibrated']}" if threshold["uncalibrated"] else "as configured"
 
 
 def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:

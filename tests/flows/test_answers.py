@@ -11,7 +11,7 @@ from configs.embed import Embed
 from configs.evaluate import Calibrate, Evaluate
 from configs.flows import KnowledgeBase, RagAnswers, SemanticSearch
 from configs.ingest import Files, Tables
-from configs.retrieve import Dense
+from configs.retrieve import Answered, Dense
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
@@ -182,10 +182,13 @@ def test_one_calibrated_threshold_answers_about_the_film_and_not_about_the_moon(
     assert "scientific accuracy" in hits[0]["text"]
     assert "Kip Thorne" in hits[1]["text"]
     asking = ("how precise was the science", "income generated", "What is the mass of the moon?")
+    cut = semantic_search(queries=list(asking), config=SemanticSearch(retrieve=Dense(), cutoff=Answered())).result
+    assert not cut["cutoff"]["uncalibrated"]
+    assert [bool(query["hits"]) for query in cut["queries"]] == [True, True, False]
     science, income, moon = (rag_answers(question=q, config=RagAnswers(retrieve=Dense())).result for q in asking)
     assert [r["calibrated"] for r in (science, income, moon)] == [True] * 3
     assert "scientific accuracy" in science["citations"][0]["sentence"]
     assert "$677 million" in income["citations"][0]["sentence"]
     assert "$773 million" in income["citations"][0]["sentence"]
     assert moon["citations"] == []
-    assert moon["threshold"] == science["threshold"] == income["threshold"]
+    assert moon["threshold"] == science["threshold"] == income["threshold"] == cut["cutoff"]["threshold"]

@@ -36,6 +36,12 @@ def sentences(words: str, count: int, seed: int) -> list[str]:
     return [" ".join(random.permutation(known)[:8]) for _ in range(count)]
 
 
+def rubbish(count: int) -> list[str]:
+    """Return texts of letters, digits and marks that are no language."""
+    random, marks = np.random.default_rng(5), list("qxzjkvwpbfmt0123456789#@%&")
+    return [" ".join("".join(random.choice(marks, random.integers(3, 11))) for _ in range(9)) for _ in range(count)]
+
+
 def rows(count: int) -> list[dict[str, Any]]:
     return [
         {"id": f"{theme}-{n}", "text": text, "theme": theme, "day": f"2026-0{1 + n % 6}-01"}
@@ -105,13 +111,14 @@ def test_the_topics_are_registered_as_a_model_of_mlflow(
     assert version.tags["digest"] == first[1].refs["findings.topic-files"]["digest"]
 
 
-def test_a_refresh_with_a_twentieth_of_new_documents_keeps_ids_and_gives_birth_to_a_new_theme(
+def test_a_refresh_with_a_twentieth_of_new_documents_keeps_ids_and_gives_birth_to_a_theme_but_not_to_rubbish(
     first: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, before = first
     monkeypatch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
     added = [{"id": f"new-{n}", "text": text} for n, text in enumerate(sentences(NEW, 8, 9))]
-    after = topic_model(source=write(home / "notes.jsonl", [*rows(40), *added]), config=config())
+    planted = [{"id": f"rubbish-{n}", "text": text} for n, text in enumerate(rubbish(8))]
+    after = topic_model(source=write(home / "notes.jsonl", [*rows(40), *added, *planted]), config=config())
     then, now = topics_of(before), topics_of(after)
     assert set(then) <= set(now)
     alive = set(now.values()) - {-1}
@@ -120,6 +127,7 @@ def test_a_refresh_with_a_twentieth_of_new_documents_keeps_ids_and_gives_birth_t
     new = [now[f"new-{n}"] for n in range(8)]
     born = max(set(new) - {-1}, key=new.count)
     assert born not in then.values()
+    assert {now[f"rubbish-{n}"] for n in range(8)} == {-1}
     assert after.result["fates"]["born"] >= 1
     assert "born" in Path(after.report).read_text("utf-8")
 

@@ -6,7 +6,7 @@ import pytest
 from configs.generate import Extractive
 from configs.models import EMBEDDED
 from configs.retrieve import Dense, Fused, Sparse
-from tasks.answers import Calibration
+from tasks.answers import Calibration, Threshold
 from tasks.data import (
     AnswersRef,
     CalibrationRef,
@@ -28,6 +28,7 @@ from tasks.generate import (
     threshold_of,
     way_of,
     withhold_answers,
+    withhold_hits,
 )
 from tasks.retrieve import retrieve
 from tasks.rows import Document, Hit, Passage, Query, Rejected
@@ -208,3 +209,24 @@ def test_a_query_of_operators_or_stop_words_is_plain_text(
     assert (found.score is None) == (hits.rows == 0)
     if found.citations:
         assert found.citations[0].document == "cats"
+
+
+def test_a_query_that_would_get_no_answer_has_no_hits_and_the_others_keep_theirs(shelf: Generation) -> None:
+    queries = store.save_rows(QueriesRef, Query, [Query("0", "Which pet purrs?"), Query("1", "moon mass")])
+    towards = vectors_of([1, 0, 0], [0.1, 0.1, 0.1])
+    hits = retrieve.fn(shelf, queries, towards, Dense(k=3))
+    for threshold in (threshold_for(calibrated(shelf), Dense(), None, Extractive()), Threshold(below=0.5)):
+        kept = store.load_rows(withhold_hits.fn(shelf, queries, towards, hits, threshold, 5), Hit)
+        assert [(hit.query, hit.rank) for hit in kept] == [(0, 1), (0, 2), (0, 3)]
+        quoted = withhold_answers.fn(answer(shelf, queries, towards, hits), threshold)
+        assert [bool(a.abstained) for a in load_answers(quoted)] == [False, True]
+
+
+def test_words_in_common_save_a_query_that_is_far_from_every_passage(shelf: Generation) -> None:
+    (passage, *_) = store.load_rows(shelf.passages, Passage)
+    queries = store.save_rows(QueriesRef, Query, [Query("0", passage.text)])
+    towards = vectors_of([0.1, 0, 0])
+    hits = retrieve.fn(shelf, queries, towards, Dense(k=3))
+    by_words = Threshold(below=0.5, weights=(0.0, 10.0), intercept=-5.0)
+    assert store.load_rows(withhold_hits.fn(shelf, queries, towards, hits, by_words, 5), Hit)
+    assert not store.load_rows(withhold_hits.fn(shelf, queries, towards, hits, Threshold(below=0.5), 5), Hit)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
+from tasks.answers import Threshold
 from tasks.data import DocumentsRef, Generation, QueriesRef, VectorsRef
 from tasks.errors import ContractError
-from tasks.retrieve import describe_hits, retrieve
+from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.retrieve.bm25 import SparseIndex
 from tasks.rows import Document, Hit, Query
 from tasks.runtime import store
@@ -135,3 +136,16 @@ def test_a_filter_that_is_no_name_and_value_is_refused_by_the_form(wrong: str) -
 
 def found(shelf: Generation, queries: QueriesRef, vectors: VectorsRef, config: Retrieve) -> list[Hit]:
     return store.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)
+
+
+@pytest.mark.parametrize("config", [Dense(k=3), Sparse(k=3), Fused(k=3)], ids=lambda config: str(config.kind))
+def test_hits_are_cut_by_their_cosine_whatever_found_them(config: Retrieve, shelf: Generation) -> None:
+    queries, vectors = ask("wide red sea cats", "the of"), towards([0.8, 0.6, 0], [0.6, 0, 0.8])
+    found = retrieve.fn(shelf, queries, vectors, config)
+    cosines = {(0, 0): 0.8, (0, 1): 0.6, (0, 2): 0.0, (1, 0): 0.6, (1, 1): 0.0, (1, 2): 0.8}
+    left = store.load_rows(cut_hits.fn(shelf.vectors, vectors, found, Threshold(below=0.7)), Hit)
+    near = [h for h in store.load_rows(found, Hit) if cosines[h.query, h.passage] >= 0.7]
+    assert [(h.query, h.passage, h.score) for h in left] == [(h.query, h.passage, h.score) for h in near]
+    assert [h.rank for h in left] == [1] * len(left)
+    nothing = cut_hits.fn(shelf.vectors, vectors, found, Threshold(below=0.9))
+    assert store.load_rows(nothing, Hit) == []

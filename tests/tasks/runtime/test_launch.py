@@ -30,18 +30,32 @@ def summary(result: dict[str, Any], report: str = "") -> list[str]:
 
 def test_a_search_is_summed_up_by_its_hits() -> None:
     hit = {"rank": 1, "document": "d", "path": "p.txt", "line": 7, "score": 0.03278, "text": "one\n  two " + "x" * 400}
-    lines = summary({"queries": [{"query": "what?", "hits": [hit]}, {"query": "else?", "hits": []}]})
+    asked = [{"query": "what?", "hits": [hit]}, {"query": "else?", "hits": []}]
+    lines = summary({"queries": asked, "cutoff": None})
     assert lines[:3] == ["", "what?", "  1. d  p.txt:7  (0.0328)"]
     assert lines[3].startswith("     one two xxx")
     assert len(lines[3]) == 165
-    assert lines[4:] == ["", "else?"]
+    assert lines[4:] == ["", "else?", "  nothing in this collection is close to it"]
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "reason", "said"),
+    [
+        (False, "", "as configured"),
+        (True, "", "calibrated on this collection"),
+        (False, "it has not been calibrated", "the encoder's own: it has not been calibrated"),
+    ],
+)
+def test_a_search_says_what_it_cut_off_and_by_what(calibrated: bool, reason: str, said: str) -> None:
+    cutoff = {"threshold": 0.3512, "calibrated": calibrated, "uncalibrated": reason}
+    assert summary({"queries": [], "cutoff": cutoff}) == [f"no hits below 0.351 ({said})"]
 
 
 def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
     assert summary(ANSWER) == [
         "It is. [1]",
         "  [1] d  p.txt:7  (0.512)",
-        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own, uncalibrated)",
+        "closest passage 0.600, nothing is answered below 0.35 (as configured)",
     ]
 
 
@@ -49,8 +63,7 @@ def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
     lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
     assert lines[2:] == [
         "2 of the passages read speak to a model instead of a reader; nothing in them is done",
-        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own, uncalibrated: it has not been "
-        "calibrated)",
+        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own: it has not been calibrated)",
     ]
 
 
