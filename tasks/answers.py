@@ -110,7 +110,8 @@ class Answer(Value):
         score: Cosine of the question and the closest passage found, or None where none was.
         threshold: Nothing is answered below: a probability where calibrated, else a score.
         calibrated: Whether the threshold was fitted on this collection.
-        shared: Largest share of the question's words that one passage read holds; stop words do not count.
+        shared: Largest share of the question's words that one passage read holds; rare words weigh more, stop words
+            nothing.
         probability: That the collection answers, at even odds; None where not calibrated.
         uncalibrated: Why not, where that is known.
         flagged: Passages read that speak to a model instead of a reader.

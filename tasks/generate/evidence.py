@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.generate import Extractive
-from tasks.generate.extract import Found, match_sentences, passage_of
+from tasks.generate.extract import Found, match_sentences, passage_of, rarity, share_of
 from tasks.injection import bursts, flags_of
 from tasks.rows import Document, Passage
 from tasks.text import terms
@@ -81,9 +81,10 @@ class Evidence:
         return {name: found for name, found in flags.items() if found}
 
 
-def share_held(asked: Set[str], texts: Iterable[Set[str]]) -> float:
-    """Return the largest share of a question's words that one text holds; 0 where it has no words that count."""
-    return max((len(asked & text) / len(asked) for text in texts), default=0.0) if asked else 0.0
+def share_held(asked: Set[str], texts: Sequence[Set[str]]) -> float:
+    """Return the largest share of a question's words that one text holds, the rarer weighing more; 0 without words."""
+    weights = rarity(asked, texts)
+    return max((share_of(weights, text) for text in texts), default=0.0)
 
 
 def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float], language: Language) -> Signals:
@@ -96,7 +97,7 @@ def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float]
         language: Whose stop words do not count.
     """
     asked = frozenset(terms(question, language))
-    return max(cosines), share_held(asked, (frozenset(terms(p.indexed, language)) for p in passages))
+    return max(cosines), share_held(asked, [frozenset(terms(p.indexed, language)) for p in passages])
 
 
 def flags_about(passage: Passage, document: Document) -> tuple[str, ...]:

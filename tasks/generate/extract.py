@@ -88,7 +88,7 @@ class Found:
     Attributes:
         question: What was asked.
         score: Cosine of the question and the closest passage; None where no passage was found.
-        shared: Largest share of the question's words that one passage holds.
+        shared: Largest share of the question's words that one passage holds, rare ones weighing more.
         sentences: S sentences of the passages.
         scores: (S,) how well each matches the question.
         flags: Id of a passage to what in it speaks to a model; passages without are left out.

@@ -2,7 +2,8 @@
 
 Needs the folder named by `LLM_FLOWS_DATA`: abstracts of arXiv, title before each, drawn at random. `SIZES` in the
 environment names other numbers of documents (6000 by default; 25000 encodes for half an hour), `VECTORS` a file of
-vectors of the drawn abstracts, so that they are encoded once.
+vectors of the drawn abstracts, so that they are encoded once. Time and memory are followed over all of `GROWTH` that
+there are vectors for. Last, banking77: what a label for one text a topic is worth, against labels of random texts.
 """
 
 import gzip
@@ -10,6 +11,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,8 @@ from tasks.represent.labels import label_measures, label_topics
 from tasks.represent.words import put_into_words
 from tasks.rows import Measure, Topic
 from tasks.runtime import encoder
+from tasks.vectors import centres_of
+from tests.bench.labelled import Labels, banking77
 from tests.bench.pairs import at_least, plain, python
 
 Floats = npt.NDArray[np.float32]
@@ -38,6 +42,8 @@ Ints = npt.NDArray[np.int64]
 ROUNDS = 3
 JUDGED = 3_000  # documents coherence is counted in
 SEEDS = 5
+GROWTH = (3_000, 6_000, 12_000, 25_000)
+DRAWS = 20
 WORDS = 10
 ASKED = "topic modeling"
 
@@ -50,7 +56,8 @@ def measure() -> list[dict[str, Any]]:
     sizes = [int(size) for size in os.environ.get("SIZES", "6000").split(",")]
     texts = abstracts(Path(folder), max(sizes))
     vectors = encoded(texts)
-    return [row for size in sizes for row in _at(texts[:size], vectors[:size])]
+    rows = [row for size in sizes for row in _at(texts[:size], vectors[:size])]
+    return rows + _growth(texts, vectors) + labels_of_one_each(banking77(Path(folder)))
 
 
 def abstracts(data: Path, count: int) -> list[str]:
@@ -174,27 +181,89 @@ def _stability(vectors: Floats) -> Measure:
 
 def _first_call(texts: Sequence[str], vectors: Floats, size: str) -> list[dict[str, Any]]:
     """Compare the first call in a fresh process, imports and compilation included."""
-    import tempfile
+    (ours_s, _), (theirs_s, _) = (_fresh(who, texts, vectors) for who in ("ours", "theirs"))
+    return [
+        plain(f"{size} abstracts: ours, first call in a process", ours_s, "s"),
+        plain(f"{size} abstracts: BERTopic, first call in a process", theirs_s, "s"),
+        at_least(f"{size} abstracts: times as fast, first call", theirs_s / ours_s, "times", 2.0),
+    ]
 
-    seconds = {}
+
+def _growth(texts: Sequence[str], vectors: Floats) -> list[dict[str, Any]]:
+    """Follow time and memory of a process of its own over numbers of documents, and say with what power they grow."""
+    sizes = [size for size in GROWTH if size <= len(texts)]
+    took = [_fresh("ours", texts[:size], vectors[:size]) for size in sizes]
+    rows = [
+        plain(f"{n:,} abstracts: a process of its own, seconds", s, "s") for n, (s, _) in zip(sizes, took, strict=True)
+    ]
+    rows += [
+        plain(f"{n:,} abstracts: above texts and vectors", m, "MB") for n, (_, m) in zip(sizes, took, strict=True)
+    ]
+    for name, column in (("time", 0), ("memory", 1)):
+        if len(sizes) > 2:
+            power = np.polyfit(np.log(sizes), np.log([found[column] for found in took]), 1)[0]
+            rows.append(
+                plain(f"{sizes[0]:,} to {sizes[-1]:,} abstracts: {name} grows with the power", float(power), "")
+            )
+    return rows
+
+
+def _fresh(who: str, texts: Sequence[str], vectors: Floats) -> tuple[float, float]:
+    """Return seconds and MB that one way takes in a fresh process, imports and compilation included."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "vectors.npy", vectors, allow_pickle=False)
         (Path(folder) / "texts.json").write_text(json.dumps(list(texts)), "utf-8")
-        for who in ("ours", "theirs"):
-            started = time.perf_counter()
-            python("-m", "tests.bench.bench_topics", who, folder, environment=os.environ)
-            seconds[who] = time.perf_counter() - started
-    return [
-        plain(f"{size} abstracts: ours, first call in a process", seconds["ours"], "s"),
-        plain(f"{size} abstracts: BERTopic, first call in a process", seconds["theirs"], "s"),
-        at_least(f"{size} abstracts: times as fast, first call", seconds["theirs"] / seconds["ours"], "times", 2.0),
-    ]
+        started = time.perf_counter()
+        python("-m", "tests.bench.bench_topics", who, folder, environment=os.environ)
+        seconds = time.perf_counter() - started
+        return seconds, float((Path(folder) / "memory").read_text("utf-8"))
 
 
 def _once(who: str, folder: str) -> None:
     texts = json.loads((Path(folder) / "texts.json").read_text("utf-8"))
     vectors = np.load(Path(folder) / "vectors.npy", allow_pickle=False)
+    before = _most_mb()
     _ = ours(texts, vectors, Topics()) if who == "ours" else theirs(texts, vectors)
+    (Path(folder) / "memory").write_text(str(_most_mb() - before), "utf-8")
+
+
+def _most_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
+
+
+def labels_of_one_each(given: Labels) -> list[dict[str, Any]]:
+    """Compare one label for the text in the middle of each topic with as many labels of texts drawn at random.
+
+    Every text of the test split gets the label of the labelled text it is closest to.
+    """
+    texts, known = zip(*given.train, strict=True)
+    vectors = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode(
+        [*texts, *(t for t, _ in given.test)]
+    )
+    learnt, asked = vectors[: len(texts)], vectors[len(texts) :]
+    right = np.array([label for _, label in given.test])
+
+    def accuracy(rows: Ints) -> float:
+        nearest = (asked @ learnt[rows].T).argmax(axis=1)
+        return float((np.array(known)[rows][nearest] == right).mean())
+
+    _, labels, _ = ours(texts, learnt, Topics())
+    numbers, centres = centres_of(learnt, labels)
+    middle = [
+        np.flatnonzero(labels == n)[(learnt[labels == n] @ c).argmax()] for n, c in zip(numbers, centres, strict=True)
+    ]
+    chance = np.random.default_rng(0)
+    drawn = [accuracy(chance.choice(len(texts), len(middle), replace=False)) for _ in range(DRAWS)]
+    what = f"banking77 test, {len(middle)} labels: accuracy"
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    one_each = accuracy(np.array(middle))
+    return [
+        plain(f"{what}, one a topic", one_each, ""),
+        plain(
+            f"{what}, as many at random, mean of {DRAWS} draws ({low:.3f} to {high:.3f})", float(np.mean(drawn)), ""
+        ),
+        at_least(f"{what}, one a topic less the best of the draws", one_each - max(drawn), "", 0.0),
+    ]
 
 
 if __name__ == "__main__":
