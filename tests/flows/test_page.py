@@ -15,6 +15,9 @@ from flows.knowledge_base import knowledge_base
 from tasks.data import DocumentsRef
 from tasks.rows import Document
 from tasks.runtime import store
+from tasks.runtime.report import Page as PagePart
+from tasks.runtime.report import write_page
+from tasks.runtime.tracking import Run, _Client
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -97,6 +100,35 @@ def test_the_map_shows_the_stored_document_under_the_pointer_and_the_search_find
     browser_page.wait_for_timeout(300)
     lit = browser_page.evaluate("document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length")
     assert lit == sum("baking" in d.text.lower() and "rye" in d.text.lower() for d in documents.values()) > 0
+
+
+def test_a_map_of_thousands_is_drawn_found_in_and_pointed_at(workspace: Path, browser_page: Page) -> None:
+    points = [
+        {"x": float(n % 80), "y": float(n // 80), "topic": n % 3, "id": f"d{n}", "title": f"d{n}", "place": "p",
+         "text": f"document {n} of heap {n % 3}"}
+        for n in range(6_000)
+    ]  # fmt: skip
+    heaps = [{"topic": n, "label": f"heap {n}", "size": 2_000, "words": "heap"} for n in range(3)]
+    shown = PagePart(
+        title="t",
+        subtitle="s",
+        facts=[],
+        points=points,
+        clusters=heaps,
+        run={"facts": {}, "links": {}, "versions": {}},
+    )
+    path = write_page(Run(flow="made-up", flow_run_id="", client=_Client(unreachable=True), finished=[]), shown)
+    said = complaints_of(browser_page, str(path))
+    assert [text for text in said if "GL Driver Message" not in text] == []  # drawn without a graphics card
+    assert browser_page.locator(".no-webgl").count() == 0
+    assert browser_page.locator("#map canvas").count() > 0
+    browser_page.mouse.move(*browser_page.evaluate(AT, 3_210))
+    browser_page.wait_for_timeout(1_000)
+    assert browser_page.text_content("#document-text") == "document 3210 of heap 0"
+    browser_page.fill("#search", "heap 2")
+    browser_page.wait_for_timeout(1_000)
+    lit = browser_page.evaluate("document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length")
+    assert lit == sum("heap" in p["text"] and "2" in p["text"] for p in points)
 
 
 def test_hostile_documents_are_shown_as_text(workspace: Path, notes: Path, browser_page: Page) -> None:
