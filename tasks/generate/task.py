@@ -1,7 +1,8 @@
 """Tasks of `generate`: answers made of what was found."""
 
 import json
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from configs.base import Config
 from configs.generate import Extractive, Generated
@@ -14,6 +15,9 @@ from tasks.message_data import Generator
 from tasks.rows import Document, Hit, Passage, Query
 from tasks.runtime import durable, steps, store
 from tasks.runtime.steps import step
+
+if TYPE_CHECKING:
+    from tasks.runtime.generators import Spent
 
 
 def threshold_of(encoder: Encoder, config: Extractive) -> float:
@@ -240,13 +244,8 @@ def answer_grounded(
         generators.room(generator, config.sampling, config.prompt_tokens),
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
-    spent = speaker.spent
-    steps.record(
-        questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
-        unsupported=sum(a.unsupported for a in made), completion_tokens=spent.completion_tokens,
-        prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
-    )  # fmt: skip
-    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))
+    steps.record(unsupported=sum(a.unsupported for a in made))
+    return _saved(made, speaker.spent)
 
 
 @step(name="generate-closed", libraries=("torch", "transformers", "llguidance"))
@@ -264,7 +263,11 @@ def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, c
 
     speaker = generators.replies(generator, config.sampling, config.generator)
     made = answer_closed_book([query.text for query in store.load_rows(queries, Query)], speaker, prompt)
-    spent = speaker.spent
+    return _saved(made, speaker.spent)
+
+
+def _saved(made: Sequence[Answer], spent: "Spent") -> AnswersRef:
+    """Save answers that a model wrote, and keep what they took."""
     steps.record(
         questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
         completion_tokens=spent.completion_tokens, prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,

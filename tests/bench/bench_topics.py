@@ -3,7 +3,8 @@
 Needs the folder named by `LLM_FLOWS_DATA`: abstracts of arXiv, title before each, drawn at random. `SIZES` in the
 environment names other numbers of documents (6000 by default; 25000 encodes for half an hour), `VECTORS` a file of
 vectors of the drawn abstracts, so that they are encoded once. Time and memory are followed over all of `GROWTH` that
-there are vectors for. Last, banking77: what a label for one text a topic is worth, against labels of random texts.
+there are vectors for. A refresh has a twentieth of new documents: abstracts, a planted theme, and what is no language.
+Last, banking77: what a label for one text a topic is worth, against labels of random texts.
 """
 
 import gzip
@@ -20,14 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs.flows import Topics
+from configs.flows import TopicModel, Topics
 from configs.models import EMBEDDED
 from configs.reduce import Umap
 from tasks.cluster.core import hdbscan_clusters, least_size
+from tasks.cluster.identity import State, match_topics, stay
 from tasks.evaluate.topics import judge_clusters, judge_words, stability, tokens_of
 from tasks.reduce.core import neighbour_graph, umap_layout
 from tasks.reduce.linear import principal_axes
-from tasks.represent.counts import count_words, stop_words
+from tasks.represent.counts import count_words, stop_words, without_wordless
 from tasks.represent.finding import places_of
 from tasks.represent.labels import label_measures, label_topics
 from tasks.represent.words import put_into_words
@@ -44,6 +46,7 @@ JUDGED = 3_000  # documents coherence is counted in
 SEEDS = 5
 GROWTH = (3_000, 6_000, 12_000, 25_000)
 DRAWS = 20
+THEME, PLANTED, RUBBISH = "passcode_forgotten", 40, 20
 WORDS = 10
 ASKED = "topic modeling"
 
@@ -57,7 +60,10 @@ def measure() -> list[dict[str, Any]]:
     texts = abstracts(Path(folder), max(sizes))
     vectors = encoded(texts)
     rows = [row for size in sizes for row in _at(texts[:size], vectors[:size])]
-    return rows + _growth(texts, vectors) + labels_of_one_each(banking77(Path(folder)))
+    requests = banking77(Path(folder))
+    theme = [text for text, label in requests.train if label == THEME][:PLANTED]
+    rows += refreshed(texts[: sizes[0]], vectors[: sizes[0]], theme)
+    return rows + _growth(texts, vectors) + labels_of_one_each(requests)
 
 
 def abstracts(data: Path, count: int) -> list[str]:
@@ -86,8 +92,9 @@ def ours(texts: Sequence[str], vectors: Floats, config: Topics) -> tuple[Floats,
     near = principal_axes(vectors, config.reduce.pca or vectors.shape[1])
     points = umap_layout(vectors, neighbour_graph(near, config.reduce.neighbours), config=config.reduce)
     size = least_size(len(texts), config.scale)
-    labels = hdbscan_clusters(points, min_cluster_size=size, min_samples=5).labels
+    found = hdbscan_clusters(points, min_cluster_size=size, min_samples=5).labels
     counts = count_words(texts, config.represent.min_documents)
+    labels = without_wordless(counts, found, config.worded)
     return points, labels, put_into_words(counts, labels, vectors, config.represent)
 
 
@@ -187,6 +194,38 @@ def _first_call(texts: Sequence[str], vectors: Floats, size: str) -> list[dict[s
         plain(f"{size} abstracts: BERTopic, first call in a process", theirs_s, "s"),
         at_least(f"{size} abstracts: times as fast, first call", theirs_s / ours_s, "times", 2.0),
     ]
+
+
+def refreshed(texts: Sequence[str], vectors: Floats, theme: Sequence[str]) -> list[dict[str, Any]]:
+    """Add a twentieth of new documents; say which keep their topic, and where a new theme and rubbish come to lie."""
+    rubbish, before = _rubbish(RUBBISH), len(texts) - len(texts) // 20 + len(theme) + RUBBISH
+    planted = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode([*theme, *rubbish])
+    every, where = [*texts, *theme, *rubbish], np.concatenate([vectors, planted])
+    ids, states = [str(row) for row in range(len(every))], []
+    for count in (before, len(every)):
+        _, labels, _ = ours(every[:count], where[:count], Topics())
+        numbers, centres = centres_of(where[:count], labels)
+        states.append(State(ids[:count], labels, numbers, centres, int(numbers.max())))
+    old, new = states
+    names, _ = match_topics(old, new, TopicModel().least_match)
+    now = stay(old, ids, np.array([names.get(int(label), -1) for label in new.labels]), where)
+    surviving = np.isin(old.labels, [number for number in names.values() if number in old.numbers])
+    born = now[len(texts) : len(texts) + len(theme)]
+    most = max(set(born[born >= 0].tolist()), key=born.tolist().count, default=-1)
+    what = f"{before:,} abstracts and {len(every) - before} new texts"
+    kept = float((now[:before] == old.labels)[surviving].mean())
+    return [
+        at_least(f"{what}: documents of surviving topics that keep them", kept, "", 0.95),
+        at_least(f"{what}: of {RUBBISH} that are no language, noise", float((now[-RUBBISH:] < 0).sum()), "", RUBBISH),
+        at_least(f"{what}: of {len(theme)} on a new theme, in one topic never seen before",
+                 float((born == most).sum() if most > old.highest else 0), "", len(theme) / 2),
+    ]  # fmt: skip
+
+
+def _rubbish(count: int) -> list[str]:
+    """Return texts of letters, digits and marks that are no language."""
+    chance, marks = np.random.default_rng(5), list("qxzjkvwpbfmt0123456789#@%&")
+    return [" ".join("".join(chance.choice(marks, chance.integers(3, 11))) for _ in range(9)) for _ in range(count)]
 
 
 def _growth(texts: Sequence[str], vectors: Floats) -> list[dict[str, Any]]:
