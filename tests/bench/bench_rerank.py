@@ -35,8 +35,8 @@ from tests.bench.searches import Search, cranfield, xquad
 PROMISED = 1.8
 QUESTIONS = ("scale features to unit variance", "how do I sort an array along its last axis, keeping equal values in",
              "numbers equally spaced", "which estimator should I use when most of my labels are missing?")  # fmt: skip
-CANDIDATES = 100  # a question
-ROUNDS = 3
+CANDIDATES = 40  # a question
+ROUNDS = 5
 POINTS = {"xquad": 0.986, "cranfield": 0.401}  # nDCG@10 as measured elsewhere, with plain calls
 
 
@@ -95,7 +95,7 @@ def _speed(folder: Path, texts: list[str]) -> list[dict[str, Any]]:
     late_s, again_s = alternate(
         lambda: _late(list(QUESTIONS), texts, asked, np.arange(len(texts))),
         lambda: model.predict(pairs, show_progress_bar=False),
-        1,
+        ROUNDS // 2,
     )
     name = "times as fast as CrossEncoder.predict"
     return [
