@@ -16,11 +16,13 @@ import numpy.typing as npt
 from tasks.class_data import Identified
 from tasks.data import Numerics, Scorer
 from tasks.errors import ModelError
-from tasks.runtime import batching, device, durable, models, torch_forward
+from tasks.runtime import batching, device, durable, heights, models, torch_forward
 from tasks.runtime.encoder import Meter, padded
+from tasks.runtime.heights import Heights
 
 BATCH_TOKENS = {"torch-cpu": torch_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Pair = tuple[str, str]
 Input = Pair | str
 FIRST_TOKEN = ("bert", "roberta", "xlm-roberta", "electra")  # model types whose head reads the first token alone
@@ -135,6 +137,7 @@ class PairEngine:
         dtype = torch.bfloat16 if numerics.precision == "bf16" else torch.float32
         self.model, self.takes_types = _load(wanted.model, dtype)
         self.model.to(self.device)
+        self.heights = Heights(heights.path_for(wanted.weights, numerics))
 
     def score(self, pairs: Sequence[Pair], meter: Meter | None = None) -> Floats:
         """Score pairs of query and passage.
@@ -166,8 +169,8 @@ class PairEngine:
         found = np.full((len(inputs), self.model.config.num_labels), np.nan, dtype=np.float32)
         for batch in batching.cut(np.maximum(lengths, 1), tokens=self.batch_tokens):
             width = min(batch.width, self.max_tokens)
-            found[batch.rows] = self._run([encodings[row] for row in batch.rows], batch.height, width)
-            meter.padded += width * batch.height
+            found[batch.rows], read = self._run([encodings[row] for row in batch.rows], batch.height, width)
+            meter.padded += read
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
         return np.where(np.isfinite(found), found, np.nan)
@@ -179,18 +182,23 @@ class PairEngine:
         single = dict(zip(texts, self.singles.encode_batch(texts, add_special_tokens=False), strict=True))
         return [self.couples.post_process(*(single[text] for text in part)) for part in parts]
 
-    def _run(self, encodings: Sequence[Any], height: int, width: int) -> Floats:
-        """Return the outputs (B, C) of one batch."""
-        import torch
-
+    def _run(self, encodings: Sequence[Any], height: int, width: int) -> tuple[Floats, int]:
+        """Return the outputs (B, C) of one batch, and the tokens that were read."""
         pad = self.model.config.pad_token_id or 0
         tokens, mask = padded([e.ids for e in encodings], height, width, self.filler, pad)
-        inputs = {"input_ids": tokens, "attention_mask": mask}
-        if self.takes_types:
-            inputs["token_type_ids"] = padded([e.type_ids for e in encodings], height, width, 0)[0]
+        types = [padded([e.type_ids for e in encodings], height, width, 0)[0]] if self.takes_types else []
+        return self.heights.run(self._forward, len(encodings), tokens, mask, *types)
+
+    def _forward(self, tokens: Ints, mask: Ints, *types: Ints) -> Floats:
+        """Return the outputs (B, C) for (B, L) tokens, mask and, where the model takes them, types."""
+        import torch
+
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        arrays = zip(names, (tokens, mask, *types), strict=False)
+        given = {name: torch.from_numpy(array).to(self.device) for name, array in arrays}
         with torch.inference_mode():
-            logits = self.model(**{name: torch.from_numpy(a).to(self.device) for name, a in inputs.items()}).logits
-        return np.asarray(logits[: len(encodings)].float().cpu().numpy(), dtype=np.float32)
+            logits = self.model(**given).logits
+        return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
 
 
 def _require_one_score(folder: Path, config: dict[str, Any]) -> None:

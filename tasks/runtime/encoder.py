@@ -20,8 +20,8 @@ from configs.embed import Server
 from configs.models import EMBEDDED
 from tasks.data import Encoder, Fingerprint
 from tasks.errors import ModelError
-from tasks.runtime import batch_size, batching, device, models
-from tasks.runtime.batching import Batch
+from tasks.runtime import batch_size, batching, device, heights, models
+from tasks.runtime.heights import Heights
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -182,6 +182,7 @@ class Engine:
         encoder = ran.encoder
         self.ran, self.encoder = ran, encoder
         self.forward = forward
+        self.heights = Heights(heights.path_for(encoder.identity, ran.numerics))
         self.forward.batch_tokens = batch_size.remembered(ran) or forward.batch_tokens
         self.tokenizer = tokenizer(encoder)
         self.tokenizer.enable_truncation(encoder.max_tokens)
@@ -212,17 +213,18 @@ class Engine:
 
     def _parts(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Ints, Floats]]:
         """Yield which texts went through the model together, and their vectors."""
-        for batch, tokens, mask in self.batches(encodings, meter):
-            yield batch.rows, self._within_memory(tokens, mask)[: len(batch.rows)]
+        for rows, tokens, mask in self.batches(encodings, meter):
+            found, read = self.heights.run(self._within_memory, len(rows), tokens, mask)
+            meter.padded += read
+            yield rows, found
 
-    def batches(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Batch, Ints, Ints]]:
-        """Yield batches of fixed shape with their tokens and mask."""
+    def batches(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Ints, Ints, Ints]]:
+        """Yield which texts are in each batch of fixed shape, its tokens and its mask."""
         lengths = np.array([len(e.ids) for e in encodings], dtype=np.int64)
         for batch in batching.cut(np.maximum(lengths, 1), tokens=self.forward.batch_tokens):
             width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
             tokens, mask = padded([encodings[row].ids for row in batch.rows], batch.height, width, self.filler)
-            yield batch, tokens, mask
-            meter.padded += width * batch.height
+            yield batch.rows, tokens, mask
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
 

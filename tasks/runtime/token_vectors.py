@@ -79,9 +79,11 @@ class TokenEngine:
         """
         encodings = self.engine.tokenised([prompt + text for text in texts])
         found: list[Floats] = [np.empty((0, self.engine.encoder.width), dtype=np.float32)] * len(texts)
-        for batch, tokens, mask in self.engine.batches(encodings, meter or Meter()):
-            states = self.forward.states(tokens, mask)
-            for row, state in zip(batch.rows, states, strict=False):  # filler rows come last
+        meter = meter or Meter()
+        for rows, tokens, mask in self.engine.batches(encodings, meter):
+            states, read = self.engine.heights.run(self.forward.states, len(rows), tokens, mask)
+            meter.padded += read
+            for row, state in zip(rows, states, strict=True):
                 found[row] = state[_own_tokens(encodings[row], len(prompt))]
         return found
 

@@ -107,7 +107,8 @@ def test_the_meter_counts_tokens_padding_and_cut_texts(engine: Engine) -> None:
     meter = Meter()
     engine.encode(["a", SENTENCE * 60, "a"], meter)
     engine.encode(["a"], meter)
-    assert meter == Meter(tokens=3 + 256 + 3 + 3, padded=3 * 512, truncated=1)
+    assert (meter.tokens, meter.truncated) == (3 + 256 + 3 + 3, 1)
+    assert 16 + 256 + 16 <= meter.padded <= 3 * 512  # whole batches, or those without filler where that is known
 
 
 def test_an_engine_is_loaded_once_a_process(tiny_encoder: Callable[..., Path]) -> None:
