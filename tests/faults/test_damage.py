@@ -52,6 +52,7 @@ def flip(path: Path, rng: random.Random) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.faults
 def test_a_hundred_flipped_bits_are_all_found_said_and_made_again(
     build: Callable[[], Outcome], workspace: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -72,6 +72,7 @@ def statuses(home: Path) -> set[str]:
 MOMENTS = [round(random.Random(SEED + n).uniform(0.25, 1.0), 3) for n in range(10)]
 
 
+@pytest.mark.faults
 def test_a_run_killed_three_times_is_finished_by_the_next(
     job: Callable[..., Job], tmp_path: Path, unbroken: Unbroken
 ) -> None:

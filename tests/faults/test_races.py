@@ -34,6 +34,7 @@ def run_two(job: Callable[..., Job], home: Path, **more: str) -> None:
     assert once >= first["refs"]["collection.passages"]["rows"]
 
 
+@pytest.mark.faults
 def test_two_runs_at_once_on_a_fresh_workspace_both_succeed(job: Callable[..., Job], tmp_path: Path) -> None:
     run_two(job, tmp_path / "home")
 
