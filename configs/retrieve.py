@@ -70,7 +70,8 @@ class Answered(Config):
 
     kind: Literal["answered"] = "answered"
     passages: int = Field(5, ge=1, le=50)
-    """Hits that are read to find that out; the collection is calibrated to five."""
+    """Hits that are read to find that out; its calibration holds for as many as `knowledge-base` read:
+    `answer.passages`."""
 
 
 class Near(Config):

@@ -159,7 +159,7 @@ def withhold(answer: Answer, threshold: Threshold) -> Answer:
     value, what = (answer.score, "the closest passage scores") if probability is None else (
         probability, "the probability of one is"
     )  # fmt: skip
-    if answer.abstained or value >= threshold.below:
+    if answer.abstained or threshold.answers(answer.score, answer.shared):
         return answer.model_copy(update=stated)
     reason = f"no answer in this collection: {what} {value:.3f}, below {threshold.below:.3f}"
     return answer.model_copy(update={**stated, "text": "", "citations": (), "abstained": reason})

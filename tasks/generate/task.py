@@ -1,8 +1,11 @@
 """Tasks of `generate`: answers made of what was found."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from configs.base import Config
 from configs.generate import Extractive, Generated
@@ -117,19 +120,16 @@ def answer_extractive(
     from tasks.generate.extract import quote_answer
 
     found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.passages]
-    rows = {hit.passage: number for number, hit in enumerate(found)}
-    passages = store.rows_at(collection.passages, Passage, rows)
+    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
     evidence = Evidence(
         passages, documents, store.load_rows(sentences.passages, Passage), store.load_array(sentences.vectors),
         _language(collection),
     )  # fmt: skip
-    of_passages, towards = store.load_array(collection.vectors), store.load_array(vectors)
-    answers = []
-    for number, query in enumerate(store.load_rows(queries, Query)):
-        read = [hit.passage for hit in found if hit.query == number]
-        cosines = {row: float(of_passages[row] @ towards[number]) for row in read}
-        answers.append(quote_answer(evidence.of(query.text, towards[number], cosines, config), documents, config))
+    answers = [
+        quote_answer(evidence.of(query.text, towards, cosines, config), documents, config)
+        for query, towards, cosines in _read_for(collection, queries, vectors, found)
+    ]
     steps.record(questions=len(answers), flagged=sum(a.flagged for a in answers))
     return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
 
@@ -174,18 +174,28 @@ def withhold_hits(
     """
     from tasks.generate.evidence import signals
 
-    found, towards = store.load_rows(hits, Hit), store.load_array(vectors)
-    rows = store.rows_at(collection.passages, Passage, (hit.passage for hit in found if hit.rank <= passages))
-    of_passages, language = store.load_array(collection.vectors), _language(collection)
-    answered = set()
-    for number, query in enumerate(store.load_rows(queries, Query)):
-        read = [hit.passage for hit in found if hit.query == number and hit.rank <= passages]
-        cosines = [float(of_passages[row] @ towards[number]) for row in read]
-        if read and threshold.answers(*signals(query.text, [rows[row] for row in read], cosines, language)):
-            answered.add(number)
+    found, language = store.load_rows(hits, Hit), _language(collection)
+    read = [hit for hit in found if hit.rank <= passages]
+    texts = store.rows_at(collection.passages, Passage, (hit.passage for hit in read))
+    answered = {
+        number
+        for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, read))
+        if cosines
+        and threshold.answers(*signals(query.text, [texts[row] for row in cosines], cosines.values(), language))
+    }
     kept = [hit for hit in found if hit.query in answered]
     steps.record(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
     return store.save_rows(HitsRef, Hit, kept)
+
+
+def _read_for(
+    collection: Generation, queries: QueriesRef, vectors: VectorsRef, read: Sequence[Hit]
+) -> Iterator[tuple[Query, npt.NDArray[np.float32], dict[int, float]]]:
+    """Yield each question with its vector (D,), and the cosine of every passage read for it by the passage's row."""
+    of_passages, towards = store.load_array(collection.vectors), store.load_array(vectors)
+    for number, query in enumerate(store.load_rows(queries, Query)):
+        rows = [hit.passage for hit in read if hit.query == number]
+        yield query, towards[number], {row: float(of_passages[row] @ towards[number]) for row in rows}
 
 
 def _language(collection: Generation) -> Literal["english", "none"]:

@@ -122,7 +122,7 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
     for asked in queries:
         yield from ("", asked["query"])
         if not asked["hits"]:
-            yield "  nothing in this collection is close to it"
+            yield "  no hits"
         for hit in asked["hits"]:
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"

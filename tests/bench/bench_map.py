@@ -5,7 +5,6 @@ own documentation. Without Chromium nothing is measured. `PICTURE` in the enviro
 """
 
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -19,13 +18,9 @@ from tasks.runtime.report import Page, write_page
 from tasks.runtime.tracking import Run, _Client
 from tests.bench.bench_embed import documentation
 from tests.bench.pairs import at_least, at_most, plain
+from tests.flows.test_page import AT, CHROMIUM
 
 POINTS, HEAPS, HOVERED, CHARACTERS = 50_000, 60, 20, 1_000
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PLACE = """row => {
-  const map = document.getElementById('map'), layout = map._fullLayout, box = map.getBoundingClientRect();
-  const p = JSON.parse(document.getElementById('plot').textContent).points[row];
-  return [box.x + layout._size.l + layout.xaxis.l2p(p.x), box.y + layout._size.t + layout.yaxis.l2p(p.y)]; }"""
 LIT = "document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length"
 DRAWN = """() => { const plot = document.querySelector('.js-plotly-plot');
   return plot && plot._fullLayout && plot.querySelector('canvas'); }"""
@@ -105,7 +100,7 @@ def used(tab: Tab, points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     tab.wait_for_timeout(2_000)
     known, shown = {point["text"] for point in points}, set()
     for row in range(0, POINTS, POINTS // HOVERED):
-        tab.mouse.move(*tab.evaluate(PLACE, row))
+        tab.mouse.move(*tab.evaluate(AT, row))
         tab.wait_for_timeout(500)
         shown.add(tab.text_content("#document-text"))
     right = len(shown & known)

@@ -199,9 +199,11 @@ def _first_call(texts: Sequence[str], vectors: Floats, size: str) -> list[dict[s
 
 def refreshed(texts: Sequence[str], vectors: Floats, theme: Sequence[str]) -> list[dict[str, Any]]:
     """Add a twentieth of new documents; say which keep their topic, and where a new theme and rubbish come to lie."""
-    rubbish, before = _rubbish(RUBBISH), len(texts) - len(texts) // 20 + len(theme) + RUBBISH
-    planted = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode([*theme, *rubbish])
-    every, where = [*texts, *theme, *rubbish], np.concatenate([vectors, planted])
+    from tests.flows.test_topic_model import rubbish  # here, since a first call is timed with what is imported above
+
+    new, before = [*theme, *rubbish(RUBBISH)], len(texts) - len(texts) // 20 + len(theme) + RUBBISH
+    planted = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode(new)
+    every, where = [*texts, *new], np.concatenate([vectors, planted])
     ids, states = [str(row) for row in range(len(every))], []
     for count in (before, len(every)):
         _, labels, _ = ours(every[:count], where[:count], Topics())
@@ -221,12 +223,6 @@ def refreshed(texts: Sequence[str], vectors: Floats, theme: Sequence[str]) -> li
         at_least(f"{what}: of {len(theme)} on a new theme, in one topic never seen before",
                  float((born == most).sum() if most > old.highest else 0), "", len(theme) / 2),
     ]  # fmt: skip
-
-
-def _rubbish(count: int) -> list[str]:
-    """Return texts of letters, digits and marks that are no language."""
-    chance, marks = np.random.default_rng(5), list("qxzjkvwpbfmt0123456789#@%&")
-    return [" ".join("".join(chance.choice(marks, chance.integers(3, 11))) for _ in range(9)) for _ in range(count)]
 
 
 def _growth(texts: Sequence[str], vectors: Floats) -> list[dict[str, Any]]:

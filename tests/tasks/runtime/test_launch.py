@@ -35,7 +35,7 @@ def test_a_search_is_summed_up_by_its_hits() -> None:
     assert lines[:3] == ["", "what?", "  1. d  p.txt:7  (0.0328)"]
     assert lines[3].startswith("     one two xxx")
     assert len(lines[3]) == 165
-    assert lines[4:] == ["", "else?", "  nothing in this collection is close to it"]
+    assert lines[4:] == ["", "else?", "  no hits"]
 
 
 @pytest.mark.parametrize(
