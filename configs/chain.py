@@ -22,9 +22,9 @@ class SmallModel(Config):
     """Text it is trained on."""
     vocabulary: int = Field(512, ge=300, le=8_192)
     """Tokens it knows."""
-    width: int = Field(64, ge=16, le=512, multiple_of=16)
+    width: int = Field(64, ge=16, le=2_048, multiple_of=16)
     """Numbers in a vector inside. Larger: slower, and a little less senseless."""
-    layers: int = Field(2, ge=1, le=8)
+    layers: int = Field(2, ge=1, le=32)
     """Blocks one after the other."""
     context: int = Field(1_024, ge=128, le=8_192)
     """Tokens of prompt and reply together."""

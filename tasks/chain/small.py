@@ -14,10 +14,17 @@ TEMPLATE = (
 )
 SPECIAL = ["<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
 BATCH, LENGTH = 8, 64
+RATE, WIDE = 3e-3, 256  # of learning, and the width above which it falls as the width grows
 
 
-def make_small_model(text: str, config: SmallModel, folder: Path) -> float:
+def make_small_model(text: str, config: SmallModel, folder: Path, device: str = "cpu") -> float:
     """Train a tokenizer and a model on a text, and write both as transformers saves them.
+
+    Args:
+        text: What is learnt.
+        config: Sizes, steps, seed; the same seed gives the same model on one device.
+        folder: Where to, empty.
+        device: Where the model is trained.
 
     Returns:
         The loss of the last step.
@@ -34,14 +41,14 @@ def make_small_model(text: str, config: SmallModel, folder: Path) -> float:
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = LlamaForCausalLM(
+        model: Any = LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=len(tokenizer), num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=True,
                 max_position_embeddings=config.context, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id, **sizes,
             )
         )  # fmt: skip
-        loss = _train(model, ids, config)
+        loss = _train(model.to(device), ids.to(device), config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return loss
@@ -50,7 +57,7 @@ def make_small_model(text: str, config: SmallModel, folder: Path) -> float:
 def _train(model: Any, ids: Any, config: SmallModel) -> float:
     import torch
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE * min(1.0, WIDE / config.width))
     value = 0.0
     for _ in range(config.steps):
         starts = torch.randint(0, max(1, len(ids) - LENGTH), (BATCH,))

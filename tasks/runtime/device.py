@@ -45,6 +45,16 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
+@functools.cache
+def gpu() -> str:
+    """Return the name of the GPU; empty where there is none."""
+    if not has_gpu():
+        return ""
+    import torch
+
+    return str(torch.cuda.get_device_name())
+
+
 def choose(
     precision: Literal["auto", "exact", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"], place: str = "embed"
 ) -> Numerics:

@@ -26,6 +26,7 @@ from tasks.runtime.decoding import Decoder, Row
 
 CAUSAL = ("ForCausalLM", "LMHeadModel")
 TEXT_TO_TEXT = "ForConditionalGeneration"
+FOUR_BITS = ("accelerate", "bitsandbytes")
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle threads must not spin
 _loading = threading.Lock()
@@ -66,8 +67,10 @@ def describe(config: LocalModel) -> Generator:
 def _choose(config: LocalModel) -> tuple[Any, str]:
     """Return precision and engine."""
     if config.dtype == "4bit":
-        if importlib.util.find_spec("bitsandbytes") is None:
-            raise MissingExtra("dtype is 4bit but bitsandbytes is not installed; run: pip install 'llm-flows[4bit]'")
+        if missing := [name for name in FOUR_BITS if importlib.util.find_spec(name) is None]:
+            raise MissingExtra(
+                f"dtype is 4bit but {' and '.join(missing)} is not installed; run: pip install 'llm-flows[4bit]'"
+            )
         return "4bit", device.choose("exact", config.device, "generator").engine
     if config.dtype == "int8":
         if config.device == "cuda":
@@ -207,15 +210,19 @@ def load(folder: Path, wanted: Generator) -> Any:
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     kind: Any = AutoModelForSeq2SeqLM if wanted.family == "text-to-text" else AutoModelForCausalLM
+    where = wanted.engine.removeprefix("torch-")
+    half = wanted.precision == "bf16" or (wanted.precision == "4bit" and where == "cuda")
+    dtype = torch.bfloat16 if half else torch.float32
     options: dict[str, Any] = {}
     if wanted.precision == "4bit":
         from transformers import BitsAndBytesConfig
 
         four_bits: Any = BitsAndBytesConfig
-        options["quantization_config"] = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+        kept = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+        options = {"quantization_config": kept, "device_map": {"": where}}
     loaded, report = kind.from_pretrained(
         folder,
-        dtype=torch.bfloat16 if wanted.precision == "bf16" else torch.float32,
+        dtype=dtype,
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
@@ -227,7 +234,7 @@ def load(folder: Path, wanted: Generator) -> Any:
     loaded = loaded.eval()
     if wanted.precision == "int8":
         return _int8(loaded)
-    return loaded if wanted.precision == "4bit" else loaded.to(wanted.engine.removeprefix("torch-"))
+    return loaded if wanted.precision == "4bit" else loaded.to(where)
 
 
 def _int8(model: Any) -> Any:

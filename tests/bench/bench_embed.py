@@ -1,6 +1,7 @@
 """Encoding against `SentenceTransformer.encode` as it comes: 32-bit floats, batches of 32, the same texts, in turn."""
 
 import gzip
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -40,7 +41,8 @@ def measure() -> list[dict[str, Any]]:
 def precisions() -> list[str]:
     """Return the precisions that run here."""
     bf16 = ["bf16"] if device.processor_has_bf16() else []
-    return ["exact", *bf16, "int8"]
+    int8 = ["int8"] if all(importlib.util.find_spec(name) for name in device.INT8_PACKAGES) else []
+    return ["exact", *bf16, *int8]
 
 
 def documentation(count: int) -> list[str]:

@@ -103,7 +103,7 @@ def _alone(engine: Any, prompt: list[int]) -> str:
     """Return what `generate` makes of one prompt."""
     import torch
 
-    ids = torch.tensor([prompt])
+    ids = torch.tensor([prompt], device=engine.decoder.model.device)
     with torch.inference_mode():
         made = engine.decoder.model.generate(
             ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False

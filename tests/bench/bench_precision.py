@@ -7,6 +7,9 @@ text: the end of tinyshakespeare, which is nothing it knows). Perplexities compa
 Every precision is a process of its own. *Weights* are as torch saves them. *Memory* is the peak of all that is
 resident, less what there was before the model was loaded, libraries and tokenizer included. What this machine cannot
 run is a row that says why.
+
+Where there is a GPU, all runs on it, its peak is counted instead, and a third model has some two hundred million
+weights.
 """
 
 import io
@@ -24,34 +27,40 @@ from typing import Any
 from configs.chain import SmallModel
 from configs.generators import LocalModel, Sampling
 from tasks.errors import FlowError
+from tasks.runtime import device
 from tests.bench.pairs import ROOT, plain, why_not
 
 PRECISIONS = ("fp32", "bf16", "int8", "4bit")
 PROMPTS, NEW, WINDOW, HELD = 32, 32, 128, 40_000
-LONGEST_S = 180
+LONGEST_S, DOCUMENTED = 180, 400
+PLACE: Any = "cuda" if device.has_gpu() else "cpu"
 SMALL = SmallModel(width=256, layers=4, steps=150)
+LARGE = SmallModel(width=1_024, layers=20, steps=2_000, vocabulary=8_192)
 
 
 def measure() -> list[dict[str, Any]]:
     """Return size, memory, speed and perplexity of each model in each precision."""
     with tempfile.TemporaryDirectory() as home:
-        made, held = Path(home, "model"), Path(home, "held.txt")
-        held.write_text(_make(made), "utf-8")
+        made, large, held = Path(home, "model"), Path(home, "large"), Path(home, "held.txt")
+        held.write_text(_make(made, SMALL, DOCUMENTED), "utf-8")
         rows = _table("made on the spot", made, held)
+        if device.has_gpu():
+            held.write_text(_make(large, LARGE, 20_000), "utf-8")
+            rows += _table("large, made on the spot", large, held)
         if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
             return [*rows, why_not("stories260K", "LLM_FLOWS_DATA names no folder with models/stories260K_hf")]
         held.write_text(Path(data, "tinyshakespeare", "input.txt").read_text("utf-8")[-HELD:], "utf-8")
         return rows + _table("stories260K", Path(data, "models", "stories260K_hf"), held)
 
 
-def _make(folder: Path) -> str:
-    """Make the small model; return the text it has not seen."""
+def _make(folder: Path, config: SmallModel, documents: int) -> str:
+    """Make a model; return the text it has not seen."""
     from tasks.chain.small import make_small_model
     from tests.bench.bench_embed import documentation
 
-    texts = documentation(400)
+    texts = documentation(documents)
     seen, held = texts[: len(texts) * 9 // 10], texts[len(texts) * 9 // 10 :]
-    make_small_model("\n\n".join(seen), SMALL, folder)
+    make_small_model("\n\n".join(seen), config, folder, PLACE)
     return "\n\n".join(held)[:HELD]
 
 
@@ -82,7 +91,7 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     from tasks.message_data import Message, Request
     from tasks.runtime import generators, local_model
 
-    config = LocalModel(model=model, dtype=dtype, device="cpu")
+    config = LocalModel(model=model, dtype=dtype, device=PLACE)
     try:
         described = generators.describe(config)
     except FlowError as error:
@@ -101,10 +110,10 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     speaker(requests[:2])
     started = time.perf_counter()
     tokens = sum(reply.completion_tokens for reply in speaker(requests))
-    seconds, peak = time.perf_counter() - started, _memory("VmHWM")
+    seconds, peak = time.perf_counter() - started, _peak()
     saved = io.BytesIO()
     torch.save(engine.decoder.model.state_dict(), saved)
-    ids = torch.tensor(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    ids = torch.tensor(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], device=PLACE)
     return {
         "weights": (len(saved.getvalue()) / 1e6, "MB"),
         "peak memory above before": (peak - before, "MB"),
@@ -114,9 +123,20 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
 
 
 def _reset_peak() -> float:
-    """Let Linux forget the peak of this process; return its memory in MB."""
+    """Forget the peak of this process; return what it holds now, in MB."""
+    if PLACE == "cuda":
+        return _peak()
     Path("/proc/self/clear_refs").write_text("5", "ascii")
     return _memory("VmRSS")
+
+
+def _peak() -> float:
+    """Return the most MB this process has held, of the GPU's memory where it runs there."""
+    if PLACE != "cuda":
+        return _memory("VmHWM")
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 1e6
 
 
 def _memory(kind: str) -> float:

@@ -4,7 +4,8 @@
     python -m tests.bench embed topics | python -m tests.bench.record bench
 
 Reads the last line of standard input; paths and ids of the machine are left out. Every benchmark has a file of its
-own, with the commit and the machine it was taken on; the README shows what was promised.
+own, another one if the machine has a GPU, with the commit and the machine it was taken on; the README shows what was
+promised.
 """
 
 import json
@@ -18,6 +19,7 @@ README = ROOT / "README.md"
 MEASURED = ROOT / "docs" / "measured"
 KEPT = ("seconds", "tasks", "metrics", "result", "results", "kept", "libraries", "machine", "commit")
 NAMES = ("knowledge-base", "bench")
+GPU = "-gpu"  # ends the name of what was measured where there is one
 BLOCK = r"(<!-- measured: {name} -->\n).*?(<!-- end -->)"
 
 
@@ -38,10 +40,9 @@ def speed() -> str:
     for path in sorted(MEASURED.glob("bench-*.json")):
         stated = json.loads(path.read_text("utf-8"))
         name, machine = path.stem.removeprefix("bench-"), stated["machine"]
-        rows += [(name, row) for row in stated["results"][name] if "promised" in row]
-        where = (
-            f"{machine['cores']} cores, {machine['processor']}, {machine['memory_gb']} GB, Python {machine['python']}"
-        )
+        rows += [(name, row) for row in stated["results"][name.removesuffix(GPU)] if "promised" in row]
+        parts = (machine.get("gpu"), f"{machine['cores']} cores", machine["processor"], f"{machine['memory_gb']} GB")
+        where = ", ".join([*filter(None, parts), f"Python {machine['python']}"])
         places.setdefault(f"{where}, commit {stated['commit'][:7]}", []).append(name)
     kept = sum(row["kept"] for _, row in rows)
     head = f"<details><summary>{kept} of {len(rows)} promises kept</summary>\n"
@@ -80,7 +81,9 @@ def main(name: str) -> None:
     kept = {key: stated[key] for key in KEPT if key in stated}
     parts = {name: kept}
     if name == "bench":
-        parts = {f"bench-{part}": {**kept, "results": {part: rows}} for part, rows in kept["results"].items() if rows}
+        end = GPU if kept["machine"].get("gpu") else ""
+        found = {part: rows for part, rows in kept["results"].items() if rows}
+        parts = {f"bench-{part}{end}": {**kept, "results": {part: rows}} for part, rows in found.items()}
     for part, content in parts.items():
         (MEASURED / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     README.write_text(written(README.read_text("utf-8")), "utf-8")

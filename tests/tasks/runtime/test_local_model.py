@@ -140,6 +140,15 @@ def test_int8_is_run_one_prompt_at_a_time_and_is_another_generator(chat: Path) -
     assert together[0].model != speak(chat, Sampling(max_tokens=6), TEXTS[:1])[0].model
 
 
+def test_four_bits_are_another_generator_whose_replies_do_not_depend_on_each_other(chat: Path) -> None:
+    together = speak(chat, Sampling(max_tokens=6), TEXTS, dtype="4bit")
+    alone = [speak(chat, Sampling(max_tokens=6), [text], dtype="4bit")[0] for text in TEXTS]
+    assert [r.text for r in together] == [r.text for r in alone]
+    whole = speak(chat, Sampling(max_tokens=6), TEXTS)
+    assert together[0].model != whole[0].model
+    assert [r.text for r in together] != [r.text for r in whole]  # of random weights, and these are rounded
+
+
 def test_what_is_not_there_is_refused_with_the_way_out(chat: Path, tiny_bert: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(local_model.importlib.util, "find_spec", lambda name: None)
     with monkeypatch.context() as without:

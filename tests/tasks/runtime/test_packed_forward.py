@@ -20,7 +20,7 @@ from transformers import (
 
 from configs.models import EMBEDDED
 from tasks.data import Fingerprint, Numerics
-from tasks.runtime import batch_size, encoder, packed_forward
+from tasks.runtime import batch_size, encoder
 from tasks.runtime.encoder import Engine, Meter
 from tasks.runtime.packed_forward import PackedEngine, PackedForward, packs
 
@@ -143,13 +143,3 @@ def test_a_family_whose_layers_do_not_let_it_is_not_packed(tmp_path: Path) -> No
     (folder / "config.json").write_text(config, "utf-8")
     numerics = Numerics.model_validate({"precision": "bf16", "engine": "torch-cuda", "reason": ""})
     assert not packs(mark(folder).model_copy(update={"numerics": numerics}))
-
-
-@pytest.mark.gpu
-def test_the_gpu_kernel_gives_what_the_processor_gives() -> None:
-    ran = encoder.fingerprint(EMBEDDED, "bf16", "cuda")
-    engine = encoder.engine(ran)
-    assert isinstance(engine, PackedEngine)
-    expected = encoder.engine(mark(EMBEDDED)).encode(TEXTS)
-    assert np.nanmin((engine.encode(TEXTS) * expected).sum(axis=1)) >= 0.999
-    assert packed_forward.packs(ran)
