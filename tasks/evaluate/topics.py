@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.floating]
 COHERENCES = {"NPMI": "c_npmi", "C_V": "c_v"}
 WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 MOST_POINTS = 5_000  # silhouette and DBCV compare all pairs
+DENSE = 3  # points a cluster of such a sample needs, so that there is a density inside
 
 
 def judge_words(
@@ -101,7 +102,7 @@ def judge_clusters(
 
     Returns:
         noise, silhouette, DBCV, NMI, ARI with intervals, those that can be measured. DBCV has no interval of its own:
-        it is a sum over clusters, and both ends are its value.
+        it is a sum over clusters, those with three points or more, and both ends are its value.
     """
     noise = int((labels < 0).sum())
     found = [Measure("noise", what, noise / len(labels), *wilson(noise, len(labels)), len(labels))]
@@ -163,8 +164,14 @@ def stability(runs: Sequence[Ints], *, what: str, resamples: int, seed: int) -> 
 
 
 def _density(rows: npt.NDArray[np.float64], labels: Ints, what: str) -> list[Measure]:
+    """Return DBCV of the clusters with enough points for a density; nothing where fewer than two have."""
     from hdbscan.validity import validity_index
 
+    numbers, sizes = np.unique(labels, return_counts=True)
+    kept = np.isin(labels, numbers[sizes >= DENSE])
+    rows, labels = rows[kept], labels[kept]
+    if len(np.unique(labels)) < 2:
+        return []
     with np.errstate(all="ignore"):
         value = float(validity_index(rows, labels))
     return [Measure("DBCV", what, value, value, value, len(labels))] if np.isfinite(value) else []

@@ -1,8 +1,9 @@
 """Generate with a model of this machine: read its files, load it, run batches of prompts of like length.
 
 A batch has a fixed shape, and one length of prompt always has one shape, so that a reply depends on its own request
-alone. What many prompts begin with is read once; where a prompt is cut for that depends on it alone too. int8 scales
-activations over a whole batch, so there each prompt runs by itself, whole, at its own length.
+alone. What many prompts begin with is read once, on a processor; where a prompt is cut for that depends on it alone
+too. A GPU reads a batch of whole prompts in the time of one. int8 scales activations over a whole batch, so there each
+prompt runs by itself, whole, at its own length.
 """
 
 import functools
@@ -131,7 +132,7 @@ class LocalEngine:
         self.tokenizer = chat_prompt.load_tokenizer(folder)
         self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
         told = {"position_ids", "logits_to_keep"} <= self.decoder.takes
-        causal = wanted.family == "causal" and wanted.precision != "int8"
+        causal = wanted.family == "causal" and wanted.precision != "int8" and wanted.engine == "torch-cpu"
         self.reuses = causal and told and self.decoder.prefixes.usable()
 
     def prompt(self, request: Request) -> list[int]:

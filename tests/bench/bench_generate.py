@@ -15,7 +15,7 @@ from typing import Any
 from configs.generators import LocalModel, Sampling
 from tasks.message_data import Message, Request
 from tasks.runtime import generators, local_model
-from tests.bench.pairs import alternate, at_least, plain
+from tests.bench.pairs import alternate, at_least, plain, why_not
 from tests.tasks.runtime import language_models
 
 PROMISED, PROMISED_SHARED = 4.0, 1.5
@@ -71,6 +71,8 @@ def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[
     config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
     described = generators.describe(config)
     engine = local_model.engine(described, config)
+    if not engine.reuses:
+        return [why_not(f"{name}: prefixes apart", "on a GPU prompts are read whole")]
     chance, words = random.Random(0), STORY.split()
     texts = []
     for _ in range(1 if shared else QUESTIONS):

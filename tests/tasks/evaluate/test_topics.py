@@ -52,6 +52,12 @@ def test_clusters_are_measured_as_scikit_learn_does() -> None:
     assert all(m.low <= m.value <= m.high for m in found.values())
 
 
+def test_a_cluster_of_which_one_point_is_left_has_no_density_and_spoils_none() -> None:
+    points, labels = np.vstack([POINTS, [[50.0, 50.0]]]), np.append(TRUTH, 3)
+    found, whole = ({m.name: m.value for m in judge_clusters(points[:n], labels[:n], **HOW)} for n in (91, 90))
+    assert found["DBCV"] == pytest.approx(whole["DBCV"])
+
+
 @pytest.mark.parametrize("labels", [np.zeros(90, dtype=np.int64), np.full(90, -1)], ids=["one cluster", "all noise"])
 def test_without_two_clusters_only_noise_is_measured(labels: np.ndarray) -> None:
     assert [m.name for m in judge_clusters(POINTS, labels, what="t", resamples=200, seed=0)] == ["noise"]
