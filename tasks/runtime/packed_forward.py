@@ -37,9 +37,10 @@ class PackedForward(TorchForward):
         from transformers import AttentionInterface
 
         AttentionInterface.register(ATTENTION, _attend)
+        config = models.read_config(models.locate(wanted.encoder.model).folder)
+        counts = config["model_type"] in models.COUNT_FROM_PADDING
+        self.first = config["pad_token_id"] + 1 if counts else 0  # before the batch size is tried out on a GPU
         super().__init__(wanted, attention=ATTENTION)
-        config = self.model.config
-        self.first = config.pad_token_id + 1 if config.model_type in models.COUNT_FROM_PADDING else 0
 
     def packed(self, ids: Ints, lengths: Ints) -> Floats:
         """Return (R, D) unit-length rows.
