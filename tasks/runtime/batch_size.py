@@ -1,9 +1,9 @@
-"""How many tokens a batch holds: fixed on a processor, found by trying on a GPU, halved where memory runs out.
+"""How many tokens a batch holds: so many a core on a processor, tried out on a GPU, halved where memory runs out.
 
     batch-tokens/<host>-<engine>-<precision>-<encoder>.json    what was found on this machine
 
-On a processor one size serves all models, and a fixed one keeps vectors the same bit for bit from workspace to
-workspace. A GPU is faster the more it is given, up to its memory.
+On a processor one size serves all models, and one that hangs on the machine alone keeps vectors the same bit for bit
+from workspace to workspace. A GPU is faster the more it is given, up to its memory.
 
 Shapes: B rows of a batch, L padded tokens.
 Source: ours; the same search is `auto_find_batch_size` of Hugging Face's accelerate.

@@ -16,7 +16,7 @@ from tasks.runtime import batch_size, models
 
 # Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-CPU_BATCH_TOKENS = 512
+CPU_BATCH_TOKENS = 256 * max(2, os.cpu_count() or 2)  # the cores there are, not those a run may use: same bits
 
 
 class TorchForward:
