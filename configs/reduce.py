@@ -19,8 +19,9 @@ class Umap(Config):
     """Dimensions in which clusters are sought; the map always has two."""
     min_dist: float = Field(0.0, ge=0, le=1)
     """Least distance of points where clusters are sought. Larger: looser clusters."""
-    epochs: int = Field(200, ge=10, le=5_000)
-    """Rounds in which points are moved. Fewer: faster, and less alike from seed to seed."""
+    epochs: int | None = Field(None, ge=10, le=5_000)
+    """Rounds in which points are moved; left out, 200, and 100 for more than 10,000 points. Fewer: faster, and less
+    alike from seed to seed."""
     pushes: int = Field(2, ge=1, le=20)
     """Random points a point is pushed away from for each it is drawn to. Fewer: faster, clusters steadier from seed to
     seed, more noise; UMAP's own is 5."""

@@ -32,7 +32,7 @@ def reduce_points(
 
 @step(name="reduce-graph", run_name="reduce-graph neighbours={neighbours}", libraries=("faiss-cpu",))
 def graph_neighbours(vectors: VectorsRef, neighbours: int, pca: int | None = None) -> GraphRef:
-    """Find the nearest neighbours of every row, exactly.
+    """Find the nearest neighbours of every row.
 
     Args:
         vectors: (N, D) unit-length rows.

@@ -28,7 +28,7 @@ from configs.chain import SmallModel
 from configs.generators import LocalModel, Sampling
 from tasks.errors import FlowError
 from tasks.runtime import device
-from tests.bench.pairs import ROOT, plain, why_not
+from tests.bench.pairs import ROOT, forget_peak, peak, plain, why_not
 
 PRECISIONS = ("fp32", "bf16", "int8", "4bit")
 PROMPTS, NEW, WINDOW, HELD = 32, 32, 128, 40_000
@@ -99,7 +99,7 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     import transformers.generation  # noqa: F401  # loaded beforehand, for they are no part of a model's memory
 
     tokenizer = local_model.chat_prompt.load_tokenizer(model)
-    before = _reset_peak()
+    before = _forget()
     engine = local_model.engine(described, config)
     text = Path(held).read_text("utf-8")
     chance, known = random.Random(0), re.findall(r"[a-z]{2,}", text)
@@ -110,39 +110,30 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     speaker(requests[:2])
     started = time.perf_counter()
     tokens = sum(reply.completion_tokens for reply in speaker(requests))
-    seconds, peak = time.perf_counter() - started, _peak()
+    seconds, most = time.perf_counter() - started, _peak()
     saved = io.BytesIO()
     torch.save(engine.decoder.model.state_dict(), saved)
     ids = torch.tensor(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], device=PLACE)
     return {
         "weights": (len(saved.getvalue()) / 1e6, "MB"),
-        "peak memory above before": (peak - before, "MB"),
+        "peak memory above before": (most - before, "MB"),
         "speed": (tokens / seconds, "tokens/s"),
         "perplexity a token, held-out text": (perplexity(engine.decoder.model, ids, WINDOW), ""),
     }
 
 
-def _reset_peak() -> float:
+def _forget() -> float:
     """Forget the peak of this process; return what it holds now, in MB."""
-    if PLACE == "cuda":
-        return _peak()
-    Path("/proc/self/clear_refs").write_text("5", "ascii")
-    return _memory("VmRSS")
+    return _peak() if PLACE == "cuda" else forget_peak()
 
 
 def _peak() -> float:
     """Return the most MB this process has held, of the GPU's memory where it runs there."""
     if PLACE != "cuda":
-        return _memory("VmHWM")
+        return peak()
     import torch
 
     return torch.cuda.max_memory_allocated() / 1e6
-
-
-def _memory(kind: str) -> float:
-    return (
-        int(re.findall(rf"^{kind}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"), re.MULTILINE)[0]) / 1e3
-    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Last, banking77: what a label for one text a topic is worth, against labels of r
 import gzip
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -37,7 +36,7 @@ from tasks.rows import Measure, Topic
 from tasks.runtime import encoder
 from tasks.vectors import centres_of
 from tests.bench.labelled import Labels, banking77
-from tests.bench.pairs import at_least, plain, python
+from tests.bench.pairs import at_least, forget_peak, peak, plain, python
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -123,7 +122,7 @@ def _at(texts: Sequence[str], vectors: Floats) -> list[dict[str, Any]]:
         plain(f"{size} abstracts: ours, warm", float(np.median(seconds[0])), "s"),
         plain(f"{size} abstracts: BERTopic, warm", float(np.median(seconds[1])), "s"),
         at_least(f"{size} abstracts: times as fast as BERTopic, warm", warm, "times", 1.5),
-        plain(f"{size} abstracts: most memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB"),
+        plain(f"{size} abstracts: most memory", peak() / 1_000, "GB"),
     ]
     return rows + _quality(texts, vectors, made, model)
 
@@ -258,13 +257,9 @@ def _fresh(who: str, texts: Sequence[str], vectors: Floats) -> tuple[float, floa
 def _once(who: str, folder: str) -> None:
     texts = json.loads((Path(folder) / "texts.json").read_text("utf-8"))
     vectors = np.load(Path(folder) / "vectors.npy", allow_pickle=False)
-    before = _most_mb()
+    before = forget_peak()
     _ = ours(texts, vectors, Topics()) if who == "ours" else theirs(texts, vectors)
-    (Path(folder) / "memory").write_text(str(_most_mb() - before), "utf-8")
-
-
-def _most_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
+    (Path(folder) / "memory").write_text(str(peak() - before), "utf-8")
 
 
 def labels_of_one_each(given: Labels) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Compare two ways of doing a thing in one sitting: alternating, several times, by their medians."""
 
+import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,22 @@ def alternate(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -
 def python(*words: str, environment: Mapping[str, str]) -> None:
     """Run Python in a process of its own; fail if it fails."""
     subprocess.run([sys.executable, *words], cwd=ROOT, env=dict(environment), check=True, capture_output=True)
+
+
+def forget_peak() -> float:
+    """Let Linux forget the peak of this process, which begins with that of its parent; return its memory in MB."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return _memory("VmRSS")
+
+
+def peak() -> float:
+    """Return the most MB this process has held since its peak was forgotten."""
+    return _memory("VmHWM")
+
+
+def _memory(kind: str) -> float:
+    said = Path("/proc/self/status").read_text("ascii")
+    return int(re.findall(rf"^{kind}:\s+(\d+) kB", said, re.MULTILINE)[0]) / 1e3
 
 
 def at_most(what: str, value: float, unit: str, promised: float) -> dict[str, Any]:

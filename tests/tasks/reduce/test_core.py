@@ -8,6 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from configs.reduce import Umap
 from tasks.errors import ContractError
+from tasks.reduce import core
 from tasks.reduce.core import neighbour_graph, umap_layout
 from tasks.vectors import normalise
 
@@ -26,6 +27,19 @@ def test_neighbours_and_distances_are_those_of_scikit_learn(seed: int, count: in
     assert graph.shape == (count, k, 2)
     np.testing.assert_allclose(graph[..., 1], distances, atol=1e-5)
     assert (graph[..., 0].astype(int) == found).mean() > 0.99  # a tie within rounding may swap two
+
+
+def test_of_many_rows_nearly_all_neighbours_are_those_of_all_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    centres = np.random.default_rng(0).normal(size=(40, 300))
+    rows = normalise(np.repeat(centres, 25, axis=0) + np.random.default_rng(1).normal(size=(1_000, 300)))
+    exact = neighbour_graph(rows, 10)
+    monkeypatch.setattr(core, "MANY", 500)
+    found = neighbour_graph(rows, 10)
+    same = [len({*a} & {*b}) for a, b in zip(exact[..., 0].tolist(), found[..., 0].tolist(), strict=True)]
+    assert sum(same) >= 0.97 * 10_000
+    assert not np.array_equal(found, exact)
+    np.testing.assert_allclose(found[:, :2, 1], exact[:, :2, 1], atol=0.02)
+    assert found[:, 0, 0].tolist() == list(range(1_000))
 
 
 @pytest.mark.parametrize("copies", [2, 5, 30], ids=lambda n: f"{n} copies of each")

@@ -1,12 +1,33 @@
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 
-from tasks.represent.counts import commonest_shares, count_words, without_wordless
+from tasks.represent import counts as counting
+from tasks.represent.counts import TERM, commonest_shares, count_words, stop_words, without_wordless
 
 SHIPS = ["The ship left the harbour.", "A harbour with one ship.", "Ships and a harbour.", "The harbour is full."]
 BREAD = ["Bread from the oven.", "An oven for bread.", "Rye bread again.", "Bread, warm."]
 RUBBISH = ["qxz jkvw 77", "wpbf #mt zzq", "vkj qqx pfw", "bmf 0101 xkx"]
 LABELS = np.repeat([0, 1, 2], 4)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=1), st.integers(1, 3), st.integers(1, 3))
+@example(["Cat cat cat_2 3cat the of CAT's", "x\u00b2y na\u00efve \u0130STANBUL \u039f\u0394\u039f\u03a3 cat"], 1, 1)
+def test_words_are_those_that_scikit_learn_counts(texts: list[str], least: int, part: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "PART", part)
+        found = count_words(texts, least)
+    least = min(least, len(texts))
+    theirs = CountVectorizer(token_pattern=TERM, stop_words=sorted(stop_words()), min_df=least)
+    try:
+        expected = theirs.fit_transform(texts).toarray()
+    except ValueError:
+        assert found.words == ()
+        return
+    assert found.words == tuple(theirs.get_feature_names_out())
+    np.testing.assert_array_equal(found.matrix.toarray(), expected)
 
 
 def test_the_commonest_word_of_a_cluster_is_counted_by_documents() -> None:
