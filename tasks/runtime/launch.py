@@ -3,6 +3,7 @@
 import atexit
 import importlib
 import json
+import logging
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from tasks.runtime import server, workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 SHOWN = 400  # characters of one line of the summary
+ENGINES = ("prefect.flow_runs", "prefect.task_runs")  # loggers that Prefect tells failures to
 
 
 def run(card: FlowCard, call: BaseModel) -> int:
@@ -35,6 +37,8 @@ def run(card: FlowCard, call: BaseModel) -> int:
         chosen.wait()
     except FlowError as error:
         return _say(str(error), WRONG_CALL)
+    for name in ENGINES:
+        logging.getLogger(name).addFilter(_without_traceback)
     signal.signal(signal.SIGINT, _interrupt)
     seconds = {"before": ready - started, "server": chosen.seconds}
     try:
@@ -64,6 +68,13 @@ def plan(card: FlowCard, call: BaseModel) -> int:
     print("will run               everything after" if ends else "nothing would run: all of it is stored")
     print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
     return COMPLETED
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Leave out where in the code a failure was noticed that is not of the code's making; its message says it all."""
+    if record.exc_info and isinstance(record.exc_info[1], FlowError):
+        record.exc_info = None
+    return True
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

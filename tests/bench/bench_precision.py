@@ -6,7 +6,7 @@ text: the end of tinyshakespeare, which is nothing it knows). Perplexities compa
 
 Every precision is a process of its own. *Weights* are as torch saves them. *Memory* is the peak of all that is
 resident, less what there was before the model was loaded, libraries and tokenizer included. What this machine cannot
-run is a row that says why.
+run is a row that says why; bf16, which flows refuse on a processor that has none, is emulated here, and called so.
 
 Where there is a GPU, one model of some two hundred million weights takes their place, made on it in the same way, and
 the peak of its memory is counted.
@@ -65,21 +65,22 @@ def _make(folder: Path, config: SmallModel, documents: int) -> str:
 
 
 def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
-    rows = []
+    rows, emulated = [], PLACE == "cpu" and not device.processor_has_bf16()
     for dtype in PRECISIONS:
+        called = f"{name}, {dtype}" + " (emulated)" * (dtype == "bf16" and emulated)
         words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), dtype, str(held)]
         try:
             said = subprocess.run(
                 words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S
             ).stdout
         except subprocess.TimeoutExpired:
-            rows.append(why_not(f"{name}, {dtype}", f"it had not ended after {LONGEST_S} s"))
+            rows.append(why_not(called, f"it had not ended after {LONGEST_S} s"))
             continue
         found = json.loads(said.splitlines()[-1])
         if "reason" in found:
-            rows.append(why_not(f"{name}, {dtype}", found["reason"]))
+            rows.append(why_not(called, found["reason"]))
             continue
-        rows += [plain(f"{name}, {dtype}: {what}", value, unit) for what, (value, unit) in found.items()]
+        rows += [plain(f"{called}: {what}", value, unit) for what, (value, unit) in found.items()]
     return rows
 
 
@@ -91,6 +92,7 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     from tasks.message_data import Message, Request
     from tasks.runtime import generators, local_model
 
+    device.processor_has_bf16 = lambda: True  # type: ignore[assignment]  # torch emulates it where there is none
     config = LocalModel(model=model, dtype=dtype, device=PLACE)
     try:
         described = generators.describe(config)

@@ -160,6 +160,7 @@ def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_
     assert stated["state"] == "Failed"
     assert stated["result"]["error"].startswith("1 of 6 items cannot be read (1 empty; first: empty.txt")
     assert done.stderr.splitlines()[-1] == stated["result"]["error"]
+    assert "Traceback" not in done.stderr
     assert servers_of(notes) == []
 
 
