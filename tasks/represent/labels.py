@@ -124,12 +124,17 @@ def _candidates(topic: Topic, stems: "Stems", makers: Ints, others: Ints, config
             if key & weight.keys() and len(key) == len(phrase.split()):
                 texts.setdefault(key, Counter())[phrase] += 1
     said = Counter({key: sum(counter.values()) for key, counter in texts.items()})
+    rare: dict[str, float] = {}
     found = []
     for key, _ in sorted(said.items(), key=lambda item: (-item[1] * len(item[0]), sorted(item[0])))[: 4 * TRIED]:
         inside, outside = stems.share((key,), makers), stems.share((key,), others)
-        # What most members have and few others; a phrase says more than a word, weighty words more than others.
+        for stem in key - rare.keys():
+            rare[stem] = 1.0 - stems.share((frozenset([stem]),), others)
+        # What most members have and few others; a phrase says more than a word, but for words that stand everywhere;
+        # weighty words more than others.
+        told = sum(rare[stem] for stem in key) / len(key) ** 0.5
         weighty = sum(weight.get(stem, 0.0) for stem in key) / (max(weight.values(), default=1.0) or 1.0)
-        score = (inside - outside) * (len(key) ** 0.5) * (1.0 + weighty)
+        score = (inside - outside) * told * (1.0 + weighty)
         wording = max(texts[key].items(), key=lambda item: (item[1], item[0]))[0]
         found.append(_Candidate(wording, key, score))
     return sorted(found, key=lambda c: (-c.score, c.text))[:TRIED]
