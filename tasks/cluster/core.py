@@ -43,7 +43,9 @@ def least_size(count: int, scale: float) -> int:
 def hdbscan_clusters(
     points: Floats, *, min_cluster_size: int, min_samples: int | None, method: Literal["eom", "leaf"] = "eom"
 ) -> Found:
-    """Label points by the dense region they lie in.
+    """Label points by the dense region they lie in; none of more than half of them, where that falls into others.
+
+    A few points far from all others make those others one region, which says nothing of them.
 
     Args:
         points: (N, C).
@@ -58,15 +60,23 @@ def hdbscan_clusters(
 
     if len(points) < min_cluster_size:
         return Found(np.full(len(points), -1, dtype=np.int64), np.zeros(len(points), dtype=np.float32))
-    model = HDBSCAN(
-        min_cluster_size=min_cluster_size,
-        min_samples=min(min_samples or min_cluster_size, len(points) - 1),
-        cluster_selection_method=method,
-        core_dist_n_jobs=1,
-    )
-    labels = by_size(model.fit_predict(np.asarray(points, dtype=np.float64)))
-    strengths = np.where(labels < 0, 0.0, np.nan_to_num(model.probabilities_))
-    return Found(labels, strengths.astype(np.float32))
+
+    def found(most: int) -> Found:
+        model = HDBSCAN(
+            min_cluster_size=min_cluster_size,
+            min_samples=min(min_samples or min_cluster_size, len(points) - 1),
+            cluster_selection_method=method,
+            max_cluster_size=most,
+            core_dist_n_jobs=1,
+        )
+        labels = by_size(model.fit_predict(np.asarray(points, dtype=np.float64)))
+        return Found(labels, np.where(labels < 0, 0.0, np.nan_to_num(model.probabilities_)).astype(np.float32))
+
+    free, half = found(0), len(points) // 2
+    if (free.labels == 0).sum() <= half:
+        return free
+    bound = found(half)
+    return bound if bound.labels.max() > free.labels.max() else free
 
 
 def kmeans_clusters(points: Floats, *, clusters: int, seed: int) -> Found:

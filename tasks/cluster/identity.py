@@ -69,9 +69,10 @@ def match_topics(old: State, new: State, least: float) -> tuple[dict[int, int], 
 
 
 def stay(old: State, documents: Sequence[str], labels: Ints, vectors: Floats) -> Ints:
-    """Leave documents in the topic they had, if they are noise now, it lives on, and they are as close as its members.
+    """Leave documents in the topic they had, if it lives on, they are as close as its members, and no other is closer.
 
-    Where density thins out a document falls in and out of a topic by chance; its reader should not see that.
+    Where density thins out, and between two topics, a document falls in and out by chance; its reader should not see
+    that.
 
     Args:
         old: The earlier run.
@@ -85,11 +86,13 @@ def stay(old: State, documents: Sequence[str], labels: Ints, vectors: Floats) ->
     was = dict(zip(old.documents, old.labels.tolist(), strict=True))
     then = np.array([was.get(document, -1) for document in documents], dtype=np.int64)
     numbers, centres = centres_of(vectors, labels)
-    found = labels.copy()
+    found, near = labels.copy(), np.full(len(labels), -np.inf)  # of the topic it is in now; of none, without bound
     for number, centre in zip(numbers.tolist(), centres, strict=True):
-        least = np.quantile(vectors[labels == number] @ centre, FARTHEST)
-        rows = np.flatnonzero((labels < 0) & (then == number))
-        found[rows[vectors[rows] @ centre >= least]] = number
+        near[labels == number] = vectors[labels == number] @ centre
+    for number, centre in zip(numbers.tolist(), centres, strict=True):
+        least = np.quantile(near[labels == number], FARTHEST)
+        rows = np.flatnonzero((labels != number) & (then == number))
+        found[rows[vectors[rows] @ centre >= np.maximum(least, near[rows])]] = number
     return found
 
 

@@ -31,6 +31,20 @@ def test_the_order_of_the_points_does_not_count() -> None:
     assert adjusted_rand_score(labels_of(POINTS, size=15)[order], labels_of(POINTS[order], size=15)) == 1
 
 
+def test_a_few_points_far_away_do_not_make_one_cluster_of_all_others() -> None:
+    near, truth = make_blobs([60] * 8, centers=8 * np.eye(8, 5), cluster_std=1.2, random_state=3)
+    far = np.random.default_rng(0).normal([400.0] * 5, 0.1, (20, 5))
+    alone, beside = labels_of(near, size=12), labels_of(np.vstack([near, far]), size=12)
+    assert adjusted_rand_score(alone, beside[: len(near)]) > 0.9
+    assert len(set(beside[len(near) :])) == 1
+    assert (beside == 0).sum() < len(near) / 2
+
+
+def test_one_region_that_falls_into_no_others_is_left_whole() -> None:
+    labels = labels_of(np.vstack([np.random.default_rng(1).normal(0, 0.01, (80, 2)), [[9.0, 9.0]] * 12]), size=10)
+    assert sorted(np.bincount(labels + 1).tolist(), reverse=True)[0] >= 70
+
+
 def test_a_point_far_from_all_others_is_noise() -> None:
     assert labels_of(np.vstack([POINTS, [[500.0, 500.0]]]), size=15)[-1] == -1
 

@@ -98,6 +98,17 @@ def test_a_document_that_fell_out_of_its_topic_stays_if_it_is_as_close_as_the_me
     assert stay(old, names, now, vectors).tolist() == [3, 3, 3, -1, -1, -1]
 
 
+@pytest.mark.parametrize(
+    ("between", "expected"), [(0.55, 3), (0.95, 4)], ids=["closer to its old topic", "to the new"]
+)
+def test_a_document_between_two_topics_stays_where_it_is_closer(between: float, expected: int) -> None:
+    angles = np.array([0.0, 0.1, 0.7, 1.4, 1.5, between])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    old = State(list("abcdef"), np.array([3, 3, 3, 4, 4, 3]), np.array([3, 4]), vectors[[0, 4]], 4)
+    now = np.array([3, 3, 3, 4, 4, 4])
+    assert stay(old, list("abcdef"), now, vectors).tolist() == [3, 3, 3, 4, 4, expected]
+
+
 def test_no_document_stays_in_a_topic_that_is_no_more() -> None:
     vectors = normalise(np.ones((3, 2)))
     old = State(["a", "b", "c"], np.array([3, 3, 3]), np.array([3]), vectors[:1], 3)
