@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 AT_LEAST = 5
 PART = 5  # of the square root of the points a cluster has at least
+NEARLY_ALL = 0.9  # of the clustered points
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -43,9 +44,10 @@ def least_size(count: int, scale: float) -> int:
 def hdbscan_clusters(
     points: Floats, *, min_cluster_size: int, min_samples: int | None, method: Literal["eom", "leaf"] = "eom"
 ) -> Found:
-    """Label points by the dense region they lie in; none of more than half of them, where that falls into others.
+    """Label points by the dense region they lie in.
 
-    A few points far from all others make those others one region, which says nothing of them.
+    A few points far from all others would make those others one region, which says nothing of them: one that holds
+    nearly all clustered points is cut where it falls into several.
 
     Args:
         points: (N, C).
@@ -72,10 +74,10 @@ def hdbscan_clusters(
         labels = by_size(model.fit_predict(np.asarray(points, dtype=np.float64)))
         return Found(labels, np.where(labels < 0, 0.0, np.nan_to_num(model.probabilities_)).astype(np.float32))
 
-    free, half = found(0), len(points) // 2
-    if (free.labels == 0).sum() <= half:
+    free = found(0)
+    if (free.labels == 0).sum() < NEARLY_ALL * (free.labels >= 0).sum() or free.labels.max() < 1:
         return free
-    bound = found(half)
+    bound = found(len(points) // 2)
     return bound if bound.labels.max() > free.labels.max() else free
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -13,7 +13,12 @@ RUBBISH = ["qxz jkvw 77", "wpbf #mt zzq", "vkj qqx pfw", "bmf 0101 xkx"]
 LABELS = np.repeat([0, 1, 2], 4)
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=1), st.integers(1, 3), st.integers(1, 3))
+@settings(deadline=None)
+@given(
+    st.lists(st.text(st.characters(exclude_categories=("Cs", "Co", "Cn"))), min_size=1),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
 @example(["Cat cat cat_2 3cat the of CAT's", "x\u00b2y na\u00efve \u0130STANBUL \u039f\u0394\u039f\u03a3 cat"], 1, 1)
 def test_words_are_those_that_scikit_learn_counts(texts: list[str], least: int, part: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
