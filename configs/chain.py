@@ -15,7 +15,7 @@ AnswerKind = Literal["number", "text"]
 
 
 class SmallModel(Config):
-    """A model of a few thousand weights, made on the spot: no network, seconds, and nothing it says means anything."""
+    """A model of some hundred thousand weights, made on the spot: no network, and nothing it says means anything."""
 
     kind: Literal["small"] = "small"
     source: Source = PythonDocs(packages=("numpy",), max_tokens=10_000)

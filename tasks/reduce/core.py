@@ -35,7 +35,7 @@ def neighbour_graph(vectors: Floats, neighbours: int) -> Floats:
     """
     k = min(neighbours, len(vectors))
     few = len(vectors) <= MANY or vectors.shape[1] <= 2 * AXES
-    scores, rows = _search(vectors, k) if few else _nearest_of_many(vectors, k)
+    scores, rows = _search(vectors, vectors, k) if few else _nearest_of_many(vectors, k)
     own = np.arange(len(vectors))[:, None]
     distances = np.where(rows == own, -1.0, np.clip(1.0 - scores, 0.0, 2.0))
     distances[:, -1] = np.where(
@@ -47,20 +47,20 @@ def neighbour_graph(vectors: Floats, neighbours: int) -> Floats:
     return np.stack([rows, np.maximum(distances, 0.0)], axis=2).astype(np.float32)
 
 
-def _search(vectors: Floats, k: int) -> tuple[Floats, Ints]:
-    """Return the cosines (N, k) of the nearest rows and their numbers (N, k), by comparing all."""
+def _search(vectors: Floats, others: Floats, k: int) -> tuple[Floats, Ints]:
+    """Return the cosines (N, k) of the nearest of other rows and their numbers (N, k), by comparing all."""
     import faiss
 
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    rows = np.ascontiguousarray(vectors)
-    index.add(rows)
-    scores, found = index.search(rows, k)
+    index = faiss.IndexFlatIP(others.shape[1])
+    index.add(np.ascontiguousarray(others))
+    scores, found = index.search(np.ascontiguousarray(vectors), k)
     return scores, found
 
 
 def _nearest_of_many(vectors: Floats, k: int) -> tuple[Floats, Ints]:
     """Return the cosines (N, k) of the nearest rows and their numbers (N, k), best first, among candidates."""
-    _, candidates = _search(principal_axes(vectors, AXES), min(CANDIDATES * k, len(vectors)))
+    along = principal_axes(vectors, AXES)
+    _, candidates = _search(along, along, min(CANDIDATES * k, len(vectors)))
     scores, found = np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
     for start in range(0, len(vectors), BLOCK):
         part = slice(start, start + BLOCK)
@@ -82,11 +82,7 @@ def neighbours_among(vectors: Floats, others: Floats, neighbours: int) -> Floats
     Returns:
         (N, K, 2): row number in `others` and cosine distance, nearest first.
     """
-    import faiss
-
-    index = faiss.IndexFlatIP(others.shape[1])
-    index.add(np.ascontiguousarray(others))
-    scores, rows = index.search(np.ascontiguousarray(vectors), min(neighbours, len(others)))
+    scores, rows = _search(vectors, others, min(neighbours, len(others)))
     return np.stack([rows, np.clip(1.0 - scores, 0.0, 2.0)], axis=2).astype(np.float32)
 
 

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,11 @@ def has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def missing(packages: Sequence[str]) -> list[str]:
+    """Return those of some packages that are not installed."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 @functools.cache
@@ -95,8 +101,8 @@ def obstacle(numerics: Numerics) -> str:
         return "torch sees no GPU here"
     if numerics.engine == "torch-cpu" and numerics.precision == "bf16" and not processor_has_bf16():
         return "this processor has no bfloat16 arithmetic"
-    if numerics.engine == "openvino-cpu" and (missing := _missing_for_int8()):
-        return f"{' and '.join(missing)} is not installed"
+    if numerics.engine == "openvino-cpu" and (lacking := missing(INT8_PACKAGES)):
+        return f"{' and '.join(lacking)} is not installed"
     return ""
 
 
@@ -106,15 +112,11 @@ def require_int8() -> None:
     Raises:
         MissingExtra: One is not.
     """
-    if missing := _missing_for_int8():
+    if lacking := missing(INT8_PACKAGES):
         raise MissingExtra(
-            f"embed.precision is int8 but {' and '.join(missing)} is not installed; "
+            f"embed.precision is int8 but {' and '.join(lacking)} is not installed; "
             "run: pip install 'llm-flows[int8]', or use exact or bf16"
         )
-
-
-def _missing_for_int8() -> list[str]:
-    return [name for name in INT8_PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def _choose_int8(device: Literal["auto", "cpu", "cuda"]) -> Numerics:

@@ -7,7 +7,6 @@ prompt runs by itself, whole, at its own length.
 """
 
 import functools
-import importlib.util
 import os
 import threading
 import time
@@ -68,9 +67,9 @@ def describe(config: LocalModel) -> Generator:
 def _choose(config: LocalModel) -> tuple[Any, str]:
     """Return precision and engine."""
     if config.dtype == "4bit":
-        if missing := [name for name in FOUR_BITS if importlib.util.find_spec(name) is None]:
+        if lacking := device.missing(FOUR_BITS):
             raise MissingExtra(
-                f"dtype is 4bit but {' and '.join(missing)} is not installed; run: pip install 'llm-flows[4bit]'"
+                f"dtype is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
             )
         return "4bit", device.choose("exact", config.device, "generator").engine
     if config.dtype == "int8":

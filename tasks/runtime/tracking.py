@@ -344,7 +344,7 @@ def environment() -> dict[str, Any]:
         "processor": device.processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory),
-        **({"gpu": device.gpu()} if device.has_gpu() else {}),
+        **({"gpu": name} if (name := device.gpu()) else {}),
     }
     return {"libraries": versions, "machine": machine, "commit": _commit()}
 

@@ -1,7 +1,6 @@
 """Encoding against `SentenceTransformer.encode` as it comes: 32-bit floats, batches of 32, the same texts, in turn."""
 
 import gzip
-import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -41,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
 def precisions() -> list[str]:
     """Return the precisions that run here."""
     bf16 = ["bf16"] if device.processor_has_bf16() else []
-    int8 = ["int8"] if all(importlib.util.find_spec(name) for name in device.INT8_PACKAGES) else []
+    int8 = [] if device.missing(device.INT8_PACKAGES) else ["int8"]
     return ["exact", *bf16, *int8]
 
 

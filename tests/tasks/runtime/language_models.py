@@ -1,7 +1,10 @@
 """Small language models made on the spot, with weights drawn; what they say means nothing, and is always the same."""
 
+import random
 from pathlib import Path
 from typing import Any
+
+from tasks.message_data import Message, Request
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -71,3 +74,15 @@ def save_text_to_text(folder: Path) -> Path:
     T5ForConditionalGeneration(config).save_pretrained(folder)
     tokens.save_pretrained(folder)
     return folder
+
+
+def among_others(speaker: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:
+    """Return the replies to one request, asked over and over among others, of other numbers and lengths each time."""
+    chance, seen = random.Random(0), set()
+    for _ in range(rounds):
+        texts = ["".join(chance.choices("abc de", k=chance.randint(1, 30))) for _ in range(chance.randint(0, others))]
+        at = chance.randint(0, len(texts))
+        texts.insert(at, "the lamp was lit")
+        made = speaker([Request((Message("user", text),)) for text in texts])
+        seen.add((made[at].text, made[at].completion_tokens))
+    return seen

@@ -1,6 +1,6 @@
 """The loop is compared with `generate` of transformers, prompts with `apply_chat_template`."""
 
-import random
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +88,10 @@ def test_no_content_can_end_its_turn(chat: Path) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_reply_is_one_whoever_shares_its_batch(chat: Path, temperature: float) -> None:
-    chance, seen, sampling = random.Random(0), set(), Sampling(max_tokens=8, temperature=temperature, seed=3)
+    sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
     config = LocalModel(model=str(chat), dtype="fp32", rows=4)
     speaker = generators.replies(generators.describe(config), sampling, config, ledger=False)
-    for _ in range(100):
-        others = ["".join(chance.choices("abc de", k=chance.randint(1, 30))) for _ in range(chance.randint(0, 3))]
-        at = chance.randint(0, len(others))
-        made = speaker([asked(text) for text in [*others[:at], "the lamp was lit", *others[at:]]])
-        seen.add((made[at].text, made[at].completion_tokens))
-    assert len(seen) == 1
+    assert len(language_models.among_others(speaker, rounds=100, others=3)) == 1
 
 
 def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
@@ -150,7 +145,7 @@ def test_four_bits_are_another_generator_whose_replies_do_not_depend_on_each_oth
 
 
 def test_what_is_not_there_is_refused_with_the_way_out(chat: Path, tiny_bert: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(local_model.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with monkeypatch.context() as without:
         without.setattr(device, "processor_has_bf16", lambda: False)
         with pytest.raises(ContractError, match=r"dtype is bf16 but this processor has no bfloat16.*use auto or fp32"):

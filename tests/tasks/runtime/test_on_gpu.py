@@ -61,16 +61,11 @@ def test_greedy_replies_in_32_bits_are_those_of_the_processor(tmp_path: Path) ->
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "4bit"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_reply_is_one_whoever_shares_its_batch(dtype: str, temperature: float, tmp_path: Path) -> None:
-    folder, chance, seen = language_models.save_causal(tmp_path / "chat", width=256), random.Random(0), set()
+    folder = language_models.save_causal(tmp_path / "chat", width=256)
     config = LocalModel(model=str(folder), dtype=dtype, device="cuda", rows=8)
     sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
     speaker = generators.replies(generators.describe(config), sampling, config, ledger=False)
-    for _ in range(30):
-        others = ["".join(chance.choices("abc de", k=chance.randint(1, 30))) for _ in range(chance.randint(0, 7))]
-        at = chance.randint(0, len(others))
-        made = speaker([asked(text) for text in [*others[:at], "the lamp was lit", *others[at:]]])
-        seen.add((made[at].text, made[at].completion_tokens))
-    assert len(seen) == 1
+    assert len(language_models.among_others(speaker, rounds=30, others=7)) == 1
 
 
 def test_a_form_is_kept_to(tmp_path: Path) -> None:
