@@ -4,7 +4,6 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from configs.associate import Recommended, Related, Senses, Word2Vec
 from configs.base import Config
 from configs.chain import Approach, Asking, Steps, Talker
 from configs.chat import Agent, Automatic, Memory, Talking
@@ -39,6 +38,7 @@ from configs.retrieve import Cutoff, Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk, Counted, Fits
 from configs.topics import Covered, Free, Guide, Judged, Slices, Suspicions
+from configs.word2vec import Recommended, Related, Senses, Word2Vec
 
 
 class Topics(Config):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import FlowError, RemoteError
-from tasks.runtime import server, workspace
+from tasks.launch import prefect_server
+from tasks.store import workspace
 
 POOLS = Path(__file__).parent / "pools"
 
@@ -37,8 +38,8 @@ def connect() -> str:
     Raises:
         RemoteError: There is none.
     """
-    url = os.environ.get("PREFECT_API_URL") or server.profile_url() or server.noted()
-    if url is None or not server.healthy(url):
+    url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url() or prefect_server.noted()
+    if url is None or not prefect_server.healthy(url):
         raise RemoteError(
             f"no Prefect server answers at {url or 'any known address'}; run make ui, or set PREFECT_API_URL"
         )

@@ -12,7 +12,9 @@ import sys
 import time
 from types import FrameType
 
-from tasks.runtime import durable, server, tracking, workspace
+from tasks.launch import prefect_server
+from tasks.runtime import tracking
+from tasks.store import durable, workspace
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 
@@ -30,9 +32,9 @@ def main() -> int:
               "--backend-store-uri", tracking.tracking_uri()]  # fmt: skip
     signal.signal(signal.SIGTERM, _stop)
     processes = [subprocess.Popen(command) for command in (prefect, mlflow)]  # noqa: S603
-    note = workspace.home() / server.NOTE
+    note = workspace.home() / prefect_server.NOTE
     try:
-        server.Server(f"{url}/api", "noted", processes[0]).wait()
+        prefect_server.Server(f"{url}/api", "noted", processes[0]).wait()
         durable.write_json(note, {"prefect": f"{url}/api", "mlflow": f"http://127.0.0.1:{MLFLOW_PORT}"})
         print(f"\nPrefect {url}   MLflow http://127.0.0.1:{MLFLOW_PORT}   workspace {workspace.home()}\n", flush=True)
         while all(process.poll() is None for process in processes):

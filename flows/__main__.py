@@ -42,7 +42,7 @@ def _main(words: list[str]) -> int:
     if not names:
         return _list(cards)
     if names[0] in ("collections", "store"):
-        from tasks.runtime import housekeeping
+        from tasks.launch import housekeeping
 
         return housekeeping.main(names)
     card = cards.get(names[0])
@@ -60,9 +60,9 @@ def _main(words: list[str]) -> int:
         print(call.model_dump_json(indent=2))
         return 0
 
-    from tasks.runtime import launch
+    from tasks.launch import run
 
-    return launch.plan(card, call) if "--plan" in options else launch.run(card, call)
+    return run.plan(card, call) if "--plan" in options else run.run(card, call)
 
 
 def _list(cards: dict[str, FlowCard]) -> int:

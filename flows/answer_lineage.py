@@ -8,12 +8,12 @@ On a worker:   prefect deployment run 'answer-lineage/cpu' -p document="harbour.
 from prefect import flow
 
 from configs.flows import AnswerLineage
-from tasks.data import Outcome
+from tasks.data.lineage import Given
+from tasks.data.run import Outcome
 from tasks.errors import ContractError
-from tasks.findings import Given
+from tasks.lineage import answers_given, follow_citations, live_versions
+from tasks.report.answer_lineage import Followed, lineage_page, lineage_summary
 from tasks.runtime import tracking
-from tasks.runtime.lineage_page import Followed, lineage_page, lineage_summary
-from tasks.trace import answers_given, live_versions, trace_citations
 
 
 def preflight(answer: str | None = None, document: str | None = None, config: AnswerLineage = AnswerLineage()) -> None:
@@ -33,7 +33,7 @@ def follow(given: list[Given], document: str | None) -> list[Followed]:
     """Follow the citations of answers, all of them or those of one document."""
     found = []
     for made in given:
-        trails = trace_citations(made.answers, made.sentences, made.documents, made.snapshot).trails
+        trails = follow_citations(made.answers, made.sentences, made.documents, made.snapshot).trails
         found.append(Followed(made, [t for t in trails if document is None or t.document == document]))
     return found
 

@@ -18,7 +18,6 @@ from configs.flows import ChatSession
 from configs.retrieve import Weighted
 from flows.prompt_chain import speak
 from tasks.chain import voice_of
-from tasks.chain_data import Voice
 from tasks.chat import (
     answer_with_tools,
     chat_keep,
@@ -29,15 +28,17 @@ from tasks.chat import (
     open_conversation,
     tools_for,
 )
-from tasks.chat_data import ConversationRef, Manner
-from tasks.data import Generation, Outcome
+from tasks.data.chats import ConversationRef, Manner
+from tasks.data.prompts import Voice
+from tasks.data.run import Outcome
+from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries, scan
+from tasks.report.chat_session import chat_page, chat_summary
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
-from tasks.runtime.chat_page import chat_page, chat_summary
 
 
 class NextMessage(RunInput):

@@ -15,7 +15,10 @@ from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
 from flows.topic_model import check_naming, find_topics
-from tasks.data import CalibrationRef, Evaluation, Generation, Outcome
+from tasks.data.evaluation import Evaluation
+from tasks.data.releases import Comparison, Release
+from tasks.data.run import Outcome
+from tasks.data.search import CalibrationRef, Generation, Verified
 from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
@@ -29,7 +32,6 @@ from tasks.evaluate import (
     questions_for,
     score_questions,
 )
-from tasks.findings import Comparison, Release, Verified
 from tasks.generate import threshold_of, way_of
 from tasks.index import (
     compare_documents,
@@ -41,10 +43,10 @@ from tasks.index import (
     verify_generation,
 )
 from tasks.ingest import ingest_documents, name_of, scan
+from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
-from tasks.runtime.pages import collection_page, collection_summary
 from tasks.tokenize import chunk_documents
 
 

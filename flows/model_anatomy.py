@@ -10,7 +10,10 @@ from prefect import flow
 from configs.embed import Embed
 from configs.flows import ModelAnatomy
 from configs.ingest import PythonDocs, Source
-from tasks.data import DocumentsRef, Outcome
+from tasks.data.anatomy import Anatomy, Causal
+from tasks.data.documents import DocumentsRef
+from tasks.data.run import Outcome
+from tasks.data.tokens import Fit
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, name_of, scan
@@ -29,10 +32,8 @@ from tasks.inspect import (
     train_under_masks,
     try_masks,
 )
-from tasks.model_data import Anatomy, Causal
+from tasks.report.model_anatomy import anatomy_page, anatomy_summary
 from tasks.runtime import tracking
-from tasks.runtime.anatomy_page import anatomy_page, anatomy_summary
-from tasks.token_data import Fit
 from tasks.tokenize import check_fit, describe_tokenizers, describe_weights
 
 

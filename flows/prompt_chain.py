@@ -25,15 +25,16 @@ from tasks.chain import (
     take_problems,
     voice_of,
 )
-from tasks.chain_data import Demand, MethodRun, OutputsRef, ProblemsRef, StepOutput, Template, Voice
-from tasks.data import Outcome
+from tasks.data.chains import Demand, MethodRun, OutputsRef, ProblemsRef, StepOutput
+from tasks.data.prompts import Template, Voice
+from tasks.data.run import Outcome
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_replies
 from tasks.ingest import ingest_documents, scan
-from tasks.prompts import check_places, parts_of, read_template
+from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import tracking
-from tasks.runtime.chain_page import chain_page, chain_summary
+from tasks.text.prompts import check_places, parts_of, read_template
 
 Voices = dict[Talker, Voice]
 

@@ -11,8 +11,10 @@ from configs.flows import RagAnswers
 from configs.generate import Generate, Generated
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve
-from tasks.chain_data import MethodsJudged
-from tasks.data import AnswersRef, Generation, Outcome, QueriesRef
+from tasks.data.answers import AnswersRef
+from tasks.data.chains import MethodsJudged
+from tasks.data.run import Outcome
+from tasks.data.search import Generation, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_books, load_questions, questions_for
@@ -30,10 +32,10 @@ from tasks.generate import (
 )
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report.rag_answers import books_page, books_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
-from tasks.runtime.books_page import books_page, books_summary
 
 
 def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:

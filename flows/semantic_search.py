@@ -11,8 +11,9 @@ from prefect import flow
 from configs.flows import SemanticSearch
 from configs.generate import Extractive
 from configs.retrieve import Answered, Near
-from tasks.answers import Threshold
-from tasks.data import Generation, Outcome
+from tasks.data.answers import Threshold
+from tasks.data.run import Outcome
+from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
 from tasks.generate import threshold_for, withhold_hits
 from tasks.index import open_collection

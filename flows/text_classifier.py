@@ -26,7 +26,6 @@ from configs.classify import (
 )
 from configs.flows import TextClassifier
 from configs.ingest import PythonDocs, Source
-from tasks.class_data import Classifier, CurveRef, Divided, DoubtsRef, PredictionsRef, Texts, Trial, Verdict
 from tasks.classify import (
     classify_texts,
     column_of,
@@ -44,14 +43,18 @@ from tasks.classify import (
     try_wordings,
     with_column,
 )
-from tasks.data import Fingerprint, Ingested, Outcome
+from tasks.data.classes import Classifier, CurveRef, Divided, DoubtsRef, PredictionsRef, Texts, Trial, Verdict
+from tasks.data.documents import Ingested
+from tasks.data.models import Fingerprint
+from tasks.data.run import Outcome
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
 from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
-from tasks.runtime import classifiers, steps, store, tracking
-from tasks.runtime import encoder as encoders
-from tasks.runtime.class_page import class_page, class_summary, predictions_page
+from tasks.models.encoders import load as encoders
+from tasks.report.text_classifier import class_page, class_summary, predictions_page
+from tasks.runtime import steps, tracking
+from tasks.store import classifiers, objects
 from tasks.tokenize import chunk_documents, whole_documents
 
 WITHOUT_VECTORS = TfIdf | Ready
@@ -210,7 +213,7 @@ def keep_classifier(run: tracking.Run, name: str, trial: Trial, encoder: Fingerp
     if steps.planning() is None:
         used = encoder if trial.encodes else None
         classifiers.commit(Classifier(name=name, way=trial.name, classifier=trial.classifier, encoder=used))
-    run.register(f"classifier-{name}", store.path(trial.classifier), trial.classifier.digest, SIGNATURE)
+    run.register(f"classifier-{name}", objects.path(trial.classifier), trial.classifier.digest, SIGNATURE)
 
 
 def predict_kept(run: tracking.Run, name: str, source: Source, config: TextClassifier) -> Outcome:

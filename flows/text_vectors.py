@@ -12,11 +12,12 @@ from prefect import flow
 
 from configs.flows import TextVectors
 from configs.ingest import PythonDocs, Source
-from tasks.data import Outcome, VectorTableRef
+from tasks.data.run import Outcome
+from tasks.data.vectors import VectorTableRef
 from tasks.embed import describe_encoder, embed_passages, export_vectors
 from tasks.ingest import ingest_documents, scan
-from tasks.runtime import output as outputs
-from tasks.runtime import steps, store, tracking, workspace
+from tasks.runtime import steps, tracking
+from tasks.store import export, objects, workspace
 from tasks.tokenize import chunk_documents, whole_documents
 
 
@@ -27,7 +28,7 @@ def preflight(source: Source = PythonDocs(), output: str | None = None, config: 
         FlowError: The source is not there, the output cannot be written, or the model is not here.
     """
     if output is not None:
-        outputs.checked(output)
+        export.checked(output)
     scan(source)
     describe_encoder(config.embed)
 
@@ -37,10 +38,10 @@ def write_output(table: VectorTableRef, output: str | None, flow_run_id: str) ->
     if steps.planning() is not None:
         return Path(output or "")
     if output is not None:
-        path = outputs.checked(output)
+        path = export.checked(output)
     else:
         path = workspace.folder("reports", flow_run_id or f"local-{time.time_ns()}") / "vectors.parquet"
-    return outputs.deliver(store.path(table) / "vectors.parquet", path)
+    return export.deliver(objects.path(table) / "vectors.parquet", path)
 
 
 @flow(name="text-vectors", flow_run_name="text-vectors {source.kind}")

@@ -11,12 +11,13 @@ from configs.embed import Embed
 from configs.flows import TokenizerReport
 from configs.ingest import Source
 from configs.samples import SAMPLES
-from tasks.data import DocumentsRef, Outcome
+from tasks.data.documents import DocumentsRef
+from tasks.data.run import Outcome
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, scan
+from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
 from tasks.runtime import tracking
-from tasks.runtime.token_page import tokenizer_page, tokenizer_summary
 from tasks.tokenize import check_fit, count_tokens, describe_tokenizers, describe_weights, show_tokens
 
 

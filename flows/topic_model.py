@@ -28,26 +28,29 @@ from tasks.cluster import (
     take_rest,
     vote_clusters,
 )
-from tasks.data import (
-    DocumentsRef,
-    Embedded,
-    Fingerprint,
+from tasks.data.documents import DocumentsRef, Rejected, RejectedRef
+from tasks.data.evaluation import MeasuresRef
+from tasks.data.models import Fingerprint
+from tasks.data.run import Outcome
+from tasks.data.topics import (
+    Clustered,
+    Findings,
     GraphRef,
+    Grouped,
     LabelsRef,
     LayoutRef,
-    MeasuresRef,
-    Outcome,
-    Pooled,
-    RejectedRef,
+    Matched,
     TopicMap,
-    VectorsRef,
+    TopicRecord,
 )
+from tasks.data.vectors import Embedded, Pooled, VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
 from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
 from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
+from tasks.report.topic_model import topic_page, topic_summary
 from tasks.represent import (
     count_terms,
     drop_wordless,
@@ -63,11 +66,10 @@ from tasks.represent import (
     write_topic_labels,
     write_topics,
 )
-from tasks.rows import Rejected
-from tasks.runtime import steps, store, topic_records, tracking
-from tasks.runtime.topic_page import topic_page, topic_summary
+from tasks.runtime import steps, tracking
+from tasks.store import objects
+from tasks.store import topics as topic_records
 from tasks.tokenize import chunk_documents, cover_documents
-from tasks.topic_data import Clustered, Findings, Grouped, Matched, TopicRecord
 
 Points = LayoutRef | VectorsRef
 
@@ -108,7 +110,7 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
     """Return name, documents and vectors of a collection's live generation, or of a source where none is named."""
     if collection is not None:
         live = open_collection(collection)
-        rejected = store.save_rows(RejectedRef, Rejected, [])
+        rejected = objects.save_rows(RejectedRef, Rejected, [])
         known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": query_encoder(live)}
         return live.collection, live.documents, Embedded(rejected=rejected, **known)
     encoder = describe_encoder(config.embed)
@@ -308,6 +310,6 @@ def topic_model(
             places = find_places(queries, pooled.vectors, topics.labels, config.found)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
         run.publish(topics=topics, findings=findings, places=places)
-        run.register(f"topics-{name}", store.path(findings.files), findings.files.digest)
+        run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
         return run.outcome(topic_summary(run, name, topics, findings, places, find or []), page)

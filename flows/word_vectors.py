@@ -8,11 +8,20 @@ On a worker:   prefect deployment run 'word-vectors/cpu'
 
 from prefect import flow
 
-from configs.associate import Senses
 from configs.embed import Embed
 from configs.flows import WordVectors
 from configs.ingest import Events, PythonDocs, Source
-from tasks.associate import (
+from configs.word2vec import Senses
+from tasks.data.models import Fingerprint
+from tasks.data.run import Outcome
+from tasks.data.words import Learned
+from tasks.embed import describe_encoder
+from tasks.errors import ContractError, ModelError
+from tasks.evaluate import evaluate_ways
+from tasks.ingest import ingest_documents, ingest_events, scan, scan_events
+from tasks.report.word_vectors import word_page, word_summary
+from tasks.runtime import tracking
+from tasks.word2vec import (
     compare_senses,
     cut_sentences_into_words,
     describe_vectors,
@@ -24,14 +33,6 @@ from tasks.associate import (
     show_pairs,
     train_vectors,
 )
-from tasks.data import Fingerprint, Outcome
-from tasks.embed import describe_encoder
-from tasks.errors import ContractError, ModelError
-from tasks.evaluate import evaluate_ways
-from tasks.ingest import ingest_documents, ingest_events, scan, scan_events
-from tasks.runtime import tracking
-from tasks.runtime.word_page import word_page, word_summary
-from tasks.token_data import Learned
 
 
 def preflight(

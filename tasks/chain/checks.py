@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
+from tasks.data.messages import Form
 from tasks.errors import ContractError
-from tasks.message_data import Form
 
 FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 SHOWN = 300

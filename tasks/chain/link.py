@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from configs.chain import Check
 from tasks.chain.checks import check_text, form_of
-from tasks.chain_data import Output, Template, Told, Turn
-from tasks.message_data import Replies, Reply, Request
-from tasks.prompts import fill, messages_of, shown
+from tasks.data.chains import Output, Told
+from tasks.data.messages import Replies, Reply, Request
+from tasks.data.prompts import Template, Turn
+from tasks.text.prompts import fill, messages_of, shown
 
 PASSED_OVER = "an earlier step gave nothing valid"
 

@@ -7,9 +7,9 @@ GSM8K (Cobbe et al. 2021, arXiv:2110.14168), what stands after `####` counts.
 import json
 from pathlib import Path
 
-from tasks.chain_data import Problem
+from tasks.data.chains import Problem
 from tasks.errors import DataError
-from tasks.text import unfit
+from tasks.text.sentences import unfit
 
 LONGEST = 100_000  # characters of a question
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from configs.chain import AnswerKind, SmallModel, Tree, Vote
 from configs.generators import LanguageModel, LocalModel, Sampling
-from tasks.chain_data import (
+from tasks.data.chains import (
     Demand,
     Linked,
     Output,
@@ -13,20 +13,21 @@ from tasks.chain_data import (
     Problem,
     ProblemsRef,
     SmallModelFilesRef,
-    Template,
     Thought,
     ThoughtsRef,
     Told,
     ToldRef,
-    Voice,
     counted,
 )
-from tasks.data import DocumentsRef
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.prompts import Template, Voice
 from tasks.errors import ContractError, DataError
-from tasks.prompts import places_of
-from tasks.rows import Document
-from tasks.runtime import generators, steps, store
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import objects
+from tasks.text.prompts import places_of
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
@@ -44,10 +45,10 @@ def take_problems(question: str | None, questions: str | None, limit: int | None
         given = "neither question nor questions is" if question is None else "both question and questions are"
         raise ContractError(f"{given} given; give one of them")
     if questions is not None:
-        return store.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit))
+        return objects.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit))
     if not str(question).strip():
         raise ContractError("the question is empty; ask something")
-    return store.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
+    return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
 
 
 def check_check(demand: Demand, where: str) -> None:
@@ -72,7 +73,7 @@ def voice_of(config: LanguageModel) -> Voice:
 
 def small_voice(made: SmallModelFilesRef) -> Voice:
     """Say that a small model that was just made speaks."""
-    return voice_of(LocalModel(model=str(store.path(made)), dtype="fp32", device="cpu"))
+    return voice_of(LocalModel(model=str(objects.path(made)), dtype="fp32", device="cpu"))
 
 
 @step(name="chain-make", libraries=LIBRARIES)
@@ -83,11 +84,11 @@ def make_small(documents: DocumentsRef, config: SmallModel) -> SmallModelFilesRe
         documents: The texts.
         config: Sizes and training.
     """
-    from tasks.chain.small import make_small_model
+    from tasks.models.tiny import make_small_model
 
-    text = " ".join(" ".join(document.text.split()) for document in store.load_rows(documents, Document))
+    text = " ".join(" ".join(document.text.split()) for document in objects.load_rows(documents, Document))
     losses = []
-    made = store.save_files(
+    made = objects.save_files(
         SmallModelFilesRef, lambda folder: losses.append(make_small_model(text, config, folder)), shape=(1,)
     )
     steps.record(loss=losses[0])
@@ -116,7 +117,7 @@ def chain_link(
     from tasks.chain.link import run_link
 
     values = _values(problems, given)
-    ask = generators.replies(voice.generator, sampling, voice.config, mend=False)  # the check below mends
+    ask = client.replies(voice.generator, sampling, voice.config, mend=False)  # the check below mends
     outputs, told = run_link(template, values, replies=ask, check=demand.check, repair=demand.repair)
     return _linked(outputs, told, demand.most_invalid, template.name)
 
@@ -143,8 +144,8 @@ def chain_vote(
     from tasks.chain.vote import run_vote
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    ask = generators.replies(voice.generator, warm, voice.config)
-    values = [{"question": p.question} for p in store.load_rows(problems, Problem)]
+    ask = client.replies(voice.generator, warm, voice.config)
+    values = [{"question": p.question} for p in objects.load_rows(problems, Problem)]
     outputs, told = run_vote(template, values, replies=ask, samples=config.samples, kind=reading[0])
     return _linked(outputs, told, reading[1], template.name)
 
@@ -171,10 +172,10 @@ def chain_tree(
     from tasks.chain.tree import Ways, run_tree
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    drawn = generators.replies(voice.generator, warm, voice.config)
-    greedy = generators.replies(voice.generator, sampling, voice.config)
+    drawn = client.replies(voice.generator, warm, voice.config)
+    greedy = client.replies(voice.generator, sampling, voice.config)
     ways = Ways(*templates, breadth=config.breadth, depth=config.depth, proposals=config.proposals)
-    questions = [p.question for p in store.load_rows(problems, Problem)]
+    questions = [p.question for p in objects.load_rows(problems, Problem)]
     outputs, told, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])
     steps.record(unscored=sum(t.score < 0 for t in thoughts), thoughts=len(thoughts))
     return _linked(outputs, told, reading[1], templates[2].name, thoughts)
@@ -188,9 +189,9 @@ def needed(template: Template, given: dict[str, OutputsRef]) -> dict[str, Output
 
 def _values(problems: ProblemsRef, given: dict[str, OutputsRef]) -> list[dict[str, str] | None]:
     """Return what fills the places of each problem; None where an earlier step gave nothing valid."""
-    earlier = {name: store.load_rows(outputs, Output) for name, outputs in given.items()}
+    earlier = {name: objects.load_rows(outputs, Output) for name, outputs in given.items()}
     values: list[dict[str, str] | None] = []
-    for row, problem in enumerate(store.load_rows(problems, Problem)):
+    for row, problem in enumerate(objects.load_rows(problems, Problem)):
         lost = any(outputs[row].wrong for outputs in earlier.values())
         mine = {name: outputs[row].text for name, outputs in earlier.items()}
         values.append(None if lost else {"question": problem.question, **mine})
@@ -213,7 +214,7 @@ def _linked(
             "change prompt, check or model, or raise asking.most_invalid"
         )
     return Linked(
-        outputs=store.save_rows(OutputsRef, Output, outputs),
-        told=store.save_rows(ToldRef, Told, told),
-        thoughts=store.save_rows(ThoughtsRef, Thought, thoughts) if thoughts else None,
+        outputs=objects.save_rows(OutputsRef, Output, outputs),
+        told=objects.save_rows(ToldRef, Told, told),
+        thoughts=objects.save_rows(ThoughtsRef, Thought, thoughts) if thoughts else None,
     )

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tasks.chain.link import told_of
-from tasks.chain_data import Output, Template, Thought, Told
-from tasks.figures import Kind, numbers_in, read_answer
-from tasks.message_data import Replies, Request
-from tasks.prompts import fill, messages_of
+from tasks.data.chains import Output, Thought, Told
+from tasks.data.messages import Replies, Request
+from tasks.data.prompts import Template
+from tasks.text.numbers import Kind, numbers_in, read_answer
+from tasks.text.prompts import fill, messages_of
 
 HIGHEST = 10
 NOTHING_YET = "(nothing yet)"

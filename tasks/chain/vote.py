@@ -7,10 +7,11 @@ Source: Wang et al., ICLR 2023, arXiv:2203.11171.
 from collections.abc import Mapping, Sequence
 
 from tasks.chain.link import told_of
-from tasks.chain_data import Output, Template, Told
-from tasks.figures import Kind, elect, read_answer
-from tasks.message_data import Replies, Request
-from tasks.prompts import fill, messages_of
+from tasks.data.chains import Output, Told
+from tasks.data.messages import Replies, Request
+from tasks.data.prompts import Template
+from tasks.text.numbers import Kind, elect, read_answer
+from tasks.text.prompts import fill, messages_of
 
 
 def run_vote(

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from configs.chat import Automatic, Buffer, Memory, Summary, Window
-from tasks.chain_data import Template
-from tasks.chat_data import ChatTurn, Conversation, Struck
+from tasks.data.chats import ChatTurn, Conversation, Struck
+from tasks.data.messages import Message, Replies, Request
+from tasks.data.prompts import Template
 from tasks.errors import ContractError
-from tasks.figures import numbers_in, written
-from tasks.message_data import Message, Replies, Request
-from tasks.prompts import disarm, fill, messages_of
-from tasks.text import sentences, words
+from tasks.text.numbers import numbers_in, written
+from tasks.text.prompts import disarm, fill, messages_of
+from tasks.text.sentences import sentences, words
 
 Count = Callable[[Sequence[Message]], int]
 Kept = Literal["buffer", "window", "summary"]

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.chat.memory import Model
-from tasks.chat_data import Call
+from tasks.data.chats import Call
+from tasks.data.messages import Message, Reply, Request
 from tasks.errors import FlowError
-from tasks.figures import unfounded
-from tasks.injection import flags_of
-from tasks.message_data import Message, Reply, Request
-from tasks.prompts import disarm
+from tasks.text.injection import flags_of
+from tasks.text.numbers import unfounded
+from tasks.text.prompts import disarm
 
 Tool = Callable[[str], str]
 ACTION = re.compile(r"^[ \t]*Action:[ \t]*([\w.-]+)[ \t]*\[(.*)\][ \t]*$", re.MULTILINE)

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 
 from configs.chat import Memory
-from tasks.chain_data import Template
 from tasks.chat.memory import Model, kind_of, recall, remember
-from tasks.chat_data import Answered, ChatTurn, Conversation
-from tasks.message_data import Message, Request
-from tasks.prompts import PLACE, messages_of
+from tasks.data.chats import Answered, ChatTurn, Conversation
+from tasks.data.messages import Message, Request
+from tasks.data.prompts import Template
+from tasks.text.prompts import PLACE, messages_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,29 +3,29 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.chat import Agent, Automatic, Memory, Summary, Talking
-from configs.generators import LanguageModel, LocalModel, Sampling
-from tasks.chain_data import Voice
-from tasks.chat_data import Answered, Conversation, ConversationRef, Manner
+from configs.generators import Sampling
+from tasks.data.chats import Answered, Conversation, ConversationRef, Manner
+from tasks.data.prompts import Voice
 from tasks.errors import ContractError, StoreError
-from tasks.message_data import Message
-from tasks.prompts import check_places, read_template
-from tasks.runtime import durable, generators, steps, store, workspace
+from tasks.models.generators import client
+from tasks.models.generators.client import counter_of
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import durable, objects, workspace
+from tasks.text.prompts import check_places, read_template
 
 if TYPE_CHECKING:
-    from tasks.chat.memory import Count, Model
+    from tasks.chat.memory import Model
     from tasks.chat.session import Setting
 
 GROUP = "llm_flows.tools"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
-TOKENS_A_TURN = 8
 BUILT_IN = {
     "calculator": "exact arithmetic, as in calculator[2,249 x 0.85]",
     "search": "passages of the collection about some words, as in search[scale features]",
@@ -159,7 +159,7 @@ def chat_keep(
 
 def load_conversation(talk: ConversationRef) -> Conversation:
     """Read a conversation."""
-    return Conversation.model_validate(store.load_json(talk))
+    return Conversation.model_validate(objects.load_json(talk))
 
 
 def open_conversation(name: str | None) -> ConversationRef:
@@ -192,7 +192,7 @@ def _pointer(name: str) -> Path:
 
 
 def _kept(talk: Conversation) -> ConversationRef:
-    return store.save_json(ConversationRef, talk.model_dump(mode="json"), rows=len(talk.turns))
+    return objects.save_json(ConversationRef, talk.model_dump(mode="json"), rows=len(talk.turns))
 
 
 def _setting(manner: Manner, voice: Voice, sampling: Sampling, mark: str) -> "Setting":
@@ -212,20 +212,4 @@ def _setting(manner: Manner, voice: Voice, sampling: Sampling, mark: str) -> "Se
 def _model(voice: Voice, sampling: Sampling) -> "Model":
     from tasks.chat.memory import Model
 
-    return Model(generators.replies(voice.generator, sampling, voice.config), counter_of(voice.config))
-
-
-def counter_of(config: LanguageModel) -> "Count":
-    """Return what counts the tokens of messages: the model's own tokenizer, or a guess from above for a server."""
-    if not isinstance(config, LocalModel):
-        return lambda messages: sum(
-            TOKENS_A_TURN + -(-len(message.content.encode()) // BYTES_A_TOKEN) for message in messages
-        )
-    from tasks.runtime import chat_prompt, models
-
-    tokenizer = chat_prompt.load_tokenizer(models.locate(config.model).folder)
-
-    def count(messages: Sequence[Message]) -> int:
-        return len(chat_prompt.tokens_of(tokenizer, chat_prompt.render(tokenizer, messages)))
-
-    return count
+    return Model(client.replies(voice.generator, sampling, voice.config), counter_of(voice.config))

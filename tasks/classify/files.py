@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.class_measures import decide
 from tasks.classify.model import Features, Floats, LinearModel, Model, NeighbourModel, Words, probabilities
 from tasks.errors import ContractError, StoreError
-from tasks.text import spreadsheet
+from tasks.metrics.classification import decide
+from tasks.text.sentences import spreadsheet
 
 FORMAT = 1
 

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Centroid, Combined, Curve, Embeddings, Fit, Neighbours, Simple, TfIdf, Trained
-from tasks.class_measures import decide, macro_f1
 from tasks.classify.linear import best_temperature, best_thresholds, regressions
 from tasks.classify.model import (
     Bools,
@@ -33,7 +32,8 @@ from tasks.classify.model import (
     vote_scores,
 )
 from tasks.errors import ContractError
-from tasks.vectors import centres_of
+from tasks.metrics.classification import decide, macro_f1
+from tasks.vectors.arithmetic import centres_of
 
 
 @dataclass(frozen=True)

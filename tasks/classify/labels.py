@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.documents import Rejected
 from tasks.errors import DataError
-from tasks.rows import Rejected
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

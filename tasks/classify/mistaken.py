@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.class_data import Doubt
+from tasks.data.classes import Doubt
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]

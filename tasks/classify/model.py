@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
-from tasks.vectors import top_k
+from tasks.vectors.arithmetic import top_k
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

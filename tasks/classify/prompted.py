@@ -12,18 +12,11 @@ import numpy.typing as npt
 
 from configs.classify import Prompted
 from configs.generators import Sampling
-from tasks.chain_data import Asked, Prompting, Template
+from tasks.data.chains import Asked
+from tasks.data.messages import Form, Replies, Reply, Request
+from tasks.data.prompts import Prompting, Template
 from tasks.errors import ContractError
-from tasks.message_data import Form, Replies, Reply, Request
-from tasks.prompts import (
-    Count,
-    fill,
-    messages_of,
-    neutralise,
-    nonce_of,
-    read_for,
-    shortened,
-)
+from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("labels", "nonce", "text")
 # Ways in which a reply may be a label, the closest first.

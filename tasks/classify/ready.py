@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Nli, Prompted, Ready, TaskModel
-from tasks.chain_data import Prompting
-from tasks.class_data import Identified
 from tasks.classify.mapping import catalogued, class_scores, described, entailed_scores, entailment_of, matched
 from tasks.classify.model import probabilities
+from tasks.data.classes import Identified
+from tasks.data.prompts import Prompting
 from tasks.errors import ContractError, ModelError
 
 Floats = npt.NDArray[np.float64]

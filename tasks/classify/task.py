@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Prompted, Ready, Trained, ZeroShot
-from tasks.chain_data import Asked, Prompting
-from tasks.class_data import (
+from tasks.classify.files import Saved, read_classifier, write_classifier
+from tasks.classify.model import Features
+from tasks.classify.prompted import Labeller, kept_way, read_label_prompt
+from tasks.data.chains import Asked
+from tasks.data.classes import (
     ClassifierRef,
     CurvePoint,
     CurveRef,
@@ -29,18 +32,21 @@ from tasks.class_data import (
     Trial,
     WordedRef,
     Wording,
-)
-from tasks.class_measures import Bools, accuracy, macro_f1, table
-from tasks.classify.files import Saved, read_classifier, write_classifier
-from tasks.classify.model import Features
-from tasks.classify.prompted import Labeller, kept_way, read_label_prompt
-from tasks.data import DocumentsRef, Fingerprint, RejectedRef, VectorsRef
+)  # fmt: skip
+from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
+from tasks.data.models import Fingerprint
+from tasks.data.prompts import Prompting
+from tasks.data.topics import RowsRef
+from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
-from tasks.rows import Reason, Rejected
-from tasks.runtime import cross_encoder, generators, steps, store
-from tasks.runtime import encoder as encoders
+from tasks.metrics.classification import Bools, accuracy, macro_f1, table
+from tasks.models import sequence_classifier
+from tasks.models.encoders import load as encoders
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.topic_data import RowsRef
+from tasks.store import objects
 
 TIMED = 32  # texts that encoding is timed on
 LIBRARIES = ("scikit-learn", "scipy", "numpy")
@@ -59,7 +65,8 @@ def identify(method: Ready) -> Identified | Prompting:
 
     if isinstance(method, Prompted):
         return Prompting(generator=generators.describe(method.generator), prompt=read_label_prompt(method.prompt))
-    found = cross_encoder.describe_classes(method.model, method.precision, method.device, f"methods.{method.kind}")
+    place = f"methods.{method.kind}"
+    found = sequence_classifier.describe_classes(method.model, method.precision, method.device, place)
     if isinstance(method, Nli):
         entailment_of(method.model, found.labels)
     return found
@@ -79,7 +86,7 @@ def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledText
     """
     from tasks.classify.labels import cells_of, read_labels
 
-    documents = store.load_table(texts.documents)
+    documents = objects.load_table(texts.documents)
     read = read_labels(
         documents["id"].to_pylist(),
         cells_of(documents, column),
@@ -91,7 +98,7 @@ def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledText
     steps.record(labelled=len(read.rows), unlabelled=len(read.rejected))
     return LabelledTexts(
         examples=_kept(texts.documents, texts.vectors, np.array(read.rows, dtype=np.int64), read.labels),
-        rejected=store.save_rows(RejectedRef, Rejected, read.rejected),
+        rejected=objects.save_rows(RejectedRef, Rejected, read.rejected),
     )
 
 
@@ -112,16 +119,17 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
 
     labels, gone, rare = reading.without_rare(_labels(given.examples), config.min_examples, multiple=config.multiple)
     noticed = LabelReport(alike=reading.alike(_labels(given.examples)), rare=rare)
-    rejected = [*store.load_rows(given.rejected, Rejected), *_aside(given.examples, gone, "rare-label")]
+    rejected = [*objects.load_rows(given.rejected, Rejected), *_aside(given.examples, gone, "rare-label")]
     train = _left(given.examples, gone, labels)
     classes = reading.classes_of(_labels(train))
     if held is None:
         targets = targets_of(train, classes)
         rows, back = reading.kept_back(targets, config.test_share, config.seed, multiple=config.multiple)
-        train, test = _some(train, rows), _some(train, back)
+        known = _labels(train)
+        test, train = (_kept(train.documents, train.vectors, r, [known[i] for i in r]) for r in (back, rows))
     else:
         labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
-        rejected += [*store.load_rows(held.rejected, Rejected), *_aside(held.examples, gone, "unseen-label")]
+        rejected += [*objects.load_rows(held.rejected, Rejected), *_aside(held.examples, gone, "unseen-label")]
         test = _left(held.examples, gone, labels)
         overlap = len(set(_texts(train.documents)) & set(_texts(test.documents)))
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
@@ -130,7 +138,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
     steps.record(train=train.documents.rows, test=test.documents.rows, classes=len(classes), put_aside=len(rejected))
     return Divided(
         train=train, test=test, classes=classes, multiple=config.multiple, noticed=noticed,
-        tried=store.save_array(RowsRef, drawn), rejected=store.save_rows(RejectedRef, Rejected, rejected),
+        tried=objects.save_array(RowsRef, drawn), rejected=objects.save_rows(RejectedRef, Rejected, rejected),
     )  # fmt: skip
 
 
@@ -156,11 +164,11 @@ def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encod
     saved = Saved(name, divided.classes, fitted.temperature, fitted.thresholds, fitted.model)
     return Trial(
         name=name, kind=method.kind, learned=True, setting=fitted.setting,
-        validation=store.save_array(ProbabilitiesRef, fitted.held_out),
-        test=store.save_array(ProbabilitiesRef, likely),
+        validation=objects.save_array(ProbabilitiesRef, fitted.held_out),
+        test=objects.save_array(ProbabilitiesRef, likely),
         classifier=_saved(saved, encoder),
         thresholds=() if fitted.thresholds is None else tuple(map(float, fitted.thresholds)),
-        fit_seconds=trained - started, seconds_per_1000=_per_1000(predicted - trained, likely),
+        fit_seconds=trained - started, seconds_per_1000=(predicted - trained) * 1_000 / max(1, len(likely)),
         encodes=saved.needs_vectors,
     )  # fmt: skip
 
@@ -178,7 +186,7 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
     """
     from tasks.classify.wordings import judge_wordings, worded_model
 
-    worded = store.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
+    worded = objects.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
     saved = Saved(name, divided.classes, method.temperature, None, worded_model(worded))
     test, started = features_of(divided.test), time.perf_counter()
     likely = saved.probabilities(test)
@@ -187,9 +195,10 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
     rows = [Wording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
     return Trial(
         name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
-        validation=store.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
-        test=store.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
-        worded=store.save_rows(WordedRef, Wording, rows), seconds_per_1000=_per_1000(seconds, likely), encodes=True,
+        validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
+        test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
+        worded=objects.save_rows(WordedRef, Wording, rows), encodes=True,
+        seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
     )  # fmt: skip
 
 
@@ -211,7 +220,7 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
     ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
     thresholds = thresholds_of(divided.classes) if divided.multiple else None
     saved = Saved(name, divided.classes, 1.0, thresholds, ready=ready)
-    tried = features_of(divided.train).take(store.load_array(divided.tried))
+    tried = features_of(divided.train).take(objects.load_array(divided.tried))
     ask = _asker(saved)
     validation = ask(tried.texts)
     started = time.perf_counter()
@@ -220,8 +229,8 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
     return Trial(
         name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]), asked=asked,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely) if asked is None else asked.timed),
-        validation=store.save_array(ProbabilitiesRef, validation),
-        test=store.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, None),
+        validation=objects.save_array(ProbabilitiesRef, validation),
+        test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, None),
         thresholds=() if thresholds is None else tuple(map(float, thresholds)),
     )  # fmt: skip
 
@@ -244,7 +253,7 @@ def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, cu
     found = learn_from_shares(train, features_of(divided.test), method, config, curve, multiple=divided.multiple)
     points = [CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
               for share, count, repeat, given in found]  # fmt: skip
-    return store.save_rows(CurveRef, CurvePoint, points)
+    return objects.save_rows(CurveRef, CurvePoint, points)
 
 
 @step(name="classify-speed", libraries=("torch",))
@@ -283,10 +292,10 @@ def find_mistaken(divided: Divided, trial: Trial, config: Mistaken) -> DoubtsRef
             f"{trial.name} cannot doubt labels; it needs one label a text, and to have learned from it"
         )
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
-    documents = store.load_table(divided.train.documents, ["id", "text"]).to_pylist()
-    doubts = doubts_of(given, store.load_array(trial.validation), divided.classes, documents)
+    documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
+    doubts = doubts_of(given, objects.load_array(trial.validation), divided.classes, documents)
     steps.record(doubts=len(doubts), texts=len(given))
-    return store.save_rows(DoubtsRef, Doubt, doubts)
+    return objects.save_rows(DoubtsRef, Doubt, doubts)
 
 
 @step(name="classify-predict", libraries=LIBRARIES)
@@ -299,17 +308,17 @@ def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
     """
     from tasks.classify.files import write_predictions
 
-    saved = read_classifier(store.path(classifier))
-    known = store.load_table(texts.documents, ["id", "text"])
+    saved = read_classifier(objects.path(classifier))
+    known = objects.load_table(texts.documents, ["id", "text"])
     words = known["text"].to_pylist()
-    vectors = None if texts.vectors is None else store.load_array(texts.vectors)
+    vectors = None if texts.vectors is None else objects.load_array(texts.vectors)
     ask = _asker(saved) if saved.ready else None
     likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
     _told(ask)
     columns = {"id": known["id"].to_pylist(), "text": words,
                "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
     steps.record(texts=len(words), probability=float(likely.max(axis=1).mean()))
-    return store.save_files(
+    return objects.save_files(
         PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
     )
 
@@ -321,21 +330,20 @@ def targets_of(examples: Examples, classes: Sequence[str]) -> Bools:
 
 def features_of(texts: Examples | Texts) -> Features:
     """Return what is known of texts."""
-    return Features(_texts(texts.documents), None if texts.vectors is None else store.load_array(texts.vectors))
+    return Features(_texts(texts.documents), None if texts.vectors is None else objects.load_array(texts.vectors))
 
 
 def _texts(documents: DocumentsRef) -> list[str]:
-    found: list[str] = store.load_table(documents, ["text"])["text"].to_pylist()
-    return found
+    return list(objects.load_table(documents, ["text"])["text"].to_pylist())
 
 
 def _labels(examples: Examples) -> list[tuple[str, ...]]:
-    return [row.labels for row in store.load_rows(examples.targets, Target)]
+    return [row.labels for row in objects.load_rows(examples.targets, Target)]
 
 
 def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
     """Return texts that are put aside for their label."""
-    ids, labels = store.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
+    ids, labels = objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
     told = {"rare-label": "too few texts have", "unseen-label": "no training text has"}[reason]
     return [Rejected(ids[row], reason, f"{told} the label {labels[row][0]!r}") for row in rows]
 
@@ -346,9 +354,11 @@ def _kept(
     """Return some rows of documents and vectors with their labels."""
     every = len(rows) == documents.rows
     return Examples(
-        documents=documents if every else store.save_table(DocumentsRef, store.load_table(documents).take(rows)),
-        vectors=vectors if every or vectors is None else store.save_array(VectorsRef, store.load_array(vectors)[rows]),
-        targets=store.save_rows(TargetsRef, Target, map(Target, labels)),
+        documents=documents if every else objects.save_table(DocumentsRef, objects.load_table(documents).take(rows)),
+        vectors=vectors
+        if every or vectors is None
+        else objects.save_array(VectorsRef, objects.load_array(vectors)[rows]),
+        targets=objects.save_rows(TargetsRef, Target, map(Target, labels)),
     )
 
 
@@ -358,17 +368,14 @@ def _left(examples: Examples, gone: Sequence[int], labels: Sequence[tuple[str, .
     return _kept(examples.documents, examples.vectors, rows, [labels[row] for row in rows])
 
 
-def _some(examples: Examples, rows: npt.NDArray[np.int64]) -> Examples:
-    labels = _labels(examples)
-    return _kept(examples.documents, examples.vectors, rows, [labels[row] for row in rows])
-
-
 def _saved(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
     """Store a classifier, with what its vectors must be made by."""
     if saved.needs_vectors and encoder is not None:
         known = {"model": encoder.encoder.model, "identity": encoder.encoder.identity, "width": encoder.encoder.width}
         saved = replace(saved, encoder=known)
-    return store.save_files(ClassifierRef, lambda folder: write_classifier(folder, saved), shape=(len(saved.classes),))
+    return objects.save_files(
+        ClassifierRef, lambda folder: write_classifier(folder, saved), shape=(len(saved.classes),)
+    )
 
 
 def _asker(saved: Saved) -> Asker:
@@ -377,11 +384,11 @@ def _asker(saved: Saved) -> Asker:
 
     if "prompting" in saved.ready:
         method, told, sampling = kept_way(saved.ready)
-        replies = generators.replies(told.generator, sampling, method.generator, mend=False)  # no label is counted
-        room = generators.room(told.generator, sampling, method.prompt_tokens)
-        return Labeller(saved.classes, told.prompt, method, replies, generators.counter(method.generator), room)
+        replies = client.replies(told.generator, sampling, method.generator, mend=False)  # no label is counted
+        room = client.room(told.generator, sampling, method.prompt_tokens)
+        return Labeller(saved.classes, told.prompt, method, replies, client.counter(method.generator), room)
     identified = Identified.model_validate(saved.ready["identified"])
-    ask, size = cross_encoder.engine(identified.scorer).outputs, len(saved.classes)
+    ask, size = sequence_classifier.engine(identified.scorer).outputs, len(saved.classes)
     return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
 
 
@@ -391,7 +398,3 @@ def _told(ask: Asker | None) -> Asked | None:
     if told is not None:
         steps.record(**told.counted())
     return told
-
-
-def _per_1000(seconds: float, likely: npt.NDArray[np.float32]) -> float:
-    return seconds * 1_000 / max(1, len(likely))

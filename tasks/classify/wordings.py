@@ -7,8 +7,8 @@ Source: zero-shot by label embeddings, as in "Hands-On Large Language Models", c
 import numpy as np
 import numpy.typing as npt
 
-from tasks.class_measures import Bools, accuracy, decide, macro_f1
 from tasks.classify.model import Features, LinearModel
+from tasks.metrics.classification import Bools, accuracy, decide, macro_f1
 
 Vectors = npt.NDArray[np.floating]
 

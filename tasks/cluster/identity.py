@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks.rows import Fate
-from tasks.vectors import centres_of
+from tasks.data.topics import Fate
+from tasks.vectors.arithmetic import centres_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tasks.cluster.core import Found
 from tasks.errors import ContractError
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

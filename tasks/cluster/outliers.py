@@ -7,7 +7,7 @@ Source: the strategies of BERTopic, Grootendorst 2022, arXiv:2203.05794; the vot
 import numpy as np
 import numpy.typing as npt
 
-from tasks.vectors import centres_of
+from tasks.vectors.arithmetic import centres_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -8,13 +8,26 @@ import numpy.typing as npt
 
 from configs.cluster import ByNeighbours, ByVectors, Cluster, Hdbscan, Kmeans
 from tasks.cluster.identity import State, match_topics, stay
-from tasks.data import DocumentsRef, GraphRef, LabelsRef, LayoutRef, VectorsRef
+from tasks.data.documents import DocumentsRef
+from tasks.data.topics import (
+    Clustered,
+    Fate,
+    FatesRef,
+    GraphRef,
+    LabelsRef,
+    LayoutRef,
+    Matched,
+    RowsRef,
+    Sample,
+    StrengthsRef,
+    TopicRecord,
+)
+from tasks.data.vectors import VectorsRef
 from tasks.errors import DataError
-from tasks.rows import Fate
-from tasks.runtime import steps, store
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.topic_data import Clustered, FatesRef, Matched, RowsRef, Sample, StrengthsRef, TopicRecord
-from tasks.vectors import centres_of
+from tasks.store import objects
+from tasks.vectors.arithmetic import centres_of
 
 
 def cluster_points(points: LayoutRef | VectorsRef, config: Cluster, scale: float) -> Clustered:
@@ -45,7 +58,7 @@ def cluster_hdbscan(points: LayoutRef | VectorsRef, config: Hdbscan, scale: floa
     """
     from tasks.cluster.core import hdbscan_clusters, least_size
 
-    rows = store.load_array(points)
+    rows = objects.load_array(points)
     size = config.min_cluster_size or least_size(len(rows), scale)
     found = hdbscan_clusters(rows, min_cluster_size=size, min_samples=config.min_samples, method=config.method)
     steps.record(least_size=size)
@@ -63,7 +76,7 @@ def cluster_kmeans(points: LayoutRef | VectorsRef, config: Kmeans, scale: float 
     """
     from tasks.cluster.core import kmeans_clusters
 
-    rows = store.load_array(points)
+    rows = objects.load_array(points)
     clusters = config.clusters or max(1, round(len(rows) ** 0.5 / scale))
     found = kmeans_clusters(rows, clusters=clusters, seed=config.seed)
     return _save(found.labels, found.strengths)
@@ -80,9 +93,9 @@ def sample_rows(vectors: VectorsRef, size: int, seed: int) -> Sample:
     """
     from tasks.cluster.sampling import stratified_rows
 
-    rows = store.load_array(vectors)
+    rows = objects.load_array(vectors)
     drawn = stratified_rows(rows, size, seed)
-    return Sample(rows=store.save_array(RowsRef, drawn), vectors=store.save_array(VectorsRef, rows[drawn]))
+    return Sample(rows=objects.save_array(RowsRef, drawn), vectors=objects.save_array(VectorsRef, rows[drawn]))
 
 
 @step(name="cluster-shuffle", libraries=("numpy",))
@@ -93,9 +106,9 @@ def shuffle_rows(vectors: VectorsRef, seed: int) -> Sample:
         vectors: (N, D) rows.
         seed: Same seed, same order.
     """
-    rows = store.load_array(vectors)
+    rows = objects.load_array(vectors)
     order = np.random.default_rng(seed).permutation(len(rows))
-    return Sample(rows=store.save_array(RowsRef, order), vectors=store.save_array(VectorsRef, rows[order]))
+    return Sample(rows=objects.save_array(RowsRef, order), vectors=objects.save_array(VectorsRef, rows[order]))
 
 
 @step(name="cluster-vote", libraries=("numpy",))
@@ -108,7 +121,7 @@ def vote_clusters(among: GraphRef, sample: Clustered) -> Clustered:
     """
     from tasks.cluster.sampling import vote
 
-    found = vote(store.load_array(among), store.load_array(sample.labels), store.load_array(sample.strengths))
+    found = vote(objects.load_array(among), objects.load_array(sample.labels), objects.load_array(sample.strengths))
     return _save(found.labels, found.strengths)
 
 
@@ -126,12 +139,12 @@ def reduce_outliers(
     """
     from tasks.cluster import outliers
 
-    labels, strengths = store.load_array(clustered.labels), store.load_array(clustered.strengths)
+    labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
     match config:
         case ByVectors():
-            found, decided = outliers.by_vectors(store.load_array(vectors), labels, config.threshold)
+            found, decided = outliers.by_vectors(objects.load_array(vectors), labels, config.threshold)
         case ByNeighbours():
-            found, decided = outliers.by_neighbours(store.load_array(graph), labels, config.threshold)
+            found, decided = outliers.by_neighbours(objects.load_array(graph), labels, config.threshold)
         case _:
             assert_never(config)
     steps.record(given=int((found != labels).sum()))
@@ -151,7 +164,7 @@ def match_clusters(
         previous: The earlier run; None where this is the first.
         least: Least agreement of two clusters to be one topic.
     """
-    found, rows = store.load_array(labels), store.load_array(vectors)
+    found, rows = objects.load_array(labels), objects.load_array(vectors)
     numbers, centres = centres_of(rows, found)
     new = State(_ids(documents), found, numbers, centres, -1)
     old = State((), found[:0], numbers[:0], centres[:0], -1) if previous is None else _state(previous)
@@ -162,9 +175,9 @@ def match_clusters(
     for fate in ("kept", "born", "died", "merged", "split"):
         steps.record(**{fate: sum(f.fate == fate for f in fates)})
     return Matched(
-        labels=store.save_array(LabelsRef, stayed),
-        centres=store.save_array(VectorsRef, centres_of(rows, stayed)[1]),
-        fates=store.save_rows(FatesRef, Fate, fates),
+        labels=objects.save_array(LabelsRef, stayed),
+        centres=objects.save_array(VectorsRef, centres_of(rows, stayed)[1]),
+        fates=objects.save_rows(FatesRef, Fate, fates),
         highest=max([old.highest, *names.values()]),
     )
 
@@ -179,7 +192,7 @@ def merge_clusters(labels: LabelsRef, groups: Sequence[Sequence[int]]) -> Labels
     """
     from tasks.cluster.joining import merged
 
-    return store.save_array(LabelsRef, merged(store.load_array(labels), groups))
+    return objects.save_array(LabelsRef, merged(objects.load_array(labels), groups))
 
 
 @step(name="cluster-named", libraries=("numpy",))
@@ -193,7 +206,7 @@ def name_clusters(vectors: VectorsRef, names: VectorsRef, threshold: float) -> C
     """
     from tasks.cluster.joining import nearest_names
 
-    found = nearest_names(store.load_array(vectors), store.load_array(names), threshold)
+    found = nearest_names(objects.load_array(vectors), objects.load_array(names), threshold)
     return _save(found.labels, found.strengths)
 
 
@@ -205,9 +218,9 @@ def take_rest(vectors: VectorsRef, named: Clustered) -> Sample:
         vectors: (N, D) rows.
         named: (N,) clusters.
     """
-    rest = np.flatnonzero(store.load_array(named.labels) < 0)
-    rows = store.load_array(vectors)[rest]
-    return Sample(rows=store.save_array(RowsRef, rest), vectors=store.save_array(VectorsRef, rows))
+    rest = np.flatnonzero(objects.load_array(named.labels) < 0)
+    rows = objects.load_array(vectors)[rest]
+    return Sample(rows=objects.save_array(RowsRef, rest), vectors=objects.save_array(VectorsRef, rows))
 
 
 @step(name="cluster-join", libraries=("numpy",))
@@ -223,8 +236,8 @@ def join_clusters(named: Clustered, rest: RowsRef, found: Clustered, names: int)
     from tasks.cluster.core import Found
     from tasks.cluster.joining import joined
 
-    both = [Found(store.load_array(c.labels), store.load_array(c.strengths)) for c in (named, found)]
-    made = joined(both[0], store.load_array(rest), both[1], names)
+    both = [Found(objects.load_array(c.labels), objects.load_array(c.strengths)) for c in (named, found)]
+    made = joined(both[0], objects.load_array(rest), both[1], names)
     return _save(made.labels, made.strengths)
 
 
@@ -239,7 +252,7 @@ def guide_vectors(vectors: VectorsRef, seeds: VectorsRef, weight: float) -> Vect
     """
     from tasks.cluster.joining import guided
 
-    return store.save_array(VectorsRef, guided(store.load_array(vectors), store.load_array(seeds), weight))
+    return objects.save_array(VectorsRef, guided(objects.load_array(vectors), objects.load_array(seeds), weight))
 
 
 @step(name="cluster-known")
@@ -253,11 +266,11 @@ def known_classes(documents: DocumentsRef, column: str) -> LabelsRef:
     Raises:
         DataError: No document has it.
     """
-    values = [dict(meta).get(column, "") for meta in store.load_table(documents, ["meta"])["meta"].to_pylist()]
+    values = [dict(meta).get(column, "") for meta in objects.load_table(documents, ["meta"])["meta"].to_pylist()]
     numbers = {value: number for number, value in enumerate(sorted(set(values) - {""}))}
     if not numbers:
         raise DataError(f"no document has a value for {column!r} but classes were to be read; name it in source.keep")
-    return store.save_array(LabelsRef, np.array([numbers.get(value, -1) for value in values], dtype=np.int64))
+    return objects.save_array(LabelsRef, np.array([numbers.get(value, -1) for value in values], dtype=np.int64))
 
 
 def _save(labels: npt.NDArray[np.int64], strengths: npt.NDArray[np.float32]) -> Clustered:
@@ -265,14 +278,16 @@ def _save(labels: npt.NDArray[np.int64], strengths: npt.NDArray[np.float32]) -> 
     steps.record(
         clusters=len(np.unique(labels[labels >= 0])), noise_share=float(np.mean(labels == -1)) if len(labels) else 0.0
     )
-    return Clustered(labels=store.save_array(LabelsRef, labels), strengths=store.save_array(StrengthsRef, strengths))
+    return Clustered(
+        labels=objects.save_array(LabelsRef, labels), strengths=objects.save_array(StrengthsRef, strengths)
+    )
 
 
 def _state(record: TopicRecord) -> State:
-    labels = store.load_array(record.labels)
+    labels = objects.load_array(record.labels)
     numbers = np.unique(labels[labels >= 0])
-    return State(_ids(record.documents), labels, numbers, store.load_array(record.centres), record.highest)
+    return State(_ids(record.documents), labels, numbers, objects.load_array(record.centres), record.highest)
 
 
 def _ids(documents: DocumentsRef) -> list[str]:
-    return list(store.load_table(documents, ["id"])["id"].to_pylist())
+    return list(objects.load_table(documents, ["id"])["id"].to_pylist())

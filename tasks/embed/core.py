@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 

@@ -11,27 +11,17 @@ import numpy.typing as npt
 
 from configs.embed import Embed, Shards
 from configs.runner import Runner, Threads
-from tasks.data import (
-    DocumentsRef,
-    Embedded,
-    Encoder,
-    Fingerprint,
-    Generation,
-    PassagesRef,
-    Pooled,
-    QueriesRef,
-    RejectedRef,
-    Shard,
-    VectorsRef,
-    VectorTableRef,
-)
+from tasks.data.documents import DocumentsRef, PassagesRef, Rejected, RejectedRef, indexed
+from tasks.data.models import Encoder, Fingerprint
+from tasks.data.search import Generation, QueriesRef
+from tasks.data.vectors import Closeness, Embedded, Pooled, Shard, VectorsRef, VectorTableRef
 from tasks.errors import ContractError, DataError, ModelError, StoreError
-from tasks.findings import Closeness
-from tasks.rows import Rejected, indexed
-from tasks.runtime import encoder as encoders
-from tasks.runtime import items, runners, shards, steps, store, tracking
+from tasks.models.encoders import base as encoder_base
+from tasks.models.encoders import load as encoders
+from tasks.runtime import runners, shards, steps, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
+from tasks.store import objects, vector_cache
 
 COMPARED = 16  # passages by which two ways to run an encoder are compared
 MIN_COSINE = 0.99  # of them on average: what int8 must keep to as well
@@ -104,9 +94,9 @@ def embed_queries(queries: QueriesRef, encoder: Fingerprint, config: Shards = Sh
 def texts_of(source: PassagesRef | QueriesRef, encoder: Fingerprint, start: int, stop: int) -> list[str]:
     """Return what the encoder reads of the rows `start` to `stop`, prompt included, in their order."""
     if isinstance(source, QueriesRef):
-        asked = store.load_slice(source, start, stop, ["text"])["text"].to_pylist()
+        asked = objects.load_slice(source, start, stop, ["text"])["text"].to_pylist()
         return [encoder.encoder.query_prompt + text for text in asked]
-    columns = store.load_slice(source, start, stop, ["heading", "text"])
+    columns = objects.load_slice(source, start, stop, ["heading", "text"])
     pairs = zip(columns["heading"].to_pylist(), columns["text"].to_pylist(), strict=True)
     return [encoder.encoder.passage_prompt + indexed(heading, text) for heading, text in pairs]
 
@@ -125,11 +115,11 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
     first = min(rows)
     nearby = texts_of(source, encoder, first, max(rows) + 1)
     texts = [nearby[row - first] for row in rows]
-    taken = encoders.Meter()
+    taken = encoder_base.Meter()
     vectors, poison = encode_each(texts, lambda part: encoders.engine(encoder).encode(part, taken))
     good = sorted(set(range(len(texts))) - {p.position for p in poison})
     if good:
-        items.Items(encoder).add(items.keys_of(texts[i] for i in good), vectors[good])
+        vector_cache.Items(encoder).add(vector_cache.keys_of(texts[i] for i in good), vectors[good])
     return Shard(
         texts=len(good),
         tokens=taken.tokens,
@@ -150,14 +140,14 @@ def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[
     """
     bad = {row for row, _ in poison}
     keep = [row for row in range(passages.rows) if row not in bad]
-    names = store.load_table(passages, ["id"])["id"] if bad else []
+    names = objects.load_table(passages, ["id"])["id"] if bad else []
     rejected = [Rejected(names[row].as_py(), "not-a-number", detail) for row, detail in poison]
-    kept = store.save_table(PassagesRef, store.load_table(passages).take(keep)) if bad else passages
+    kept = objects.save_table(PassagesRef, objects.load_table(passages).take(keep)) if bad else passages
     steps.record(vectors=len(keep), width=encoder.encoder.width, rejected=len(rejected))
     return Embedded(
         passages=kept,
         vectors=_join(kept, encoder),
-        rejected=store.save_rows(RejectedRef, Rejected, rejected),
+        rejected=objects.save_rows(RejectedRef, Rejected, rejected),
         fingerprint=encoder,
     )
 
@@ -179,7 +169,7 @@ def compare_numerics(passages: PassagesRef, vectors: VectorsRef, here: Fingerpri
     """
     rows = np.unique(np.linspace(0, passages.rows - 1, COMPARED).astype(int)).tolist()
     texts = [texts_of(passages, here, row, row + 1)[0] for row in rows]
-    cosines = (encoders.engine(here).encode(texts) * store.load_array(vectors)[rows]).sum(axis=1)
+    cosines = (encoders.engine(here).encode(texts) * objects.load_array(vectors)[rows]).sum(axis=1)
     steps.record(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
     return Closeness(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
 
@@ -195,12 +185,12 @@ def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: Docume
     """
     from tasks.embed.core import mean_by_owner
 
-    owners, numbers = np.unique(store.load_table(passages, ["row"])["row"].to_numpy(), return_inverse=True)
-    kept = documents if len(owners) == documents.rows else store.save_table(
-        DocumentsRef, store.load_table(documents).take(owners)
+    owners, numbers = np.unique(objects.load_table(passages, ["row"])["row"].to_numpy(), return_inverse=True)
+    kept = documents if len(owners) == documents.rows else objects.save_table(
+        DocumentsRef, objects.load_table(documents).take(owners)
     )  # fmt: skip
-    pooled = mean_by_owner(store.load_array(vectors), numbers, len(owners))
-    return Pooled(documents=kept, vectors=store.save_array(VectorsRef, pooled))
+    pooled = mean_by_owner(objects.load_array(vectors), numbers, len(owners))
+    return Pooled(documents=kept, vectors=objects.save_array(VectorsRef, pooled))
 
 
 @step(name="embed-export", libraries=("pyarrow",))
@@ -214,17 +204,17 @@ def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerpr
     """
     from tasks.embed.export import write_vectors
 
-    rows, truncated = store.load_array(vectors), 0
+    rows, truncated = objects.load_array(vectors), 0
 
     def ids() -> Iterator[Any]:
         nonlocal truncated
         for start, stop in shards.windows(passages.rows):
-            named = store.load_slice(passages, start, stop, ["id", "tokens"]).combine_chunks()
+            named = objects.load_slice(passages, start, stop, ["id", "tokens"]).combine_chunks()
             texts = texts_of(passages, encoder, start, stop)
             truncated += _cut_short(texts, named["tokens"].to_numpy(), encoder.encoder)
             yield from named["id"].chunks
 
-    made = store.save_files(
+    made = objects.save_files(
         VectorTableRef,
         lambda folder: write_vectors(folder / "vectors.parquet", ids(), rows),
         shape=rows.shape,
@@ -237,7 +227,9 @@ def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerpr
 def _cut_short(texts: Sequence[str], tokens: npt.NDArray[np.int64], encoder: Encoder) -> int:
     """Count the texts that are longer than the encoder reads; only those near its limit are tokenised again."""
     near = np.flatnonzero(tokens + len(encoder.passage_prompt) + NEAR >= encoder.max_tokens)
-    return sum(n > encoder.max_tokens for n in encoders.count_tokens(encoder, [texts[row] for row in near.tolist()]))
+    return sum(
+        n > encoder.max_tokens for n in encoder_base.count_tokens(encoder, [texts[row] for row in near.tolist()])
+    )
 
 
 def _join(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> VectorsRef:
@@ -247,18 +239,18 @@ def _join(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> VectorsRef:
         StoreError: A vector is gone since it was encoded.
     """
     shape = source.rows, encoder.encoder.width
-    cache = items.Items(encoder)
+    cache = vector_cache.Items(encoder)
 
     def fill(folder: Path) -> None:
         array = np.lib.format.open_memmap(folder / "array.npy", mode="w+", dtype=np.float32, shape=shape)
         for start, stop in shards.windows(source.rows):
-            array[start:stop], found = cache.read(items.keys_of(texts_of(source, encoder, start, stop)))
+            array[start:stop], found = cache.read(vector_cache.keys_of(texts_of(source, encoder, start, stop)))
             if not found.all():
                 gone = int((~found).sum())
                 raise StoreError(f"{gone} vectors are gone from the item cache; run again, they will be encoded")
         array.flush()
 
-    return store.save_files(VectorsRef, fill, shape=shape, dtype="float32")
+    return objects.save_files(VectorsRef, fill, shape=shape, dtype="float32")
 
 
 def _encode_missing(
@@ -266,7 +258,7 @@ def _encode_missing(
 ) -> list[tuple[int, str]]:
     """Encode the texts no flow has encoded yet, shard by shard; return those that could not be, and why."""
     keys, sizes = _measure(source, encoder)
-    missing = items.Items(encoder).missing(keys)
+    missing = vector_cache.Items(encoder).missing(keys)
     tokens = int(sizes[missing].sum())
     parts = [missing[part] for part in shards.cut_near(missing, sizes[missing], shard_tokens)]
     steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {source.rows:,} texts, {tokens:,} tokens")
@@ -277,13 +269,25 @@ def _encode_missing(
         for shard in _run(calls, runner):
             made.append(shard)
             advance(shard.tokens)
-    tracking.count(f"embed-{source.kind}", texts=source.rows, encoded=sum(s.texts for s in made),
-                   tokens=sum(s.tokens for s in made), padded=sum(s.padded for s in made),
-                   truncated=sum(s.truncated for s in made), seconds=time.monotonic() - started)  # fmt: skip
+    _count(source, encoder, made, time.monotonic() - started)
     reasons = {keys[row].tobytes(): detail for shard in made for row, detail in shard.poison}
     if not reasons:
         return []  # else of equal texts one was encoded, and all are poison
     return [(row, reasons[key]) for row, key in enumerate(k.tobytes() for k in keys) if key in reasons]
+
+
+def _count(source: PassagesRef | QueriesRef, encoder: Fingerprint, made: Sequence[Shard], seconds: float) -> None:
+    """Add what encoding took to the run, and which share of the machine's own speed it reached where that is known."""
+    from tasks.models.encoders import roofline
+
+    tokens = sum(s.tokens for s in made)
+    group = f"embed-{source.kind}"
+    tracking.count(group, texts=source.rows, encoded=sum(s.texts for s in made), tokens=tokens,
+                   padded=sum(s.padded for s in made), truncated=sum(s.truncated for s in made),
+                   seconds=seconds)  # fmt: skip
+    reached = roofline.share(encoder, tokens / seconds) if tokens and isinstance(source, PassagesRef) else None
+    if reached is not None:
+        tracking.count(group, roofline_share=reached)
 
 
 def _run(calls: list[dict[str, Any]], runner: Runner) -> Iterator[Shard]:
@@ -295,21 +299,23 @@ def _run(calls: list[dict[str, Any]], runner: Runner) -> Iterator[Shard]:
             yield from embed_shard.run_each(calls, workers)
 
 
-def _measure(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> tuple[items.Keys, npt.NDArray[np.int64]]:
+def _measure(
+    source: PassagesRef | QueriesRef, encoder: Fingerprint
+) -> tuple[vector_cache.Keys, npt.NDArray[np.int64]]:
     """Return the key (N, 4) and the tokens (N,) of every text, read a window at a time.
 
     Passages say how many tokens they have: they were counted when they were cut.
     """
-    special = encoders.tokenizer(encoder.encoder).num_special_tokens_to_add(is_pair=False)
-    keys: list[items.Keys] = [items.keys_of([])]
+    special = encoder_base.tokenizer(encoder.encoder).num_special_tokens_to_add(is_pair=False)
+    keys: list[vector_cache.Keys] = [vector_cache.keys_of([])]
     sizes: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
     for start, stop in shards.windows(source.rows):
         texts = texts_of(source, encoder, start, stop)
-        keys.append(items.keys_of(texts))
+        keys.append(vector_cache.keys_of(texts))
         counted = np.zeros(len(texts), dtype=np.int64)
         if isinstance(source, PassagesRef):
-            counted = store.load_slice(source, start, stop, ["tokens"])["tokens"].to_numpy() + special
+            counted = objects.load_slice(source, start, stop, ["tokens"])["tokens"].to_numpy() + special
         unknown = np.flatnonzero(counted <= special)
-        counted[unknown] = encoders.count_tokens(encoder.encoder, [texts[row] for row in unknown])
+        counted[unknown] = encoder_base.count_tokens(encoder.encoder, [texts[row] for row in unknown])
         sizes.append(np.minimum(counted, encoder.encoder.max_tokens))
     return np.concatenate(keys), np.concatenate(sizes)

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer
-from tasks.evaluate.metrics import bootstrap_mean
-from tasks.rows import Measure, Question
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Measure, Question
+from tasks.metrics.intervals import bootstrap_mean
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 UNMARKED = str.maketrans("", "", string.punctuation)

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
 from tasks.evaluate.answers import exact_match, token_f1
-from tasks.evaluate.metrics import bootstrap_mean, paired_bootstrap
-from tasks.rows import Measure, Question
-from tasks.text import sentences
+from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap
+from tasks.text.sentences import sentences
 
 OPEN, CLOSED = "retrieval", "closed book"
 LEAST = 10  # questions; the bootstrap of fewer is too sure of itself to rank by

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.evaluate import Calibrate
-from tasks.answers import Answer
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
-from tasks.evaluate.metrics import Z_95, Interval
-from tasks.rows import Measure, Question
+from tasks.metrics.intervals import Z_95, Interval
 
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-9

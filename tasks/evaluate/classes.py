@@ -3,7 +3,7 @@
 All ways are resampled together: an interval of a difference is that of two ways on the same texts.
 
 Shapes: N texts, K classes, R resamples.
-Source: macro-F1 and calibration error as in `tasks.class_measures`; bootstrap, Efron 1979; McNemar's exact test,
+Source: macro-F1 and calibration error as in `tasks.metrics.classification`; bootstrap, Efron 1979; McNemar's test,
 McNemar 1947, doi:10.1007/BF02295996, by scipy's binomial test.
 """
 
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.class_data import Bin, ClassScore, Confused, Paired
-from tasks.class_measures import counts, f1_of, mean_f1, right_texts
-from tasks.rows import Measure
+from tasks.data.classes import Bin, ClassScore, Confused, Paired
+from tasks.data.evaluation import Measure
+from tasks.metrics.classification import counts, f1_of, mean_f1, right_texts
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

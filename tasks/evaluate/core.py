@@ -5,20 +5,12 @@ from dataclasses import replace
 from itertools import combinations
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Measure, Question, Scored
+from tasks.data.releases import Comparison
 from tasks.errors import ContractError
-from tasks.evaluate.metrics import (
-    average_precision,
-    bootstrap_mean,
-    ndcg_at,
-    paired_bootstrap,
-    precision_at,
-    recall_at,
-    reciprocal_rank,
-    wilson,
-)
-from tasks.findings import Comparison
-from tasks.rows import Measure, Question, Scored
+from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap, wilson
+from tasks.metrics.ranking import average_precision, ndcg_at, precision_at, recall_at, reciprocal_rank
 
 METRICS = {
     "recall": recall_at,

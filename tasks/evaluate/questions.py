@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tasks.data.evaluation import Question
 from tasks.errors import DataError
-from tasks.rows import Question
-from tasks.text import unfit
+from tasks.text.sentences import unfit
 
 
 def read_questions(path: Path, split: str) -> list[Question]:

@@ -10,10 +10,10 @@ McNemar 1947, doi:10.1007/BF02295996.
 import itertools
 from collections.abc import Mapping, Sequence
 
+from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
-from tasks.evaluate.metrics import Interval, wilson
-from tasks.figures import Kind, read_answer
-from tasks.rows import Measure
+from tasks.metrics.intervals import Interval, wilson
+from tasks.text.numbers import Kind, read_answer
 
 
 def right_answers(replies: Sequence[str], expected: Sequence[str], kind: Kind) -> list[bool]:

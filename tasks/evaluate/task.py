@@ -11,9 +11,9 @@ from configs.chain import AnswerKind
 from configs.classify import Measured
 from configs.evaluate import Calibrate, Evaluate
 from configs.topics import Judged
-from tasks.answers import Answer, Calibration
-from tasks.chain_data import MethodRun, MethodsJudged, Output, Problem, ProblemsRef, Told
-from tasks.class_data import (
+from tasks.data.answers import Answer, AnswersRef, Calibration
+from tasks.data.chains import MethodRun, MethodsJudged, Output, Problem, ProblemsRef, Told
+from tasks.data.classes import (
     Bin,
     BinsRef,
     ClassScore,
@@ -27,30 +27,17 @@ from tasks.class_data import (
     Target,
     Trial,
 )
-from tasks.class_measures import decide, table
-from tasks.data import (
-    AnswersRef,
-    Asked,
-    CalibrationRef,
-    DocumentsRef,
-    Generation,
-    HitsRef,
-    LabelsRef,
-    LayoutRef,
-    MeasuresRef,
-    PassagesRef,
-    QueriesRef,
-    QuestionsRef,
-    ScoresRef,
-    TopicsRef,
-    VectorsRef,
-)
+from tasks.data.documents import Document, DocumentsRef, PassagesRef
+from tasks.data.evaluation import Asked, Measure, MeasuresRef, Question, QuestionsRef, Scored, ScoresRef
+from tasks.data.releases import Comparison
+from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.topics import LabelsRef, LayoutRef, RowsRef, Topic, TopicsRef
+from tasks.data.vectors import VectorsRef
 from tasks.evaluate.classes import MAJORITY, Given, judge_ways, look_closer, majority
-from tasks.findings import Comparison
-from tasks.rows import Document, Hit, Measure, Query, Question, Scored, Topic
-from tasks.runtime import steps, store
+from tasks.metrics.classification import decide, table
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.topic_data import RowsRef
+from tasks.store import objects
 
 
 @step(name="evaluate-classes", libraries=("numpy", "scipy"))
@@ -63,15 +50,15 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
         config: Intervals, bins, seed.
     """
     targets, train = (
-        table([row.labels for row in store.load_rows(part.targets, Target)], divided.classes)
+        table([row.labels for row in objects.load_rows(part.targets, Target)], divided.classes)
         for part in (divided.test, divided.train)
     )
-    ways = {trial.name: _given(trial, store.load_array(trial.test)) for trial in trials}
+    ways = {trial.name: _given(trial, objects.load_array(trial.test)) for trial in trials}
     ways[MAJORITY] = majority(train, len(targets), multiple=divided.multiple)
     options = {"bins": config.bins, "resamples": config.resamples, "seed": config.seed}
     measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
-    tried = store.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
-    seen = {t.name: _given(t, store.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
+    tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
+    seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
     validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
     for measure in measures:
         steps.record(**{f"{measure.name} {measure.what}": measure.value})
@@ -79,12 +66,12 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
         targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
     )
     return Judgement(
-        measures=store.save_rows(MeasuresRef, Measure, measures),
-        validation=store.save_rows(MeasuresRef, Measure, validation),
-        classes=store.save_rows(ClassScoresRef, ClassScore, by_class),
-        paired=store.save_rows(PairedRef, Paired, paired),
-        bins=store.save_rows(BinsRef, Bin, by_bin),
-        confused=store.save_rows(ConfusedRef, Confused, confused),
+        measures=objects.save_rows(MeasuresRef, Measure, measures),
+        validation=objects.save_rows(MeasuresRef, Measure, validation),
+        classes=objects.save_rows(ClassScoresRef, ClassScore, by_class),
+        paired=objects.save_rows(PairedRef, Paired, paired),
+        bins=objects.save_rows(BinsRef, Bin, by_bin),
+        confused=objects.save_rows(ConfusedRef, Confused, confused),
         ranked=tuple(m.what for m in sorted(validation, key=lambda m: -m.value) if m.name == "macro-F1"),
     )
 
@@ -141,11 +128,11 @@ def load_calibration(path: Path, documents: DocumentsRef) -> Asked | None:
 
 
 def _asked(questions: Sequence[Question], documents: DocumentsRef) -> Asked:
-    known = set(store.load_table(documents, ["id"])["id"].to_pylist())
+    known = set(objects.load_table(documents, ["id"])["id"].to_pylist())
     kept = [q for q in questions if not q.answers or known & set(q.answers)]
     return Asked(
-        questions=store.save_rows(QuestionsRef, Question, kept),
-        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        questions=objects.save_rows(QuestionsRef, Question, kept),
+        queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=sum(bool(q.answers) for q in kept),
         left_out=len(questions) - len(kept),
     )
@@ -165,12 +152,12 @@ def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) 
     from tasks.evaluate.core import held_by_both
     from tasks.evaluate.questions import read_questions
 
-    known, other = (set(store.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
+    known, other = (set(objects.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
     questions = read_questions(path, "all")
     kept = held_by_both(questions, known, other)
     return Asked(
-        questions=store.save_rows(QuestionsRef, Question, kept),
-        queries=store.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
+        questions=objects.save_rows(QuestionsRef, Question, kept),
+        queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=len(kept),
         left_out=len(questions) - len(kept),
     )
@@ -190,9 +177,9 @@ def evaluate_rankings(
     """
     from tasks.evaluate.core import judge_rankings, score_rankings
 
-    asked = store.load_rows(questions, Question)
+    asked = objects.load_rows(questions, Question)
     ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
-    return store.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
+    return objects.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
 
 
 @step(name="evaluate-ways")
@@ -206,8 +193,8 @@ def evaluate_ways(scores: ScoresRef, resamples: int, seed: int) -> MeasuresRef:
     """
     from tasks.evaluate.core import judge_ways
 
-    found = judge_ways(store.load_rows(scores, Scored), resamples=resamples, seed=seed)
-    return store.save_rows(MeasuresRef, Measure, found)
+    found = judge_ways(objects.load_rows(scores, Scored), resamples=resamples, seed=seed)
+    return objects.save_rows(MeasuresRef, Measure, found)
 
 
 @step(name="evaluate-questions")
@@ -224,9 +211,9 @@ def score_questions(
     """
     from tasks.evaluate.core import score_rankings
 
-    asked = store.load_rows(questions, Question)
+    asked = objects.load_rows(questions, Question)
     ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
-    return store.save_rows(ScoresRef, Scored, score_rankings(asked, ranked, config.k))
+    return objects.save_rows(ScoresRef, Scored, score_rankings(asked, ranked, config.k))
 
 
 @step(name="evaluate-release", libraries=("numpy",))
@@ -248,7 +235,7 @@ def compare_releases(
     """
     from tasks.evaluate.core import judge_release
 
-    asked = store.load_rows(questions, Question)
+    asked = objects.load_rows(questions, Question)
     new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
     found = judge_release(asked, new, live, config, tolerance)
     steps.record(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
@@ -268,10 +255,10 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evalu
     from tasks.evaluate.calibrate import judge_separation
     from tasks.evaluate.core import judge_answers
 
-    asked = store.load_rows(questions, Question)
-    given = [Answer.model_validate(a) for a in store.load_json(answers)]
+    asked = objects.load_rows(questions, Question)
+    given = [Answer.model_validate(a) for a in objects.load_json(answers)]
     measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
-    return store.save_rows(MeasuresRef, Measure, measures)
+    return objects.save_rows(MeasuresRef, Measure, measures)
 
 
 @step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
@@ -290,19 +277,19 @@ def calibrate_threshold(
     from tasks.evaluate.calibrate import calibrated
 
     fitted = calibrated(
-        store.load_rows(questions, Question), [Answer.model_validate(a) for a in store.load_json(answers)], config
+        objects.load_rows(questions, Question), [Answer.model_validate(a) for a in objects.load_json(answers)], config
     )
     stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
     steps.record(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
     made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
-    return store.save_json(CalibrationRef, made.model_dump(mode="json"))
+    return objects.save_json(CalibrationRef, made.model_dump(mode="json"))
 
 
 def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:
     """Return for each question the ids of the documents its hits are of, by their best passage, each once."""
-    owner = store.load_table(passages, ["document"])["document"].to_pylist()
+    owner = objects.load_table(passages, ["document"])["document"].to_pylist()
     ranked: list[dict[str, None]] = [{} for _ in range(questions)]
-    for hit in store.load_rows(hits, Hit):
+    for hit in objects.load_rows(hits, Hit):
         ranked[hit.query][owner[hit.passage]] = None
     return [list(names) for names in ranked]
 
@@ -322,22 +309,22 @@ def evaluate_topics(
     """
     from tasks.evaluate import topics as measured
 
-    rows = store.load_rows(documents, Document)
+    rows = objects.load_rows(documents, Document)
     random = np.random.default_rng(config.seed)
     drawn = random.choice(len(rows), min(config.documents, len(rows)), replace=False)
     tokens = [measured.tokens_of(f"{rows[row].title} {rows[row].text}") for row in sorted(drawn.tolist())]
-    words = [topic.words for topic in store.load_rows(topics, Topic) if topic.topic >= 0]
+    words = [topic.words for topic in objects.load_rows(topics, Topic) if topic.topic >= 0]
     classes = [row.meta.get(config.classes, "") for row in rows] if config.classes else []
     found = measured.judge_words(words, tokens, what="topics", resamples=config.resamples, seed=config.seed)
     found += measured.judge_clusters(
-        store.load_array(points),
-        store.load_array(labels),
+        objects.load_array(points),
+        objects.load_array(labels),
         what="topics",
         resamples=config.resamples,
         seed=config.seed,
         classes=classes,
     )
-    return store.save_rows(MeasuresRef, Measure, found)
+    return objects.save_rows(MeasuresRef, Measure, found)
 
 
 @step(name="evaluate-stability", libraries=("scikit-learn",))
@@ -352,10 +339,10 @@ def evaluate_stability(runs: Sequence[LabelsRef], orders: Sequence[RowsRef], con
     from tasks.evaluate.topics import stability
 
     back = [
-        store.load_array(run)[np.argsort(store.load_array(order))] for run, order in zip(runs, orders, strict=True)
+        objects.load_array(run)[np.argsort(objects.load_array(order))] for run, order in zip(runs, orders, strict=True)
     ]
     found = stability(back, what="topics", resamples=config.resamples, seed=config.seed)
-    return store.save_rows(MeasuresRef, Measure, [found])
+    return objects.save_rows(MeasuresRef, Measure, [found])
 
 
 @step(name="evaluate-replies", libraries=("scipy",))
@@ -369,19 +356,19 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
     """
     from tasks.evaluate.replies import judge_methods
 
-    asked = store.load_rows(problems, Problem)
-    replies = {run.name: [output.text for output in store.load_rows(run.answers, Output)] for run in runs}
+    asked = objects.load_rows(problems, Problem)
+    replies = {run.name: [output.text for output in objects.load_rows(run.answers, Output)] for run in runs}
     tokens = {
         run.name: sum(
             told.prompt_tokens + told.completion_tokens
             for one in run.steps
-            for told in store.load_rows(one.linked.told, Told)
+            for told in objects.load_rows(one.linked.told, Told)
         )
         for run in runs
     }
     measures, verdict, apart = judge_methods([p.answer for p in asked], replies, tokens, kind)
     steps.record(**{f"exact_match.{m.what}": m.value for m in measures if m.name == "exact match"})
-    return MethodsJudged(measures=store.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
+    return MethodsJudged(measures=objects.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
 
 
 @step(name="evaluate-books", libraries=("numpy",))
@@ -389,6 +376,6 @@ def evaluate_books(questions: QuestionsRef, opened: AnswersRef, closed: AnswersR
     """Compare answers of one model from passages with its answers without, question by question."""
     from tasks.evaluate.books import compare_books
 
-    ours, theirs = ([Answer.model_validate(a) for a in store.load_json(ref)] for ref in (opened, closed))
-    measures, verdict, apart = compare_books(store.load_rows(questions, Question), ours, theirs, config)
-    return MethodsJudged(measures=store.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
+    ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (opened, closed))
+    measures, verdict, apart = compare_books(objects.load_rows(questions, Question), ours, theirs, config)
+    return MethodsJudged(measures=objects.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)

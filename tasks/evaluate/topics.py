@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
-from tasks.evaluate.metrics import bootstrap_mean, wilson
-from tasks.rows import Measure
+from tasks.metrics.intervals import bootstrap_mean, wilson
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]

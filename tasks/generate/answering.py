@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.answers import Answer, Citation
-from tasks.chain_data import Template
+from tasks.data.answers import Answer, Citation
+from tasks.data.documents import Document, Passage
+from tasks.data.messages import Replies, Request
+from tasks.data.prompts import Template
+from tasks.data.search import Hit
 from tasks.generate.evidence import flags_about
 from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, check_reply
-from tasks.message_data import Replies, Request
-from tasks.prompts import Count, fill, messages_of
-from tasks.rows import Document, Hit, Passage
+from tasks.text.prompts import Count, fill, messages_of
 
 BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.generate import Extractive
+from tasks.data.documents import Document, Passage
 from tasks.generate.extract import Found, match_sentences, passage_of, rarity, share_of
-from tasks.injection import bursts, flags_of
-from tasks.rows import Document, Passage
-from tasks.text import terms
+from tasks.text.injection import bursts, flags_of
+from tasks.text.sentences import terms
 
 Floats = npt.NDArray[np.float32]
 Language = Literal["english", "none"]

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.generate import Extractive
-from tasks.answers import Answer, Citation, Threshold
-from tasks.rows import Document, Passage
-from tasks.text import sentences
+from tasks.data.answers import Answer, Citation, Threshold
+from tasks.data.documents import Document, Passage
+from tasks.text.sentences import sentences
 
 Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3

@@ -11,20 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.chain_data import Template
+from tasks.data.documents import Passage
+from tasks.data.messages import Message
+from tasks.data.prompts import Template
 from tasks.errors import ContractError
-from tasks.message_data import Message
-from tasks.prompts import (
-    Count,
-    enclosed,
-    fill,
-    messages_of,
-    neutralise,
-    nonce_of,
-    read_for,
-)
-from tasks.rows import Passage
-from tasks.text import sentences
+from tasks.text.prompts import Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for
+from tasks.text.sentences import sentences
 
 REFUSAL = "NO ANSWER"
 PLACES = ("nonce", "refusal", "passages", "question")

@@ -10,17 +10,20 @@ import numpy.typing as npt
 from configs.base import Config
 from configs.generate import Extractive, Generated
 from configs.models import CATALOGUE
-from tasks.answers import Answer, Calibration, Threshold
-from tasks.chain_data import Template
-from tasks.data import AnswersRef, Embedded, Encoder, Generation, HitsRef, PassagesRef, QueriesRef, VectorsRef
+from tasks.data.answers import Answer, AnswersRef, Calibration, Threshold
+from tasks.data.documents import Document, Passage, PassagesRef
+from tasks.data.messages import Generator
+from tasks.data.models import Encoder
+from tasks.data.prompts import Template
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.vectors import Embedded, VectorsRef
 from tasks.errors import ContractError
-from tasks.message_data import Generator
-from tasks.rows import Document, Hit, Passage, Query
-from tasks.runtime import durable, steps, store
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import durable, objects
 
 if TYPE_CHECKING:
-    from tasks.runtime.generators import Spent
+    from tasks.models.generators.base import Spent
 
 
 def threshold_of(encoder: Encoder, config: Extractive) -> float:
@@ -54,7 +57,7 @@ def threshold_for(live: Generation, retrieval: Config, reranking: Config | None,
         return Threshold(below=config.no_answer_below)
     reason = "it has not been calibrated"
     if live.calibration is not None:
-        fitted = Calibration.model_validate(store.load_json(live.calibration))
+        fitted = Calibration.model_validate(objects.load_json(live.calibration))
         reason = _why_not(fitted, live, way_of(retrieval, reranking, config))
         if not reason:
             return Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
@@ -74,7 +77,7 @@ def _why_not(fitted: Calibration, live: Generation, way: str) -> str:
 
 def load_answers(answers: AnswersRef) -> list[Answer]:
     """Read answers back."""
-    return [Answer.model_validate(answer) for answer in store.load_json(answers)]
+    return [Answer.model_validate(answer) for answer in objects.load_json(answers)]
 
 
 @step(name="generate-sentences", run_name="generate-sentences passages={passages_per_question}")
@@ -88,9 +91,9 @@ def cut_sentences(passages: PassagesRef, hits: HitsRef, passages_per_question: i
     """
     from tasks.generate.extract import sentences_of
 
-    wanted = (h.passage for h in store.load_rows(hits, Hit) if h.rank <= passages_per_question)
-    rows = store.rows_at(passages, Passage, wanted)
-    return store.save_rows(PassagesRef, Passage, sentences_of(list(rows.values())))
+    wanted = (h.passage for h in objects.load_rows(hits, Hit) if h.rank <= passages_per_question)
+    rows = objects.rows_at(passages, Passage, wanted)
+    return objects.save_rows(PassagesRef, Passage, sentences_of(list(rows.values())))
 
 
 @step(
@@ -119,11 +122,11 @@ def answer_extractive(
     from tasks.generate.evidence import Evidence
     from tasks.generate.extract import quote_answer
 
-    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.passages]
-    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
-    documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
+    found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.passages]
+    passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
     evidence = Evidence(
-        passages, documents, store.load_rows(sentences.passages, Passage), store.load_array(sentences.vectors),
+        passages, documents, objects.load_rows(sentences.passages, Passage), objects.load_array(sentences.vectors),
         _language(collection),
     )  # fmt: skip
     answers = [
@@ -131,7 +134,7 @@ def answer_extractive(
         for query, towards, cosines in _read_for(collection, queries, vectors, found)
     ]
     steps.record(questions=len(answers), flagged=sum(a.flagged for a in answers))
-    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
+    return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
 
 
 @step(name="generate-withhold", run_name="generate-withhold below={threshold.below:.3f}")
@@ -146,7 +149,7 @@ def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
 
     decided = [withhold(answer, threshold) for answer in load_answers(answers)]
     steps.record(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
-    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
+    return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
 
 
 @step(
@@ -174,9 +177,9 @@ def withhold_hits(
     """
     from tasks.generate.evidence import signals
 
-    found, language = store.load_rows(hits, Hit), _language(collection)
+    found, language = objects.load_rows(hits, Hit), _language(collection)
     read = [hit for hit in found if hit.rank <= passages]
-    texts = store.rows_at(collection.passages, Passage, (hit.passage for hit in read))
+    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
     answered = {
         number
         for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, read))
@@ -185,15 +188,15 @@ def withhold_hits(
     }
     kept = [hit for hit in found if hit.query in answered]
     steps.record(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 def _read_for(
     collection: Generation, queries: QueriesRef, vectors: VectorsRef, read: Sequence[Hit]
 ) -> Iterator[tuple[Query, npt.NDArray[np.float32], dict[int, float]]]:
     """Yield each question with its vector (D,), and the cosine of every passage read for it by the passage's row."""
-    of_passages, towards = store.load_array(collection.vectors), store.load_array(vectors)
-    for number, query in enumerate(store.load_rows(queries, Query)):
+    of_passages, towards = objects.load_array(collection.vectors), objects.load_array(vectors)
+    for number, query in enumerate(objects.load_rows(queries, Query)):
         rows = [hit.passage for hit in read if hit.query == number]
         yield query, towards[number], {row: float(of_passages[row] @ towards[number]) for row in rows}
 
@@ -201,7 +204,7 @@ def _read_for(
 def _language(collection: Generation) -> Literal["english", "none"]:
     """Return whose stop words the sparse index of a collection leaves out."""
     known: Literal["english", "none"] = json.loads(
-        (store.path(collection.sparse) / "language.json").read_text("utf-8")
+        (objects.path(collection.sparse) / "language.json").read_text("utf-8")
     )
     return known
 
@@ -212,7 +215,7 @@ def describe_generator(config: Generated) -> Generator:
     Raises:
         FlowError: It is not here.
     """
-    from tasks.runtime import generators
+    from tasks.models.generators import load as generators
 
     return generators.describe(config.generator)
 
@@ -241,17 +244,17 @@ def answer_grounded(
         config: How it is asked.
     """
     from tasks.generate.answering import Asking, ground_answers
-    from tasks.runtime import generators
+    from tasks.models.generators import client
 
-    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
-    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
-    documents = store.rows_at(collection.documents, Document, (p.row for p in passages.values()))
-    speaker = generators.replies(generator, config.sampling, config.generator)
+    found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
+    passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
+    speaker = client.replies(generator, config.sampling, config.generator)
     asking = Asking(
         speaker,
-        generators.counter(config.generator),
+        client.counter(config.generator),
         prompt,
-        generators.room(generator, config.sampling, config.prompt_tokens),
+        client.room(generator, config.sampling, config.prompt_tokens),
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
     steps.record(unsupported=sum(a.unsupported for a in made))
@@ -269,10 +272,10 @@ def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, c
         config: How it is asked.
     """
     from tasks.generate.answering import answer_closed_book
-    from tasks.runtime import generators
+    from tasks.models.generators import client
 
-    speaker = generators.replies(generator, config.sampling, config.generator)
-    made = answer_closed_book([query.text for query in store.load_rows(queries, Query)], speaker, prompt)
+    speaker = client.replies(generator, config.sampling, config.generator)
+    made = answer_closed_book([query.text for query in objects.load_rows(queries, Query)], speaker, prompt)
     return _saved(made, speaker.spent)
 
 
@@ -282,4 +285,4 @@ def _saved(made: Sequence[Answer], spent: "Spent") -> AnswersRef:
         questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
         completion_tokens=spent.completion_tokens, prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
     )  # fmt: skip
-    return store.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))
+    return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))

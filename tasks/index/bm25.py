@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.index import Bm25
-from tasks.text import terms
+from tasks.text.sentences import terms
 
 
 def build_bm25(texts: Sequence[str], folder: Path, config: Bm25) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.index import Auto, DenseIndex, Flat, Hnsw, Ivf, IvfPq, Qdrant
-from tasks import nearest
 from tasks.errors import ContractError
-from tasks.nearest import Description, Parameters
-from tasks.vectors import normalise
+from tasks.vectors import nearest
+from tasks.vectors.arithmetic import normalise
+from tasks.vectors.nearest import Description, Parameters
 
 Floats = npt.NDArray[np.float32]
 FaissKind = Flat | Hnsw | Ivf | IvfPq
@@ -54,7 +54,7 @@ def build_dense(vectors: Floats, folder: Path, config: DenseIndex, *, digest: st
     rows = _checked(vectors)
     chosen, reason = choose(config, len(rows))
     if isinstance(chosen, Qdrant):
-        from tasks import qdrant
+        from tasks.vectors import qdrant
 
         measure = recall_of(rows, lambda about, queries: qdrant.search(about, rows, queries, HITS))
         about = measured(qdrant.describe(rows, chosen, digest), measure)

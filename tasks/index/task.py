@@ -6,22 +6,25 @@ from pathlib import Path
 
 from configs.index import Bm25, DenseIndex
 from configs.publish import Verify
-from tasks.data import (
+from tasks.data.documents import DocumentsRef, Passage, PassagesRef, version_of
+from tasks.data.releases import Delta
+from tasks.data.search import (
     DenseIndexRef,
-    DocumentsRef,
     Generation,
+    Hit,
     HitsRef,
-    PassagesRef,
+    Probes,
     QueriesRef,
+    Query,
     SparseIndexRef,
-    VectorsRef,
+    Verified,
 )
+from tasks.data.vectors import VectorsRef
 from tasks.errors import StoreError
-from tasks.findings import Delta, Probes, Verified
-from tasks.rows import Hit, Passage, Query, version_of
-from tasks.runtime import collections, steps, store
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.text import terms
+from tasks.store import collections, objects
+from tasks.text.sentences import terms
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +39,14 @@ def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     """
     from tasks.index.dense import build_dense
 
-    rows = store.load_array(vectors)
+    rows = objects.load_array(vectors)
 
     def fill(folder: Path) -> None:
         about = build_dense(rows, folder, config, digest=vectors.digest)
         steps.record(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
         log.info("indexed as %s, recall@10 %s: %s", about.kind, about.recall_at_10, about.reason)
 
-    return store.save_files(DenseIndexRef, fill, shape=rows.shape)
+    return objects.save_files(DenseIndexRef, fill, shape=rows.shape)
 
 
 @step(name="index-sparse", run_name="index-sparse {config.kind}", libraries=("bm25s", "PyStemmer"))
@@ -56,9 +59,9 @@ def index_sparse(passages: PassagesRef, config: Bm25) -> SparseIndexRef:
     """
     from tasks.index.bm25 import build_bm25
 
-    texts = [p.indexed for p in store.load_rows(passages, Passage)]
+    texts = [p.indexed for p in objects.load_rows(passages, Passage)]
     steps.record(passages=len(texts))
-    return store.save_files(SparseIndexRef, lambda folder: build_bm25(texts, folder, config), shape=(len(texts),))
+    return objects.save_files(SparseIndexRef, lambda folder: build_bm25(texts, folder, config), shape=(len(texts),))
 
 
 @step(name="index-probe", libraries=("numpy",))
@@ -74,10 +77,10 @@ def draw_probes(passages: PassagesRef, vectors: VectorsRef, config: Verify) -> P
 
     verify.check_counts({"passages": passages.rows, "vectors": vectors.rows})
     rows = verify.draw_probes(passages.rows, config.probes, config.seed)
-    texts = store.rows_at(passages, Passage, rows)
+    texts = objects.rows_at(passages, Passage, rows)
     return Probes(
-        queries=store.save_rows(QueriesRef, Query, [Query(str(row), texts[row].indexed) for row in rows]),
-        vectors=store.save_array(VectorsRef, store.load_array(vectors)[rows]),
+        queries=objects.save_rows(QueriesRef, Query, [Query(str(row), texts[row].indexed) for row in rows]),
+        vectors=objects.save_array(VectorsRef, objects.load_array(vectors)[rows]),
     )
 
 
@@ -99,16 +102,16 @@ def verify_generation(made: Generation, probes: Probes, dense: HitsRef, sparse: 
     from tasks.index import verify
 
     for ref in steps.refs_in(made):
-        store.path(ref)
+        objects.path(ref)
     kinds = ("passages", "vectors", "dense", "sparse")
     passages = verify.check_counts({name: getattr(made, name).rows for name in kinds})
-    owners = store.load_table(made.passages, ["document", "row"])
-    known = store.load_table(made.documents, ["id"])["id"].to_pylist()
+    owners = objects.load_table(made.passages, ["document", "row"])
+    known = objects.load_table(made.documents, ["id"])["id"].to_pylist()
     verify.check_documents(owners["document"].to_pylist(), known, owners["row"].to_numpy())
-    vectors = store.load_array(made.vectors)
+    vectors = objects.load_array(made.vectors)
     verify.check_vectors(vectors)
-    language = json.loads((store.path(made.sparse) / "language.json").read_text("utf-8"))
-    asked = [verify.Probe(int(q.id), bool(terms(q.text, language))) for q in store.load_rows(probes.queries, Query)]
+    language = json.loads((objects.path(made.sparse) / "language.json").read_text("utf-8"))
+    asked = [verify.Probe(int(q.id), bool(terms(q.text, language))) for q in objects.load_rows(probes.queries, Query)]
     verified = verify.look_for(asked, _found(dense, len(asked)), _found(sparse, len(asked)), vectors, config)
     steps.record(passages=passages, probes=len(asked), **verified)
     return Verified(passages=passages, probes=len(asked), **verified)
@@ -126,7 +129,7 @@ def live_before(collection: str) -> Generation | None:
     try:
         live = collections.live(collection)
         for ref in steps.refs_in(live):
-            store.path(ref)
+            objects.path(ref)
     except StoreError as error:
         log.warning("the live generation of %s cannot be compared with: %s", collection, error)
         return None
@@ -160,13 +163,13 @@ def publish_generation(made: Generation, keep: int | None = None) -> Generation:
 
 def _versions(documents: DocumentsRef) -> dict[str, str]:
     """Return id to version of documents."""
-    table = store.load_table(documents, ["id", "text"])
+    table = objects.load_table(documents, ["id", "text"])
     return dict(zip(table["id"].to_pylist(), map(version_of, table["text"].to_pylist()), strict=True))
 
 
 def _found(hits: HitsRef, queries: int) -> list[list[int]]:
     """Return the rows found for each query, best first."""
     found: list[list[int]] = [[] for _ in range(queries)]
-    for hit in store.load_rows(hits, Hit):
+    for hit in objects.load_rows(hits, Hit):
         found[hit.query].append(hit.passage)
     return found

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from configs.ingest import Events
+from tasks.data.documents import Item, Rejected
+from tasks.data.words import Line
 from tasks.errors import DataError
 from tasks.ingest import files, tables
-from tasks.rows import Item, Rejected
-from tasks.text import unfit
-from tasks.token_data import Line
+from tasks.text.sentences import unfit
 
 MAX_NAME = 512  # characters of a user, an item or a name
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
-from tasks.rows import Document, Item, Rejected
-from tasks.text import unfit
+from tasks.text.sentences import unfit
 
 BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article", "header", "footer", "blockquote",
 "pre",

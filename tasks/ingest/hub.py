@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from configs.ingest import Hub
+from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError, MissingExtra, RemoteError
 from tasks.ingest.files import scan_file, scan_folder
 from tasks.ingest.tables import read_row
-from tasks.rows import Document, Item, Rejected
 
 READERS = ("arrow", "csv", "json", "parquet", "text")
 COMMIT = re.compile(r"[0-9a-f]{40}")

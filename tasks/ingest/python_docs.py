@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
+from tasks.data.documents import Document, Rejected
 from tasks.errors import DataError
-from tasks.rows import Document, Rejected
-from tasks.text import unfit
+from tasks.text.sentences import unfit
 
 LEFT_OUT = {"tests", "test", "testing", "conftest", "externals", "setup", "_vendor"}
 LITERAL = ast.Constant | ast.List | ast.Tuple | ast.Load

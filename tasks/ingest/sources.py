@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import assert_never
 
 from configs.ingest import Files, Hub, PythonDocs, Source, Tables
-from tasks.ingest import files, hub, pdf, python_docs, tables
-from tasks.rows import Document, Item, Rejected
+from tasks.data.documents import Document, Item, Rejected
+from tasks.ingest import files, hub, python_docs, tables
+from tasks.ingest.pdf import read as pdf_read
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 MEGABYTE = 1_000_000
@@ -43,7 +44,7 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
             return items, 0
         case Files():
             items, ignored = files.scan_folder(place(source), source.patterns, _bytes(source.max_file_mb))
-            return [replace(i, reader=pdf.reader()) if pdf.is_pdf(i.name) else i for i in items], ignored
+            return [replace(i, reader=pdf_read.reader()) if pdf_read.is_pdf(i.name) else i for i in items], ignored
         case Tables():
             path = place(source)
             if path.is_file():
@@ -84,11 +85,11 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
 
 def _read_files(source: Files, items: Sequence[Item]) -> Found:
     root = place(source)
-    parsed = pdf.read_pdfs(root, [item for item in items if pdf.is_pdf(item.name)], source)
+    parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source)
     counts: Counter[str] = Counter()
     rows: list[Document | Rejected] = []
     for item in items:
-        if pdf.is_pdf(item.name):
+        if pdf_read.is_pdf(item.name):
             file = next(parsed)
             rows += file.rows
             counts += file.counts

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from configs.ingest import Hub, Tables
+from tasks.data.documents import Document, Item, Reason, Rejected
 from tasks.errors import DataError
 from tasks.ingest.files import decode, scan_file
-from tasks.rows import Document, Item, Reason, Rejected
-from tasks.text import unfit
+from tasks.text.sentences import unfit
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet")
 MAX_UNPACKED_BYTES = 4 << 30

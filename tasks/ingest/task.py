@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.ingest import Events, Hub, Ingest, PythonDocs, Source
-from tasks.data import DocumentsRef, Encoder, Ingested, QueriesRef, RejectedRef, SnapshotRef
+from tasks.data.documents import Document, DocumentsRef, Ingested, Item, Rejected, RejectedRef, SnapshotRef
+from tasks.data.models import Encoder
+from tasks.data.search import QueriesRef, Query
+from tasks.data.words import EventLists, Line, LinesRef
 from tasks.errors import ContractError, DataError
-from tasks.rows import Document, Item, Query, Rejected
-from tasks.runtime import collections, steps, store
-from tasks.runtime import encoder as encoders
+from tasks.models.encoders import base as encoder_base
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.text import unfit
-from tasks.token_data import EventLists, Line, LinesRef
+from tasks.store import collections, objects
+from tasks.text.sentences import unfit
 
 
 def name_of(source: Source, collection: str | None) -> str:
@@ -45,7 +47,7 @@ def scan(source: Source) -> SnapshotRef:
         raise DataError(
             f"the source holds nothing to read ({ignored} files of other kinds): {source.model_dump_json()}"
         )
-    return store.save_rows(SnapshotRef, Item, items)
+    return objects.save_rows(SnapshotRef, Item, items)
 
 
 def ingest_queries(queries: Sequence[str]) -> QueriesRef:
@@ -59,7 +61,7 @@ def ingest_queries(queries: Sequence[str]) -> QueriesRef:
             raise ContractError(f"query {number} {found[1]}; ask something")
     if not queries:
         raise ContractError("there are no queries; ask at least one")
-    return store.save_rows(QueriesRef, Query, [Query(str(i), text) for i, text in enumerate(queries)])
+    return objects.save_rows(QueriesRef, Query, [Query(str(i), text) for i, text in enumerate(queries)])
 
 
 def ingest_texts(texts: Sequence[str], groups: Sequence[str] = ()) -> DocumentsRef:
@@ -78,7 +80,7 @@ def ingest_texts(texts: Sequence[str], groups: Sequence[str] = ()) -> DocumentsR
     if not texts:
         raise ContractError("there are no texts; give at least one")
     metas = [{"group": group} for group in groups] or [{}] * len(texts)
-    return store.save_rows(
+    return objects.save_rows(
         DocumentsRef,
         Document,
         [
@@ -96,7 +98,7 @@ def scan_events(source: Events) -> SnapshotRef:
     """
     from tasks.ingest.events import scan_files
 
-    return store.save_rows(SnapshotRef, Item, scan_files(source))
+    return objects.save_rows(SnapshotRef, Item, scan_files(source))
 
 
 @step(name="ingest-events", libraries=("pyarrow",))
@@ -113,7 +115,7 @@ def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> Even
     """
     from tasks.ingest.events import read_events
 
-    lines, names, rejected = read_events(source, store.load_rows(snapshot, Item))
+    lines, names, rejected = read_events(source, objects.load_rows(snapshot, Item))
     events = sum(len(line.words) for line in lines)
     if not lines or len(rejected) / (events + len(rejected)) > limits.max_rejected_share:
         first = f"; first: {rejected[0].item} {rejected[0].detail}" if rejected else ""
@@ -123,9 +125,9 @@ def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> Even
         )
     steps.record(users=len(lines), events=events, rejected=len(rejected))
     return EventLists(
-        lines=store.save_rows(LinesRef, Line, lines),
-        names=store.save_rows(LinesRef, Line, names),
-        rejected=store.save_rows(RejectedRef, Rejected, rejected),
+        lines=objects.save_rows(LinesRef, Line, lines),
+        names=objects.save_rows(LinesRef, Line, names),
+        rejected=objects.save_rows(RejectedRef, Rejected, rejected),
     )
 
 
@@ -144,10 +146,10 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
     """
     from tasks.ingest.sources import read_source
 
-    tokenizer = encoders.tokenizer(encoder)
+    tokenizer = encoder_base.tokenizer(encoder)
     found = read_source(
         source,
-        store.load_rows(snapshot, Item),
+        objects.load_rows(snapshot, Item),
         lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
     )
     items = len(found.documents) + len(found.rejected)
@@ -167,6 +169,6 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
         duplicates=len(found.rejected) - len(bad), left_out=found.left_out, **found.counts,
     )  # fmt: skip
     return Ingested(
-        documents=store.save_rows(DocumentsRef, Document, found.documents),
-        rejected=store.save_rows(RejectedRef, Rejected, found.rejected),
+        documents=objects.save_rows(DocumentsRef, Document, found.documents),
+        rejected=objects.save_rows(RejectedRef, Rejected, found.rejected),
     )

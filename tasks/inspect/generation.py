@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tasks.model_data import Timing
+from tasks.data.anatomy import Timing
 
 
 def greedy(model: Any, ids: Sequence[int], count: int, *, cache: bool) -> tuple[list[int], int]:

@@ -8,16 +8,15 @@ arXiv:1904.10509; full and sliding layers in turn as in Gemma 2, arXiv:2408.0011
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.inspect import MaskKind, Small
+from tasks.data.anatomy import MaskRow, MaskRun
 from tasks.errors import DataError
 from tasks.inspect.passes import logits_of, read
-from tasks.model_data import MaskRow, MaskRun
 
 Bools = npt.NDArray[np.bool_]
 KINDS: tuple[MaskKind, ...] = ("full", "sliding", "sparse", "alternating")
@@ -174,21 +173,3 @@ def perplexity(model: Any, data: Any, length: int) -> float:
         parts = [windows[at : at + 16] for at in range(0, len(windows), 16)]
         losses = [float(model(input_ids=part, labels=part, use_cache=False).loss) * len(part) for part in parts]
     return float(np.exp(sum(losses) / len(windows)))
-
-
-def write_small(model: Any, folder: Path) -> None:
-    """Write a small model and its tokenizer of bytes into an empty folder, as transformers does."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers.utils import logging as transformers_logging
-
-    from tasks.text import byte_characters
-
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    model.save_pretrained(folder)
-    stands_for = byte_characters()
-    vocabulary = {stands_for[byte]: byte for byte in range(256)} | {"<|end|>": 256}
-    made: Any = Tokenizer(models.BPE(vocabulary, []))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(["<|end|>"])
-    made.save(str(folder / "tokenizer.json"))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.anatomy import Positions, Stage, StepToken
 from tasks.errors import ContractError, ModelError
-from tasks.model_data import Positions, Stage, StepToken
 
 Floats = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float64]

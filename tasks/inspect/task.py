@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.inspect import Reading, Replying, Small
-from tasks.data import DocumentsRef
-from tasks.errors import ModelError
-from tasks.model_data import (
+from tasks.data.anatomy import (
     AttentionRef,
     CacheTest,
     Causal,
@@ -26,8 +24,12 @@ from tasks.model_data import (
     Timing,
     TimingsRef,
 )
-from tasks.runtime import durable, models, steps, store
+from tasks.data.documents import DocumentsRef
+from tasks.errors import ModelError
+from tasks.models import files as model_files
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import durable, objects
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
 PART = ("config.json", "tokenizer.json", "generation_config.json")
@@ -39,14 +41,14 @@ def describe_causal(model: str) -> Causal:
     Raises:
         ModelError: There is no such model, or it cannot be trusted.
     """
-    folder = models.locate(model).folder
-    models.read_config(folder)
+    folder = model_files.locate(model).folder
+    model_files.read_config(folder)
     return _described(model, folder)
 
 
 def made_causal(made: SmallModelRef, name: str) -> Causal:
     """Say that a small model that was just trained is looked at."""
-    return _described(name, store.path(made))
+    return _described(name, objects.path(made))
 
 
 @step(name="inspect-make", libraries=LIBRARIES)
@@ -57,11 +59,12 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
         documents: The texts.
         config: Sizes and training.
     """
-    from tasks.inspect.masks import train_small, write_small
+    from tasks.inspect.masks import train_small
+    from tasks.models.tiny import write_small
 
     model, run = train_small(_text(documents), "full", config, config.seed)
     steps.record(perplexity=run.perplexity, first=run.first)
-    return store.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
+    return objects.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
 
 
 @step(name="inspect-stages", libraries=LIBRARIES)
@@ -78,7 +81,7 @@ def list_stages(causal: Causal, prompt: str, config: Reading) -> StagesRef:
     model, _, ids = _read(causal, prompt, config)
     stages = walk_stages(model, ids)
     steps.record(parameters=sum(p.numel() for p in model.parameters()), tokens=len(ids))
-    return store.save_rows(StagesRef, Stage, stages)
+    return objects.save_rows(StagesRef, Stage, stages)
 
 
 @step(name="inspect-steps", libraries=LIBRARIES)
@@ -95,7 +98,7 @@ def follow_steps(causal: Causal, prompt: str, config: Reading) -> StepsRef:
     model, tokenizer, ids = _read(causal, prompt, config, room=1)
     count = min(config.steps, longest_of(model) - len(ids))
     rows = list(next_tokens(model, tokenizer, ids, steps=count, top=config.top))
-    return store.save_rows(StepsRef, StepToken, rows)
+    return objects.save_rows(StepsRef, StepToken, rows)
 
 
 @step(name="inspect-reply", libraries=LIBRARIES)
@@ -141,7 +144,7 @@ def check_cache(causal: Causal, prompt: str, reading: Reading, config: Replying)
     model, _, ids = _read(causal, prompt, reading, room=1)
     count = min(config.timed_tokens, longest_of(model) - len(ids))
     timings, same, size = time_cache(model, ids, count, config.repeats)
-    saved = store.save_rows(TimingsRef, Timing, timings)
+    saved = objects.save_rows(TimingsRef, Timing, timings)
     return CacheTest(timings=saved, tokens=timings[0].length, same=same, cache_bytes=size)
 
 
@@ -160,7 +163,7 @@ def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replyi
 
     model, _, ids = _read(causal, prompt, reading)
     lengths = [length for length in config.lengths if length <= longest_of(model)]
-    return store.save_rows(TimingsRef, Timing, list(cost_of_length(model, ids, lengths, config.repeats)))
+    return objects.save_rows(TimingsRef, Timing, list(cost_of_length(model, ids, lengths, config.repeats)))
 
 
 @step(name="inspect-attention", libraries=LIBRARIES)
@@ -175,7 +178,7 @@ def map_attention(causal: Causal, prompt: str, config: Reading) -> AttentionRef:
     from tasks.inspect.passes import attention_maps
 
     model, _, ids = _read(causal, prompt, config)
-    return store.save_array(AttentionRef, attention_maps(model, ids[: config.shown_tokens]))
+    return objects.save_array(AttentionRef, attention_maps(model, ids[: config.shown_tokens]))
 
 
 @step(name="inspect-positions", libraries=LIBRARIES)
@@ -205,7 +208,7 @@ def try_masks(causal: Causal, prompt: str, config: Reading) -> MaskRowsRef:
     from tasks.inspect.masks import compare_masks
 
     model, tokenizer, ids = _read(causal, prompt, config)
-    return store.save_rows(MaskRowsRef, MaskRow, compare_masks(model, tokenizer, ids, config.window))
+    return objects.save_rows(MaskRowsRef, MaskRow, compare_masks(model, tokenizer, ids, config.window))
 
 
 @step(name="inspect-train", run_name="inspect-train steps={config.steps}", libraries=LIBRARIES)
@@ -220,7 +223,7 @@ def train_under_masks(documents: DocumentsRef, config: Small) -> RunsRef:
 
     text = _text(documents)
     seeds = range(config.seed, config.seed + config.seeds)
-    return store.save_rows(
+    return objects.save_rows(
         RunsRef, MaskRun, [train_small(text, kind, config, seed)[1] for kind in config.masks for seed in seeds]
     )
 
@@ -235,7 +238,9 @@ def prompt_tokens(causal: Causal, prompt: str, config: Reading) -> list[str]:
 
 def _described(name: str, folder: Path) -> Causal:
     files = [durable.file_digest(folder / part) for part in PART if (folder / part).is_file()]
-    return Causal(name=name, folder=str(folder), digest=durable.digest_of([models.weights_digest(folder), *files]))
+    return Causal(
+        name=name, folder=str(folder), digest=durable.digest_of([model_files.weights_digest(folder), *files])
+    )
 
 
 def _read(causal: Causal, prompt: str, config: Reading, room: int = 0) -> tuple[Any, Any, Sequence[int]]:
@@ -264,4 +269,4 @@ def _loaded(causal: Causal) -> Any:
 
 
 def _text(documents: DocumentsRef) -> str:
-    return "\n\n".join(store.load_table(documents, ["text"])["text"].to_pylist())
+    return "\n\n".join(objects.load_table(documents, ["text"])["text"].to_pylist())

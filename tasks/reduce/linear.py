@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 Floats = npt.NDArray[np.float32]
 

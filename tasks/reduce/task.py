@@ -3,9 +3,11 @@
 from typing import assert_never
 
 from configs.reduce import NoReduction, Pca, Reduce, Umap
-from tasks.data import GraphRef, LabelsRef, LayoutRef, VectorsRef
-from tasks.runtime import steps, store
+from tasks.data.topics import GraphRef, LabelsRef, LayoutRef
+from tasks.data.vectors import VectorsRef
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import objects
 
 
 def reduce_points(
@@ -42,8 +44,8 @@ def graph_neighbours(vectors: VectorsRef, neighbours: int, pca: int | None = Non
     from tasks.reduce.core import neighbour_graph
     from tasks.reduce.linear import principal_axes
 
-    rows = store.load_array(vectors)
-    return store.save_array(GraphRef, neighbour_graph(principal_axes(rows, pca or rows.shape[1]), neighbours))
+    rows = objects.load_array(vectors)
+    return objects.save_array(GraphRef, neighbour_graph(principal_axes(rows, pca or rows.shape[1]), neighbours))
 
 
 @step(name="reduce-among", run_name="reduce-among neighbours={neighbours}", libraries=("faiss-cpu",))
@@ -57,8 +59,8 @@ def graph_among(vectors: VectorsRef, sample: VectorsRef, neighbours: int) -> Gra
     """
     from tasks.reduce.core import neighbours_among
 
-    return store.save_array(
-        GraphRef, neighbours_among(store.load_array(vectors), store.load_array(sample), neighbours)
+    return objects.save_array(
+        GraphRef, neighbours_among(objects.load_array(vectors), objects.load_array(sample), neighbours)
     )
 
 
@@ -74,10 +76,10 @@ def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap, targets: Lab
     """
     from tasks.reduce.core import umap_layout
 
-    known = None if targets is None else store.load_array(targets)
-    layout = umap_layout(store.load_array(vectors), store.load_array(graph), config=config, targets=known)
+    known = None if targets is None else objects.load_array(targets)
+    layout = umap_layout(objects.load_array(vectors), objects.load_array(graph), config=config, targets=known)
     steps.record(points=len(layout))
-    return store.save_array(LayoutRef, layout)
+    return objects.save_array(LayoutRef, layout)
 
 
 @step(name="reduce-pca", run_name="reduce-pca {config.components}d", libraries=("scikit-learn",))
@@ -90,7 +92,7 @@ def reduce_pca(vectors: VectorsRef, config: Pca) -> LayoutRef:
     """
     from tasks.reduce.linear import principal_components
 
-    return store.save_array(LayoutRef, principal_components(store.load_array(vectors), config.components))
+    return objects.save_array(LayoutRef, principal_components(objects.load_array(vectors), config.components))
 
 
 @step(name="reduce-place", libraries=("numpy",))
@@ -103,4 +105,4 @@ def place_points(graph: GraphRef, layout: LayoutRef | VectorsRef) -> LayoutRef:
     """
     from tasks.reduce.core import place_between
 
-    return store.save_array(LayoutRef, place_between(store.load_array(graph), store.load_array(layout)))
+    return objects.save_array(LayoutRef, place_between(objects.load_array(graph), objects.load_array(layout)))

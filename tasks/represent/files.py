@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from tasks.rows import Fate, Topic
-from tasks.text import spreadsheet
+from tasks.data.topics import Fate, Topic
+from tasks.text.sentences import spreadsheet
 
 
 def write_files(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tasks.rows import Place, Remark
-from tasks.vectors import cosine
+from tasks.data.topics import Place, Remark
+from tasks.vectors.arithmetic import cosine
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.represent import Labels
+from tasks.data.topics import Topic
 from tasks.represent.counts import TERM, stop_words
-from tasks.rows import Topic
 
 Ints = npt.NDArray[np.int64]
 WORD = re.compile(TERM)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from tasks.data.topics import Merge, Share
 from tasks.errors import DataError
 from tasks.represent.counts import Counts
 from tasks.represent.model import Floats, Ints, can_be_put_into_words, fit_topics
-from tasks.rows import Merge, Share
 
 WORDS = 5  # of a joined group, and of a topic in a slice
 LEAST_TOPICS = 3  # BERTopic draws no tree of fewer

@@ -8,27 +8,41 @@ from configs.cluster import ByWords
 from configs.generators import Sampling
 from configs.represent import CTfIdf, Labels, Written
 from configs.topics import Slices, Suspicions
-from tasks.chain_data import Prompting
-from tasks.data import DocumentsRef, Fingerprint, GraphRef, LabelsRef, TopicsRef, VectorsRef
-from tasks.represent.counts import Counts, read_counts
-from tasks.represent.model import Encode, Floats
-from tasks.rows import Document, Fate, Merge, Place, Remark, Share, Topic, Wording
-from tasks.runtime import encoder as encoders
-from tasks.runtime import generators, items, steps, store
-from tasks.runtime.steps import step
-from tasks.topic_data import (
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.models import Fingerprint
+from tasks.data.prompts import Prompting
+from tasks.data.topics import (
     Clustered,
     CountsRef,
+    Fate,
     FatesRef,
+    GraphRef,
+    LabelsRef,
+    Merge,
     MergesRef,
+    Place,
     PlacesRef,
+    Remark,
     RemarksRef,
+    Share,
     SharesRef,
     StrengthsRef,
+    Topic,
     TopicFilesRef,
+    TopicsRef,
+    Wording,
     WordingsRef,
 )
-from tasks.vectors import centres_of
+from tasks.data.vectors import VectorsRef
+from tasks.models.encoders import load as encoders
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.represent.counts import Counts, read_counts
+from tasks.represent.model import Encode, Floats
+from tasks.runtime import steps
+from tasks.runtime.steps import step
+from tasks.store import objects, vector_cache
+from tasks.vectors.arithmetic import centres_of
 
 LIBRARIES = ("bertopic", "scikit-learn")
 
@@ -45,7 +59,7 @@ def count_terms(documents: DocumentsRef, min_documents: int) -> CountsRef:
 
     counts = count_words(_texts(documents), min_documents)
     steps.record(words=len(counts.words))
-    return store.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
+    return objects.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
 
 
 @step(name="represent-words", run_name="represent-words {config.kind}", libraries=LIBRARIES)
@@ -60,9 +74,9 @@ def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, c
     """
     from tasks.represent.words import put_into_words
 
-    topics = put_into_words(_counts(counts), store.load_array(labels), store.load_array(vectors), config)
+    topics = put_into_words(_counts(counts), objects.load_array(labels), objects.load_array(vectors), config)
     steps.record(topics=sum(t.topic >= 0 for t in topics))
-    return store.save_rows(TopicsRef, Topic, topics)
+    return objects.save_rows(TopicsRef, Topic, topics)
 
 
 @step(name="represent-ways", libraries=LIBRARIES)
@@ -81,10 +95,10 @@ def represent_ways(
     """
     from tasks.represent.words import words_side_by_side
 
-    labels, vectors = (store.load_array(ref) for ref in clusters)
+    labels, vectors = (objects.load_array(ref) for ref in clusters)
     texts = _texts(documents) if "part-of-speech" in config.beside else ()
     found = words_side_by_side(_counts(counts), labels, vectors, config, _encode(encoder), texts)
-    return store.save_rows(WordingsRef, Wording, found)
+    return objects.save_rows(WordingsRef, Wording, found)
 
 
 @step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
@@ -99,9 +113,9 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     """
     from tasks.represent.labels import label_measures, label_topics
 
-    named = label_topics(_texts(documents), store.load_array(labels), store.load_rows(topics, Topic), config)
+    named = label_topics(_texts(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
     steps.record(**label_measures(named, config.held_by))
-    return store.save_rows(TopicsRef, Topic, named)
+    return objects.save_rows(TopicsRef, Topic, named)
 
 
 def naming_by(config: Written) -> Prompting:
@@ -133,16 +147,16 @@ def write_topic_labels(
 
     told, written = naming
     sampling = Sampling(max_tokens=written.max_tokens)
-    ask, count = generators.replies(told.generator, sampling, written.generator), generators.counter(written.generator)
-    room = generators.room(told.generator, sampling, written.prompt_tokens)
+    ask, count = client.replies(told.generator, sampling, written.generator), client.counter(written.generator)
+    room = client.room(told.generator, sampling, written.prompt_tokens)
     writer = Writer(ask, count, room, told.prompt, written)
-    rows, given = store.load_rows(topics, Topic), store.load_array(labels)
+    rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
     named, counted = write_labels(_texts(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
     steps.record(
         **label_measures(named, config.held_by), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
     )
-    return store.save_rows(TopicsRef, Topic, named)
+    return objects.save_rows(TopicsRef, Topic, named)
 
 
 @step(name="represent-wordless", libraries=LIBRARIES)
@@ -156,15 +170,15 @@ def drop_wordless(counts: CountsRef, clustered: Clustered, part: float) -> Clust
     """
     from tasks.represent.counts import without_wordless
 
-    labels, strengths = store.load_array(clustered.labels), store.load_array(clustered.strengths)
+    labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
     found = without_wordless(_counts(counts), labels, part)
     gone = found != labels
     steps.record(
         dropped=len(np.unique(labels[gone])), documents=int(gone.sum()), noise_share=float(np.mean(found < 0))
     )
     return Clustered(
-        labels=store.save_array(LabelsRef, found),
-        strengths=store.save_array(StrengthsRef, np.where(gone, 0.0, strengths).astype(np.float32)),
+        labels=objects.save_array(LabelsRef, found),
+        strengths=objects.save_array(StrengthsRef, np.where(gone, 0.0, strengths).astype(np.float32)),
     )
 
 
@@ -180,13 +194,13 @@ def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsR
     """
     from tasks.represent.words import noise_by_words
 
-    labels, strengths = store.load_array(clustered.labels), store.load_array(clustered.strengths)
-    found = noise_by_words(_counts(counts), labels, store.load_array(vectors), config.threshold)
+    labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
+    found = noise_by_words(_counts(counts), labels, objects.load_array(vectors), config.threshold)
     given = found != labels
     steps.record(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
     return Clustered(
-        labels=store.save_array(LabelsRef, found),
-        strengths=store.save_array(StrengthsRef, np.where(given, config.threshold, strengths).astype(np.float32)),
+        labels=objects.save_array(LabelsRef, found),
+        strengths=objects.save_array(StrengthsRef, np.where(given, config.threshold, strengths).astype(np.float32)),
     )
 
 
@@ -201,8 +215,8 @@ def represent_tree(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef) ->
     """
     from tasks.represent.relations import topic_tree
 
-    found = topic_tree(_counts(counts), store.load_array(labels), store.load_array(vectors))
-    return store.save_rows(MergesRef, Merge, found)
+    found = topic_tree(_counts(counts), objects.load_array(labels), objects.load_array(vectors))
+    return objects.save_rows(MergesRef, Merge, found)
 
 
 @step(name="represent-slices", run_name="represent-slices {config.column}", libraries=LIBRARIES)
@@ -221,8 +235,8 @@ def represent_slices(
 
     values = column_of(documents, config.column)
     slices = time_slices(values, config.bins) if config.bins else values
-    labels, vectors = (store.load_array(ref) for ref in clusters)
-    return store.save_rows(SharesRef, Share, topics_per_slice(_counts(counts), labels, vectors, slices))
+    labels, vectors = (objects.load_array(ref) for ref in clusters)
+    return objects.save_rows(SharesRef, Share, topics_per_slice(_counts(counts), labels, vectors, slices))
 
 
 @step(name="represent-places", libraries=("numpy",))
@@ -237,8 +251,8 @@ def find_places(queries: VectorsRef, vectors: VectorsRef, labels: LabelsRef, mos
     """
     from tasks.represent.finding import places_of
 
-    found = places_of(store.load_array(queries), store.load_array(vectors), store.load_array(labels), most)
-    return store.save_rows(PlacesRef, Place, found)
+    found = places_of(objects.load_array(queries), objects.load_array(vectors), objects.load_array(labels), most)
+    return objects.save_rows(PlacesRef, Place, found)
 
 
 @step(name="represent-remarks", libraries=("numpy",))
@@ -256,14 +270,14 @@ def remark_documents(
     """
     from tasks.represent import finding
 
-    rows, near = store.load_array(vectors), store.load_array(graph)
-    found = finding.outliers_worth_reading(rows, near, store.load_array(labels))
+    rows, near = objects.load_array(vectors), objects.load_array(graph)
+    found = finding.outliers_worth_reading(rows, near, objects.load_array(labels))
     found += finding.near_duplicates(rows, near, config.duplicate)
     if config.classes is not None:
         found += finding.probably_mislabelled(near, column_of(documents, config.classes), config.agreement)
     for what in ("outlier", "near-duplicate", "mislabelled"):
         steps.record(**{what: sum(r.what == what for r in found)})
-    return store.save_rows(RemarksRef, Remark, found)
+    return objects.save_rows(RemarksRef, Remark, found)
 
 
 @step(name="represent-files", libraries=("pyarrow",))
@@ -283,42 +297,42 @@ def write_topics(
     from tasks.represent.files import write_files
 
     clustered, vectors = clusters
-    labels = store.load_array(clustered.labels)
-    named = store.load_rows(topics, Topic)
-    centres = centres_of(store.load_array(vectors), labels)[1]
+    labels = objects.load_array(clustered.labels)
+    named = objects.load_rows(topics, Topic)
+    centres = centres_of(objects.load_array(vectors), labels)[1]
     content = {
-        "ids": store.load_table(documents, ["id", "title"]), "labels": labels,
-        "strengths": store.load_array(clustered.strengths), "centres": centres,
+        "ids": objects.load_table(documents, ["id", "title"]), "labels": labels,
+        "strengths": objects.load_array(clustered.strengths), "centres": centres,
     }  # fmt: skip
     known = {"model": encoder.encoder.model, "identity": encoder.encoder.identity, "width": encoder.encoder.width}
-    history = store.load_rows(fates, Fate)
-    return store.save_files(
+    history = objects.load_rows(fates, Fate)
+    return objects.save_files(
         TopicFilesRef, lambda folder: write_files(folder, content, named, history, known), shape=(documents.rows,)
     )
 
 
 def column_of(documents: DocumentsRef, column: str) -> list[str]:
     """Return what each document has in a column that was kept with it; empty where it has nothing."""
-    return [dict(meta).get(column, "") for meta in store.load_table(documents, ["meta"])["meta"].to_pylist()]
+    return [dict(meta).get(column, "") for meta in objects.load_table(documents, ["meta"])["meta"].to_pylist()]
 
 
 def _texts(documents: DocumentsRef) -> list[str]:
     """Return title and text of each document."""
-    rows = store.load_rows(documents, Document)
+    rows = objects.load_rows(documents, Document)
     return [f"{row.title}\n{row.text}" if row.title else row.text for row in rows]
 
 
 def _counts(ref: CountsRef) -> Counts:
-    return read_counts(store.path(ref), ref.rows)
+    return read_counts(objects.path(ref), ref.rows)
 
 
 def _encode(encoder: Fingerprint) -> Encode:
     """Return what encodes words, each once: what any flow has encoded is read; what has no direction is 0."""
 
     def encode(texts: Sequence[str]) -> Floats:
-        cache = items.Items(encoder)
+        cache = vector_cache.Items(encoder)
         read = [encoder.encoder.passage_prompt + text for text in texts]
-        keys = items.keys_of(read)
+        keys = vector_cache.keys_of(read)
         missing = cache.missing(keys)
         if len(missing):
             made = encoders.engine(encoder).encode([read[row] for row in missing])

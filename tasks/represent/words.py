@@ -10,10 +10,10 @@ from typing import Any, assert_never
 import numpy as np
 
 from configs.represent import CTfIdf
+from tasks.data.topics import Topic, Wording
 from tasks.errors import ContractError, MissingExtra
 from tasks.represent.counts import Counts
 from tasks.represent.model import Encode, Fitted, Floats, Ints, Weighted, can_be_put_into_words, fit_topics
-from tasks.rows import Topic, Wording
 
 EXEMPLARS = 5
 CANDIDATES = 30  # words BERTopic hands to a way of choosing among them

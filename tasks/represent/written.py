@@ -14,22 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from configs.represent import Labels, Written
-from tasks.chain_data import Template
+from tasks.data.messages import Replies, Reply, Request
+from tasks.data.prompts import Template
+from tasks.data.topics import Topic
 from tasks.errors import ContractError
-from tasks.message_data import Replies, Reply, Request
-from tasks.prompts import (
-    UNSEEN,
-    Count,
-    enclosed,
-    fill,
-    messages_of,
-    neutralise,
-    nonce_of,
-    read_for,
-    shortened,
-)
 from tasks.represent.labels import Ints, Stems, parts_of
-from tasks.rows import Topic
+from tasks.text.prompts import UNSEEN, Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("documents", "keywords", "most", "nonce")
 KEYWORDS = 10  # words of a topic that the model is told

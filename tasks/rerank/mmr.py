@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.search import Hit
 from tasks.errors import ContractError
-from tasks.rows import Hit
 
 Floats = npt.NDArray[np.floating]
 

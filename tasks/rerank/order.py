@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.search import Hit
 from tasks.errors import ContractError
-from tasks.rows import Hit
 
 
 def by_score(hits: Sequence[Hit], scores: npt.NDArray[np.floating], *, k: int) -> list[Hit]:

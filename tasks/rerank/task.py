@@ -9,11 +9,16 @@ import numpy.typing as npt
 
 from configs.rerank import CrossEncoder, LateInteraction, Mmr, Rerank
 from configs.retrieve import Retrieve
-from tasks.data import Fingerprint, Generation, HitsRef, PassagesRef, QueriesRef, Scorer, VectorsRef
-from tasks.rows import Hit, Passage, Query
-from tasks.runtime import cross_encoder, shards, steps, store, token_vectors
-from tasks.runtime.encoder import Meter
+from tasks.data.documents import Passage, PassagesRef
+from tasks.data.models import Fingerprint, Scorer
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
+from tasks.models import sequence_classifier
+from tasks.models.encoders import tokens as token_vectors
+from tasks.models.encoders.base import Meter
+from tasks.runtime import shards, steps
 from tasks.runtime.steps import step
+from tasks.store import objects
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +47,7 @@ def check_reranker(own: Fingerprint, config: Rerank | None) -> None:
         case LateInteraction():
             token_vectors.fingerprint(own, config.model)
         case CrossEncoder():
-            cross_encoder.describe(config.model, config.precision, config.device)
+            sequence_classifier.describe(config.model, config.precision, config.device)
         case Mmr() | None:
             pass
         case _:
@@ -67,7 +72,7 @@ def rerank(collection: Generation, queries: QueriesRef, vectors: VectorsRef, hit
             own = token_vectors.fingerprint(collection.fingerprint, config.model)
             return rerank_late(collection.passages, queries, hits, own, config)
         case CrossEncoder():
-            scorer = cross_encoder.describe(config.model, config.precision, config.device)
+            scorer = sequence_classifier.describe(config.model, config.precision, config.device)
             return rerank_cross(collection.passages, queries, hits, scorer, config)
         case Mmr():
             return rerank_mmr(collection.vectors, vectors, hits, config)
@@ -106,7 +111,7 @@ def rerank_late(
     )
     kept = by_score(found, scores, k=config.k)
     _count(found, scores, kept, meter)
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 @step(
@@ -133,11 +138,11 @@ def rerank_cross(
     meter = Meter()
     scores = pair_scores(
         [(asked[hit.query].text, texts[hit.passage].indexed) for hit in found],
-        score=lambda pairs: cross_encoder.engine(scorer).score(pairs, meter),
+        score=lambda pairs: sequence_classifier.engine(scorer).score(pairs, meter),
     )
     kept = by_score(found, scores, k=config.k)
     _count(found, scores, kept, meter)
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 @step(
@@ -156,23 +161,23 @@ def rerank_mmr(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, config:
     """
     from tasks.rerank.mmr import rerank_by_novelty
 
-    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= config.candidates]
-    asked, rows = store.load_array(queries), store.load_array(passages)
+    found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.candidates]
+    asked, rows = objects.load_array(queries), objects.load_array(passages)
     kept = [
         hit
         for query, mine in itertools.groupby(found, key=lambda hit: hit.query)
         for hit in rerank_by_novelty(list(mine), asked[query], rows, k=config.k, diversity=config.diversity)
     ]
     steps.record(candidates=len(found), hits=len(kept))
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 def _read(
     passages: PassagesRef, queries: QueriesRef, hits: HitsRef, candidates: int
 ) -> tuple[list[Hit], list[Query], dict[int, Passage]]:
     """Return the first hits of each query, all queries, and the passages of those hits by row."""
-    found = [hit for hit in store.load_rows(hits, Hit) if hit.rank <= candidates]
-    return found, store.load_rows(queries, Query), store.rows_at(passages, Passage, (hit.passage for hit in found))
+    found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= candidates]
+    return found, objects.load_rows(queries, Query), objects.rows_at(passages, Passage, (hit.passage for hit in found))
 
 
 def _windows(rows: npt.NDArray[np.int64], texts: dict[int, Passage]) -> list[npt.NDArray[np.int64]]:

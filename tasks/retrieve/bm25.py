@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
-from tasks.text import terms
+from tasks.text.sentences import terms
 
 
 class SparseIndex:

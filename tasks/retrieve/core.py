@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
+from tasks.data.search import Hit
 from tasks.retrieve.fuse import reciprocal_ranks, weighted_scores
-from tasks.rows import Hit
 
 Scores = Mapping[int, float]  # passage row to score, best first
 Rows = npt.NDArray[np.int64]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks import nearest
 from tasks.errors import ContractError, StoreError
-from tasks.nearest import Description, Floats, Found
+from tasks.vectors import nearest
+from tasks.vectors.nearest import Description, Floats, Found
 
 
 def search_dense(
@@ -57,7 +57,7 @@ def search_dense(
     among = None if allowed is None else np.flatnonzero(_fitting(allowed, about))
     wanted = np.ascontiguousarray(queries, dtype=np.float32)
     if about.kind == "qdrant":
-        from tasks import qdrant
+        from tasks.vectors import qdrant
 
         return qdrant.search(about, rows, wanted, k, among=among)
     index, device = nearest.on_device(_opened(folder, about.kind), str(about.parameters.get("device", "cpu")))

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.retrieve import Dense, Retrieve, Sparse, Weighted
-from tasks.answers import Threshold
-from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
-from tasks.rows import Document, Hit, Passage, Query
-from tasks.runtime import steps, store
+from tasks.data.answers import Threshold
+from tasks.data.documents import Document, Passage
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
+from tasks.runtime import steps
 from tasks.runtime.steps import step
+from tasks.store import objects
 
 
 @step(name="retrieve", run_name="retrieve {config.kind} k={config.k}", libraries=("faiss-cpu", "bm25s", "PyStemmer"))
@@ -29,16 +31,16 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     from tasks.retrieve.core import Scores, complete, depth, rank, scores_by_row
     from tasks.retrieve.dense import search_dense
 
-    asked, wanted, allowed = store.load_rows(queries, Query), depth(config), _allowed(collection, config)
+    asked, wanted, allowed = objects.load_rows(queries, Query), depth(config), _allowed(collection, config)
     dense: list[Scores] = [{} for _ in asked]
     sparse: list[Scores] = [{} for _ in asked]
-    of_passages, of_queries = store.load_array(collection.vectors), store.load_array(vectors)
+    of_passages, of_queries = objects.load_array(collection.vectors), objects.load_array(vectors)
     if not isinstance(config, Sparse):
-        folder, digest = store.path(collection.dense), collection.vectors.digest
+        folder, digest = objects.path(collection.dense), collection.vectors.digest
         found = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
         dense = [scores_by_row(r, s) for r, s in zip(*found, strict=True)]
     if not isinstance(config, Dense):
-        index = SparseIndex(store.path(collection.sparse))
+        index = SparseIndex(objects.path(collection.sparse))
         sparse = [scores_by_row(*index.search(query.text, wanted, allowed)) for query in asked]
         if isinstance(config, Weighted):
             dense, sparse = complete(
@@ -49,7 +51,7 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
             )
     hits = rank(dense, sparse, config)
     steps.record(queries=len(asked), hits=len(hits))
-    return store.save_rows(HitsRef, Hit, hits)
+    return objects.save_rows(HitsRef, Hit, hits)
 
 
 @step(name="retrieve-cut", run_name="retrieve-cut below={threshold.below:.3f}", libraries=("numpy",))
@@ -65,15 +67,15 @@ def cut_hits(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, threshold
         hits: What was found for each query.
         threshold: A cosine.
     """
-    of_passages, of_queries = store.load_array(passages), store.load_array(queries)
+    of_passages, of_queries = objects.load_array(passages), objects.load_array(queries)
     kept: list[Hit] = []
-    found = store.load_rows(hits, Hit)
+    found = objects.load_rows(hits, Hit)
     for hit in found:
         if float(of_passages[hit.passage] @ of_queries[hit.query]) >= threshold.below:
             rank = kept[-1].rank + 1 if kept and kept[-1].query == hit.query else 1
             kept.append(replace(hit, rank=rank))
     steps.record(hits=len(kept), cut=len(found) - len(kept))
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] | None:
@@ -84,19 +86,19 @@ def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] 
 
     named = names_in(config.where)
     columns = [*named.intersection(FIELDS), *(["meta"] if named.difference(FIELDS) else [])]
-    known = store.load_table(collection.documents, columns).to_pydict()
+    known = objects.load_table(collection.documents, columns).to_pydict()
     meta = [dict(entries) for entries in known.pop("meta", [])]
     kept = documents_where(config.where, known, meta, collection.documents.rows)
-    owners = store.load_table(collection.passages, ["row"])["row"].to_numpy()
+    owners = objects.load_table(collection.passages, ["row"])["row"].to_numpy()
     return np.asarray(kept[owners], dtype=bool)
 
 
 def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
     """Return the hits of each query with what a person wants to see: id, title, place, text, scores."""
-    found = store.load_rows(hits, Hit)
-    passages = store.rows_at(collection.passages, Passage, (hit.passage for hit in found))
-    documents = store.rows_at(collection.documents, Document, (passage.row for passage in passages.values()))
-    described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in store.load_rows(queries, Query)]
+    found = objects.load_rows(hits, Hit)
+    passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    documents = objects.rows_at(collection.documents, Document, (passage.row for passage in passages.values()))
+    described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in objects.load_rows(queries, Query)]
     for hit in found:
         passage = passages[hit.passage]
         document = documents[passage.row]

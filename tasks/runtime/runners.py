@@ -12,7 +12,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 
 from configs.runner import Dask, Processes, Ray, Runner, Threads
 from tasks.errors import MissingExtra
-from tasks.runtime import workspace
+from tasks.store import workspace
 
 
 @contextmanager

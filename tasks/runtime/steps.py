@@ -30,9 +30,10 @@ from prefect.task_runners import TaskRunner
 from pydantic import BaseModel
 
 from configs.base import Unkeyed
-from tasks.data import Ref, Value
+from tasks.data.base import Ref, Value
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code, durable, store, workspace
+from tasks.runtime import code
+from tasks.store import durable, objects, workspace
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Value)
@@ -273,10 +274,10 @@ def find(name: str, key: str) -> Record | None:
         return None
     for ref in refs_in(found.value):
         try:
-            store.path(ref)
+            objects.path(ref)
         except StoreError as error:
             log.warning("a result of %s is missing or damaged and will be made again: %s", name, error)
-            store.forget(ref)
+            objects.forget(ref)
             path.unlink(missing_ok=True)
             return None
     return found

@@ -10,9 +10,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.data import AnswersRef, HitsRef, PassagesRef, Ref
-from tasks.rows import Hit
-from tasks.runtime import steps, store
+from tasks.data.answers import AnswersRef
+from tasks.data.base import Ref
+from tasks.data.documents import PassagesRef
+from tasks.data.search import Hit, HitsRef
+from tasks.runtime import steps
+from tasks.store import objects
 
 KINDS = {"retrieve": "RETRIEVER", "rerank": "RERANKER", "generate": "LLM", "evaluate": "EVALUATOR"}
 ASKED = ("question", "queries")
@@ -111,11 +114,11 @@ def _found(step: steps.Finished, passages: PassagesRef | None) -> dict[str, Any]
         return {}
     value = step.record.value
     if isinstance(value, HitsRef):
-        hits = store.rows_of(Hit, store.load_table(value).slice(0, SHOWN))
+        hits = objects.rows_of(Hit, objects.load_table(value).slice(0, SHOWN))
         named = [{"passage": _id(passages, hit.passage), "rank": hit.rank, "score": hit.score} for hit in hits]
         return {**step.record.metrics, "hits": named}
     if isinstance(value, AnswersRef):
-        return {**step.record.metrics, "answers": [_answer(a) for a in store.load_json(value)[:SHOWN]]}
+        return {**step.record.metrics, "answers": [_answer(a) for a in objects.load_json(value)[:SHOWN]]}
     return dict(step.record.metrics)
 
 
@@ -123,7 +126,7 @@ def _id(passages: PassagesRef | None, row: int) -> str | int:
     """Return the id of a passage, read from the group of rows it lies in; its row where the passages are not known."""
     if passages is None:
         return row
-    return str(store.load_slice(passages, row, row + 1, ["id"])["id"][0].as_py())
+    return str(objects.load_slice(passages, row, row + 1, ["id"])["id"][0].as_py())
 
 
 def _answer(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,12 @@ import psutil
 from prefect.runtime import flow_run
 
 from configs.base import Config
-from tasks.data import Outcome, Ref, Value
+from tasks import hardware
+from tasks.data.base import Ref, Value
+from tasks.data.run import Outcome
 from tasks.errors import StoreError
-from tasks.runtime import device, durable, steps, traces, workspace
+from tasks.runtime import steps, traces
+from tasks.store import durable, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
              "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
@@ -341,10 +344,10 @@ def environment() -> dict[str, Any]:
     machine = {
         "system": platform.platform(),
         "python": platform.python_version(),
-        "processor": device.processor(),
+        "processor": hardware.processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory),
-        **({"gpu": name} if (name := device.gpu()) else {}),
+        **({"gpu": name} if (name := hardware.gpu()) else {}),
     }
     return {"libraries": versions, "machine": machine, "commit": _commit()}
 

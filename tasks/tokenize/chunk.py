@@ -9,9 +9,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from configs.tokenize import Chunk
+from tasks.data.documents import Document, Passage
 from tasks.errors import ContractError
-from tasks.rows import Document, Passage
-from tasks.text import sentences
+from tasks.text.sentences import sentences
 
 Span = tuple[int, int]
 Tokenize = Callable[[Sequence[str]], list[list[Span]]]

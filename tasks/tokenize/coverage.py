@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tasks.topic_data import Coverage
+from tasks.data.topics import Coverage
 
 WORD = re.compile(r"[^\W\d_]+")
 UNKNOWN = ("[UNK]", "<unk>")

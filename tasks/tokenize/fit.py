@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data.tokens import Fit
 from tasks.errors import ContractError
-from tasks.token_data import Fit
 from tasks.tokenize.vocabularies import Cutter
 
 Floats = npt.NDArray[np.floating]

@@ -6,9 +6,9 @@ Source: ours; tokens a word as in Rust et al. 2021, arXiv:2012.15613.
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from tasks.data.tokens import Piece, PieceCount
 from tasks.errors import ContractError
-from tasks.text import byte_characters
-from tasks.token_data import Piece, PieceCount
+from tasks.text.sentences import byte_characters
 from tasks.tokenize.vocabularies import Cut, Cutter
 
 AT_ONCE = 256  # texts whose tokens are in memory together

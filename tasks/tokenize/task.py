@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.tokenize import Chunk
-from tasks.data import DocumentsRef, Encoder, PassagesRef
+from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef
+from tasks.data.models import Encoder
+from tasks.data.tokens import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary, Weights
+from tasks.data.topics import Coverage
 from tasks.errors import ModelError
-from tasks.rows import Document, Passage
-from tasks.runtime import durable, models, steps, store
-from tasks.runtime import encoder as encoders
+from tasks.models import files as model_files
+from tasks.models.encoders import base as encoder_base
+from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.token_data import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary, Weights
+from tasks.store import durable, objects
 from tasks.tokenize.vocabularies import Cutter
-from tasks.topic_data import Coverage
 
 
 @step(name="tokenize-chunk", run_name="tokenize-chunk max_tokens={config.max_tokens}", libraries=("tokenizers",))
@@ -26,17 +28,17 @@ def chunk_documents(documents: DocumentsRef, encoder: Encoder, config: Chunk) ->
     """
     from tasks.tokenize.chunk import cut_documents
 
-    tokenizer = encoders.tokenizer(encoder)
+    tokenizer = encoder_base.tokenizer(encoder)
     passages = list(
         cut_documents(
-            store.load_rows(documents, Document),
+            objects.load_rows(documents, Document),
             lambda texts: [e.offsets for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
             config,
         )
     )
     tokens = sum(p.tokens for p in passages)
     steps.record(passages=len(passages), tokens=tokens, tokens_per_passage=tokens / len(passages))
-    return store.save_rows(PassagesRef, Passage, passages)
+    return objects.save_rows(PassagesRef, Passage, passages)
 
 
 @step(name="tokenize-whole", libraries=("tokenizers",))
@@ -49,15 +51,15 @@ def whole_documents(documents: DocumentsRef, encoder: Encoder) -> PassagesRef:
     """
     from tasks.tokenize.chunk import take_whole
 
-    tokenizer = encoders.tokenizer(encoder)
+    tokenizer = encoder_base.tokenizer(encoder)
     passages = list(
         take_whole(
-            store.load_rows(documents, Document),
+            objects.load_rows(documents, Document),
             lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
         )
     )
     steps.record(passages=len(passages), tokens=sum(p.tokens for p in passages))
-    return store.save_rows(PassagesRef, Passage, passages)
+    return objects.save_rows(PassagesRef, Passage, passages)
 
 
 @step(name="tokenize-coverage", libraries=("tokenizers",))
@@ -70,8 +72,8 @@ def cover_documents(documents: DocumentsRef, encoder: Encoder) -> Coverage:
     """
     from tasks.tokenize.coverage import cover_words
 
-    tokenizer = encoders.tokenizer(encoder)
-    texts = store.load_table(documents, ["text"])["text"].to_pylist()
+    tokenizer = encoder_base.tokenizer(encoder)
+    texts = objects.load_table(documents, ["text"])["text"].to_pylist()
     found = cover_words(
         texts, lambda words: [e.tokens for e in tokenizer.encode_batch(list(words), add_special_tokens=False)]
     )
@@ -86,7 +88,7 @@ def describe_tokenizers(names: Sequence[str]) -> tuple[Vocabulary, ...]:
         ModelError: One is not there.
         DataError: What is there is no tokenizer.
     """
-    return tuple(_described(name, models.tokenizer_place(name)) for name in names)
+    return tuple(_described(name, model_files.tokenizer_place(name)) for name in names)
 
 
 def describe_weights(model: str) -> Weights:
@@ -97,9 +99,9 @@ def describe_weights(model: str) -> Weights:
     """
     from tasks.tokenize.vocabularies import IN_FOLDER
 
-    folder = models.locate(model).folder
+    folder = model_files.locate(model).folder
     beside = _described(model, folder) if any((folder / name).is_file() for name in IN_FOLDER) else None
-    return Weights(name=model, folder=str(folder), digest=models.weights_digest(folder), beside=beside)
+    return Weights(name=model, folder=str(folder), digest=model_files.weights_digest(folder), beside=beside)
 
 
 @step(name="tokenize-count", libraries=("tokenizers", "sentencepiece"))
@@ -113,13 +115,13 @@ def count_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], grou
     """
     from tasks.tokenize.pieces import count_pieces
 
-    rows = store.load_rows(documents, Document)
+    rows = objects.load_rows(documents, Document)
     texts, groups = [d.text for d in rows], [d.meta.get(group or "", "") for d in rows]
     found = [
         row for number, wanted in enumerate(tokenizers) for row in count_pieces(number, _loaded(wanted), texts, groups)
     ]
     steps.record(texts=len(texts), tokens=sum(row.tokens for row in found if not row.group))
-    return store.save_rows(PieceCountsRef, PieceCount, found)
+    return objects.save_rows(PieceCountsRef, PieceCount, found)
 
 
 @step(name="tokenize-show", libraries=("tokenizers", "sentencepiece"))
@@ -134,13 +136,13 @@ def show_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], texts
     """
     from tasks.tokenize.pieces import show_pieces
 
-    first = [text[:characters] for text in store.load_table(documents, ["text"])["text"].to_pylist()[:texts]]
+    first = [text[:characters] for text in objects.load_table(documents, ["text"])["text"].to_pylist()[:texts]]
     pieces = [
         piece
         for number, wanted in enumerate(tokenizers)
         for piece in show_pieces(number, _loaded(wanted), first, range(len(first)))
     ]
-    return store.save_rows(PiecesRef, Piece, pieces)
+    return objects.save_rows(PiecesRef, Piece, pieces)
 
 
 @step(name="tokenize-fit", libraries=("tokenizers", "sentencepiece", "safetensors"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from tasks.errors import DataError
-from tasks.text import byte_characters
+from tasks.text.sentences import byte_characters
 
 Form = Literal["tokenizer.json", "vocab.txt", "byte-bpe", "sentencepiece", "clip"]
 IN_FOLDER = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "vocab.json",

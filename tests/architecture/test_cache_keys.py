@@ -15,17 +15,21 @@ from configs.embed import Embed, Shards
 from configs.evaluate import Evaluate
 from configs.index import Bm25, Flat
 from configs.ingest import Files, Hub, Tables
-from tasks.data import Encoder, Fingerprint, Numerics, PassagesRef, Ref, Transport, VectorsRef
+from tasks.data.base import Ref
+from tasks.data.documents import PassagesRef
+from tasks.data.models import Encoder, Fingerprint, Numerics, Transport
+from tasks.data.search import Query
+from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
-from tasks.rows import Query
-from tasks.runtime import code, durable, items, store
+from tasks.runtime import code
 from tasks.runtime.steps import Spec
+from tasks.store import durable, objects, vector_cache
 
 TREE = {
     "tasks/verb/task.py": "from tasks.verb.core import rank\n\n\ndef step(x):\n    return rank(x)\n",
     "tasks/verb/core.py": "from tasks import limits\n\n\ndef rank(x):\n    return x[: limits.LIMIT]\n",
     "tasks/limits.py": "LIMIT = 3\n",
-    "tasks/runtime/store.py": "BLOCK = 1\n",
+    "tasks/store/objects.py": "BLOCK = 1\n",
     "tasks/unrelated.py": "LIMIT = 3\n",
     "configs/verb.py": "class Verb:\n    k: int = 1\n",
 }
@@ -174,7 +178,7 @@ def test_the_content_of_a_reference_changes_the_key_and_saving_it_again_does_not
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
 
     def saved(text: str) -> PassagesRef:
-        return store.save_rows(PassagesRef, Query, [Query("q", text)])
+        return objects.save_rows(PassagesRef, Query, [Query("q", text)])
 
     assert key(saved("why")) == key(saved("why"))
     assert key(saved("why")) != key(saved("how"))
@@ -200,7 +204,7 @@ EDITS: dict[str, tuple[str, Callable[[str], str], bool]] = {
     "a text under a field": ("tasks/limits.py", lambda t: t + '"""What."""\n', False),
     "blank lines and brackets": ("tasks/limits.py", lambda t: "\n\n\nLIMIT = (3)\n", False),
     "a module it does not import": ("tasks/unrelated.py", lambda t: t.replace("3", "4"), False),
-    "a module that only carries results": ("tasks/runtime/store.py", lambda t: t.replace("1", "2"), False),
+    "a module that only carries results": ("tasks/store/objects.py", lambda t: t.replace("1", "2"), False),
 }
 
 
@@ -208,7 +212,7 @@ EDITS: dict[str, tuple[str, Callable[[str], str], bool]] = {
 def test_editing_this_changes_or_leaves_the_key(
     tree: Path, path: str, edit: Callable[[str], str], changes: bool
 ) -> None:
-    (tree / "tasks/verb/core.py").write_text("from tasks.runtime import store\n" + TREE["tasks/verb/core.py"])
+    (tree / "tasks/verb/core.py").write_text("from tasks.store import objects\n" + TREE["tasks/verb/core.py"])
     before, text = key(REF), (tree / path).read_text()
     assert edit(text) != text
     (tree / path).write_text(edit(text))
@@ -233,7 +237,7 @@ def test_an_input_that_cannot_count_is_refused_with_its_place(value: Any, where:
 
 KEY = """
 import inspect
-from tasks.data import VectorsRef
+from tasks.data.vectors import VectorsRef
 from tasks.runtime.steps import Spec
 from configs.index import Bm25
 spec = Spec("a-b", "tasks.embed.task", inspect.Signature([inspect.Parameter(n, 1) for n in "xyz"]), ("numpy",))
@@ -295,4 +299,4 @@ def test_every_field_of_a_fingerprint_is_in_one_of_the_two_tables() -> None:
 
 @pytest.mark.parametrize("other", ["a ", "A", "q: a", "a\n", "å", ""])
 def test_any_other_text_has_another_item_key(other: str) -> None:
-    assert (items.keys_of(["a"]) != items.keys_of([other])).any()
+    assert (vector_cache.keys_of(["a"]) != vector_cache.keys_of([other])).any()

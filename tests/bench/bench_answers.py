@@ -23,13 +23,14 @@ from configs.evaluate import Calibrate
 from configs.flows import RagAnswers
 from configs.index import Bm25, Flat
 from configs.tokenize import Chunk
-from tasks.answers import Answer
-from tasks.data import DocumentsRef, Generation, HitsRef, QueriesRef, QuestionsRef, SnapshotRef
+from tasks.data.answers import Answer
+from tasks.data.documents import Document, DocumentsRef, Item, Passage, SnapshotRef
+from tasks.data.evaluation import Question, QuestionsRef
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.evaluate.answers import token_f1
 from tasks.evaluate.calibrate import auroc, auroc_interval
-from tasks.evaluate.metrics import wilson
-from tasks.rows import Document, Hit, Item, Passage, Query, Question
-from tasks.runtime import store
+from tasks.metrics.intervals import wilson
+from tasks.store import objects
 from tests.bench.pairs import at_least, at_most, plain
 
 OTHERS = 500  # questions of each other corpus
@@ -69,7 +70,7 @@ def work(data: Path) -> list[dict[str, Any]]:
             Question(f"{name}{i}", text, (), "") for name, texts in others.items() for i, text in enumerate(texts[::2])
         ]
         first = answered(made, [q.question for q in even])
-        questions = store.save_rows(QuestionsRef, Question, even)
+        questions = objects.save_rows(QuestionsRef, Question, even)
         made = made.model_copy(
             update={"calibration": calibrate_threshold(made, questions, first, way_of(WAY, None, HOW), Calibrate())}
         )
@@ -118,7 +119,7 @@ def withheld(own: Sequence[Answer], others: dict[str, list[Answer]]) -> list[dic
 
 def flagged(data: Path) -> list[dict[str, Any]]:
     """Return how much ordinary text is flagged as if it spoke to a model: hardly any of it does."""
-    from tasks.injection import flags_of
+    from tasks.text.injection import flags_of
     from tests.bench.bench_embed import abstracts, documentation
 
     texts = {"abstracts on language": abstracts(data, ABSTRACTS), "pages of documentation": documentation(1_000)}
@@ -132,13 +133,13 @@ def build(paragraphs: Sequence[str]) -> Generation:
     from tasks.tokenize import chunk_documents
 
     rows = [Document(str(n), text, "", "xquad", "xquad.en.json", n + 1) for n, text in enumerate(paragraphs)]
-    documents = store.save_rows(DocumentsRef, Document, rows)
+    documents = objects.save_rows(DocumentsRef, Document, rows)
     encoder = describe_encoder(Embed(device="cpu"))
     embedded = embed_passages(chunk_documents(documents, encoder.encoder, Chunk()), encoder)
     return Generation(
         collection="xquad",
         source="tables",
-        snapshot=store.save_rows(SnapshotRef, Item, []),
+        snapshot=objects.save_rows(SnapshotRef, Item, []),
         documents=documents,
         passages=embedded.passages,
         vectors=embedded.vectors,
@@ -154,7 +155,7 @@ def answered(made: Generation, texts: Sequence[str], without: Sequence[int] = ()
     from tasks.generate import answer_extractive, cut_sentences
     from tasks.retrieve import retrieve
 
-    asked = store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
+    asked = objects.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
     vectors = embed_queries(asked, made.fingerprint)
     hits = (
         taken_out(made, retrieve(made, asked, vectors, WAY), without)
@@ -167,13 +168,13 @@ def answered(made: Generation, texts: Sequence[str], without: Sequence[int] = ()
 
 def taken_out(made: Generation, hits: HitsRef, without: Sequence[int]) -> HitsRef:
     """Return the hits of each question without those in one paragraph, ranked anew."""
-    rows = [passage.document for passage in store.load_rows(made.passages, Passage)]
+    rows = [passage.document for passage in objects.load_rows(made.passages, Passage)]
     kept: list[Hit] = []
-    for hit in store.load_rows(hits, Hit):
+    for hit in objects.load_rows(hits, Hit):
         if rows[hit.passage] != str(without[hit.query]):
             rank = kept[-1].rank + 1 if kept and kept[-1].query == hit.query else 1
             kept.append(Hit(hit.query, hit.passage, rank, hit.score, hit.dense, hit.sparse))
-    return store.save_rows(HitsRef, Hit, kept)
+    return objects.save_rows(HitsRef, Hit, kept)
 
 
 def decide(made: Generation, texts: Sequence[str], without: Sequence[int] = ()) -> list[Answer]:

@@ -14,7 +14,7 @@ from configs.index import Bm25
 from tasks.index.bm25 import build_bm25
 from tasks.ingest.python_docs import read_package
 from tasks.retrieve.bm25 import SparseIndex
-from tasks.text import terms
+from tasks.text.sentences import terms
 from tests.bench.pairs import alternate, at_least, at_most, plain
 
 PASSAGES, QUERIES, ROUNDS, HITS = 5_000, 40, 3, 10

@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from configs.classify import Centroid, Combined, Embeddings, Fit, Neighbours, TfIdf
 from configs.models import EMBEDDED
-from tasks.class_measures import Bools, decide, table
 from tasks.classify.fitting import fit_method
 from tasks.classify.mapping import described
 from tasks.classify.mistaken import probably_wrong
 from tasks.classify.model import Features, probabilities
 from tasks.classify.wordings import judge_wordings, worded_model
+from tasks.data.evaluation import Measure
 from tasks.evaluate.classes import MAJORITY, Given, judge_ways, majority
-from tasks.rows import Measure
-from tasks.runtime import encoder
+from tasks.metrics.classification import Bools, decide, table
+from tasks.models.encoders import load as encoders
 from tests.bench.labelled import Labels, banking77, rotten_tomatoes
 from tests.bench.pairs import at_least, plain
 
@@ -143,7 +143,7 @@ def vectors_of(texts: Sequence[str], name: str) -> Vectors:
         known: Vectors = np.load(kept, allow_pickle=False)
         if len(known) == len(texts):
             return known
-    vectors = encoder.engine(encoder.fingerprint(EMBEDDED, "exact", "cpu")).encode(texts)
+    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu")).encode(texts)
     if kept is not None:
         np.save(kept, vectors, allow_pickle=False)
     return vectors

@@ -11,8 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.models import EMBEDDED
+from tasks import hardware
 from tasks.ingest.python_docs import read_package
-from tasks.runtime import device, encoder, floor, models
+from tasks.models import device
+from tasks.models import files as model_files
+from tasks.models.encoders import base as encoder_base
+from tasks.models.encoders import load as encoders
+from tasks.models.encoders import roofline
 from tests.bench.pairs import alternate, at_least, plain
 
 PROMISED = {"exact": 1.4, "bf16": 2.0, "int8": 3.5}
@@ -25,12 +30,12 @@ def measure() -> list[dict[str, Any]]:
     """Compare every precision this machine has on package documentation, and on abstracts where there are any."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(models.locate(EMBEDDED).folder), device="cpu")
+    model = SentenceTransformer(str(model_files.locate(EMBEDDED).folder), device="cpu")
     theirs: Encode = lambda texts: np.asarray(model.encode(texts, show_progress_bar=False))  # noqa: E731
     corpora = {"package docs": documentation(160)}
     if (path := os.environ.get("LLM_FLOWS_DATA")) is not None:
         corpora["arxiv abstracts"] = abstracts(Path(path), 120)
-    rows = _on_gpu(documentation(20_000)) if device.has_gpu() else []
+    rows = _on_gpu(documentation(20_000)) if hardware.has_gpu() else []
     texts = corpora["package docs"]
     corpora["short texts"] = [text[:60] for text in texts] * 3
     corpora["long texts"] = sorted(texts, key=len)[-60:]
@@ -39,8 +44,8 @@ def measure() -> list[dict[str, Any]]:
 
 def precisions() -> list[str]:
     """Return the precisions that run here."""
-    bf16 = ["bf16"] if device.processor_has_bf16() else []
-    int8 = [] if device.missing(device.INT8_PACKAGES) else ["int8"]
+    bf16 = ["bf16"] if hardware.processor_has_bf16() else []
+    int8 = [] if hardware.missing(device.INT8_PACKAGES) else ["int8"]
     return ["exact", *bf16, *int8]
 
 
@@ -61,10 +66,10 @@ def _on_gpu(texts: list[str]) -> list[dict[str, Any]]:
     """Compare bfloat16, packed, with sentence-transformers in 16 bits, on mixed lengths."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(models.locate(EMBEDDED).folder), device="cuda").half()
-    ran = encoder.fingerprint(EMBEDDED, "bf16", "cuda")
-    engine = encoder.engine(ran)
-    meter = encoder.Meter()
+    model = SentenceTransformer(str(model_files.locate(EMBEDDED).folder), device="cuda").half()
+    ran = encoders.fingerprint(EMBEDDED, "bf16", "cuda")
+    engine = encoders.engine(ran)
+    meter = encoder_base.Meter()
     ours_s, theirs_s = alternate(
         lambda: engine.encode(texts, meter), lambda: model.encode(texts, show_progress_bar=False), 3
     )
@@ -72,24 +77,24 @@ def _on_gpu(texts: list[str]) -> list[dict[str, Any]]:
     return [
         at_least("GPU, package docs: times as fast as sentence-transformers in fp16", theirs_s / ours_s, "times", 2.0),
         plain("GPU, package docs: speed", speed, "tokens/s"),
-        plain("GPU, package docs: share of what it multiplies", floor.share(ran, speed) or 0.0, ""),
+        plain("GPU, package docs: share of what it multiplies", roofline.share(ran, speed) or 0.0, ""),
     ]
 
 
 def _compare(precision: Any, corpora: dict[str, list[str]], theirs: Encode) -> list[dict[str, Any]]:
-    ran = encoder.fingerprint(EMBEDDED, precision, "cpu")
-    engine = encoder.engine(ran)
+    ran = encoders.fingerprint(EMBEDDED, precision, "cpu")
+    engine = encoders.engine(ran)
     rows = []
     for name, texts in corpora.items():
         cosines = (engine.encode(texts) * theirs(texts)).sum(axis=1)
-        meter = encoder.Meter()
+        meter = encoder_base.Meter()
         ours_s, theirs_s = alternate(lambda t=texts, m=meter: engine.encode(t, m), lambda t=texts: theirs(t), 3)
         ratio, what = theirs_s / ours_s, f"{precision}, {name}: times as fast as sentence-transformers"
         mixed = name in ("package docs", "arxiv abstracts")
         rows.append(at_least(what, ratio, "times", PROMISED[precision] if mixed else 0.95))
         speed = meter.tokens / 3 / ours_s
         rows.append(plain(f"{precision}, {name}: speed", speed, "tokens/s"))
-        if (share := floor.share(ran, speed)) is not None:
+        if (share := roofline.share(ran, speed)) is not None:
             rows.append(plain(f"{precision}, {name}: share of what this machine multiplies", share, ""))
         which, least = CLOSE[precision]
         value = float(cosines.min() if which == "least cosine" else cosines.mean())

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from configs.generators import LocalModel, Sampling
-from tasks.message_data import Message, Request
-from tasks.runtime import generators, local_model
+from tasks.data.messages import Message, Request
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.models.generators import local as local_model
 from tests.bench.pairs import alternate, at_least, plain, why_not
-from tests.tasks.runtime import language_models
+from tests.tasks.models import language_models
 
 PROMISED, PROMISED_SHARED = 4.0, 1.5
 PROMPTS, NEW, ROUNDS, ROWS = 64, 32, 3, 32
@@ -47,7 +49,7 @@ def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str,
     requests = [
         Request((Message("user", " ".join(chance.choices(words, k=chance.randint(2, 40)))),)) for _ in range(count)
     ]
-    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
     ours: list[str] = []
     theirs: list[str] = []
 
@@ -84,7 +86,7 @@ def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[
         Request((Message("system", texts[n % len(texts)]), Message("user", f"Is {chance.choice(words)} a word?")))
         for n in range(QUESTIONS)
     ]
-    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
     said: dict[bool, list[str]] = {}
 
     def ask(apart: bool) -> None:

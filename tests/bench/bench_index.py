@@ -25,10 +25,10 @@ from configs.models import EMBEDDED
 from tasks.errors import DataError
 from tasks.index.dense import build_dense, one_thread
 from tasks.ingest.python_docs import read_package
+from tasks.models import files as model_files
 from tasks.retrieve.dense import search_dense
-from tasks.runtime import models
-from tasks.text import sentences
-from tasks.vectors import normalise
+from tasks.text.sentences import sentences
+from tasks.vectors.arithmetic import normalise
 from tests.bench.pairs import alternate, at_least, plain
 
 ROWS, QUERIES, HITS, ROUNDS = 100_000, 1_000, 10, 3
@@ -126,7 +126,7 @@ def encoded(given: list[str]) -> Vectors:
     from safetensors import safe_open
     from tokenizers import Tokenizer
 
-    folder = models.locate(EMBEDDED).folder
+    folder = model_files.locate(EMBEDDED).folder
     with safe_open(folder / "model.safetensors", "np") as file:
         name = next(name for name in file.keys() if name.endswith("word_embeddings.weight"))  # noqa: SIM118
         table = file.get_tensor(name).astype(np.float32)

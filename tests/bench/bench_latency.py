@@ -62,25 +62,26 @@ def _seconds(ask: Callable[[str], Any], queries: Iterator[str], count: int) -> l
 def _warm() -> dict[str, list[float]]:
     from configs.retrieve import Weighted
     from flows.semantic_search import semantic_search
-    from tasks.data import QueriesRef, VectorsRef
+    from tasks.data.search import QueriesRef, Query
+    from tasks.data.vectors import VectorsRef
     from tasks.embed import query_encoder
     from tasks.index import open_collection
+    from tasks.models.encoders import load as encoders
     from tasks.retrieve import retrieve
-    from tasks.rows import Query
-    from tasks.runtime import encoder, store
+    from tasks.store import objects
 
     live = open_collection(None)
-    engine = encoder.engine(query_encoder(live))
+    engine = encoders.engine(query_encoder(live))
 
     def without(text: str) -> None:
-        queries = store.save_rows(QueriesRef, Query, [Query("0", text)])
-        vectors = store.save_array(VectorsRef, engine.encode([text]))
+        queries = objects.save_rows(QueriesRef, Query, [Query("0", text)])
+        vectors = objects.save_array(VectorsRef, engine.encode([text]))
         retrieve.fn(live, queries, vectors, Weighted())
 
     ways = {
         "warm: the flow": lambda text: semantic_search(queries=[text]),
         "warm: the same without the flow": without,
-        "warm: sentence-transformers and faiss by hand": _by_hand(store.load_array(live.vectors)),
+        "warm: sentence-transformers and faiss by hand": _by_hand(objects.load_array(live.vectors)),
     }
     found = {}
     for what, ask in ways.items():
@@ -95,7 +96,7 @@ def _by_hand(vectors: Any) -> Callable[[str], Any]:
     from sentence_transformers import SentenceTransformer
 
     from configs.models import EMBEDDED
-    from tasks.runtime.models import locate
+    from tasks.models.files import locate
 
     model = SentenceTransformer(str(locate(EMBEDDED).folder), device="cpu")
     index = faiss.IndexFlatIP(vectors.shape[1])

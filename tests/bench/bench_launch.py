@@ -14,7 +14,7 @@ BARE = "import pydantic, yaml"
 BY_HAND = """
 import faiss, mlflow, prefect, transformers
 from configs.models import EMBEDDED
-from tasks.runtime.models import locate
+from tasks.models.files import locate
 transformers.AutoModel.from_pretrained(locate(EMBEDDED).folder)
 """
 VERBS = ("sort", "plot", "sum", "reshape", "invert", "split", "save", "load", "draw", "copy")

@@ -14,7 +14,7 @@ import numpy as np
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
-from tasks.runtime.report import Page, write_page
+from tasks.report.page import Page, write_page
 from tasks.runtime.tracking import Run, _Client
 from tests.bench.bench_embed import documentation
 from tests.bench.pairs import at_least, at_most, plain

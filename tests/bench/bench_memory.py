@@ -25,9 +25,8 @@ import numpy as np
 
 from configs.embed import Embed
 from configs.models import EMBEDDED
-from tasks.data import DocumentsRef
-from tasks.rows import Document
-from tasks.runtime import models
+from tasks.data.documents import Document, DocumentsRef
+from tasks.models import files as model_files
 from tests.bench.pairs import ROOT, at_most, plain
 
 SHORT = 100_000
@@ -68,14 +67,14 @@ def shallow_encoder(folder: Path) -> Path:
 
     sizes = {"hidden_size": 384, "num_hidden_layers": 1, "num_attention_heads": 12, "intermediate_size": 384}
     BertModel(BertConfig(vocab_size=30_522, initializer_range=0.5, **sizes)).save_pretrained(folder)
-    tokenizer = BertTokenizerFast(tokenizer_file=str(models.tokenizer_file(EMBEDDED)), model_max_length=256)
+    tokenizer = BertTokenizerFast(tokenizer_file=str(model_files.tokenizer_file(EMBEDDED)), model_max_length=256)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 def texts(corpus: str, count: int) -> Iterator[str]:
     """Yield texts that are all different: of six words, or of sentences of documentation, some 60 tokens long."""
-    from tasks.text import sentences
+    from tasks.text.sentences import sentences
     from tests.bench.bench_embed import documentation
 
     chance, known = random.Random(7), documentation(400)
@@ -93,11 +92,11 @@ def texts(corpus: str, count: int) -> Iterator[str]:
 
 def prepare(corpus: str, count: int) -> None:
     """Store documents; print the reference to them."""
-    from tasks.runtime import store
+    from tasks.store import objects
 
     numbered = enumerate(texts(corpus, count), start=1)
     made = [Document(f"texts.jsonl:{n}", text, "", corpus, "texts.jsonl", n) for n, text in numbered]
-    print(store.save_rows(DocumentsRef, Document, made).model_dump_json())
+    print(objects.save_rows(DocumentsRef, Document, made).model_dump_json())
 
 
 def work(reference: str, model: str) -> None:
@@ -105,12 +104,13 @@ def work(reference: str, model: str) -> None:
     from prefect import flow
 
     from tasks.embed import describe_encoder, embed_passages, export_vectors
-    from tasks.runtime import encoder, store
+    from tasks.models.encoders import load as encoders
+    from tasks.store import objects
     from tasks.tokenize import whole_documents
 
     documents = DocumentsRef.model_validate_json(reference)
     chosen = describe_encoder(Embed(model=model, device="cpu"))
-    encoder.engine(chosen).encode(store.load_slice(documents, 0, 64, ["text"])["text"].to_pylist())
+    encoders.engine(chosen).encode(objects.load_slice(documents, 0, 64, ["text"])["text"].to_pylist())
     moments = [time.monotonic()]
 
     @flow(name="bench-memory")

@@ -26,14 +26,14 @@ from typing import Any
 
 from configs.chain import SmallModel
 from configs.generators import LocalModel, Sampling
+from tasks import hardware
 from tasks.errors import FlowError
-from tasks.runtime import device
 from tests.bench.pairs import ROOT, forget_peak, peak, plain, why_not
 
 PRECISIONS = ("fp32", "bf16", "int8", "4bit")
 PROMPTS, NEW, WINDOW, HELD = 32, 32, 128, 40_000
 LONGEST_S, DOCUMENTED, ALL_DOCUMENTED = 180, 400, 20_000
-PLACE: Any = "cuda" if device.has_gpu() else "cpu"
+PLACE: Any = "cuda" if hardware.has_gpu() else "cpu"
 SMALL = SmallModel(width=256, layers=4, steps=150)
 LARGE = SmallModel(width=1_024, layers=20, steps=1_500, vocabulary=8_192)
 
@@ -55,7 +55,7 @@ def measure() -> list[dict[str, Any]]:
 
 def _make(folder: Path, config: SmallModel, documents: int) -> str:
     """Make a model; return the text it has not seen."""
-    from tasks.chain.small import make_small_model
+    from tasks.models.tiny import make_small_model
     from tests.bench.bench_embed import documentation
 
     texts = documentation(documents)
@@ -65,7 +65,7 @@ def _make(folder: Path, config: SmallModel, documents: int) -> str:
 
 
 def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
-    rows, emulated = [], PLACE == "cpu" and not device.processor_has_bf16()
+    rows, emulated = [], PLACE == "cpu" and not hardware.processor_has_bf16()
     for dtype in PRECISIONS:
         called = f"{name}, {dtype}" + " (emulated)" * (dtype == "bf16" and emulated)
         words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), dtype, str(held)]
@@ -88,11 +88,13 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     """Run one precision; return what was measured, or the reason why it does not run here."""
     import torch
 
+    from tasks.data.messages import Message, Request
     from tasks.inspect.masks import perplexity
-    from tasks.message_data import Message, Request
-    from tasks.runtime import generators, local_model
+    from tasks.models.generators import client
+    from tasks.models.generators import load as generators
+    from tasks.models.generators import local as local_model
 
-    device.processor_has_bf16 = lambda: True  # type: ignore[assignment]  # torch emulates it where there is none
+    hardware.processor_has_bf16 = lambda: True  # type: ignore[assignment]  # torch emulates it where there is none
     config = LocalModel(model=model, dtype=dtype, device=PLACE)
     try:
         described = generators.describe(config)
@@ -108,7 +110,7 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     requests = [
         Request((Message("user", " ".join(chance.choices(known, k=chance.randint(4, 24)))),)) for _ in range(PROMPTS)
     ]
-    speaker = generators.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
     speaker(requests[:2])
     started = time.perf_counter()
     tokens = sum(reply.completion_tokens for reply in speaker(requests))

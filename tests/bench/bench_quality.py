@@ -13,9 +13,9 @@ import numpy.typing as npt
 from scipy.stats import spearmanr
 
 from configs.models import EMBEDDED
-from tasks.evaluate.metrics import ndcg_at
-from tasks.rows import indexed
-from tasks.runtime import encoder
+from tasks.data.documents import indexed
+from tasks.metrics.ranking import ndcg_at
+from tasks.models.encoders import load as encoders
 from tests.bench.bench_embed import precisions
 from tests.bench.pairs import at_most, plain
 from tests.bench.searches import SEARCHES
@@ -78,6 +78,6 @@ def search(name: str, data: Path) -> Search:
 
 def _encoded(texts: list[str], precision: str) -> Encode:
     """Encode every text once; return what looks the vectors up."""
-    vectors = encoder.engine(encoder.fingerprint(EMBEDDED, precision, "cpu")).encode(texts)
+    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, precision, "cpu")).encode(texts)
     row_of = {text: row for row, text in enumerate(texts)}
     return lambda wanted: vectors[[row_of[text] for text in wanted]]

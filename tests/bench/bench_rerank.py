@@ -18,16 +18,22 @@ import numpy.typing as npt
 from configs.index import Bm25
 from configs.models import EMBEDDED
 from configs.retrieve import Fused
-from tasks.evaluate.metrics import ndcg_at
+from tasks.data.documents import indexed
+from tasks.data.search import Hit
 from tasks.index.bm25 import build_bm25
+from tasks.metrics.ranking import ndcg_at
+from tasks.models import files as model_files
+from tasks.models import sequence_classifier
+from tasks.models.encoders import base as encoder_base
+from tasks.models.encoders import load as encoders
+from tasks.models.encoders import tokens as token_vectors
 from tasks.rerank.cross import pair_scores
 from tasks.rerank.late import late_scores
 from tasks.rerank.order import by_score
 from tasks.rerank.task import WINDOW_TOKENS
 from tasks.retrieve.bm25 import SparseIndex
 from tasks.retrieve.core import rank, scores_by_row
-from tasks.rows import Hit, indexed
-from tasks.runtime import cross_encoder, encoder, models, shards, token_vectors
+from tasks.runtime import shards
 from tests.bench.bench_embed import documentation
 from tests.bench.pairs import alternate, at_least, plain
 from tests.bench.searches import Search, cranfield, xquad
@@ -60,14 +66,14 @@ def make_cross_encoder(folder: Path) -> Path:
     sizes = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1_536}
     config = BertConfig(vocab_size=30_522, num_labels=1, initializer_range=0.05, **sizes)
     BertForSequenceClassification(config).save_pretrained(folder)
-    tokenizer = BertTokenizerFast(tokenizer_file=str(models.tokenizer_file(EMBEDDED)), model_max_length=512)
+    tokenizer = BertTokenizerFast(tokenizer_file=str(model_files.tokenizer_file(EMBEDDED)), model_max_length=512)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 def passages() -> list[str]:
     """Return passages of documentation of one to nine sentences, of all lengths."""
-    from tasks.text import sentences
+    from tasks.text.sentences import sentences
 
     chance, found = random.Random(0), []
     for text in documentation(CANDIDATES * len(QUESTIONS)):
@@ -80,10 +86,10 @@ def _speed(folder: Path, texts: list[str]) -> list[dict[str, Any]]:
     from sentence_transformers import CrossEncoder
 
     model = CrossEncoder(str(folder), device="cpu")
-    engine = cross_encoder.engine(cross_encoder.describe(str(folder), "exact", "cpu"))
+    engine = sequence_classifier.engine(sequence_classifier.describe(str(folder), "exact", "cpu"))
     asked = np.arange(len(texts)) % len(QUESTIONS)
     pairs = [(QUESTIONS[query], text) for query, text in zip(asked, texts, strict=True)]
-    meter = encoder.Meter()
+    meter = encoder_base.Meter()
     ours = pair_scores(pairs, score=lambda some: engine.score(some, meter))
     theirs = model.predict(pairs, show_progress_bar=False)
     same = np.mean([_order(ours[asked == q]) == _order(theirs[asked == q]) for q in range(len(QUESTIONS))])
@@ -113,7 +119,7 @@ def _order(scores: npt.NDArray[np.floating]) -> list[int]:
 
 def _late(questions: list[str], documents: list[str], asked: Any, found: Any) -> npt.NDArray[np.float32]:
     """Return the scores of pairs by late interaction with the embedded encoder."""
-    engine = token_vectors.TokenEngine(encoder.fingerprint(EMBEDDED, "exact", "cpu"))
+    engine = token_vectors.TokenEngine(encoders.fingerprint(EMBEDDED, "exact", "cpu"))
     sizes = np.array([len(text) // 4 for text in documents], dtype=np.int64)  # tokens, nearly
     return late_scores(
         np.asarray(asked, dtype=np.int64),
@@ -139,7 +145,7 @@ def _quality(name: str, search: Search) -> Iterator[dict[str, Any]]:
 
 
 def _fused(documents: list[str], questions: list[str]) -> list[Hit]:
-    engine = encoder.engine(encoder.fingerprint(EMBEDDED, "exact", "cpu"))
+    engine = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu"))
     cosines = engine.encode(questions) @ engine.encode(documents).T
     with tempfile.TemporaryDirectory() as folder:
         build_bm25(documents, Path(folder), Bm25())

@@ -25,11 +25,13 @@ from configs.flows import KnowledgeBase
 from configs.ingest import Tables
 from configs.rerank import LateInteraction
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from tasks.data import Generation, HitsRef, PassagesRef
-from tasks.evaluate.metrics import bootstrap_mean, ndcg_at, paired_bootstrap
+from tasks.data.documents import Passage, PassagesRef, indexed
+from tasks.data.evaluation import Question, Scored
+from tasks.data.search import Generation, Hit, HitsRef, Query
+from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap
+from tasks.metrics.ranking import ndcg_at
 from tasks.retrieve.fuse import reciprocal_ranks, weighted_scores
-from tasks.rows import Hit, Passage, Query, Question, Scored, indexed
-from tasks.runtime import store
+from tasks.store import objects
 from tests.bench.pairs import at_most, plain
 from tests.bench.searches import SEARCHES, Search
 
@@ -125,7 +127,7 @@ def scores_of(built: Built, ways: Mapping[str, Retrieve]) -> dict[str, Values]:
         rankings = {name: retrieve(built.live, asked.queries, vectors, way) for name, way in ways.items()}
         best = retrieve(built.live, asked.queries, vectors, enough_hits(Weighted(), RERANK))
         rankings["reranked"] = rerank(built.live, asked.queries, vectors, best, RERANK)
-        return store.load_rows(score_questions(asked.questions, built.live.passages, rankings, JUDGE), Scored)
+        return objects.load_rows(score_questions(asked.questions, built.live.passages, rankings, JUDGE), Scored)
 
     values: dict[str, Values] = {name: {} for name in REPORTED}
     for row in path():
@@ -147,13 +149,13 @@ def fusion_curve(built: Built) -> dict[float, float]:
         asked = load_questions(built.questions, "development", built.live.documents)
         vectors = embed_queries(asked.queries, built.live.fingerprint)
         every = Weighted(k=2 * DEEP, weight=0.5)  # all candidates of both sides, with both scores
-        return store.load_rows(asked.questions, Question), retrieve(built.live, asked.queries, vectors, every)
+        return objects.load_rows(asked.questions, Question), retrieve(built.live, asked.queries, vectors, every)
 
     questions, found = path()
-    owner = store.load_table(built.live.passages, ["document"])["document"].to_pylist()
+    owner = objects.load_table(built.live.passages, ["document"])["document"].to_pylist()
     dense: list[dict[int, float]] = [{} for _ in questions]
     sparse: list[dict[int, float]] = [{} for _ in questions]
-    for hit in store.load_rows(found, Hit):
+    for hit in objects.load_rows(found, Hit):
         dense[hit.query][hit.passage], sparse[hit.query][hit.passage] = hit.dense, hit.sparse
     curve = {}
     for weight in GRID:
@@ -169,15 +171,15 @@ def by_hand(built: Built) -> dict[str, Values]:
     """Return the value of each odd-numbered question by plain calls; only vectors are kept, as everywhere."""
     import bm25s
 
-    from tasks.data import QueriesRef
+    from tasks.data.search import QueriesRef
     from tasks.embed import embed_passages, embed_queries
 
     texts = {key: indexed(*d) for key, d in built.search.documents.items() if indexed(*d)}
     whole = [Passage(key, key, row, 0, len(text), "", text, 0) for row, (key, text) in enumerate(texts.items())]
     asked = [(str(n), *question) for n, question in enumerate(built.search.questions) if n % 2]
-    queries = store.save_rows(QueriesRef, Query, [Query(name, text) for name, text, _ in asked])
-    documents = embed_passages(store.save_rows(PassagesRef, Passage, whole), built.live.fingerprint).vectors
-    cosines = store.load_array(embed_queries(queries, built.live.fingerprint)) @ store.load_array(documents).T
+    queries = objects.save_rows(QueriesRef, Query, [Query(name, text) for name, text, _ in asked])
+    documents = embed_passages(objects.save_rows(PassagesRef, Passage, whole), built.live.fingerprint).vectors
+    cosines = objects.load_array(embed_queries(queries, built.live.fingerprint)) @ objects.load_array(documents).T
     index = bm25s.BM25()
     index.index(bm25s.tokenize(list(texts.values()), stopwords="en", show_progress=False), show_progress=False)
     words = bm25s.tokenize([text for _, text, _ in asked], stopwords="en", show_progress=False)

@@ -14,11 +14,13 @@ from typing import Any
 import jsonschema
 
 from configs.generators import LocalModel, Sampling
-from tasks.message_data import Form, Message, Reply, Request
-from tasks.runtime import forms, generators, local_model
+from tasks.data.messages import Form, Message, Reply, Request
+from tasks.models.generators import client, response_format
+from tasks.models.generators import load as generators
+from tasks.models.generators import local as local_model
 from tests.bench.pairs import at_least, plain
-from tests.tasks.runtime import language_models
-from tests.tasks.runtime.schemas import SCHEMAS
+from tests.tasks.models import language_models
+from tests.tasks.models.schemas import SCHEMAS
 
 PROMISED = 1_000
 LIMITS = (8, 16, 64, 128, 256)
@@ -34,7 +36,7 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
         config = LocalModel(model=model, dtype="fp32", rows=DRAWS, batch_tokens=65_536)
         grammars = local_model.engine(generators.describe(config), config).decoder.grammars
         for name, schema in SCHEMAS.items():
-            form = forms.schema_form(schema)
+            form = response_format.schema_form(schema)
             for limit in LIMITS:
                 reached = max(limit, grammars.least(form))
                 made += [(name, reached, reply) for reply in _replies(config, form, reached, draws)]
@@ -52,7 +54,7 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
 
 def _replies(config: LocalModel, form: Form, limit: int, draws: int) -> list[Reply]:
     sampling = Sampling(temperature=1.0, max_tokens=limit)
-    speaker = generators.replies(generators.describe(config), sampling, config, ledger=False)
+    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
     return speaker([Request((Message("user", "Describe it."),), form, draw) for draw in range(draws)])
 
 

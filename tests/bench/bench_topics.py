@@ -25,16 +25,17 @@ from configs.models import EMBEDDED
 from configs.reduce import Umap
 from tasks.cluster.core import hdbscan_clusters, least_size
 from tasks.cluster.identity import State, match_topics, stay
+from tasks.data.evaluation import Measure
+from tasks.data.topics import Topic
 from tasks.evaluate.topics import judge_clusters, judge_words, stability, tokens_of
+from tasks.models.encoders import load as encoders
 from tasks.reduce.core import neighbour_graph, umap_layout
 from tasks.reduce.linear import principal_axes
 from tasks.represent.counts import count_words, stop_words, without_wordless
 from tasks.represent.finding import places_of
 from tasks.represent.labels import label_measures, label_topics
 from tasks.represent.words import put_into_words
-from tasks.rows import Measure, Topic
-from tasks.runtime import encoder
-from tasks.vectors import centres_of
+from tasks.vectors.arithmetic import centres_of
 from tests.bench.labelled import Labels, banking77
 from tests.bench.pairs import at_least, forget_peak, peak, plain, python
 
@@ -79,7 +80,7 @@ def encoded(texts: Sequence[str]) -> Floats:
         known: Floats = np.load(path, allow_pickle=False)
         if len(known) >= len(texts):
             return known[: len(texts)]
-    vectors = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode(texts)
+    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, "auto", "cpu")).encode(texts)
     if path is not None:
         np.save(path, vectors, allow_pickle=False)
     return vectors
@@ -159,7 +160,7 @@ def _row(m: Measure, size: str) -> dict[str, Any]:
 
 def _found(texts: Sequence[str], vectors: Floats, labels: Ints, size: str) -> list[dict[str, Any]]:
     """Say how many of the abstracts with the words asked for in their title lie in the topic that is found."""
-    query = encoder.engine(encoder.fingerprint(EMBEDDED, "exact", "cpu")).encode([ASKED])
+    query = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu")).encode([ASKED])
     place = places_of(query, vectors, labels, 1)[0]
     titles = [text.partition("\n")[0].lower().replace("modelling", "modeling") for text in texts]
     titled = [row for row, title in enumerate(titles) if ASKED in title]
@@ -201,7 +202,7 @@ def refreshed(texts: Sequence[str], vectors: Floats, theme: Sequence[str]) -> li
     from tests.flows.test_topic_model import rubbish  # here, since a first call is timed with what is imported above
 
     new, before = [*theme, *rubbish(RUBBISH)], len(texts) - len(texts) // 20 + len(theme) + RUBBISH
-    planted = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode(new)
+    planted = encoders.engine(encoders.fingerprint(EMBEDDED, "auto", "cpu")).encode(new)
     every, where = [*texts, *new], np.concatenate([vectors, planted])
     ids, states = [str(row) for row in range(len(every))], []
     for count in (before, len(every)):
@@ -268,7 +269,7 @@ def labels_of_one_each(given: Labels) -> list[dict[str, Any]]:
     Every text of the test split gets the label of the labelled text it is closest to.
     """
     texts, known = zip(*given.train, strict=True)
-    vectors = encoder.engine(encoder.fingerprint(EMBEDDED, "auto", "cpu")).encode(
+    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, "auto", "cpu")).encode(
         [*texts, *(t for t, _ in given.test)]
     )
     learnt, asked = vectors[: len(texts)], vectors[len(texts) :]

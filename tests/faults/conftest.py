@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from tasks.runtime import housekeeping
+from tasks.launch import housekeeping
 
 ROOT = Path(__file__).parents[2]
 SUBJECTS = ("river", "bridge", "orchard", "comet", "bakery", "harbour")

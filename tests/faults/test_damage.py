@@ -19,9 +19,9 @@ from configs.embed import Embed, Shards
 from configs.flows import KnowledgeBase
 from configs.ingest import Files
 from flows.knowledge_base import knowledge_base
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import StoreError
-from tasks.runtime import durable, store
+from tasks.store import durable, objects
 from tests.faults.conftest import check
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -34,7 +34,7 @@ def build(workspace: Path, corpus: Path, prefect_server: str) -> Callable[[], Ou
     """Return a function that builds the corpus as a new process would, trusting nothing it verified before."""
 
     def run() -> Outcome:
-        store._verified.clear()
+        objects._verified.clear()
         return knowledge_base(source=Files(path=str(corpus)), config=CONFIG)
 
     return run
@@ -132,7 +132,7 @@ def test_a_planted_pickle_is_never_run(build: Callable[[], Outcome], workspace: 
         value = json.loads(json.dumps(durable.read_json(record)).replace(name, forged))
         durable.write_json(record, value)
 
-    store._verified.clear()
+    objects._verified.clear()
     for record in (workspace / "steps" / "index-dense").glob("*.json"):
         record.unlink()
     with pytest.raises(StoreError, match=r"the array of vectors .* cannot be read"):

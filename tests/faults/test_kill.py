@@ -102,7 +102,7 @@ def wait_for_server(process: "subprocess.Popen[str]") -> psutil.Process:
     """Wait for the child that serves Prefect's API."""
     for _ in range(600):
         for child in psutil.Process(process.pid).children(recursive=True):
-            if "tasks.runtime.server" in child.cmdline():
+            if "tasks.launch.prefect_server" in child.cmdline():
                 return child
         time.sleep(0.1)
     raise AssertionError("no temporary server was started")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime.workspace import folder
+from tasks.store.workspace import folder
 from tests.faults.conftest import ROOT, Job
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.runtime import collections
+from tasks.store import collections
 from tests.faults.conftest import Job, check
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]

@@ -15,7 +15,7 @@ from configs.retrieve import Answered, Dense
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.runtime import tracking
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]

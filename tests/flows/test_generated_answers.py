@@ -14,8 +14,8 @@ from configs.ingest import Files
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from tasks.errors import ContractError
-from tests.tasks.runtime import language_models
-from tests.tasks.runtime.chat_server import served
+from tests.tasks.models import language_models
+from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 QUESTION = "When does the keeper light the lamp?"

@@ -169,6 +169,6 @@ def servers_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # one that ends while it is looked at
-            if "tasks.runtime.server" in process.cmdline() and process.environ().get("HOME") == str(home):
+            if "tasks.launch.prefect_server" in process.cmdline() and process.environ().get("HOME") == str(home):
                 found.append(process)
     return found

@@ -12,9 +12,9 @@ from configs.publish import Publish
 from flows.answer_lineage import answer_lineage, preflight
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import ContractError
-from tasks.runtime import collections
+from tasks.store import collections
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 QUESTIONS = {

@@ -9,7 +9,8 @@ from configs.flows import ModelAnatomy
 from configs.inspect import Reading, Replying, Small
 from flows.model_anatomy import model_anatomy, preflight
 from tasks.errors import ContractError, ModelError
-from tasks.inspect.masks import train_small, write_small
+from tasks.inspect.masks import train_small
+from tasks.models.tiny import write_small
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 

@@ -12,12 +12,11 @@ from configs.embed import Embed
 from configs.flows import KnowledgeBase, Topics
 from configs.ingest import Files
 from flows.knowledge_base import knowledge_base
-from tasks.data import DocumentsRef
-from tasks.rows import Document
-from tasks.runtime import store
-from tasks.runtime.report import Page as PagePart
-from tasks.runtime.report import write_page
+from tasks.data.documents import Document, DocumentsRef
+from tasks.report.page import Page as PagePart
+from tasks.report.page import write_page
 from tasks.runtime.tracking import Run, _Client
+from tasks.store import objects
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -79,7 +78,7 @@ def letters(tmp_path: Path) -> Path:
 def documents_of(refs: dict[str, Any]) -> dict[str, Document]:
     stated = refs["collection.documents"]
     ref = DocumentsRef.model_validate({**stated, "shape": (stated["rows"], 9)})
-    return {d.title: d for d in store.load_rows(ref, Document)}
+    return {d.title: d for d in objects.load_rows(ref, Document)}
 
 
 def test_the_map_shows_the_stored_document_under_the_pointer_and_the_search_finds_it(

@@ -18,7 +18,7 @@ from flows.text_vectors import text_vectors
 from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
 from flows.word_vectors import word_vectors
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.index import open_collection
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]

@@ -12,9 +12,9 @@ from configs.ingest import Files
 from configs.publish import Gate, Publish
 from flows.knowledge_base import knowledge_base
 from flows.semantic_search import semantic_search
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import DataError
-from tasks.runtime import collections
+from tasks.store import collections
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 

@@ -13,7 +13,7 @@ from configs.flows import KnowledgeBase
 from configs.ingest import Files
 from configs.runner import Dask, Processes, Runner, Threads
 from flows.knowledge_base import knowledge_base
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.runtime import steps
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]

@@ -16,9 +16,8 @@ from configs.ingest import Files, Hub, Tables
 from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
-from tasks.data import RejectedRef
-from tasks.rows import Rejected
-from tasks.runtime import store
+from tasks.data.documents import Rejected, RejectedRef
+from tasks.store import objects
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
@@ -29,7 +28,7 @@ def rejected(refs: dict[str, dict[str, object]]) -> dict[str, str]:
     """Return item to reason of a run's quarantine."""
     stated = refs["rejected"]
     ref = RejectedRef.model_validate({**stated, "shape": (stated["rows"], 3)})
-    return {r.item: r.reason for r in store.load_rows(ref, Rejected)}
+    return {r.item: r.reason for r in objects.load_rows(ref, Rejected)}
 
 
 def write_pdf(path: Path) -> None:

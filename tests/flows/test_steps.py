@@ -14,9 +14,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
-from tasks.data import VectorsRef
-from tasks.runtime import progress, steps, store
+from tasks.data.vectors import VectorsRef
+from tasks.runtime import progress, steps
 from tasks.runtime.steps import step
+from tasks.store import objects
 
 pytestmark = pytest.mark.flow
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.flow
 def count(start: int) -> VectorsRef:
     """Save three numbers."""
     steps.record(first=start)
-    return store.save_array(VectorsRef, np.arange(start, start + 3, dtype=np.float32).reshape(-1, 1))
+    return objects.save_array(VectorsRef, np.arange(start, start + 3, dtype=np.float32).reshape(-1, 1))
 
 
 @step(name="test-flow-fail")
@@ -86,12 +87,13 @@ def test_a_step_that_fails_fails_the_flow_with_its_own_error() -> None:
 SCRIPT = """
 import numpy as np
 from prefect import flow
-from tasks.data import VectorsRef
-from tasks.runtime import steps, store
+from tasks.data.vectors import VectorsRef
+from tasks.runtime import steps
+from tasks.store import objects
 
 @steps.step(name="test-process-count")
 def count(start: int) -> VectorsRef:
-    return store.save_array(VectorsRef, np.arange(start, start + 3).reshape(-1, 1))
+    return objects.save_array(VectorsRef, np.arange(start, start + 3).reshape(-1, 1))
 
 @flow(name="test-process")
 def main() -> None:

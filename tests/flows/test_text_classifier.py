@@ -17,10 +17,10 @@ from configs.flows import TextClassifier
 from configs.generators import ModelServer, Prices
 from configs.ingest import Ingest, Tables
 from flows.text_classifier import preflight, text_classifier
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import ContractError
 from tasks.runtime import tracking
-from tests.tasks.runtime.chat_server import served
+from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 

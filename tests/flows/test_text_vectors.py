@@ -20,9 +20,9 @@ from configs.ingest import Tables
 from configs.models import EMBEDDED
 from configs.tokenize import Chunk
 from flows.text_vectors import preflight, text_vectors
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import ContractError
-from tasks.runtime import models
+from tasks.models import files as model_files
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
@@ -48,7 +48,7 @@ def run(source: Tables, output: Path | None, config: TextVectors = EXACT) -> Out
 
 
 def reference(texts: list[str]) -> npt.NDArray[np.float32]:
-    model = SentenceTransformer(str(models.locate(EMBEDDED).folder), device="cpu")
+    model = SentenceTransformer(str(model_files.locate(EMBEDDED).folder), device="cpu")
     return np.asarray(model.encode(texts, normalize_embeddings=True), dtype=np.float32)
 
 

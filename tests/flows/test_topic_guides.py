@@ -13,12 +13,14 @@ from configs.flows import Topics
 from configs.reduce import NoReduction, Pca, Reduce, Umap
 from configs.topics import Guided, Supervised, ZeroShot
 from flows.topic_model import clusters_of, group_documents, lay_out
-from tasks.data import DocumentsRef, Fingerprint, Pooled, VectorsRef
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.models import Fingerprint
+from tasks.data.vectors import Pooled, VectorsRef
 from tasks.embed import describe_encoder
+from tasks.models.encoders import load as encoders
 from tasks.reduce import graph_neighbours
-from tasks.rows import Document
-from tasks.runtime import encoder, store
-from tasks.vectors import normalise
+from tasks.store import objects
+from tasks.vectors.arithmetic import normalise
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
@@ -36,15 +38,15 @@ def pooled(workspace: Path) -> tuple[Pooled, Fingerprint]:
         for n, text in enumerate(texts)
     ]
     ran = describe_encoder(Embed(precision="exact"))
-    vectors = store.save_array(VectorsRef, encoder.engine(ran).encode(texts))
-    return Pooled(documents=store.save_rows(DocumentsRef, Document, documents), vectors=vectors), ran
+    vectors = objects.save_array(VectorsRef, encoders.engine(ran).encode(texts))
+    return Pooled(documents=objects.save_rows(DocumentsRef, Document, documents), vectors=vectors), ran
 
 
 TRUTH = np.repeat([0, 1], 40)
 
 
 def labels_of(pooled: tuple[Pooled, Fingerprint], topics: Topics) -> np.ndarray:
-    return np.asarray(store.load_array(group_documents(pooled[0], topics, pooled[1]).clustered.labels))
+    return np.asarray(objects.load_array(group_documents(pooled[0], topics, pooled[1]).clustered.labels))
 
 
 def test_documents_near_a_known_name_go_there_and_the_names_come_first(pooled: tuple[Pooled, Fingerprint]) -> None:
@@ -81,12 +83,12 @@ def test_clusters_are_found_in_any_space(reduce: Reduce, pooled: tuple[Pooled, F
 
 def test_of_very_many_documents_a_sample_is_clustered_and_neighbours_decide_on_the_rest(workspace: Path) -> None:
     rows, truth = make_blobs([900, 400, 200], centers=6 * np.eye(3, 8), cluster_std=0.5, random_state=0)
-    vectors = store.save_array(VectorsRef, normalise(rows))
+    vectors = objects.save_array(VectorsRef, normalise(rows))
     few = Topics(sample_above=1_000)
     points, clustered = clusters_of(vectors, few)
     layout = lay_out(vectors, graph_neighbours(vectors, 15), few)
-    labels = store.load_array(clustered.labels)
+    labels = objects.load_array(clustered.labels)
     assert (points.rows, layout.shape) == (1_500, (1_500, 2))
     assert adjusted_rand_score(truth, labels) > 0.95
-    whole = store.load_array(clusters_of(vectors, Topics())[1].labels)
+    whole = objects.load_array(clusters_of(vectors, Topics())[1].labels)
     assert adjusted_rand_score(whole, labels) > 0.9

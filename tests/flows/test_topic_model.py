@@ -15,10 +15,10 @@ from configs.ingest import Tables
 from configs.represent import Labels, Written
 from configs.topics import Slices, Suspicions
 from flows.topic_model import topic_model
-from tasks.data import Outcome
+from tasks.data.run import Outcome
 from tasks.errors import DataError
 from tasks.runtime import tracking
-from tests.tasks.runtime.chat_server import served
+from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 

@@ -12,10 +12,10 @@ from prefect import flow, task
 from prefect.runtime import flow_run
 
 from configs.base import Config
-from tasks.data import SnapshotRef
-from tasks.rows import Item
-from tasks.runtime import steps, store, traces, tracking
+from tasks.data.documents import Item, SnapshotRef
+from tasks.runtime import steps, traces, tracking
 from tasks.runtime.steps import step
+from tasks.store import objects
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
@@ -30,7 +30,7 @@ class Nothing(Config):
 @step(name="test-count")
 def counted(n: int) -> SnapshotRef:
     steps.record(squared=n * n)
-    return store.save_rows(SnapshotRef, Item, [Item(str(n), n, "")])
+    return objects.save_rows(SnapshotRef, Item, [Item(str(n), n, "")])
 
 
 attempts: list[int] = []

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from configs.associate import Recommended, Related, Word2Vec
 from configs.flows import WordVectors
 from configs.ingest import Events, Files
+from configs.word2vec import Recommended, Related, Word2Vec
 from flows.word_vectors import preflight, word_vectors
 from tasks.errors import ContractError
 

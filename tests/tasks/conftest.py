@@ -15,20 +15,14 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from configs.index import Bm25, Flat
-from tasks.data import (
-    DocumentsRef,
-    Encoder,
-    Fingerprint,
-    Generation,
-    Numerics,
-    PassagesRef,
-    SnapshotRef,
-    Value,
-    VectorsRef,
-)
-from tasks.rows import Document, Item, Passage
-from tasks.runtime import steps, store
+from tasks.data.base import Value
+from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, SnapshotRef
+from tasks.data.models import Encoder, Fingerprint, Numerics
+from tasks.data.search import Generation
+from tasks.data.vectors import VectorsRef
+from tasks.runtime import steps
 from tasks.runtime.steps import Step
+from tasks.store import objects
 
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # steps are called outside flows here
 
@@ -169,13 +163,13 @@ def shelf(home: Path) -> Generation:
     passages = [
         Passage(f"{d.id}#0", d.id, row, 0, len(d.text), d.title, d.text, 12) for row, d in enumerate(documents)
     ]
-    stored = store.save_rows(PassagesRef, Passage, passages)
-    vectors = store.save_array(VectorsRef, np.eye(3, dtype=np.float32))
+    stored = objects.save_rows(PassagesRef, Passage, passages)
+    vectors = objects.save_array(VectorsRef, np.eye(3, dtype=np.float32))
     made = Generation(
         collection="shelf",
         source="files",
-        snapshot=store.save_rows(SnapshotRef, Item, []),
-        documents=store.save_rows(DocumentsRef, Document, documents),
+        snapshot=objects.save_rows(SnapshotRef, Item, []),
+        documents=objects.save_rows(DocumentsRef, Document, documents),
         passages=stored,
         vectors=vectors,
         dense=index_dense.fn(vectors, Flat()),

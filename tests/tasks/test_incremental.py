@@ -13,10 +13,10 @@ from configs.index import Bm25, Flat
 from configs.ingest import Ingest, Tables
 from configs.retrieve import Dense, Fused, Retrieve, Sparse
 from configs.tokenize import Chunk
-from tasks.data import Generation
+from tasks.data.releases import Delta
+from tasks.data.search import Generation
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import FlowError
-from tasks.findings import Delta
 from tasks.index import (
     compare_documents,
     index_dense,
@@ -27,7 +27,7 @@ from tasks.index import (
 )
 from tasks.ingest import ingest_documents, ingest_queries, scan
 from tasks.retrieve import describe_hits, retrieve
-from tasks.runtime import items
+from tasks.store import vector_cache
 from tasks.tokenize import chunk_documents
 from tests.tasks.conftest import WORDS
 
@@ -137,7 +137,7 @@ def test_what_changed_is_counted_and_nothing_is_encoded_twice(place: Callable[[s
         assert delta.changed == sum(before[name] != now[name] for name in both)
         assert delta.unchanged == len(both) - delta.changed
         before = now
-    keys = [np.load(path) for path in items.Items(made.fingerprint).folder.glob("*/keys.npy")]
+    keys = [np.load(path) for path in vector_cache.Items(made.fingerprint).folder.glob("*/keys.npy")]
     assert len(keys) > 3
     assert len(np.unique(np.concatenate(keys), axis=0)) == sum(map(len, keys))
 

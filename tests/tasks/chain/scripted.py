@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tasks.message_data import Reply, Request
+from tasks.data.messages import Reply, Request
 
 Rule = Callable[[str, Request], str | None]
 

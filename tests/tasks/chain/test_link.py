@@ -3,10 +3,10 @@ import pytest
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
 from tasks.chain.checks import check_text, form_of, usable
 from tasks.chain.link import run_link
-from tasks.chain_data import Output
+from tasks.data.chains import Output
+from tasks.data.messages import Form
 from tasks.errors import ContractError
-from tasks.message_data import Form
-from tasks.prompts import parse_template, read_template
+from tasks.text.prompts import parse_template, read_template
 from tests.tasks.chain.scripted import Scripted, when
 
 TITLE = parse_template("title", "# user\nTitle for {question}")

@@ -9,10 +9,10 @@ import pytest
 from tasks.chain.problems import read_problems
 from tasks.chain.tree import Ways, run_tree
 from tasks.chain.vote import run_vote
-from tasks.chain_data import Problem
+from tasks.data.chains import Problem
+from tasks.data.messages import Request
 from tasks.errors import DataError
-from tasks.message_data import Request
-from tasks.prompts import parse_template, read_template
+from tasks.text.prompts import parse_template, read_template
 from tests.tasks.chain.scripted import Scripted, when
 
 ASK = parse_template("ask", "# user\n{question}")

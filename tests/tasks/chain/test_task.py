@@ -9,13 +9,16 @@ from configs.flows import PromptChain
 from configs.generators import LocalModel
 from flows.prompt_chain import methods_of, preflight, run_method
 from tasks.chain import make_small, small_voice, take_problems
-from tasks.chain_data import MethodRun, MethodsJudged, Output, ProblemsRef, Told, Voice
-from tasks.data import DocumentsRef
+from tasks.data.chains import MethodRun, MethodsJudged, Output, ProblemsRef, Told
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.messages import Form, Generator, Message, Request
+from tasks.data.prompts import Voice
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import evaluate_replies
-from tasks.message_data import Form, Generator, Message, Request
-from tasks.rows import Document
-from tasks.runtime import chain_page, generators, steps, store
+from tasks.models.generators import client
+from tasks.report import prompt_chain
+from tasks.runtime import steps
+from tasks.store import objects
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
@@ -36,7 +39,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         when("How likely", "8"),
         lambda last, request: "The answer is 9",
     )
-    monkeypatch.setattr(generators, "replies", lambda *args, **kwargs: scripted)
+    monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
     return scripted
 
 
@@ -46,7 +49,7 @@ def run(method: Approach, question: str = "a lighthouse") -> MethodRun:
 
 
 def text_of(done: MethodRun) -> str:
-    return store.load_rows(done.answers, Output)[0].text
+    return objects.load_rows(done.answers, Output)[0].text
 
 
 def test_each_output_fills_the_prompts_after_it(model: Scripted) -> None:
@@ -167,18 +170,18 @@ def judged(model: Scripted, tmp_path: Path) -> tuple[ProblemsRef, list[MethodRun
 def test_methods_that_answer_alike_are_not_ranked_and_their_tokens_are_told(
     judged: tuple[ProblemsRef, list[MethodRun], MethodsJudged],
 ) -> None:
-    summary = chain_page.chain_summary(*judged)
+    summary = prompt_chain.chain_summary(*judged)
     assert summary["verdict"] == "8 questions do not tell these methods apart: no ranking"
     assert summary["exact match"]["direct"] == summary["exact match"]["self-consistency"]
     assert summary["exact match"]["direct"]["low"] < 0.7
-    told = [t for done in judged[1] for one in done.steps for t in store.load_rows(one.linked.told, Told)]
+    told = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
     assert summary["prompt_tokens"] == sum(t.prompt_tokens for t in told)
 
 
 def test_the_page_shows_prompts_replies_and_states_as_text(
     judged: tuple[ProblemsRef, list[MethodRun], MethodsJudged], shown: Callable[..., str]
 ) -> None:
-    text = shown(chain_page.chain_page, *judged, VOICE)
+    text = shown(prompt_chain.chain_page, *judged, VOICE)
     assert "Take 20 away" in text
     assert "q0 &lt;b&gt;" in text
     assert "<b>\n" not in text
@@ -202,11 +205,11 @@ def shown() -> Callable[..., str]:
 def test_a_small_model_is_made_in_seconds_and_keeps_to_a_form() -> None:
     texts = ["Return evenly spaced numbers over an interval. The array is copied."] * 40
     rows = [Document(f"d{n}", text, "t", "s", "p", 1) for n, text in enumerate(texts)]
-    made = make_small(store.save_rows(DocumentsRef, Document, rows), SmallModel(steps=3, width=16, layers=1))
+    made = make_small(objects.save_rows(DocumentsRef, Document, rows), SmallModel(steps=3, width=16, layers=1))
     voice = small_voice(made)
     from configs.generators import Sampling
 
-    ask = generators.replies(voice.generator, Sampling(max_tokens=8), voice.config)
+    ask = client.replies(voice.generator, Sampling(max_tokens=8), voice.config)
     request = Request((Message("user", "yes or no?"),), Form("choice", choices=("yes", "no")))
     (reply,) = ask([request])
     assert reply.text in ("yes", "no")

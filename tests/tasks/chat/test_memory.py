@@ -8,10 +8,10 @@ import pytest
 from configs.chat import Automatic, Buffer, Memory, Summary, Window
 from tasks.chat.memory import Model, check_summary, held_to, size_of, transcript
 from tasks.chat.session import Setting, take_turn
-from tasks.chat_data import Conversation
+from tasks.data.chats import Conversation
+from tasks.data.messages import Message, Request
 from tasks.errors import ContractError
-from tasks.message_data import Message, Request
-from tasks.prompts import read_template
+from tasks.text.prompts import read_template
 from tests.tasks.chain.scripted import Scripted
 
 FACT = "My locker has the code 4711."

@@ -8,8 +8,8 @@ import pytest
 from tasks.chat.calculator import calculate
 from tasks.chat.memory import Model
 from tasks.chat.react import Acted, Caps, Toolbox, act
+from tasks.data.messages import Message, Reply, Request
 from tasks.errors import DataError
-from tasks.message_data import Message, Reply, Request
 from tests.tasks.chat.tool_tasks import TASKS, ToolTask
 
 CAPS = Caps(steps=4, seconds=60, tokens=4_000, reply=50, room=2_000, shown=200)

@@ -9,9 +9,7 @@ from configs.chat import Agent, Automatic, Buffer, Summary, Talking
 from configs.flows import ChatSession
 from configs.generators import LocalModel, ModelServer, Sampling
 from flows.chat_session import preflight, take
-from tasks.chain_data import Voice
 from tasks.chat import (
-    counter_of,
     keep_conversation,
     load_conversation,
     manner_of,
@@ -20,10 +18,14 @@ from tasks.chat import (
     task,
     tools_for,
 )
-from tasks.chat_data import ConversationRef
+from tasks.data.chats import ConversationRef
+from tasks.data.messages import Generator, Message
+from tasks.data.prompts import Voice
 from tasks.errors import ContractError
-from tasks.message_data import Generator, Message
-from tasks.runtime import chat_page, generators, steps, tracking
+from tasks.models.generators import client
+from tasks.models.generators.client import counter_of
+from tasks.report import chat_session
+from tasks.runtime import steps, tracking
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
@@ -43,7 +45,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         when("my name?", "Ada."), when("1911.65", "Final answer: It is 1,911.65, and 7 more."),
         when("0.85", "Thought: reckon.\nAction: calculator[2,249 x 0.85]"), lambda last, request: "I see <b>you</b>.",
     )  # fmt: skip
-    monkeypatch.setattr(generators, "replies", lambda *args, **kwargs: scripted)
+    monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
     monkeypatch.setattr(task, "counter_of", lambda config: count)
     return scripted
 
@@ -134,10 +136,10 @@ def test_the_page_shows_the_transcript_as_text(model: Scripted) -> None:
     talk = converse(["<script>alert(1)</script>", "How much is 2,249 x 0.85?"], agent=Agent(steps=2))
     with steps.watch() as finished:
         run = tracking.Run("test-flow", "", tracking._Client(unreachable=True), finished)
-        text = Path(chat_page.chat_page(run, talk, 0, "ada", VOICE)).read_text("utf-8")
+        text = Path(chat_session.chat_page(run, talk, 0, "ada", VOICE)).read_text("utf-8")
     assert "&lt;script&gt;alert(1)" in text
     assert "numbers that nobody gave: 7" in text
     assert "no reply, ended by the cap on steps" in text
-    summary = chat_page.chat_summary(talk, 1, "ada")
+    summary = chat_session.chat_summary(talk, 1, "ada")
     assert (summary["turns"], summary["unfounded_numbers"], summary["tool_calls"]) == (1, 1, 1)
     json.dumps(summary)

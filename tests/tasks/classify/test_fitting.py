@@ -13,13 +13,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from configs.classify import Centroid, Combined, Curve, Embeddings, Fit, Neighbours, TfIdf, Trained
-from tasks.class_measures import decide, macro_f1
 from tasks.classify.files import Saved, read_classifier, write_classifier
 from tasks.classify.fitting import Fitted, draw, fit_method, folds, learn_from_shares
 from tasks.classify.linear import best_temperature, best_thresholds, regressions
 from tasks.classify.model import Features, LinearModel, probabilities
 from tasks.errors import ContractError, StoreError
-from tasks.vectors import normalise
+from tasks.metrics.classification import decide, macro_f1
+from tasks.vectors.arithmetic import normalise
 
 WORDS = ("ship tide harbour sail crew", "flour oven dough yeast rye", "orbit comet planet lens star")
 ONE = Fit(strengths=(1.0,), folds=3)

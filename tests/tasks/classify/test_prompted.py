@@ -9,20 +9,22 @@ import pytest
 
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
-from tasks.chain_data import Prompting
-from tasks.class_data import Confused, Divided, Texts
-from tasks.class_measures import decide, macro_f1
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
 from tasks.classify.prompted import Labeller, label_of, read_label_prompt
-from tasks.data import DocumentsRef
+from tasks.data.classes import Confused, Divided, Texts
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.evaluation import Measure
+from tasks.data.messages import Generator, Reply, Request
+from tasks.data.prompts import Prompting
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
-from tasks.message_data import Generator, Reply, Request
-from tasks.rows import Document, Measure
-from tasks.runtime import generators, store
-from tasks.runtime.class_charts import matrix
+from tasks.metrics.classification import decide, macro_f1
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.report.charts import matrix
+from tasks.store import objects
 from tests.tasks.chain.scripted import Scripted, when
-from tests.tasks.runtime.language_models import save_causal, save_text_to_text
+from tests.tasks.models.language_models import save_causal, save_text_to_text
 
 CLASSES = ("bread", "ships")
 FREE = Prompted(generator=LocalModel(model="m"), enforced=False)
@@ -107,7 +109,7 @@ def test_a_prompt_without_a_place_for_the_text_is_refused(tmp_path: Path) -> Non
 def divided() -> Divided:
     rows = [(str(n), *WORDS[n % 2]) for n in range(12)]
     documents = [Document(name, f"{text} {name}", "", "s", "f", meta={"label": label}) for name, label, text in rows]
-    texts = Texts(documents=store.save_rows(DocumentsRef, Document, documents))
+    texts = Texts(documents=objects.save_rows(DocumentsRef, Document, documents))
     return divide_examples.fn(label_documents.fn(texts, "label", Labelled()), None, Labelled(test_share=0.5), Fit())
 
 
@@ -115,20 +117,20 @@ def divided() -> Divided:
 def test_replies_that_are_no_label_are_a_measure_and_a_column_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted = Scripted(when("rye", "bread"), when("tide", "who knows"))
     monkeypatch.setattr(generators, "describe", lambda config: scripted_generator())
-    monkeypatch.setattr(generators, "counter", lambda config: count)
-    monkeypatch.setattr(generators, "replies", lambda *args, **kwargs: scripted)
+    monkeypatch.setattr(client, "counter", lambda config: count)
+    monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
     parts, (name,) = divided(), names_of([FREE])
     trial = try_ready.fn(parts, name, FREE, identify(FREE))
     assert trial.asked is not None
     assert (trial.asked.texts, trial.asked.no_label) == (12, 6)
     judged = evaluate_classes.fn(parts, [trial], Measured(resamples=100))
-    values = {(m.name, m.what): m.value for m in store.load_rows(judged.measures, Measure)}
+    values = {(m.name, m.what): m.value for m in objects.load_rows(judged.measures, Measure)}
     assert values["no label", name] == 0.5
     assert values["accuracy", name] == 0.5
     assert values["macro-F1", name] == 0.5
     assert ("calibration error", name) not in values
     assert ("calibration error", "majority class") in values
-    cells = [c for c in store.load_rows(judged.confused, Confused) if c.way == name]
+    cells = [c for c in objects.load_rows(judged.confused, Confused) if c.way == name]
     assert cells == [Confused(name, "bread", "bread", 3), Confused(name, "ships", "", 3)]
     assert matrix(cells, CLASSES)["names"] == ["bread", "ships", "no label"]
 
@@ -162,17 +164,17 @@ def test_a_real_model_gives_every_text_a_label_now_and_when_it_is_used_again(sav
     method = method.model_copy(update={"prompt": str(short), "max_tokens": 8})
     parts, (name,) = divided(), names_of([method])
     trial = try_ready.fn(parts, name, method, identify(method))
-    likely = store.load_array(trial.test)
+    likely = objects.load_array(trial.test)
     assert (likely.sum(axis=1) == 1).all()
     assert trial.asked is not None
     assert trial.asked.no_label == 0
     assert trial.seconds_per_1000 > 0
     again = classify_texts.fn(Texts(documents=parts.test.documents), trial.classifier)
-    table = pq.read_table(store.path(again) / "predictions.parquet")
+    table = pq.read_table(objects.path(again) / "predictions.parquet")
     assert [CLASSES.index(label) for label in table["label"].to_pylist()] == likely.argmax(axis=1).tolist()
     free = method.model_copy(update={"enforced": False})
     said = try_ready.fn(parts, name, free, identify(free))
     assert said.asked is not None
     assert said.asked.no_label == 12  # a model with weights drawn says nothing by itself
     none = classify_texts.fn(Texts(documents=parts.test.documents), said.classifier)
-    assert set(pq.read_table(store.path(none) / "predictions.parquet")["label"].to_pylist()) == {None}
+    assert set(pq.read_table(objects.path(none) / "predictions.parquet")["label"].to_pylist()) == {None}

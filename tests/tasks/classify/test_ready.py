@@ -9,12 +9,12 @@ import pytest
 
 from configs.classify import Nli, TaskModel
 from configs.models import TASK_MODELS
-from tasks.class_data import Identified
 from tasks.classify import identify, models_that_fit
 from tasks.classify.mapping import described, matched
 from tasks.classify.ready import ask_ready, describe_ready
+from tasks.data.classes import Identified
 from tasks.errors import ModelError
-from tasks.runtime import cross_encoder
+from tasks.models import sequence_classifier
 
 TEXTS = ["the cat sat", "a dog ran", "cat cat far", "the dog sat far", "a cat ran", "dog dog mat"]
 IS_CAT = [True, False, True, False, True, False]
@@ -57,7 +57,7 @@ def asked(method: TaskModel | Nli, classes: tuple[str, ...], texts: list[str]) -
     found = identify(method)
     ready = describe_ready(method, found, classes, multiple=False)
     kept = Identified.model_validate(ready["identified"])
-    engine = cross_encoder.engine(kept.scorer)
+    engine = sequence_classifier.engine(kept.scorer)
     return ask_ready(ready, texts, engine.outputs, classes=len(classes), multiple=False)
 
 

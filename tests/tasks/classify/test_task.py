@@ -8,7 +8,6 @@ import pytest
 
 from configs.classify import Embeddings, Fit, Labelled, Measured, Mistaken, Neighbours, Nli, TaskModel, TfIdf
 from configs.ingest import Files, PythonDocs, Tables
-from tasks.class_data import ClassScore, Divided, Texts
 from tasks.classify import (
     classify_texts,
     column_of,
@@ -19,12 +18,14 @@ from tasks.classify import (
     try_trained,
     with_column,
 )
-from tasks.data import DocumentsRef, VectorsRef
+from tasks.data.classes import ClassScore, Divided, Texts
+from tasks.data.documents import Document, DocumentsRef, Rejected
+from tasks.data.evaluation import Measure
+from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import evaluate_classes
-from tasks.rows import Document, Measure, Rejected
-from tasks.runtime import store
-from tasks.vectors import normalise
+from tasks.store import objects
+from tasks.vectors.arithmetic import normalise
 
 FIT = Fit(strengths=(1.0, 10.0), folds=3)
 SEVERAL = Labelled(column="tags", multiple=True, test_share=0.25, min_examples=3)
@@ -39,8 +40,8 @@ def texts(labels: list[str | None], column: str = "tags") -> Texts:
     ]
     rows = np.stack([[1.0, *(float(f'"{word}"' in str(label)) for word in "abcd")] for label in labels])
     return Texts(
-        documents=store.save_rows(DocumentsRef, Document, documents),
-        vectors=store.save_array(VectorsRef, normalise(rows + random.normal(scale=0.05, size=rows.shape))),
+        documents=objects.save_rows(DocumentsRef, Document, documents),
+        vectors=objects.save_array(VectorsRef, normalise(rows + random.normal(scale=0.05, size=rows.shape))),
     )
 
 
@@ -57,16 +58,16 @@ def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     assert divided.classes == ("a", "b", "c")
     assert (divided.train.documents.rows, divided.test.documents.rows) == (61, 20)
     assert divided.noticed.rare == ("rare",)
-    assert [r.reason for r in store.load_rows(divided.rejected, Rejected)] == ["no-label"]
+    assert [r.reason for r in objects.load_rows(divided.rejected, Rejected)] == ["no-label"]
     ways = (Embeddings(), Neighbours(k=(3,)), TfIdf())
     trials = [try_trained.fn(divided, name, m, FIT, None) for name, m in zip(names_of(ways), ways, strict=True)]
     judged = evaluate_classes.fn(divided, trials, Measured(resamples=100))
-    values = {(m.name, m.what): m.value for m in store.load_rows(judged.measures, Measure)}
+    values = {(m.name, m.what): m.value for m in objects.load_rows(judged.measures, Measure)}
     assert values["micro-F1", "embeddings"] > 0.9 > values["micro-F1", "majority class"]
-    assert {s.label for s in store.load_rows(judged.classes, ClassScore)} == {"a", "b", "c"}
+    assert {s.label for s in objects.load_rows(judged.classes, ClassScore)} == {"a", "b", "c"}
     assert judged.confused.rows == 0
     made = classify_texts.fn(texts(['["a", "c"]', "[]"]), trials[0].classifier)
-    table = pq.read_table(store.path(made) / "predictions.parquet")
+    table = pq.read_table(objects.path(made) / "predictions.parquet")
     assert table["label"].to_pylist() == [["a", "c"], []]
     with pytest.raises(ContractError, match="embeddings cannot doubt labels"):
         find_mistaken.fn(divided, trials[0], Mistaken())

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cluster.identity import State, match_topics, stay
-from tasks.rows import Fate
-from tasks.vectors import centres_of, normalise
+from tasks.data.topics import Fate
+from tasks.vectors.arithmetic import centres_of, normalise
 
 
 def state(labels: list[int], documents: list[str] | None = None, highest: int | None = None) -> State:

@@ -4,7 +4,7 @@ import pytest
 from tasks.cluster.core import Found
 from tasks.cluster.joining import guided, joined, merged, nearest_names
 from tasks.errors import ContractError
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 LABELS = np.array([0, 1, 2, 3, -1, 1])
 

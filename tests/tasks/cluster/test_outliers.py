@@ -2,7 +2,7 @@ import numpy as np
 
 from tasks.cluster.outliers import by_neighbours, by_vectors
 from tasks.reduce.core import neighbour_graph
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 VECTORS = normalise(np.array([[1, 0, 0], [1, 0.1, 0], [0, 1, 0], [0.1, 1, 0], [0.9, 0.1, 0.1], [0, 0, 1.0]]))
 LABELS = np.array([3, 3, 5, 5, -1, -1])

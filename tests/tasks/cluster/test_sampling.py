@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tasks.cluster.sampling import stratified_rows, vote
 from tasks.reduce.core import neighbours_among
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 ROWS, TRUTH = make_blobs([600, 300, 60], centers=5 * np.eye(3, 8), cluster_std=0.4, random_state=0)
 VECTORS = normalise(ROWS)

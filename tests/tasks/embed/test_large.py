@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.embed import Embed, Shards
-from tasks.data import Embedded, Fingerprint, PassagesRef
+from tasks.data.documents import Passage, PassagesRef, Rejected
+from tasks.data.models import Fingerprint
+from tasks.data.vectors import Embedded
 from tasks.embed import export
 from tasks.embed.task import describe_encoder, embed_passages, export_vectors
-from tasks.rows import Passage, Rejected
-from tasks.runtime import encoder as encoders
-from tasks.runtime import items, shards, store
+from tasks.models.encoders import base as encoder_base
+from tasks.models.encoders import load as encoders
+from tasks.runtime import shards
+from tasks.store import objects, vector_cache
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 KINDS = ("the cat sat", "a dog", "the night train " * 20, "ran far " * 6, "a poison", "the mat " * 11, "")
@@ -26,11 +29,11 @@ def passages(texts: Sequence[str], tokens: int = 0) -> PassagesRef:
     """Store a passage a text, without a row object each."""
     count = len(texts)
     same = {"row": 0, "start": 0, "end": 0, "heading": "", "tokens": tokens}
-    types = store.table_of(Passage, []).schema
+    types = objects.table_of(Passage, []).schema
     names = pa.array([f"p{n}" for n in range(count)])
     columns = {"id": names, "document": names, "text": pa.array(texts)}
     columns |= {name: pa.array([value] * count, types.field(name).type) for name, value in same.items()}
-    return store.save_table(PassagesRef, pa.table({name: columns[name] for name in types.names}))
+    return objects.save_table(PassagesRef, pa.table({name: columns[name] for name in types.names}))
 
 
 def mark(folder: Path) -> Fingerprint:
@@ -41,13 +44,13 @@ def mark(folder: Path) -> Fingerprint:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that every text is added to when an engine really encodes it."""
     seen: list[str] = []
-    encode = encoders.Engine.encode
+    encode = encoder_base.Engine.encode
 
-    def watched(self: encoders.Engine, texts: Sequence[str], *others: Any) -> encoders.Floats:
+    def watched(self: encoder_base.Engine, texts: Sequence[str], *others: Any) -> encoder_base.Floats:
         seen.extend(texts)
         return encode(self, texts, *others)
 
-    monkeypatch.setattr(encoders.Engine, "encode", watched)
+    monkeypatch.setattr(encoder_base.Engine, "encode", watched)
     return seen
 
 
@@ -55,7 +58,7 @@ def run(encoder: Fingerprint) -> tuple[Embedded, np.ndarray, pa.Table]:
     """Return what is made of the texts, the vectors, and the table written of them."""
     made = embed_passages(passages(TEXTS), encoder, Shards(tokens=1_000, max_rejected_share=0.5))
     table = export_vectors(made.passages, made.vectors, encoder)
-    return made, np.array(store.load_array(made.vectors)), pq.read_table(store.path(table) / "vectors.parquet")
+    return made, np.array(objects.load_array(made.vectors)), pq.read_table(objects.path(table) / "vectors.parquet")
 
 
 @pytest.mark.parametrize("window", [7, 64])
@@ -64,17 +67,17 @@ def test_the_size_of_the_window_changes_no_vector_no_order_and_no_rejection(
 ) -> None:
     encoder = mark(poisoned_encoder)
     whole, vectors, table = run(encoder)
-    rejected, once = store.load_rows(whole.rejected, Rejected), sorted(encoded)
+    rejected, once = objects.load_rows(whole.rejected, Rejected), sorted(encoded)
     encoded.clear()
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "another"))
     monkeypatch.setattr(shards, "WINDOW", window)
-    monkeypatch.setattr(store, "GROUP", 5)
-    monkeypatch.setattr(items, "BLOCK", 3)
+    monkeypatch.setattr(objects, "GROUP", 5)
+    monkeypatch.setattr(vector_cache, "BLOCK", 3)
     monkeypatch.setattr(export, "ROWS", 4)
     made, windowed, written = run(encoder)
     assert windowed.tobytes() == vectors.tobytes()
     assert (made.vectors.digest, made.vectors.rows) == (whole.vectors.digest, sum("poison" not in t for t in TEXTS))
-    assert store.load_rows(made.rejected, Rejected) == rejected
+    assert objects.load_rows(made.rejected, Rejected) == rejected
     assert written.equals(table)
     assert sorted(encoded) == once == sorted({text.strip() for text in TEXTS})
     np.testing.assert_array_equal(
@@ -86,7 +89,7 @@ def test_many_equal_texts_are_encoded_once(tiny_bert: Path, encoded: list[str]) 
     source, encoder = passages(["the cat sat"] * 200_000, tokens=3), mark(tiny_bert)
     made = embed_passages(source, encoder)
     assert encoded == ["the cat sat"]
-    vectors = store.load_array(made.vectors)
+    vectors = objects.load_array(made.vectors)
     assert isinstance(vectors, np.memmap)
     assert vectors.shape == (200_000, 32)
     alone = encoders.engine(encoder).encode(["the cat sat"])[0]

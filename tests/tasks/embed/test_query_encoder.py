@@ -9,12 +9,16 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from configs.embed import Embed
-from tasks.data import Fingerprint, Generation, Numerics, PassagesRef, QueriesRef, VectorsRef
+from tasks import hardware
+from tasks.data.documents import Passage, PassagesRef
+from tasks.data.models import Fingerprint, Numerics
+from tasks.data.search import Generation, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
 from tasks.embed import compare_numerics, describe_encoder, embed_queries, query_encoder
 from tasks.errors import ModelError
-from tasks.rows import Passage, Query
-from tasks.runtime import device, models, store
-from tasks.runtime import encoder as encoders
+from tasks.models import files as model_files
+from tasks.models.encoders import load as encoders
+from tasks.store import objects
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 TEXTS = ["the cat sat", "a dog ran far", "the night train", "a mat", "the dog sat", "cat train"]
@@ -29,9 +33,9 @@ Make = Callable[..., Path]
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a machine without GPU, bfloat16 or the packages for int8."""
-    monkeypatch.setattr(device, "has_gpu", lambda: False)
-    monkeypatch.setattr(device, "processor_has_bf16", lambda: False)
-    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "processor_has_bf16", lambda: False)
+    monkeypatch.setattr(hardware.importlib.util, "find_spec", lambda name: None)
 
 
 def built(shelf: Generation, folder: Path, numerics: Numerics, noise: float = 0.0) -> Generation:
@@ -43,8 +47,8 @@ def built(shelf: Generation, folder: Path, numerics: Numerics, noise: float = 0.
     vectors = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
     return shelf.model_copy(
         update={
-            "passages": store.save_rows(PassagesRef, Passage, rows),
-            "vectors": store.save_array(VectorsRef, vectors),
+            "passages": objects.save_rows(PassagesRef, Passage, rows),
+            "vectors": objects.save_array(VectorsRef, vectors),
             "fingerprint": Fingerprint(encoder=here.encoder, numerics=numerics),
         }
     )
@@ -66,8 +70,8 @@ def test_what_this_machine_cannot_run_is_replaced_by_what_it_can_with_the_reason
     was = f"{numerics.engine} in {numerics.precision}"
     assert here.numerics.reason.startswith(f"the passages were encoded by {was}, but {why}: ")
     assert here.numerics.reason in caplog.text
-    queries = store.save_rows(QueriesRef, Query, [Query("1", TEXTS[2])])
-    cosines = store.load_array(made.vectors) @ store.load_array(embed_queries(queries, here))[0]
+    queries = objects.save_rows(QueriesRef, Query, [Query("1", TEXTS[2])])
+    cosines = objects.load_array(made.vectors) @ objects.load_array(embed_queries(queries, here))[0]
     assert int(cosines.argmax()) == 2
 
 
@@ -93,7 +97,8 @@ def test_the_closeness_is_that_of_the_stored_vectors_and_those_encoded_here(
     made = built(shelf, tiny_encoder(), ELSEWHERE["cuda"][0], noise=0.1)
     here = made.fingerprint.model_copy(update={"numerics": Numerics(precision="exact", engine="torch-cpu")})
     expected = [
-        float(a @ b) for a, b in zip(store.load_array(made.vectors), encoders.engine(here).encode(TEXTS), strict=True)
+        float(a @ b)
+        for a, b in zip(objects.load_array(made.vectors), encoders.engine(here).encode(TEXTS), strict=True)
     ]
     close = compare_numerics.fn(made.passages, made.vectors, here)
     assert (close.least, close.mean) == pytest.approx((min(expected), np.mean(expected)), abs=1e-6)
@@ -108,8 +113,8 @@ def test_another_model_under_the_same_name_is_refused_with_both_identities(
     name = next(name for name in weights if name.endswith("word_embeddings.weight"))
     weights[name][5] += 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    models.describe.cache_clear()
-    was, now = made.fingerprint.encoder.identity, models.describe(str(folder)).identity
+    model_files.describe.cache_clear()
+    was, now = made.fingerprint.encoder.identity, model_files.describe(str(folder)).identity
     assert was != now
     said = f"with identity {was[:12]} but the model of that name has {now[:12]} here; bring the old one back or build"
     with pytest.raises(ModelError, match=re.escape(said)):
@@ -121,6 +126,6 @@ def test_bf16_vectors_of_passages_are_close_to_exact_ones_of_queries(shelf: Gene
     exact = describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
     bf16 = exact.model_copy(update={"numerics": Numerics(precision="bf16", engine="torch-cpu")})
     made = built(shelf, folder, bf16.numerics)
-    vectors = store.save_array(VectorsRef, encoders.engine(bf16).encode(TEXTS))
-    assert not np.array_equal(store.load_array(vectors), store.load_array(made.vectors))
+    vectors = objects.save_array(VectorsRef, encoders.engine(bf16).encode(TEXTS))
+    assert not np.array_equal(objects.load_array(vectors), objects.load_array(made.vectors))
     assert compare_numerics.fn(made.passages, vectors, exact).least > 0.999

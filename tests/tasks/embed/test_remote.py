@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from configs.embed import Embed, Server, Shards
-from tasks.data import Fingerprint, PassagesRef
+from tasks.data.documents import Passage, PassagesRef, Rejected
+from tasks.data.models import Fingerprint
 from tasks.embed.task import describe_encoder, embed_passages, embed_shard
 from tasks.errors import RemoteError
-from tasks.rows import Passage, Rejected
-from tasks.runtime import encoder as encoders
-from tasks.runtime import items, remote_encoder, store
-from tasks.runtime.openai_server import Patience
+from tasks.models.encoders import load as encoders
+from tasks.models.encoders import server as encoder_server
+from tasks.models.openai_http import Patience
+from tasks.store import objects, vector_cache
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 PATIENCE = Patience(first_s=0.01)
@@ -24,7 +25,7 @@ Embeddings = Any  # the local server of conftest
 def _forgotten() -> Iterator[None]:
     """Forget the servers that had the same port."""
     yield
-    remote_encoder._width.cache_clear()
+    encoder_server._width.cache_clear()
     encoders._engine.cache_clear()
 
 
@@ -34,7 +35,7 @@ def mark(server: Embeddings) -> Fingerprint:
 
 def passages(texts: list[str]) -> PassagesRef:
     made = [Passage(f"d{i}#0", f"d{i}", i, 0, len(text), "", text, 0) for i, text in enumerate(texts)]
-    return store.save_rows(PassagesRef, Passage, made)
+    return objects.save_rows(PassagesRef, Passage, made)
 
 
 def test_a_second_run_asks_the_server_for_nothing(embeddings_server: Embeddings) -> None:
@@ -42,7 +43,7 @@ def test_a_second_run_asks_the_server_for_nothing(embeddings_server: Embeddings)
     made = embed_passages(passages(TEXTS), encoder)
     rows = np.stack([embeddings_server.vector(text) for text in TEXTS])
     expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    np.testing.assert_allclose(store.load_array(made.vectors), expected, atol=1e-6)
+    np.testing.assert_allclose(objects.load_array(made.vectors), expected, atol=1e-6)
     before = len(embeddings_server.asked)
     assert before == 1 + 4
     assert embed_passages(passages(TEXTS), mark(embeddings_server)) == made
@@ -56,11 +57,11 @@ def test_a_text_that_the_server_refuses_costs_itself_alone_and_the_others_are_pa
     encoder = mark(embeddings_server)
     texts = [*TEXTS[:17], "a poison", *TEXTS[17:]]
     made = embed_passages(passages(texts), encoder, Shards(max_rejected_share=0.1))
-    [rejected] = store.load_rows(made.rejected, Rejected)
+    [rejected] = objects.load_rows(made.rejected, Rejected)
     assert rejected.item == "d17#0"
     assert rejected.detail.startswith("the encoder failed: 127.0.0.1:")
     assert rejected.detail.endswith('answers 400 ({"error": {"message": "the input is not valid"}})')
-    assert [p.text for p in store.load_rows(made.passages, Passage)] == TEXTS
+    assert [p.text for p in objects.load_rows(made.passages, Passage)] == TEXTS
     answered = [text for asked in embeddings_server.asked[1:] if "a poison" not in asked for text in asked]
     assert sorted(answered) == sorted(TEXTS)
 
@@ -69,7 +70,7 @@ def test_a_server_that_fails_ends_the_run_and_finished_shards_are_kept(
     embeddings_server: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder, source = mark(embeddings_server), passages(TEXTS)
-    monkeypatch.setattr(remote_encoder, "Patience", lambda: PATIENCE)
+    monkeypatch.setattr(encoder_server, "Patience", lambda: PATIENCE)
     embed_shard.fn(source, list(range(10)), encoder)
     embeddings_server.canned = [(500, {}, b"out of memory")] * 5
     with pytest.raises(RemoteError, match=r"answers 500 \(out of memory\), asked 5 times; see to the server and run"):
@@ -77,7 +78,7 @@ def test_a_server_that_fails_ends_the_run_and_finished_shards_are_kept(
     before = len(embeddings_server.asked)
     embed_passages(source, encoder)
     assert [text for texts in embeddings_server.asked[before:] for text in texts] == TEXTS[10:]
-    assert items.Items(encoder).missing(items.keys_of(TEXTS)).tolist() == []
+    assert vector_cache.Items(encoder).missing(vector_cache.keys_of(TEXTS)).tolist() == []
 
 
 def test_nothing_stored_holds_the_key(

@@ -6,7 +6,10 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from configs.embed import Embed, Shards
-from tasks.data import DocumentsRef, Fingerprint, PassagesRef, QueriesRef, RejectedRef, VectorsRef
+from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef, Rejected, RejectedRef
+from tasks.data.models import Fingerprint
+from tasks.data.search import QueriesRef, Query
+from tasks.data.vectors import VectorsRef
 from tasks.embed.task import (
     describe_encoder,
     embed_passages,
@@ -18,9 +21,10 @@ from tasks.embed.task import (
     texts_of,
 )
 from tasks.errors import ContractError, DataError, StoreError
-from tasks.rows import Document, Passage, Query, Rejected
-from tasks.runtime import durable, items, models, steps, store
-from tasks.runtime import encoder as encoders
+from tasks.models import files as model_files
+from tasks.models.encoders import load as encoders
+from tasks.runtime import steps
+from tasks.store import durable, objects, vector_cache
 
 pytestmark = pytest.mark.usefixtures("home")
 TEXTS = ["the cat sat", "a poison", "a dog ran far", "the night train", "the cat sat"]
@@ -32,11 +36,11 @@ def passages(texts: list[str], rows: list[int] | None = None, heading: str = "")
         Passage(f"d{row}#{i}", f"d{row}", row, 0, len(text), heading, text, 0)
         for i, (text, row) in enumerate(zip(texts, rows or range(len(texts)), strict=True))
     ]
-    return store.save_rows(PassagesRef, Passage, made)
+    return objects.save_rows(PassagesRef, Passage, made)
 
 
 def queries(texts: list[str]) -> QueriesRef:
-    return store.save_rows(QueriesRef, Query, [Query(f"q{i}", text) for i, text in enumerate(texts)])
+    return objects.save_rows(QueriesRef, Query, [Query(f"q{i}", text) for i, text in enumerate(texts)])
 
 
 def mark(folder: Path) -> Fingerprint:
@@ -45,7 +49,7 @@ def mark(folder: Path) -> Fingerprint:
 
 def test_an_encoder_is_described_without_being_loaded(tiny_bert: Path) -> None:
     made = mark(tiny_bert)
-    assert made.encoder == models.describe(str(tiny_bert))
+    assert made.encoder == model_files.describe(str(tiny_bert))
     assert (made.numerics.precision, made.numerics.engine) == ("exact", "torch-cpu")
 
 
@@ -61,7 +65,7 @@ def test_a_shard_puts_the_vectors_of_its_rows_in_the_cache(tiny_encoder: Make) -
     source, encoder = passages(TEXTS), mark(folder)
     made = embed_shard.fn(source, [0, 2], encoder)
     assert (made.texts, made.tokens, made.truncated, made.poison) == (2, 5 + 6, 0, ())
-    vectors, found = items.Items(encoder).read(items.keys_of(TEXTS))
+    vectors, found = vector_cache.Items(encoder).read(vector_cache.keys_of(TEXTS))
     assert found.tolist() == [True, False, True, False, True]
     expected = SentenceTransformer(str(folder), device="cpu").encode([TEXTS[0], TEXTS[2]])
     np.testing.assert_allclose(vectors[[0, 2]], expected, atol=1e-5)
@@ -72,7 +76,7 @@ def test_a_text_that_gives_nan_costs_itself_alone(poisoned_encoder: Path) -> Non
     made = embed_shard.fn(source, [3, 1, 0, 2], encoder)
     assert made.poison == ((1, "the encoder gave a vector that is not finite"),)
     assert made.texts == 3
-    vectors, found = items.Items(encoder).read(items.keys_of(TEXTS))
+    vectors, found = vector_cache.Items(encoder).read(vector_cache.keys_of(TEXTS))
     assert found.tolist() == [True, False, True, True, True]
     assert np.isfinite(vectors).all()
 
@@ -81,7 +85,7 @@ def test_a_shard_in_which_everything_is_poison_adds_nothing(poisoned_encoder: Pa
     encoder = mark(poisoned_encoder)
     made = embed_shard.fn(passages(["poison", "a poison"]), [0, 1], encoder)
     assert (made.texts, len(made.poison)) == (0, 2)
-    assert list(items.Items(encoder).folder.iterdir()) == []
+    assert list(vector_cache.Items(encoder).folder.iterdir()) == []
 
 
 def test_a_shard_of_texts_without_a_token_adds_nothing(tiny_encoder: Make) -> None:
@@ -102,25 +106,25 @@ def test_joining_puts_vectors_in_the_order_of_the_passages(tiny_encoder: Make) -
     made = join_passages.fn(source, encoder, [])
     assert made.passages == source
     assert made.rejected.rows == 0
-    expected = items.Items(encoder).read(items.keys_of(TEXTS))[0]
-    np.testing.assert_array_equal(store.load_array(made.vectors), expected)
+    expected = vector_cache.Items(encoder).read(vector_cache.keys_of(TEXTS))[0]
+    np.testing.assert_array_equal(objects.load_array(made.vectors), expected)
 
 
 def test_joining_puts_poison_aside_with_its_reason(poisoned_encoder: Path) -> None:
     source, encoder = passages(TEXTS), mark(poisoned_encoder)
     shard = embed_shard.fn(source, [0, 1, 2, 3], encoder)
     made = join_passages.fn(source, encoder, shard.poison)
-    assert [p.text for p in store.load_rows(made.passages, Passage)] == [t for t in TEXTS if "poison" not in t]
+    assert [p.text for p in objects.load_rows(made.passages, Passage)] == [t for t in TEXTS if "poison" not in t]
     assert made.vectors.shape == (4, 32)
     rejected = Rejected("d1#1", "not-a-number", "the encoder gave a vector that is not finite")
-    assert store.load_rows(made.rejected, Rejected) == [rejected]
+    assert objects.load_rows(made.rejected, Rejected) == [rejected]
     assert isinstance(made.rejected, RejectedRef)
 
 
 def test_joining_no_passages_gives_no_vectors(tiny_bert: Path) -> None:
     made = join_passages.fn(passages([]), mark(tiny_bert), [])
     assert (made.vectors.shape, made.vectors.dtype) == ((0, 32), "float32")
-    assert store.load_array(made.vectors).shape == (0, 32)
+    assert objects.load_array(made.vectors).shape == (0, 32)
 
 
 def test_joining_what_is_gone_from_the_cache_is_refused_with_the_number(tiny_encoder: Make) -> None:
@@ -136,8 +140,8 @@ def test_queries_and_passages_share_the_vectors_of_equal_texts(tiny_encoder: Mak
     encoder = mark(tiny_encoder())
     embed_shard.fn(passages(TEXTS), [0, 2], encoder)
     joined = join_queries.fn(queries([TEXTS[2], TEXTS[0]]), encoder)
-    expected = items.Items(encoder).read(items.keys_of([TEXTS[2], TEXTS[0]]))[0]
-    np.testing.assert_array_equal(store.load_array(joined), expected)
+    expected = vector_cache.Items(encoder).read(vector_cache.keys_of([TEXTS[2], TEXTS[0]]))[0]
+    np.testing.assert_array_equal(objects.load_array(joined), expected)
 
 
 def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
@@ -151,8 +155,8 @@ def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
 def test_queries_and_passages_get_the_vectors_of_the_prompts_that_the_models_files_state(tiny_encoder: Make) -> None:
     folder = tiny_encoder(prompts={"query": "q: ", "document": "d: "})
     theirs = SentenceTransformer(str(folder), device="cpu")
-    asked = store.load_array(embed_queries(queries(TEXTS), mark(folder)))
-    read = store.load_array(embed_passages(passages(TEXTS), mark(folder)).vectors)
+    asked = objects.load_array(embed_queries(queries(TEXTS), mark(folder)))
+    read = objects.load_array(embed_passages(passages(TEXTS), mark(folder)).vectors)
     np.testing.assert_allclose(asked, theirs.encode_query(TEXTS), atol=1e-5)
     np.testing.assert_allclose(read, theirs.encode_document(TEXTS), atol=1e-5)
     apart = np.abs(asked - read).max(axis=1), np.abs(asked - theirs.encode(TEXTS)).max(axis=1)
@@ -182,10 +186,10 @@ def test_passages_are_encoded_shard_by_shard_and_poison_is_put_aside_wherever_it
     source, encoder = passages(texts), mark(poisoned_encoder)
     made = embed_passages(source, encoder, Shards(tokens=1_000, max_rejected_share=0.1))
     kept = [text for text in texts if "poison" not in text]
-    assert [p.text for p in store.load_rows(made.passages, Passage)] == kept
-    assert [r.item for r in store.load_rows(made.rejected, Rejected)] == ["d1#1", "d5#5"]
+    assert [p.text for p in objects.load_rows(made.passages, Passage)] == kept
+    assert [r.item for r in objects.load_rows(made.rejected, Rejected)] == ["d1#1", "d5#5"]
     expected = encoders.engine(encoder).encode([text.strip() for text in kept])
-    np.testing.assert_array_equal(store.load_array(made.vectors), expected)
+    np.testing.assert_array_equal(objects.load_array(made.vectors), expected)
 
 
 @pytest.mark.usefixtures("without_prefect")
@@ -202,10 +206,10 @@ def test_too_much_poison_is_refused_with_the_share_and_the_first_reason(poisoned
 def test_passages_that_are_joined_already_are_not_looked_at_again(tiny_encoder: Make) -> None:
     source, encoder = passages(TEXTS), mark(tiny_encoder())
     made = embed_passages(source, encoder)
-    for segment in items.Items(encoder).folder.iterdir():
+    for segment in vector_cache.Items(encoder).folder.iterdir():
         durable.discard(segment)
     assert embed_passages(source, encoder) == made
-    assert list(items.Items(encoder).folder.iterdir()) == []
+    assert list(vector_cache.Items(encoder).folder.iterdir()) == []
 
 
 @pytest.mark.usefixtures("without_prefect")
@@ -219,24 +223,24 @@ def test_queries_are_encoded_in_their_order_once(tiny_encoder: Make) -> None:
     asked, encoder = queries(TEXTS), mark(tiny_encoder())
     made = embed_queries(asked, encoder)
     assert embed_queries(asked, encoder) == made
-    np.testing.assert_array_equal(store.load_array(made), encoders.engine(encoder).encode(TEXTS))
+    np.testing.assert_array_equal(objects.load_array(made), encoders.engine(encoder).encode(TEXTS))
 
 
 def unit(angles: list[float]) -> VectorsRef:
     made = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return store.save_array(VectorsRef, made.astype(np.float32))
+    return objects.save_array(VectorsRef, made.astype(np.float32))
 
 
 def test_a_document_gets_the_mean_direction_of_its_passages() -> None:
-    documents = store.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "ab"])
+    documents = objects.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "ab"])
     pooled = pool_documents.fn(passages(["x", "y", "z"], [0, 0, 1]), unit([0.2, 0.6, 2.0]), documents)
-    expected = store.load_array(unit([0.4, 2.0]))
-    np.testing.assert_allclose(store.load_array(pooled.vectors), expected, atol=1e-6)
+    expected = objects.load_array(unit([0.4, 2.0]))
+    np.testing.assert_allclose(objects.load_array(pooled.vectors), expected, atol=1e-6)
     assert pooled.documents == documents
 
 
 def test_a_document_without_passages_is_left_out() -> None:
-    documents = store.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "abc"])
+    documents = objects.save_rows(DocumentsRef, Document, [Document(n, n, n, "s", n) for n in "abc"])
     pooled = pool_documents.fn(passages(["x", "y"], [0, 2]), unit([0.2, 2.0]), documents)
-    assert [d.id for d in store.load_rows(pooled.documents, Document)] == ["a", "c"]
+    assert [d.id for d in objects.load_rows(pooled.documents, Document)] == ["a", "c"]
     assert pooled.vectors.rows == 2

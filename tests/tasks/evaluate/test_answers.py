@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer, Citation
+from tasks.data.answers import Answer, Citation
+from tasks.data.evaluation import Question
 from tasks.evaluate.answers import (
     citation_precision,
     citation_recall,
@@ -17,7 +18,6 @@ from tasks.evaluate.answers import (
     normalised,
     token_f1,
 )
-from tasks.rows import Question
 
 WORDS = st.lists(
     st.sampled_from(["the", "Cat", "sat,", "on", "a", "mat.", "an", "(old)", "1,000", "cat's"]), max_size=9

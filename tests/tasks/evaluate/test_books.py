@@ -1,10 +1,10 @@
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Question
 from tasks.errors import ContractError
 from tasks.evaluate.books import compare_books, unsupported
-from tasks.rows import Question
 
 
 def said(text: str, *, unsupported: int = 0) -> Answer:

@@ -9,7 +9,8 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from configs.evaluate import Calibrate
-from tasks.answers import Answer
+from tasks.data.answers import Answer
+from tasks.data.evaluation import Question
 from tasks.errors import ContractError
 from tasks.evaluate.calibrate import (
     auroc,
@@ -22,7 +23,6 @@ from tasks.evaluate.calibrate import (
     logistic,
     why_not,
 )
-from tasks.rows import Question
 
 RNG = np.random.default_rng(3)
 NEAR, FAR = RNG.normal(0.6, 0.1, (60, 1)), RNG.normal(0.3, 0.1, (90, 1))

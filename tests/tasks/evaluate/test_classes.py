@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from tasks.class_measures import decide
 from tasks.evaluate.classes import Given, calibration_bins, class_by_class, confusion, judge_ways, majority, mcnemar
+from tasks.metrics.classification import decide
 
 RANDOM = np.random.default_rng(5)
 TRUE = RANDOM.integers(0, 3, 120)

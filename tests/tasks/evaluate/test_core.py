@@ -1,10 +1,10 @@
 import pytest
 
 from configs.evaluate import Evaluate
-from tasks.answers import Answer, Citation
+from tasks.data.answers import Answer, Citation
+from tasks.data.evaluation import Measure, Question, Scored
 from tasks.errors import ContractError
 from tasks.evaluate.core import judge_answers, judge_rankings, score_rankings
-from tasks.rows import Measure, Question, Scored
 
 QUESTIONS = [
     Question("1", "?", ("a",), "test"),

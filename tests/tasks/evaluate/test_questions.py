@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.data.evaluation import Question
 from tasks.errors import DataError
 from tasks.evaluate.questions import read_questions
-from tasks.rows import Question
 
 LINES = (
     '{"id": "d", "question": "one?", "answers": ["a", "b"], "split": "development"}\n\n'

@@ -7,12 +7,13 @@ import pytest
 from scipy.stats import bootstrap
 
 from configs.evaluate import Evaluate
-from tasks.data import DocumentsRef, Generation, HitsRef, QuestionsRef
+from tasks.data.documents import Document, DocumentsRef, Passage
+from tasks.data.evaluation import Question, QuestionsRef
+from tasks.data.releases import Comparison
+from tasks.data.search import Generation, Hit, HitsRef
 from tasks.evaluate import compare_releases, load_shared_questions
 from tasks.evaluate.core import held_by_both, judge_release
-from tasks.findings import Comparison
-from tasks.rows import Document, Hit, Passage, Question
-from tasks.runtime import store
+from tasks.store import objects
 
 CONFIG = Evaluate(k=3, resamples=2_000)
 QUESTIONS = [Question(str(n), "?", (f"d{n}",), "") for n in range(40)]
@@ -81,24 +82,24 @@ def test_shared_questions_are_read_from_a_file_and_the_others_counted(shelf: Gen
         {"id": "3", "question": "Who sails?", "answers": ["ships"]},
     ]
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    documents = [d for d in store.load_rows(shelf.documents, Document) if d.id != "ships"]
+    documents = [d for d in objects.load_rows(shelf.documents, Document) if d.id != "ships"]
     asked = load_shared_questions(
-        tmp_path / "q.jsonl", store.save_rows(DocumentsRef, Document, documents), shelf.documents
+        tmp_path / "q.jsonl", objects.save_rows(DocumentsRef, Document, documents), shelf.documents
     )
-    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1"]
+    assert [q.id for q in objects.load_rows(asked.questions, Question)] == ["1"]
     assert (asked.answerable, asked.left_out) == (1, 2)
 
 
 def test_generations_are_compared_by_documents_each_counted_by_its_best_passage(shelf: Generation) -> None:
-    twice = [*store.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
-    longer = store.save_rows(type(shelf.passages), Passage, twice)
-    questions = store.save_rows(QuestionsRef, Question, [Question(str(n), "?", ("ships",), "") for n in range(2)])
+    twice = [*objects.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
+    longer = objects.save_rows(type(shelf.passages), Passage, twice)
+    questions = objects.save_rows(QuestionsRef, Question, [Question(str(n), "?", ("ships",), "") for n in range(2)])
     new = [Hit(query, row, rank, 1, 1, 1) for query in (0, 1) for rank, row in enumerate([0, 3, 2], start=1)]
     live = [Hit(query, row, rank, 1, 1, 1) for query in (0, 1) for rank, row in enumerate([2, 0], start=1)]
     found = compare_releases.fn(
         questions,
         {"new": longer, "live": shelf.passages},
-        {"new": store.save_rows(HitsRef, Hit, new), "live": store.save_rows(HitsRef, Hit, live)},
+        {"new": objects.save_rows(HitsRef, Hit, new), "live": objects.save_rows(HitsRef, Hit, live)},
         Evaluate(resamples=100),
         0.0,
     )

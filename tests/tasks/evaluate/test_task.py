@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from configs.evaluate import Calibrate, Evaluate
-from tasks.answers import Answer, Calibration
-from tasks.data import AnswersRef, Generation, HitsRef, QuestionsRef
+from tasks.data.answers import Answer, AnswersRef, Calibration
+from tasks.data.documents import Passage
+from tasks.data.evaluation import Measure, Question, QuestionsRef, Scored
+from tasks.data.search import Generation, Hit, HitsRef, Query
 from tasks.errors import DataError
 from tasks.evaluate import (
     calibrate_threshold,
@@ -16,8 +18,7 @@ from tasks.evaluate import (
     questions_for,
     score_questions,
 )
-from tasks.rows import Hit, Measure, Passage, Query, Question, Scored
-from tasks.runtime import store
+from tasks.store import objects
 
 ROWS = [
     {"id": "1", "question": "Which pet purrs?", "answers": ["cats", "elsewhere"]},
@@ -44,30 +45,30 @@ def test_questions_whose_answers_the_collection_does_not_have_are_left_out_and_c
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, ROWS)), "utf-8")
     asked = load_questions(tmp_path / "q.jsonl", "all", shelf.documents)
     assert (asked.answerable, asked.left_out) == (1, 1)
-    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1", "2"]
-    assert store.load_rows(asked.queries, Query) == [Query("1", "Which pet purrs?"), Query("2", "What is the moon?")]
+    assert [q.id for q in objects.load_rows(asked.questions, Question)] == ["1", "2"]
+    assert objects.load_rows(asked.queries, Query) == [Query("1", "Which pet purrs?"), Query("2", "What is the moon?")]
 
 
 def test_documents_are_ranked_by_their_best_passage_each_once(shelf: Generation) -> None:
-    twice = [*store.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
-    passages = store.save_rows(type(shelf.passages), Passage, twice)
-    questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
+    twice = [*objects.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
+    passages = objects.save_rows(type(shelf.passages), Passage, twice)
+    questions = objects.save_rows(QuestionsRef, Question, [Question("1", "?", ("ships",), "")])
     found = [Hit(0, row, rank, 1, 1, 1) for rank, row in enumerate([0, 3, 2], start=1)]
-    hits = store.save_rows(HitsRef, Hit, found)
+    hits = objects.save_rows(HitsRef, Hit, found)
     judged = questions, passages, {"one": hits}, Evaluate(resamples=100)
-    measured = {m.name: m.value for m in store.load_rows(evaluate_rankings.fn(*judged), Measure)}
+    measured = {m.name: m.value for m in objects.load_rows(evaluate_rankings.fn(*judged), Measure)}
     assert measured["mrr@10"] == pytest.approx(1 / 2)
     assert measured["recall@10"] == 1
-    scored = store.load_rows(score_questions.fn(*judged), Scored)
+    scored = objects.load_rows(score_questions.fn(*judged), Scored)
     assert {(s.question, s.way) for s in scored} == {("1", "one")}
     assert {s.metric: s.value for s in scored} == measured
 
 
 def test_answers_are_measured_from_the_store(home: Path) -> None:
     withheld = Answer(question="?", text="", citations=(), abstained="no", score=None, threshold=0.3)
-    answers = store.save_json(AnswersRef, [withheld.model_dump(mode="json")], rows=1)
-    questions = store.save_rows(QuestionsRef, Question, [Question("1", "?", (), "")])
-    (measure,) = store.load_rows(evaluate_answers.fn(questions, answers, Evaluate()), Measure)
+    answers = objects.save_json(AnswersRef, [withheld.model_dump(mode="json")], rows=1)
+    questions = objects.save_rows(QuestionsRef, Question, [Question("1", "?", (), "")])
+    (measure,) = objects.load_rows(evaluate_answers.fn(questions, answers, Evaluate()), Measure)
     assert (measure.name, measure.value, measure.n) == ("abstained", 1.0, 1)
 
 
@@ -77,7 +78,7 @@ def test_the_test_half_is_never_calibrated_by(shelf: Generation, tmp_path: Path)
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     asked = load_calibration(tmp_path / "q.jsonl", shelf.documents)
     assert asked is not None
-    assert [q.id for q in store.load_rows(asked.questions, Question)] == ["1", "2"]
+    assert [q.id for q in objects.load_rows(asked.questions, Question)] == ["1", "2"]
     (tmp_path / "q.jsonl").write_text(json.dumps(rows[0]), "utf-8")
     assert load_calibration(tmp_path / "q.jsonl", shelf.documents) is None
 
@@ -86,9 +87,9 @@ def test_a_calibration_names_encoder_passages_and_way(shelf: Generation) -> None
     asked = [Question(str(n), "?", ("cats",) if n % 2 else (), "") for n in range(40)]
     given = [Answer(question="?", text="", citations=(), abstained="", score=0.2 + 0.5 * (n % 2), threshold=0)
              for n in range(40)]  # fmt: skip
-    answers = store.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=40)
-    made = calibrate_threshold.fn(shelf, store.save_rows(QuestionsRef, Question, asked), answers, "way", Calibrate())
-    found = Calibration.model_validate(store.load_json(made))
+    answers = objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=40)
+    made = calibrate_threshold.fn(shelf, objects.save_rows(QuestionsRef, Question, asked), answers, "way", Calibrate())
+    found = Calibration.model_validate(objects.load_json(made))
     assert (found.encoder, found.passages) == (shelf.fingerprint.encoder.identity, shelf.passages.digest)
     assert (found.retrieval, found.answerable, found.unanswerable, found.reason) == ("way", 20, 20, "")
     assert found.auroc == 1.0 > found.low > 0.8

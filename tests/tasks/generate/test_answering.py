@@ -6,15 +6,16 @@ import numpy as np
 from configs.generate import Generated
 from configs.generators import LocalModel, Sampling
 from configs.retrieve import Dense
-from tasks.answers import Answer
-from tasks.data import AnswersRef, Generation, HitsRef, QueriesRef, VectorsRef
+from tasks.data.answers import Answer, AnswersRef
+from tasks.data.documents import Document, Passage
+from tasks.data.messages import Reply, Request
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
 from tasks.generate import answer_grounded, describe_generator, load_answers, read_prompt
 from tasks.generate.answering import Asking, ground_answers
-from tasks.message_data import Reply, Request
 from tasks.retrieve import retrieve
-from tasks.rows import Document, Hit, Passage, Query
-from tasks.runtime import store
-from tests.tasks.runtime import language_models
+from tasks.store import objects
+from tests.tasks.models import language_models
 
 PETS = "Which pet purrs?"
 
@@ -24,8 +25,8 @@ def quoted(question: str, abstained: str = "") -> Answer:
 
 
 def found(shelf: Generation, *questions: str) -> HitsRef:
-    queries = store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(questions)])
-    towards = store.save_array(VectorsRef, np.tile(np.eye(3, dtype=np.float32)[:1], (len(questions), 1)))
+    queries = objects.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(questions)])
+    towards = objects.save_array(VectorsRef, np.tile(np.eye(3, dtype=np.float32)[:1], (len(questions), 1)))
     return retrieve.fn(shelf, queries, towards, Dense(k=3))
 
 
@@ -38,9 +39,9 @@ def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[An
         asked.extend(texts)
         return [Reply(next(said[q] for q in said if q in text), "stop", 1, 1, "g") for text in texts]
 
-    hits = store.load_rows(found(shelf, *(a.question for a in answers)), Hit)
-    passages = dict(enumerate(store.load_rows(shelf.passages, Passage)))
-    documents = dict(enumerate(store.load_rows(shelf.documents, Document)))
+    hits = objects.load_rows(found(shelf, *(a.question for a in answers)), Hit)
+    passages = dict(enumerate(objects.load_rows(shelf.passages, Passage)))
+    documents = dict(enumerate(objects.load_rows(shelf.documents, Document)))
     asking = Asking(replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000)
     made = ground_answers(answers, hits, passages, documents, asking)
     assert len(asked) == sum(not a.abstained for a in answers)
@@ -48,7 +49,7 @@ def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[An
 
 
 def test_a_grounded_reply_becomes_an_answer_with_citations_numbered_anew(shelf: Generation) -> None:
-    ranked = [h.passage for h in store.load_rows(found(shelf, PETS), Hit)]
+    ranked = [h.passage for h in objects.load_rows(found(shelf, PETS), Hit)]
     dogs = ranked.index(1) + 1
     (made,) = ground(
         shelf, {PETS: f"Dogs bark at the postman [{dogs}]. Cats purr when they are warm [1]."}, quoted(PETS)
@@ -88,9 +89,9 @@ def test_the_step_asks_a_real_model_once_and_keeps_what_it_said(shelf: Generatio
         prompt_tokens=900,
     )
     generator, prompt = describe_generator(config), read_prompt(config.prompt)
-    answers = store.save_json(AnswersRef, [quoted(PETS).model_dump(mode="json")], rows=1)
+    answers = objects.save_json(AnswersRef, [quoted(PETS).model_dump(mode="json")], rows=1)
     first = answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, prompt, config)
     (made,) = load_answers(first)
     assert made.abstained  # its weights are drawn: it says nothing that rests on a passage
-    assert len(list((Path(store.path(first)).parents[1] / ".." / "replies" / generator.digest).glob("[!.]*"))) == 1
+    assert len(list((Path(objects.path(first)).parents[1] / ".." / "replies" / generator.digest).glob("[!.]*"))) == 1
     assert answer_grounded.fn(shelf, found(shelf, PETS), answers, generator, prompt, config) == first

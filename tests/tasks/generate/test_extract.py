@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.generate import Extractive
-from tasks.answers import Answer, Threshold
+from tasks.data.answers import Answer, Threshold
+from tasks.data.documents import Document, Passage
 from tasks.generate.extract import (
     Found,
     choose,
@@ -16,7 +17,6 @@ from tasks.generate.extract import (
     share_of,
     withhold,
 )
-from tasks.rows import Document, Passage
 
 TEXT = "Intro words stand here.\nCats purr when\n  warm and fed. Dogs bark at the old postman! Ships sail far away?"
 DOCUMENT = Document("pets", TEXT, "Pets", "shelf", "pets.txt", 10)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.data.documents import Passage
 from tasks.errors import ContractError
 from tasks.generate.grounded import (
     REFUSAL,
@@ -13,8 +14,7 @@ from tasks.generate.grounded import (
     check_reply,
     read_prompt,
 )
-from tasks.prompts import neutralise
-from tasks.rows import Passage
+from tasks.text.prompts import neutralise
 
 PROMPT = read_prompt("grounded")
 TEXTS = ["The lamp was lit in 1903 by Anna Berg.", "Ships wait for the tide.", "The lens weighs 1,200 kg."]

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data import DocumentsRef, Generation
-from tasks.findings import Delta
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.releases import Delta
+from tasks.data.search import Generation
 from tasks.index import compare_documents, live_before
 from tasks.index.delta import count_changes
-from tasks.rows import Document
-from tasks.runtime import store
+from tasks.store import objects
 
 VERSIONS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("123"))
 
@@ -26,10 +26,10 @@ def test_every_document_before_and_after_is_counted_once(before: dict[str, str],
 
 def changed(shelf: Generation, **texts: str) -> DocumentsRef:
     """Return the documents of the shelf with other texts; an empty one is removed, a new one added."""
-    rows = {d.id: d for d in store.load_rows(shelf.documents, Document)}
+    rows = {d.id: d for d in objects.load_rows(shelf.documents, Document)}
     for name, text in texts.items():
         rows[name] = Document(name, text, name.title(), "shelf", f"{name}.txt", 3)
-    return store.save_rows(DocumentsRef, Document, [d for d in rows.values() if d.text])
+    return objects.save_rows(DocumentsRef, Document, [d for d in rows.values() if d.text])
 
 
 def test_documents_are_compared_with_the_live_ones_by_id_and_text(shelf: Generation) -> None:
@@ -39,9 +39,9 @@ def test_documents_are_compared_with_the_live_ones_by_id_and_text(shelf: Generat
 
 
 def test_a_title_alone_changes_no_document(shelf: Generation) -> None:
-    rows = store.load_rows(shelf.documents, Document)
+    rows = objects.load_rows(shelf.documents, Document)
     renamed = [Document(d.id, d.text, "Another title", d.source, d.path, d.line) for d in rows]
-    found = compare_documents(shelf, store.save_rows(DocumentsRef, Document, renamed))
+    found = compare_documents(shelf, objects.save_rows(DocumentsRef, Document, renamed))
     assert found == Delta(against=1, added=0, changed=0, removed=0, unchanged=3)
 
 
@@ -53,6 +53,6 @@ def test_without_a_generation_everything_is_added(shelf: Generation) -> None:
 def test_a_live_generation_that_is_damaged_is_said_and_not_compared_with(
     shelf: Generation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.forget(shelf.vectors)
+    objects.forget(shelf.vectors)
     assert live_before("shelf") is None
     assert "the live generation of shelf cannot be compared with: " in caplog.text

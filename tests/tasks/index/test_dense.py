@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from configs.index import Auto, DenseIndex, Flat, Hnsw, Ivf, IvfPq, Qdrant
-from tasks import nearest
 from tasks.errors import ContractError
 from tasks.index.dense import build_dense, choose, draw_queries, recall_of
-from tasks.nearest import Description
 from tasks.retrieve.dense import search_dense
-from tasks.vectors import normalise
+from tasks.vectors import nearest
+from tasks.vectors.arithmetic import normalise
+from tasks.vectors.nearest import Description
 
 AXES = np.eye(4, dtype=np.float32)
 KINDS: dict[str, DenseIndex] = {"flat": Flat(), "hnsw": Hnsw(), "ivf": Ivf(), "ivf-pq": IvfPq()}

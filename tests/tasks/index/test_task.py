@@ -3,11 +3,12 @@ import json
 import pytest
 
 from configs.index import Auto, Bm25, DenseIndex, Flat, Hnsw, Qdrant
-from tasks.data import Generation, PassagesRef
+from tasks.data.documents import Passage, PassagesRef
+from tasks.data.search import Generation
 from tasks.errors import ContractError
 from tasks.index import index_dense, index_sparse, open_collection, publish_generation
-from tasks.rows import Passage
-from tasks.runtime import steps, store
+from tasks.runtime import steps
+from tasks.store import objects
 
 
 def test_a_dense_index_has_the_shape_of_its_vectors(shelf: Generation) -> None:
@@ -23,7 +24,7 @@ def test_every_build_records_its_recall(config: DenseIndex, shelf: Generation) -
     record = steps.find("index-dense", key)
     assert record is not None
     assert record.metrics == {"vectors": 3, "width": 3, "recall_at_10": 1}
-    about = json.loads((store.path(made) / "index.json").read_text("utf-8"))
+    about = json.loads((objects.path(made) / "index.json").read_text("utf-8"))
     assert (about["vectors"], about["recall_at_10"]) == (3, 1)
 
 
@@ -39,9 +40,9 @@ def test_another_formula_gives_another_sparse_index(shelf: Generation) -> None:
 def test_the_heading_of_a_passage_is_indexed_with_its_text(shelf: Generation) -> None:
     bare = [
         Passage(p.id, p.document, p.row, p.start, p.end, "", p.text, 1)
-        for p in store.load_rows(shelf.passages, Passage)
+        for p in objects.load_rows(shelf.passages, Passage)
     ]
-    assert index_sparse.fn(store.save_rows(PassagesRef, Passage, bare), Bm25()).digest != shelf.sparse.digest
+    assert index_sparse.fn(objects.save_rows(PassagesRef, Passage, bare), Bm25()).digest != shelf.sparse.digest
 
 
 def test_a_published_collection_is_opened_by_name_or_as_the_only_one(shelf: Generation) -> None:

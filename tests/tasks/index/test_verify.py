@@ -6,15 +6,15 @@ import pytest
 from configs.index import Bm25, Flat
 from configs.publish import Verify
 from configs.retrieve import Dense, Sparse
-from tasks.data import DocumentsRef, Generation, PassagesRef, VectorsRef
+from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef
+from tasks.data.search import Generation, Query, Verified
+from tasks.data.vectors import VectorsRef
 from tasks.errors import DataError, StoreError
-from tasks.findings import Verified
 from tasks.index import draw_probes, index_dense, index_sparse, verify_generation
 from tasks.index.verify import Probe, check_counts, check_vectors, look_for
 from tasks.index.verify import draw_probes as draw_rows
 from tasks.retrieve import retrieve
-from tasks.rows import Document, Passage, Query
-from tasks.runtime import store
+from tasks.store import objects
 
 TURNED = np.roll(np.eye(3, dtype=np.float32), 1, axis=0)
 
@@ -38,10 +38,10 @@ def test_probes_are_rows_without_repetition_the_same_for_a_seed() -> None:
 
 def test_a_probe_is_a_passage_with_its_own_words_and_vector(shelf: Generation) -> None:
     probes = draw_probes.fn(shelf.passages, shelf.vectors, Verify(probes=2, seed=1))
-    rows = [int(query.id) for query in store.load_rows(probes.queries, Query)]
-    passages = store.load_rows(shelf.passages, Passage)
-    assert [q.text for q in store.load_rows(probes.queries, Query)] == [passages[row].indexed for row in rows]
-    np.testing.assert_array_equal(store.load_array(probes.vectors), np.eye(3, dtype=np.float32)[rows])
+    rows = [int(query.id) for query in objects.load_rows(probes.queries, Query)]
+    passages = objects.load_rows(shelf.passages, Passage)
+    assert [q.text for q in objects.load_rows(probes.queries, Query)] == [passages[row].indexed for row in rows]
+    np.testing.assert_array_equal(objects.load_array(probes.vectors), np.eye(3, dtype=np.float32)[rows])
 
 
 def test_a_whole_generation_is_verified_with_its_numbers(shelf: Generation) -> None:
@@ -49,7 +49,7 @@ def test_a_whole_generation_is_verified_with_its_numbers(shelf: Generation) -> N
 
 
 def test_an_index_over_other_vectors_is_refused_with_both_digests(shelf: Generation) -> None:
-    turned = store.save_array(VectorsRef, TURNED)
+    turned = objects.save_array(VectorsRef, TURNED)
     slipped = index_dense.fn(turned, Flat())
     words = (
         f"built over vectors {turned.digest[:12]} but they are {shelf.vectors.digest[:12]}; run knowledge-base again"
@@ -69,15 +69,15 @@ def test_vectors_that_lead_to_other_passages_are_refused_with_the_numbers() -> N
 def test_words_that_lead_to_other_passages_are_refused_with_the_numbers(shelf: Generation) -> None:
     others = [
         Passage(f"x{row}#0", p.document, row, 0, 9, "", "Nothing of that kind", 4)
-        for row, p in enumerate(store.load_rows(shelf.passages, Passage))
+        for row, p in enumerate(objects.load_rows(shelf.passages, Passage))
     ]
-    sparse = index_sparse.fn(store.save_rows(PassagesRef, Passage, others), Bm25())
+    sparse = index_sparse.fn(objects.save_rows(PassagesRef, Passage, others), Bm25())
     with pytest.raises(DataError, match=r"0 of 3 passages .* are found by its own words but 50% were needed"):
         verify(shelf.model_copy(update={"sparse": sparse}))
 
 
 def test_fewer_vectors_than_passages_are_refused_with_both_numbers(shelf: Generation) -> None:
-    short = store.save_array(VectorsRef, np.eye(3, dtype=np.float32)[:2])
+    short = objects.save_array(VectorsRef, np.eye(3, dtype=np.float32)[:2])
     with pytest.raises(
         StoreError, match=r"has 3 passages, 2 vectors but one number above zero was needed; nothing is"
     ):
@@ -100,8 +100,8 @@ def test_a_vector_that_is_no_direction_is_refused_with_its_row_and_length(value:
 
 
 def test_passages_of_documents_that_are_not_there_are_refused(shelf: Generation) -> None:
-    documents = store.load_rows(shelf.documents, Document)
-    moved = store.save_rows(DocumentsRef, Document, [documents[1], documents[0]])
+    documents = objects.load_rows(shelf.documents, Document)
+    moved = objects.save_rows(DocumentsRef, Document, [documents[1], documents[0]])
     with pytest.raises(
         StoreError, match=r"passage 0 is of document 'cats' in row 0 but 'dogs' stands there, of 2 doc"
     ):
@@ -109,9 +109,9 @@ def test_passages_of_documents_that_are_not_there_are_refused(shelf: Generation)
 
 
 def test_a_damaged_object_is_found_before_anything_is_published(shelf: Generation) -> None:
-    path = store.path(shelf.sparse) / "vocab.index.json"
+    path = objects.path(shelf.sparse) / "vocab.index.json"
     path.write_bytes(path.read_bytes().replace(b"cat", b"bat"))
-    store._verified.clear()
+    objects._verified.clear()
     with pytest.raises(StoreError, match=re.escape(str(path))):
         verify(shelf)
 

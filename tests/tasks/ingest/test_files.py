@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.files import decode, plain_html, read_file, scan_file, scan_folder
-from tasks.rows import Document, Item, Rejected
 
 PATTERNS = ("*.txt", "*.md", "*.html", "*.htm")
 LIMIT = 5_000_000

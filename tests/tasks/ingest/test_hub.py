@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.ingest import Hub
+from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError, MissingExtra, RemoteError
 from tasks.ingest import name_of
 from tasks.ingest.sources import Found, read_source, scan_source
-from tasks.rows import Document, Item, Rejected
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tasks.data.documents import Document
 from tasks.errors import DataError
 from tasks.ingest.python_docs import PackageDocs, by_mentions, package_folder, read_package, source_files
-from tasks.rows import Document
 
 Build = Callable[..., PackageDocs]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tasks.data.documents import Document
 from tasks.ingest.python_docs import PackageDocs
-from tasks.rows import Document
 
 Build = Callable[..., PackageDocs]
 

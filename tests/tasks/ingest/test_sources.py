@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.ingest import Files, PythonDocs, Source, Tables
+from tasks.data.documents import Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.python_docs import read_package
 from tasks.ingest.sources import Found, read_source, scan_source
-from tasks.rows import Item, Rejected
 
 
 def letters(texts: Sequence[str]) -> list[int]:

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.ingest import Tables
+from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest.files import scan_file
 from tasks.ingest.tables import MAX_COLUMNS, read_table
-from tasks.rows import Document, Item, Rejected
 
 VISIBLE = st.text(st.characters(categories=("L", "N", "P", "S")) | st.sampled_from(' ,"\r\n\t'), max_size=20)
 TEXTS = st.lists(VISIBLE.map(lambda text: f"x{text}"), min_size=1, max_size=8)

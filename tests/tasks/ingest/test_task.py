@@ -6,18 +6,19 @@ import pytest
 
 from configs.ingest import Files, Ingest, PythonDocs, Source, Tables
 from configs.models import EMBEDDED
-from tasks.data import Ingested
+from tasks.data.documents import Document, Ingested, Item, Rejected
+from tasks.data.search import Query
 from tasks.errors import ContractError, DataError
 from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
-from tasks.rows import Document, Item, Query, Rejected
-from tasks.runtime import models, store
+from tasks.models import files as model_files
+from tasks.store import objects
 
 pytestmark = pytest.mark.usefixtures("home")
 
 
 def ingest(source: Source, **limits: float) -> Ingested:
     """Scan a source and ingest it with the tokens of the embedded encoder."""
-    return ingest_documents.fn(scan(source), source, Ingest.model_validate(limits), models.describe(EMBEDDED))
+    return ingest_documents.fn(scan(source), source, Ingest.model_validate(limits), model_files.describe(EMBEDDED))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_a_given_name_that_is_none_is_refused() -> None:
 
 def test_a_scan_is_stored_item_by_item(notes: Path) -> None:
     ref = scan(Files(path=str(notes)))
-    assert [item.name for item in store.load_rows(ref, Item)][:2] == ["bakery.md", "harbour.html"]
+    assert [item.name for item in objects.load_rows(ref, Item)][:2] == ["bakery.md", "harbour.html"]
     assert scan(Files(path=str(notes))) == ref
     (notes / "bakery.md").write_text("changed", "utf-8")
     assert scan(Files(path=str(notes))) != ref
@@ -63,7 +64,7 @@ def test_a_source_of_nothing_but_other_files_is_refused_with_their_number(tmp_pa
 
 def test_queries_are_stored_as_they_were_put() -> None:
     ref = ingest_queries(["why?", " [SEP] "])
-    assert store.load_rows(ref, Query) == [Query("0", "why?"), Query("1", " [SEP] ")]
+    assert objects.load_rows(ref, Query) == [Query("0", "why?"), Query("1", " [SEP] ")]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +86,10 @@ def test_documents_and_what_was_put_aside_are_stored(notes: Path) -> None:
     (notes / "bad.txt").write_bytes(b"\xff\xfa")
     (notes / "copy.txt").write_bytes((notes / "orchard.txt").read_bytes())
     made = ingest(Files(path=str(notes)))
-    documents = store.load_rows(made.documents, Document)
+    documents = objects.load_rows(made.documents, Document)
     assert made.documents.rows == len(documents) == 5
     assert "The pilot boards at the buoy." in {d.title: d.text for d in documents}["The harbour"]
-    assert [(r.item, r.reason) for r in store.load_rows(made.rejected, Rejected)] == [
+    assert [(r.item, r.reason) for r in objects.load_rows(made.rejected, Rejected)] == [
         ("bad.txt", "not-decodable"),
         ("orchard.txt", "duplicate"),
     ]
@@ -99,13 +100,15 @@ def test_odd_but_readable_text_survives_the_store(tmp_path: Path) -> None:
     rows = [{"id": f"../{i}", "text": text} for i, text in enumerate(texts)]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     made = ingest(Tables(path=str(tmp_path / "t.jsonl"), id="id"))
-    assert [(d.id, d.text) for d in store.load_rows(made.documents, Document)] == [(r["id"], r["text"]) for r in rows]
+    assert [(d.id, d.text) for d in objects.load_rows(made.documents, Document)] == [
+        (r["id"], r["text"]) for r in rows
+    ]
 
 
 def test_a_reason_that_quotes_broken_names_can_be_stored(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_bytes(b'{"\\ud800": 1}\n{"text": "good"}\n')
     made = ingest(Tables(path=str(tmp_path / "t.jsonl")))
-    (rejected,) = store.load_rows(made.rejected, Rejected)
+    (rejected,) = objects.load_rows(made.rejected, Rejected)
     assert rejected.detail == r"has no value in column 'text'; it has '\ud800'"
 
 

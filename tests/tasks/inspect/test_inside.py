@@ -8,7 +8,8 @@ import torch
 from scipy import special
 
 from configs.inspect import Reading, Replying, Small
-from tasks.data import DocumentsRef
+from tasks.data.anatomy import Stage, Timing
+from tasks.data.documents import Document, DocumentsRef
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.inspect import check_cache, describe_causal, list_stages, made_causal, make_small, reply_and_go_on
 from tasks.inspect.generation import cost_of_length, ends, greedy, time_cache
@@ -24,9 +25,7 @@ from tasks.inspect.passes import (
     next_tokens,
     walk_stages,
 )
-from tasks.model_data import Stage, Timing
-from tasks.rows import Document
-from tasks.runtime import store
+from tasks.store import objects
 
 DATA = Path(os.environ.get("LLM_FLOWS_DATA", "")) / "models" / "stories260K_hf"
 data = pytest.mark.skipif(not DATA.is_dir(), reason="LLM_FLOWS_DATA names no folder with models/stories260K_hf")
@@ -45,7 +44,7 @@ def tiny() -> Any:
 def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    documents = store.save_rows(DocumentsRef, Document, [Document("d", TEXT, "", "files", "d.txt")])
+    documents = objects.save_rows(DocumentsRef, Document, [Document("d", TEXT, "", "files", "d.txt")])
     made = make_small.fn(documents, TINY)
     causal = made_causal(made, "small")
     plain = AutoModelForCausalLM.from_pretrained(causal.folder)
@@ -58,7 +57,7 @@ def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it(
     assert (reply.finish, reply.tokens, reply.same) == ("length", 10, True)
     cache = check_cache.fn(causal, "the cat sat on", Reading(), Replying(timed_tokens=8, repeats=2))
     assert (cache.tokens, cache.same, cache.timings.rows) == (8, True, 4)
-    stages = store.load_rows(list_stages.fn(causal, "the cat sat on", Reading()), Stage)
+    stages = objects.load_rows(list_stages.fn(causal, "the cat sat on", Reading()), Stage)
     assert stages[-1].name == "lm_head"
 
 

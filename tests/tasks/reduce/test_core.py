@@ -10,7 +10,7 @@ from configs.reduce import Umap
 from tasks.errors import ContractError
 from tasks.reduce import core
 from tasks.reduce.core import neighbour_graph, umap_layout
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 
 def random_rows(seed: int, count: int, width: int = 6) -> np.ndarray:

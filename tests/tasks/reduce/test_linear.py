@@ -4,7 +4,7 @@ from sklearn.decomposition import TruncatedSVD
 
 from tasks.errors import ContractError
 from tasks.reduce.linear import principal_axes, principal_components
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 ROWS = normalise(np.random.default_rng(0).normal(size=(60, 12)) * np.linspace(3, 0.1, 12))
 

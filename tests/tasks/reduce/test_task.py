@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 
 from configs.reduce import Umap
-from tasks.data import VectorsRef
+from tasks.data.vectors import VectorsRef
 from tasks.reduce import graph_neighbours, reduce_umap
-from tasks.runtime import store
-from tasks.vectors import normalise
+from tasks.store import objects
+from tasks.vectors.arithmetic import normalise
 
 
 def test_a_graph_and_two_layouts_are_made_of_stored_vectors(home: Path) -> None:
-    vectors = store.save_array(VectorsRef, normalise(np.random.default_rng(0).normal(size=(20, 6))))
+    vectors = objects.save_array(VectorsRef, normalise(np.random.default_rng(0).normal(size=(20, 6))))
     graph = graph_neighbours.fn(vectors, 8)
     assert graph.shape == (20, 8, 2)
     for components in (2, 3):

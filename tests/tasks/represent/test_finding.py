@@ -2,7 +2,7 @@ import numpy as np
 
 from tasks.reduce.core import neighbour_graph
 from tasks.represent.finding import near_duplicates, outliers_worth_reading, places_of, probably_mislabelled
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 RANDOM = np.random.default_rng(0)
 CENTRES = np.eye(3, 6)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from configs.represent import CTfIdf, Labels
+from tasks.data.topics import Topic
 from tasks.represent.counts import count_words, stop_words
 from tasks.represent.labels import label_measures, label_topics
 from tasks.represent.words import put_into_words
-from tasks.rows import Topic
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 NOUNS = ["lamp", "lens", "tide", "buoy", "pilot", "rope", "sail", "anchor"]
 TRAINS = [f"The night train number {n} has sleeping cars, {NOUNS[n % 8]} and more" for n in range(40)]

@@ -4,7 +4,7 @@ import pytest
 from tasks.errors import DataError
 from tasks.represent.counts import count_words
 from tasks.represent.relations import time_slices, topic_tree, topics_per_slice
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 SHIPS = ["ship sail harbour sea tide", "boat sail harbour sea pilot"]
 BREAD = ["bread rye sour starter oven", "bread flour oven baker yeast"]

@@ -12,7 +12,7 @@ from tasks.errors import MissingExtra
 from tasks.represent.counts import count_words, read_counts, stop_words, write_counts
 from tasks.represent.model import CountedWords
 from tasks.represent.words import noise_by_words, words_side_by_side
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 SHIPS = ["ship ships shipped shipping sail harbour sea", "ship ships shipping sea tide harbour", "ships sail sea tide"]
 BREAD = ["bread rye sour starter oven", "rye bread flour oven baker", "bread baker flour starter"]

@@ -3,11 +3,11 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from configs.represent import CTfIdf
+from tasks.data.topics import Topic
 from tasks.errors import ContractError
 from tasks.represent.counts import count_words
 from tasks.represent.words import put_into_words
-from tasks.rows import Topic
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 PETS = [
     "the cat purrs and the dog barks",

@@ -8,18 +8,18 @@ import pytest
 
 from configs.generators import LocalModel
 from configs.represent import CTfIdf, Labels, Written
-from tasks.data import DocumentsRef, LabelsRef, TopicsRef
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.topics import LabelsRef, Topic, TopicsRef
 from tasks.errors import ContractError
 from tasks.represent import naming_by, write_topic_labels
 from tasks.represent.counts import count_words
 from tasks.represent.labels import label_topics, parts_of
 from tasks.represent.words import put_into_words
 from tasks.represent.written import REASONS, Writer, cleaned, read_naming_prompt, write_labels
-from tasks.rows import Document, Topic
-from tasks.runtime import store
-from tasks.vectors import normalise
+from tasks.store import objects
+from tasks.vectors.arithmetic import normalise
 from tests.tasks.chain.scripted import Scripted
-from tests.tasks.runtime.language_models import save_causal
+from tests.tasks.models.language_models import save_causal
 
 NOUNS = ["lamp", "lens", "tide", "buoy", "pilot", "rope", "sail", "anchor"]
 TRAINS = [f"The night train number {n} has sleeping cars at dawn, {NOUNS[n % 8]} and more" for n in range(40)]
@@ -114,10 +114,10 @@ def test_a_real_model_is_asked_once_and_its_replies_are_kept(tmp_path: Path, mon
     monkeypatch.setattr(steps, "record", lambda **counted: recorded.append(counted))
     model = LocalModel(model=str(save_causal(tmp_path / "model")), dtype="fp32", device="cpu")
     written = Written(generator=model, prompt=str(short_prompt(tmp_path)), members=1, prompt_tokens=400, max_tokens=8)
-    documents = store.save_rows(
+    documents = objects.save_rows(
         DocumentsRef, Document, [Document(str(n), t, "", "s", "f") for n, t in enumerate(TEXTS)]
     )
-    labels, own = store.save_array(LabelsRef, LABELS), store.save_rows(TopicsRef, Topic, OWN)
+    labels, own = objects.save_array(LabelsRef, LABELS), objects.save_rows(TopicsRef, Topic, OWN)
     naming = naming_by(written), written
     first, again = (write_topic_labels.fn(documents, labels, own, naming, CONFIG) for _ in range(2))
     assert first == again

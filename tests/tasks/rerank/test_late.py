@@ -6,7 +6,7 @@ import pytest
 
 from tasks.rerank import late
 from tasks.rerank.late import late_scores, max_similarity
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]

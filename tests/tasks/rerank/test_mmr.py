@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.data.search import Hit
 from tasks.errors import ContractError
 from tasks.rerank.mmr import marginal_scores, mmr_order, rerank_by_novelty
-from tasks.rows import Hit
-from tasks.vectors import normalise
+from tasks.vectors.arithmetic import normalise
 
 QUERY = np.array([1.0, 0.0])
 ROWS = np.array([[1.0, 0.0], [0.99, 0.141], [0.6, 0.8]])  # best, near-copy of best, different

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from tasks.data.search import Hit
 from tasks.errors import ContractError
 from tasks.rerank.order import by_score
-from tasks.rows import Hit
 
 HITS = [
     Hit(0, 7, 1, 0.03, 0.9, math.nan),

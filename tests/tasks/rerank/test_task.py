@@ -8,11 +8,14 @@ from sentence_transformers import CrossEncoder as TheirCrossEncoder
 
 from configs.rerank import CrossEncoder, LateInteraction, Mmr, Rerank
 from configs.retrieve import Dense, Fused, Retrieve
-from tasks.data import Generation, HitsRef, QueriesRef, VectorsRef
+from tasks.data.documents import Passage
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
 from tasks.errors import ModelError
+from tasks.models.encoders import load as encoders
+from tasks.models.encoders import tokens as token_vectors
 from tasks.rerank import check_reranker, enough_hits, rerank, rerank_mmr
-from tasks.rows import Hit, Passage, Query
-from tasks.runtime import encoder, store, token_vectors
+from tasks.store import objects
 
 Make = Callable[..., Path]
 ASKED = ["the cat sat", "a dog ran far", "the of", "night train"]
@@ -23,17 +26,17 @@ pytestmark = pytest.mark.usefixtures("without_prefect")
 @pytest.fixture
 def live(shelf: Generation, tiny_bert: Path) -> Generation:
     """Return a collection whose encoder is a small BERT."""
-    return shelf.model_copy(update={"fingerprint": encoder.fingerprint(str(tiny_bert), "exact", "cpu")})
+    return shelf.model_copy(update={"fingerprint": encoders.fingerprint(str(tiny_bert), "exact", "cpu")})
 
 
 @pytest.fixture
 def asked(live: Generation) -> QueriesRef:
-    return store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(ASKED)])
+    return objects.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(ASKED)])
 
 
 @pytest.fixture
 def vectors(live: Generation) -> VectorsRef:
-    return store.save_array(VectorsRef, np.eye(4, 3, dtype=np.float32) + np.float32(0.0))
+    return objects.save_array(VectorsRef, np.eye(4, 3, dtype=np.float32) + np.float32(0.0))
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def hits(live: Generation) -> HitsRef:
     for query, passage in FOUND:
         ranks[query] = ranks.get(query, 0) + 1
         rows.append(Hit(query, passage, ranks[query], 0.5 / ranks[query], passage / 10, math.nan))
-    return store.save_rows(HitsRef, Hit, rows)
+    return objects.save_rows(HitsRef, Hit, rows)
 
 
 @pytest.fixture(params=["late", "cross", "mmr"])
@@ -57,7 +60,7 @@ def config(request: pytest.FixtureRequest, tiny_cross_encoder: Make) -> Rerank:
 
 
 def rows(ref: HitsRef) -> list[Hit]:
-    return store.load_rows(ref, Hit)
+    return objects.load_rows(ref, Hit)
 
 
 def keep(config: Rerank, **changes: int) -> Rerank:
@@ -98,21 +101,21 @@ def test_one_query_scores_as_it_does_among_others(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef, config: Rerank
 ) -> None:
     together = [h for h in rows(rerank(live, asked, vectors, hits, config)) if h.query == 0]
-    alone = store.save_rows(HitsRef, Hit, [h for h in rows(hits) if h.query == 0])
-    one = store.save_rows(QueriesRef, Query, [Query("0", ASKED[0])])
-    first = store.save_array(VectorsRef, store.load_array(vectors)[:1])
+    alone = objects.save_rows(HitsRef, Hit, [h for h in rows(hits) if h.query == 0])
+    one = objects.save_rows(QueriesRef, Query, [Query("0", ASKED[0])])
+    first = objects.save_array(VectorsRef, objects.load_array(vectors)[:1])
     assert str(rows(rerank(live, one, first, alone, config))) == str(together)
 
 
 def test_no_hits_stay_no_hits(live: Generation, asked: QueriesRef, vectors: VectorsRef, config: Rerank) -> None:
-    nothing = store.save_rows(HitsRef, Hit, [])
+    nothing = objects.save_rows(HitsRef, Hit, [])
     assert rerank(live, asked, vectors, nothing, config).rows == 0
 
 
 def test_late_interaction_scores_as_loops_over_every_token_do(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef
 ) -> None:
-    passages = [p.indexed for p in store.load_rows(live.passages, Passage)]
+    passages = [p.indexed for p in objects.load_rows(live.passages, Passage)]
     engine = token_vectors.TokenEngine(live.fingerprint)
     of_queries, of_passages = engine.queries(ASKED), engine.passages(passages)
     for hit in rows(rerank(live, asked, vectors, hits, LateInteraction())):
@@ -126,7 +129,7 @@ def test_a_cross_encoder_orders_as_sentence_transformers_does(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef, tiny_cross_encoder: Make
 ) -> None:
     folder = str(tiny_cross_encoder())
-    passages = [p.indexed for p in store.load_rows(live.passages, Passage)]
+    passages = [p.indexed for p in objects.load_rows(live.passages, Passage)]
     theirs = TheirCrossEncoder(folder, device="cpu").predict([(ASKED[q], passages[p]) for q, p in FOUND])
     ranked = sorted(zip(theirs, FOUND, strict=True), key=lambda pair: (pair[1][0], -pair[0]))
     ours = rows(rerank(live, asked, vectors, hits, CrossEncoder(model=folder, precision="exact", device="cpu")))

@@ -6,11 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.index import DenseIndex, Flat, Hnsw, Ivf, IvfPq
-from tasks import nearest
 from tasks.errors import ContractError, StoreError
 from tasks.index.dense import build_dense
 from tasks.retrieve.dense import search_dense
-from tasks.vectors import normalise
+from tasks.vectors import nearest
+from tasks.vectors.arithmetic import normalise
 
 KINDS: dict[str, DenseIndex] = {"flat": Flat(), "hnsw": Hnsw(), "ivf": Ivf(), "ivf-pq": IvfPq()}
 COUNT, WIDTH = 10_000, 8

@@ -4,21 +4,22 @@ import numpy as np
 import pytest
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from tasks.answers import Threshold
-from tasks.data import DocumentsRef, Generation, QueriesRef, VectorsRef
+from tasks.data.answers import Threshold
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.search import Generation, Hit, QueriesRef, Query
+from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
 from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.retrieve.bm25 import SparseIndex
-from tasks.rows import Document, Hit, Query
-from tasks.runtime import store
+from tasks.store import objects
 
 
 def ask(*texts: str) -> QueriesRef:
-    return store.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
+    return objects.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
 
 
 def towards(*rows: list[float]) -> VectorsRef:
-    return store.save_array(VectorsRef, np.array(rows, dtype=np.float32))
+    return objects.save_array(VectorsRef, np.array(rows, dtype=np.float32))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_passages_are_found_by_meaning_by_words_or_by_both(
     config: Retrieve, expected: list[tuple[int, int, int]], shelf: Generation
 ) -> None:
     hits = retrieve.fn(shelf, ask("wide sea", "the of"), towards([1, 0, 0], [0, 1, 0]), config)
-    assert [(h.query, h.passage, h.rank) for h in store.load_rows(hits, Hit)] == expected
+    assert [(h.query, h.passage, h.rank) for h in objects.load_rows(hits, Hit)] == expected
 
 
 @pytest.mark.parametrize("candidates", [1, 2, 30])
@@ -45,9 +46,9 @@ def test_a_weighted_score_rests_on_the_true_cosine_and_bm25_of_what_only_one_sid
 ) -> None:
     queries, vectors = ask("wide red sea"), towards([0.8, 0.6, 0])
     found = retrieve.fn(shelf, queries, vectors, Weighted(k=1, candidates=candidates, weight=0.5))
-    index = SparseIndex(store.path(shelf.sparse))
+    index = SparseIndex(objects.path(shelf.sparse))
     cosines, words = np.array([0.8, 0.6, 0]), index.scores("wide red sea")
-    for hit in store.load_rows(found, Hit):
+    for hit in objects.load_rows(found, Hit):
         assert (hit.dense, hit.sparse) == pytest.approx((cosines[hit.passage], words[hit.passage]))
         seen = [0, 2] if candidates == 1 else [0, 1, 2]
         expected = 0.5 * (1 + hit.dense) / (1 + cosines[seen].max()) + 0.5 * hit.sparse / words[seen].max()
@@ -58,7 +59,7 @@ def test_weight_one_and_weight_zero_find_what_one_index_finds(shelf: Generation)
     queries, vectors = ask("sea dogs", "cats", "the of"), towards([0.8, 0.6, 0], [0, 0.28, 0.96], [0.6, 0, 0.8])
 
     def order(config: Retrieve) -> list[tuple[int, int]]:
-        return [(h.query, h.passage) for h in store.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)]
+        return [(h.query, h.passage) for h in objects.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)]
 
     assert order(Weighted(k=2, weight=1)) == order(Dense(k=2))
     assert order(Weighted(k=2, weight=0)) == order(Sparse(k=2))
@@ -115,9 +116,9 @@ def test_a_filter_that_nothing_fulfils_gives_no_hits(kind: type, shelf: Generati
 
 
 def test_what_only_some_documents_are_known_to_have_can_be_asked_for(shelf: Generation) -> None:
-    documents = store.load_rows(shelf.documents, Document)
+    documents = objects.load_rows(shelf.documents, Document)
     named = [*documents[:2], dataclasses.replace(documents[2], meta={"author": "Ada"})]
-    stored = store.save_rows(DocumentsRef, Document, named)
+    stored = objects.save_rows(DocumentsRef, Document, named)
     shelf = shelf.model_copy(update={"documents": stored})
     assert [h.passage for h in found(shelf, ask("sea"), towards([1, 0, 0]), Fused(where=("author=Ada",)))] == [2]
     assert found(shelf, ask("sea"), towards([1, 0, 0]), Fused(where=("author=Ada", "title=Cats"))) == []
@@ -135,7 +136,7 @@ def test_a_filter_that_is_no_name_and_value_is_refused_by_the_form(wrong: str) -
 
 
 def found(shelf: Generation, queries: QueriesRef, vectors: VectorsRef, config: Retrieve) -> list[Hit]:
-    return store.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)
+    return objects.load_rows(retrieve.fn(shelf, queries, vectors, config), Hit)
 
 
 @pytest.mark.parametrize("config", [Dense(k=3), Sparse(k=3), Fused(k=3)], ids=lambda config: str(config.kind))
@@ -143,9 +144,9 @@ def test_hits_are_cut_by_their_cosine_whatever_found_them(config: Retrieve, shel
     queries, vectors = ask("wide red sea cats", "the of"), towards([0.8, 0.6, 0], [0.6, 0, 0.8])
     found = retrieve.fn(shelf, queries, vectors, config)
     cosines = {(0, 0): 0.8, (0, 1): 0.6, (0, 2): 0.0, (1, 0): 0.6, (1, 1): 0.0, (1, 2): 0.8}
-    left = store.load_rows(cut_hits.fn(shelf.vectors, vectors, found, Threshold(below=0.7)), Hit)
-    near = [h for h in store.load_rows(found, Hit) if cosines[h.query, h.passage] >= 0.7]
+    left = objects.load_rows(cut_hits.fn(shelf.vectors, vectors, found, Threshold(below=0.7)), Hit)
+    near = [h for h in objects.load_rows(found, Hit) if cosines[h.query, h.passage] >= 0.7]
     assert [(h.query, h.passage, h.score) for h in left] == [(h.query, h.passage, h.score) for h in near]
     assert [h.rank for h in left] == [1] * len(left)
     nothing = cut_hits.fn(shelf.vectors, vectors, found, Threshold(below=0.9))
-    assert store.load_rows(nothing, Hit) == []
+    assert objects.load_rows(nothing, Hit) == []

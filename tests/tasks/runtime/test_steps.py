@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from prefect.client.schemas.objects import State
 
-from tasks.data import Pooled, Shard, VectorsRef
+from tasks.data.vectors import Pooled, Shard, VectorsRef
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code, durable, steps, store, workspace
+from tasks.runtime import code, steps
 from tasks.runtime.steps import Record, Spec, Step, step
+from tasks.store import durable, objects, workspace
 
 pytestmark = pytest.mark.usefixtures("home")
 runs: list[str] = []
@@ -24,7 +25,7 @@ def count(start: int, size: int = 2) -> VectorsRef:
     """Save numbers, and note that it ran."""
     runs.append("count")
     steps.record(size=size)
-    return store.save_array(VectorsRef, np.arange(start, start + size, dtype=np.float32).reshape(-1, 1))
+    return objects.save_array(VectorsRef, np.arange(start, start + size, dtype=np.float32).reshape(-1, 1))
 
 
 @step(name="test-nothing")
@@ -169,7 +170,7 @@ def test_a_damaged_result_is_said_and_made_again(
     home: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], object], message: str
 ) -> None:
     first = execute(count, 5)
-    store._verified.clear()  # as a new process would find it
+    objects._verified.clear()  # as a new process would find it
     damage(home)
     with caplog.at_level(logging.WARNING):
         assert execute(count, 5) == first
@@ -177,7 +178,7 @@ def test_a_damaged_result_is_said_and_made_again(
     assert re.search(message, said)
     assert runs == ["count", "count"]
     assert isinstance(execute(count, 5), State)
-    assert store.load_array(first).tolist() == [[5], [6]]
+    assert objects.load_array(first).tolist() == [[5], [6]]
 
 
 def test_references_are_found_however_deep_they_lie() -> None:
@@ -289,11 +290,11 @@ def test_records_are_read_newest_first_by_the_name_of_their_step_and_damaged_one
 ) -> None:
     for number in range(3):
         steps._write(
-            "test-count", f"key{number}", Record(store.save_array(VectorsRef, np.eye(number + 1)), {}, "", {}, {})
+            "test-count", f"key{number}", Record(objects.save_array(VectorsRef, np.eye(number + 1)), {}, "", {}, {})
         )
         path = workspace.folder("steps", "test-count") / f"key{number}.json"
         os.utime(path, (number, number))
-    steps._write("other-count", "key", Record(store.save_array(VectorsRef, np.eye(9)), {}, "", {}, {}))
+    steps._write("other-count", "key", Record(objects.save_array(VectorsRef, np.eye(9)), {}, "", {}, {}))
     (workspace.folder("steps", "test-count") / "key1.json").write_bytes(b"{}")
     assert [record.value.rows for record in steps.recorded("test-*") if isinstance(record.value, VectorsRef)] == [3, 1]
     assert "the record key1.json is left out" in caplog.text

@@ -5,11 +5,13 @@ from typing import Any
 import mlflow
 import pytest
 
-from tasks.answers import Answer, Citation
-from tasks.data import AnswersRef, HitsRef, PassagesRef, Value
-from tasks.rows import Hit, Passage
-from tasks.runtime import store, traces, tracking
+from tasks.data.answers import Answer, AnswersRef, Citation
+from tasks.data.base import Value
+from tasks.data.documents import Passage, PassagesRef
+from tasks.data.search import Hit, HitsRef
+from tasks.runtime import traces, tracking
 from tasks.runtime.steps import Finished, Record
+from tasks.store import objects
 
 
 def finished(name: str, value: Value, *, started: float = 100.0, cached: bool = False) -> Finished:
@@ -21,10 +23,10 @@ def steps_of_a_run(home: Path) -> list[Finished]:
     hits = [Hit(0, row, row + 1, 0.9 - row / 100, 0.5, 1.5) for row in range(30)]
     cited = Citation(sentence="s", document="d7", title="", path="", line=0, start=0, end=1, score=0.75)
     answer = Answer(question="?", text="s [1]", citations=(cited,), abstained="", score=0.5, threshold=0.3)
-    answers = store.save_json(AnswersRef, [answer.model_dump(mode="json")], rows=1)
+    answers = objects.save_json(AnswersRef, [answer.model_dump(mode="json")], rows=1)
     return [
         finished("ingest-documents", answers),
-        finished("retrieve", store.save_rows(HitsRef, Hit, hits)),
+        finished("retrieve", objects.save_rows(HitsRef, Hit, hits)),
         finished("generate-extractive", answers, started=101.0, cached=True),
     ]
 
@@ -59,7 +61,7 @@ def test_a_trace_has_a_span_for_each_step_that_searches_or_answers_at_its_own_ti
 
 def test_what_was_found_is_stored_as_ids_and_scores_and_not_as_text(steps_of_a_run: list[Finished]) -> None:
     rows = [Passage(f"d{n}#0", f"d{n}", n, 0, 1, "", "secret words", 1) for n in range(30)]
-    found = written(steps_of_a_run, {"collection.passages": store.save_rows(PassagesRef, Passage, rows)})
+    found = written(steps_of_a_run, {"collection.passages": objects.save_rows(PassagesRef, Passage, rows)})
     spans = {span.name: span for span in found.data.spans}
     hits = spans["retrieve"].outputs["hits"]
     assert len(hits) == traces.SHOWN

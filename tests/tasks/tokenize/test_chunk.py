@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from configs.models import EMBEDDED
 from configs.tokenize import Chunk
+from tasks.data.documents import Document, Passage
 from tasks.errors import ContractError
-from tasks.rows import Document, Passage
-from tasks.runtime import encoder, models
-from tasks.text import sentences
+from tasks.models import files as model_files
+from tasks.models.encoders import base as encoder_base
+from tasks.text.sentences import sentences
 from tasks.tokenize.chunk import MIN_ROOM, cut, cut_documents
 
-EMBEDDED_TOKENIZER = functools.cache(lambda: encoder.tokenizer(models.describe(EMBEDDED)))
+EMBEDDED_TOKENIZER = functools.cache(lambda: encoder_base.tokenizer(model_files.describe(EMBEDDED)))
 PIECES = ["the ", "Ships wait. ", "unbelievably ", "of\n", "\n\n", "- item\n", "한국어 ", "漢字", "x_y.z", "3.14 "]
 SIGNS = ["! ", "\u200b", "👩\u200d👧", "é", "A", "\u0301", "\ufffd"]
 TEXTS = st.lists(st.sampled_from(PIECES + SIGNS), max_size=120).map("".join) | st.text(max_size=200)

@@ -6,9 +6,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from configs.models import EMBEDDED
+from tasks.data.tokens import Fit
 from tasks.errors import DataError, ModelError
-from tasks.runtime import models
-from tasks.token_data import Fit
+from tasks.models import files as model_files
 from tasks.tokenize import check_fit, describe_tokenizers, describe_weights
 from tasks.tokenize.fit import closeness_score, compare_vocabularies, judge_by_weights
 from tasks.tokenize.table import read_table, table_rows
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @pytest.fixture(scope="module")
 def embedded() -> Path:
-    return models.locate(EMBEDDED).folder
+    return model_files.locate(EMBEDDED).folder
 
 
 def turned(folder: Path, path: Path, by: int) -> Path:

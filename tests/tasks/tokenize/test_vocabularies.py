@@ -8,7 +8,7 @@ import pytest
 
 from configs.samples import SAMPLES
 from tasks.errors import DataError
-from tasks.text import byte_characters
+from tasks.text.sentences import byte_characters
 from tasks.tokenize.pieces import count_pieces, fold, show_pieces
 from tasks.tokenize.vocabularies import Cutter, find, load
 

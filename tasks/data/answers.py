@@ -1,0 +1,139 @@
+"""Answers, what they rest on, and when none is given."""
+
+import math
+from typing import Literal
+
+from tasks.data.base import Ref, Value
+
+
+class Calibration(Value):
+    """When a collection answers nothing, fitted on questions it answers and questions it does not.
+
+    Attributes:
+        encoder: Identity of the encoder it was fitted with.
+        passages: Digest of the passages it was fitted on.
+        retrieval: Digest of how passages were found and read.
+        weights: Of the signals of an answer: its score, and the words it shares with the question.
+        intercept: Added to the weighted sum; the logistic function of that is the probability of an answer.
+        below: Nothing is answered below this probability.
+        answerable: Questions it was fitted on that are answered.
+        unanswerable: Questions it was fitted on that are not.
+        auroc: How often the former have a higher probability than the latter.
+        low: Lower end of the 95 % interval of that.
+        high: Upper end.
+        false_abstentions: Share of the answerable below.
+        abstained: Share of the unanswerable below.
+        reason: Why it is not used; empty where it is.
+    """
+
+    encoder: str
+    passages: str
+    retrieval: str
+    weights: tuple[float, ...] = ()
+    intercept: float = 0.0
+    below: float = 0.0
+    answerable: int
+    unanswerable: int
+    auroc: float = 0.5
+    low: float = 0.0
+    high: float = 1.0
+    false_abstentions: float = 0.0
+    abstained: float = 0.0
+    reason: str = ""
+
+
+class Threshold(Value):
+    """Below what nothing is answered.
+
+    Attributes:
+        below: A probability where there are weights, else a cosine.
+        weights: Of the signals of an answer; none where its cosine alone counts.
+        intercept: Added to the weighted sum.
+        reason: Why it is not calibrated; empty where it is, and where it was configured.
+    """
+
+    below: float
+    weights: tuple[float, ...] = ()
+    intercept: float = 0.0
+    reason: str = ""
+
+    def stated(self) -> dict[str, float | bool | str]:
+        """Return what the last line of a run says of it, as an answer does."""
+        return {"threshold": self.below, "calibrated": bool(self.weights), "uncalibrated": self.reason}
+
+    def probability(self, *signals: float) -> float | None:
+        """Return the probability of an answer at even odds; None where this is a cosine."""
+        if not self.weights:
+            return None
+        logit = self.intercept + sum(w * signal for w, signal in zip(self.weights, signals, strict=True))
+        return (1 + math.tanh(logit / 2)) / 2
+
+    def answers(self, score: float, shared: float) -> bool:
+        """Return whether something is answered, by the closest cosine and the share of words in common."""
+        probability = self.probability(score, shared)
+        return (score if probability is None else probability) >= self.below
+
+
+class Citation(Value):
+    """A quoted sentence and where it stands.
+
+    Attributes:
+        sentence: The words quoted, line breaks turned into spaces.
+        document: Id of the document.
+        title: Its title.
+        path: File it was read from, and the page of it where it has pages.
+        line: Line of the sentence in that file, 0 where lines mean nothing.
+        start: First character in the document's text.
+        end: One past the last.
+        score: How well the sentence and its passage match the question, at most 1.
+        flagged: What in its passage or document speaks to a model instead of a reader; nothing for most.
+    """
+
+    sentence: str
+    document: str
+    title: str
+    path: str
+    line: int
+    start: int
+    end: int
+    score: float
+    flagged: tuple[str, ...] = ()
+
+
+class Answer(Value):
+    """An answer made of citations, or the reason why there is none.
+
+    Attributes:
+        question: What was asked.
+        text: The answer, each sentence with the number of its citation; empty where nothing is answered.
+        citations: What the answer rests on.
+        abstained: Why nothing is answered; empty where something is.
+        score: Cosine of the question and the closest passage found, or None where none was.
+        threshold: Nothing is answered below: a probability where calibrated, else a score.
+        calibrated: Whether the threshold was fitted on this collection.
+        shared: Largest share of the question's words that one passage read holds; rare words weigh more, stop words
+            nothing.
+        probability: That the collection answers, at even odds; None where not calibrated.
+        uncalibrated: Why not, where that is known.
+        flagged: Passages read that speak to a model instead of a reader.
+        unsupported: Sentences of the text that cite nothing, or say what their citation does not hold.
+    """
+
+    question: str
+    text: str
+    citations: tuple[Citation, ...]
+    abstained: str
+    score: float | None
+    threshold: float
+    calibrated: bool = False
+    shared: float = 0.0
+    probability: float | None = None
+    uncalibrated: str = ""
+    flagged: int = 0
+    unsupported: int = 0
+
+
+class AnswersRef(Ref):
+    """A list of answers as JSON."""
+
+    kind: Literal["answers"] = "answers"

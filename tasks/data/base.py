@@ -1,0 +1,38 @@
+"""The base of what crosses the border between tasks: small values, and references to stored objects.
+
+A `Ref` names an object by the digest of its content, so equal content is one object whichever way it came about.
+What an object came from and what was counted on the way stand in the record of the step that made it.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """Base of everything a step may return: small, frozen, closed, and known by its class name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    registry: ClassVar[dict[str, type["Value"]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        Value.registry[cls.__name__] = cls
+
+    def counts_as(self) -> Any:
+        """Return what stands for this value in the key of a step, or None for all its fields."""
+        return None
+
+
+class Ref(Value):
+    """Names one stored object."""
+
+    kind: str
+    digest: str
+    rows: int
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+
+    def counts_as(self) -> Any:
+        """Count by content: kind and digest."""
+        return {"ref": self.kind, "digest": self.digest}

@@ -1,0 +1,229 @@
+"""What crosses the border between the steps of chains: references, small values and rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from configs.chain import Check
+from tasks.data.base import Ref, Value
+from tasks.data.evaluation import MeasuresRef
+from tasks.data.prompts import Template
+
+
+class Asked(Value):
+    """What a language model was asked about the labels of texts, and what that took.
+
+    Attributes:
+        prompt: What it was told.
+        texts: Texts it was asked about.
+        no_label: Replies that are no label.
+        shortened: Texts that were cut to fit.
+        prompt_tokens: Of all prompts, whenever they were paid for.
+        completion_tokens: Of all replies.
+        saved_tokens: Of prompts and replies that were paid for before.
+        timed: Replies of the texts kept back that were not; of none nothing is known of its speed.
+    """
+
+    prompt: Template
+    texts: int
+    no_label: int
+    shortened: int
+    prompt_tokens: int
+    completion_tokens: int
+    saved_tokens: int
+    timed: int
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens that were paid for now."""
+        return self.prompt_tokens + self.completion_tokens - self.saved_tokens
+
+    def counted(self) -> dict[str, int]:
+        """Return what is kept with a step."""
+        names = ("texts", "no_label", "shortened", "spent_tokens", "saved_tokens")
+        return {name: getattr(self, name) for name in names}
+
+
+class Demand(Value):
+    """What an output must be, and what happens where it is not.
+
+    Attributes:
+        check: What it must be.
+        repair: Prompt that asks once more; None for no second attempt.
+        most_invalid: Share of problems for which nothing valid may come.
+    """
+
+    check: Check
+    repair: Template | None
+    most_invalid: float
+
+
+class SmallModelFilesRef(Ref):
+    """A folder with a small model and its tokenizer, as transformers saves them."""
+
+    kind: Literal["small-generator"] = "small-generator"
+
+
+class ProblemsRef(Ref):
+    """A table of `Problem` rows."""
+
+    kind: Literal["problems"] = "problems"
+
+
+class OutputsRef(Ref):
+    """A table of `Output` rows: what one step of a chain gave for each problem."""
+
+    kind: Literal["outputs"] = "outputs"
+
+
+class ToldRef(Ref):
+    """A table of `Told` rows: every prompt that was put to a model, and its reply."""
+
+    kind: Literal["told"] = "told"
+
+
+class ThoughtsRef(Ref):
+    """A table of `Thought` rows: the states a tree search went through."""
+
+    kind: Literal["thoughts"] = "thoughts"
+
+
+class Linked(Value):
+    """What a step of a chain gave.
+
+    Attributes:
+        outputs: One a problem.
+        told: What was asked and replied on the way.
+        thoughts: The states a tree search went through; None elsewhere.
+    """
+
+    outputs: OutputsRef
+    told: ToldRef
+    thoughts: ThoughtsRef | None = None
+
+
+class StepOutput(Value):
+    """A step of a method by name, the prompt it put, and what came of it."""
+
+    name: str
+    template: Template
+    linked: Linked
+
+
+class MethodRun(Value):
+    """A method and what its steps gave, in order; the last is its answer."""
+
+    name: str
+    steps: tuple[StepOutput, ...]
+
+    @property
+    def answers(self) -> OutputsRef:
+        """What the method answers."""
+        return self.steps[-1].linked.outputs
+
+
+class MethodsJudged(Value):
+    """How right methods are, and which are better than others.
+
+    Attributes:
+        measures: Share of right answers a method, and differences of every two over the same questions.
+        verdict: What may be said of them in words.
+        told_apart: Whether any two of them differ by more than chance.
+    """
+
+    measures: MeasuresRef
+    verdict: str
+    told_apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question; its answer is empty where it is not known."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a step gave for one problem.
+
+    Attributes:
+        text: Empty where nothing valid came.
+        wrong: Why nothing valid came; empty else.
+    """
+
+    text: str
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One prompt and its reply.
+
+    Attributes:
+        problem: Number of the problem, from 0.
+        what: reply, repair, sample, thought or score.
+        number: Of the sample or the thought, from 0.
+        prompt: Messages as they were sent, each after its role.
+        reply: What came back.
+        finish: Why it ended: stop, length, refused.
+        prompt_tokens: Tokens of the prompt.
+        completion_tokens: Tokens of the reply.
+        seconds: It took.
+        ledger: Whether the reply was known already, and so not paid for.
+        wrong: What its check found; empty where it passed.
+    """
+
+    problem: int
+    what: str
+    number: int
+    prompt: str
+    reply: str
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    ledger: bool
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """One state of a tree search.
+
+    Attributes:
+        problem: Number of the problem.
+        level: From 1.
+        number: Of the state within its level.
+        parent: Number of the state it goes on from, -1 at the first level.
+        text: The new thought.
+        score: As the model gave it, 0 to 10; -1 where it gave none.
+        kept: Whether the search went on from it.
+    """
+
+    problem: int
+    level: int
+    number: int
+    parent: int
+    text: str
+    score: float
+    kept: bool
+
+
+def counted(told: Sequence[Told]) -> dict[str, float]:
+    """Count what prompts and replies took: tokens, those not paid again, replies cut at their limit, repairs."""
+    fresh = [t for t in told if not t.ledger]
+    return {
+        "replies": len(told),
+        "prompt_tokens": sum(t.prompt_tokens for t in told),
+        "completion_tokens": sum(t.completion_tokens for t in told),
+        "saved_tokens": sum(t.prompt_tokens + t.completion_tokens for t in told) - paid(fresh),
+        "truncated": sum(t.finish == "length" for t in told),
+        "repairs": sum(t.what == "repair" for t in told),
+    }
+
+
+def paid(told: Sequence[Told]) -> int:
+    """Return the tokens of prompts and replies together."""
+    return sum(t.prompt_tokens + t.completion_tokens for t in told)

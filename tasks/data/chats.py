@@ -1,0 +1,139 @@
+"""What crosses the border between tasks of conversations."""
+
+from typing import Any, Literal
+
+from configs.chat import Agent, Memory
+from tasks.data.base import Ref, Value
+from tasks.data.prompts import Template
+
+
+class Call(Value):
+    """One use of a tool.
+
+    Attributes:
+        tool: Its name, as the model wrote it.
+        given: What it was given.
+        result: What came back, as the model read it; why nothing did, where `wrong`.
+        wrong: Whether there is no such tool, or it failed.
+        flags: What in the result speaks to a model instead of a reader.
+    """
+
+    tool: str
+    given: str
+    result: str
+    wrong: bool = False
+    flags: tuple[str, ...] = ()
+
+
+class ChatTurn(Value):
+    """A message, its reply, and what it took.
+
+    Attributes:
+        message: What was said to the model.
+        reply: What it said.
+        memory: buffer, window or summary: what the prompt remembered by.
+        finish: stop or length; steps, seconds or tokens where a cap ended the use of tools.
+        prompt_tokens: Of all prompts of the turn.
+        completion_tokens: Of all replies of the turn.
+        largest_prompt: Tokens of the longest prompt.
+        seconds: It took.
+        summary_tokens: Of bringing the summary up to date after it.
+        left_out: Earlier turns for which there was no room.
+        calls: Tools it used.
+        unfounded: Numbers in the reply that nobody gave.
+    """
+
+    message: str
+    reply: str
+    memory: Literal["buffer", "window", "summary"]
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    largest_prompt: int
+    seconds: float
+    summary_tokens: int = 0
+    left_out: int = 0
+    calls: tuple[Call, ...] = ()
+    unfounded: tuple[str, ...] = ()
+
+
+class Struck(Value):
+    """A sentence that was struck from a summary.
+
+    Attributes:
+        sentence: As the model wrote it.
+        why: What of it was never said.
+    """
+
+    sentence: str
+    why: str
+
+
+class Conversation(Value):
+    """A conversation as it stands.
+
+    Attributes:
+        turns: All of them, oldest first.
+        summary: Of the first `summarised` turns; empty where there is none.
+        summarised: How many turns the summary stands for.
+        struck: Sentences of summaries that were struck, as they came.
+    """
+
+    turns: tuple[ChatTurn, ...] = ()
+    summary: str = ""
+    summarised: int = 0
+    struck: tuple[Struck, ...] = ()
+
+
+class ConversationRef(Ref):
+    """A `Conversation` as JSON."""
+
+    kind: Literal["conversation"] = "conversation"
+
+
+class Manner(Value):
+    """How a conversation goes.
+
+    Attributes:
+        memory: What is remembered.
+        agent: Which tools may be used; None for none.
+        context: Tokens of prompt and reply together, where the model does not say.
+        opening: Prompt that opens it.
+        summary: Prompt that asks for a summary.
+        search: Digests of what a search looks in.
+    """
+
+    memory: Memory
+    agent: Agent | None
+    context: int
+    opening: Template
+    summary: Template
+    search: tuple[str, ...] = ()
+
+
+class Answered(Value):
+    """What came of a message that was answered with tools.
+
+    Attributes:
+        text: The reply; empty where a cap ended it.
+        finish: stop, or the cap.
+        calls: Tools used.
+        unfounded: Numbers nobody gave.
+        left_out: Turns that had no room in the prompt.
+        prompts: Tokens of each prompt.
+        completions: Tokens of each reply.
+        seconds: It took; counts for nothing.
+    """
+
+    text: str
+    finish: str
+    calls: tuple[Call, ...]
+    unfounded: tuple[str, ...]
+    left_out: int
+    prompts: tuple[int, ...]
+    completions: tuple[int, ...]
+    seconds: float
+
+    def counts_as(self) -> Any:
+        """Count by what was said and done, not by how long it took."""
+        return self.model_dump(mode="json", exclude={"seconds"})

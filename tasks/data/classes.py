@@ -1,0 +1,391 @@
+"""What crosses the border between tasks of classification: references, rows and small values, as in `tasks.data`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tasks.data.base import Ref, Value
+from tasks.data.chains import Asked
+from tasks.data.documents import DocumentsRef, RejectedRef
+from tasks.data.evaluation import MeasuresRef
+from tasks.data.models import Fingerprint, Scorer
+from tasks.data.topics import RowsRef
+from tasks.data.vectors import VectorsRef
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The labels of a document: one, or where several are allowed any number, in alphabetical order."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How well a way does on one class.
+
+    Attributes:
+        way: Name of the way.
+        label: The class.
+        precision: Share of those called so that are.
+        recall: Share of those that are so that are called so.
+        f1: Harmonic mean of both.
+        support: Texts that are so.
+        predicted: Texts called so.
+    """
+
+    way: str
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two ways on the same texts.
+
+    Attributes:
+        ours: Name of the one.
+        theirs: Name of the other.
+        metric: What was measured.
+        difference: Ours less theirs.
+        low: Lower end of the 95 % interval of the difference.
+        high: Upper end.
+        p: Of McNemar's exact test: how likely so uneven a number of texts that only one gets right is by chance.
+        only_ours: Texts only ours gets right.
+        only_theirs: Texts only theirs gets right.
+    """
+
+    ours: str
+    theirs: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    only_ours: int
+    only_theirs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Decisions of like confidence: how many, how sure, how often right."""
+
+    way: str
+    low: float
+    high: float
+    count: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """How many texts of one class a way puts into another; `predicted` is empty where it gave them no label."""
+
+    way: str
+    given: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What a way reaches with some of the labels.
+
+    Attributes:
+        way: Name of the way.
+        share: Share of the training texts.
+        examples: How many that is.
+        repeat: Number of the draw.
+        macro_f1: On the texts kept back.
+        accuracy: The same.
+    """
+
+    way: str
+    share: float
+    examples: int
+    repeat: int
+    macro_f1: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What one way to word the labels reaches alone, on the texts kept back."""
+
+    way: str
+    wording: str
+    macro_f1: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A text whose label is probably wrong.
+
+    Attributes:
+        row: Row of the training text.
+        id: Id of the document.
+        given: The label it has.
+        likely: The label it probably should have.
+        confidence: Probability of the given label, by what was fitted on other texts; the list begins with the least.
+        text: What it says.
+    """
+
+    row: int
+    id: str
+    given: str
+    likely: str
+    confidence: float
+    text: str
+
+
+class TargetsRef(Ref):
+    """A table of `Target` rows."""
+
+    kind: Literal["targets"] = "targets"
+
+
+class ProbabilitiesRef(Ref):
+    """A (N, K) float32 array: the probability of each class for each text."""
+
+    kind: Literal["probabilities"] = "probabilities"
+
+
+class ClassifierRef(Ref):
+    """A folder with everything that predicts: classifier.json, weights.safetensors, terms.json; nothing is pickled."""
+
+    kind: Literal["classifier"] = "classifier"
+
+
+class PredictionsRef(Ref):
+    """A folder with predictions.parquet and predictions.csv: id, text, label, probability, a column for each class."""
+
+    kind: Literal["predictions"] = "predictions"
+
+
+class CurveRef(Ref):
+    """A table of `CurvePoint` rows."""
+
+    kind: Literal["curve"] = "curve"
+
+
+class WordedRef(Ref):
+    """A table of `Wording` rows of classification."""
+
+    kind: Literal["worded"] = "worded"
+
+
+class DoubtsRef(Ref):
+    """A table of `Doubt` rows."""
+
+    kind: Literal["doubts"] = "doubts"
+
+
+class ClassScoresRef(Ref):
+    """A table of `ClassScore` rows."""
+
+    kind: Literal["class-scores"] = "class-scores"
+
+
+class PairedRef(Ref):
+    """A table of `Paired` rows."""
+
+    kind: Literal["paired"] = "paired"
+
+
+class BinsRef(Ref):
+    """A table of `Bin` rows."""
+
+    kind: Literal["bins"] = "bins"
+
+
+class ConfusedRef(Ref):
+    """A table of `Confused` rows."""
+
+    kind: Literal["confused"] = "confused"
+
+
+class Texts(Value):
+    """Documents, and their vectors where they were asked for, row by row."""
+
+    documents: DocumentsRef
+    vectors: VectorsRef | None = None
+
+
+class Examples(Value):
+    """Texts with their labels, row by row."""
+
+    documents: DocumentsRef
+    vectors: VectorsRef | None
+    targets: TargetsRef
+
+
+class LabelledTexts(Value):
+    """Texts whose labels could be read, and those whose could not."""
+
+    examples: Examples
+    rejected: RejectedRef
+
+
+class LabelReport(Value):
+    """What was noticed about labels.
+
+    Attributes:
+        alike: Groups of labels that differ by case or space alone.
+        rare: Labels of too few texts, put aside.
+        unseen: Labels of the texts kept back that no training text has, put aside.
+        overlap: Texts kept back that are among the training texts too.
+    """
+
+    alike: tuple[tuple[str, ...], ...] = ()
+    rare: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    overlap: int = 0
+
+
+class Divided(Value):
+    """Texts to learn from and texts kept back.
+
+    Attributes:
+        train: To learn from.
+        test: Kept back to judge by.
+        classes: Labels in alphabetical order; columns of probabilities are in this order.
+        multiple: Whether a text may have several labels.
+        tried: Rows of `train` that ready models are tried on.
+        rejected: Texts put aside, with the reason.
+        noticed: What was noticed about labels.
+    """
+
+    train: Examples
+    test: Examples
+    classes: tuple[str, ...]
+    multiple: bool
+    tried: RowsRef
+    rejected: RejectedRef
+    noticed: LabelReport = LabelReport()
+
+    def counts_as(self) -> Any:
+        """Count by texts, labels and the rows tried."""
+        parts = (self.train, self.test)
+        refs = [ref.digest if ref else "" for p in parts for ref in (p.documents, p.vectors, p.targets)]
+        return [*refs, self.tried.digest, list(self.classes), self.multiple]
+
+
+class Identified(Value):
+    """A ready model, as it would run here: what decides its scores, and its labels in the order of its outputs."""
+
+    scorer: Scorer
+    labels: tuple[str, ...]
+    independent: bool = False
+
+    def counts_as(self) -> Any:
+        """Count by what decides a score."""
+        return [self.scorer.counts_as(), list(self.labels), self.independent]
+
+
+class Trial(Value):
+    """A way to classify that has been tried.
+
+    Attributes:
+        name: What it is called in tables.
+        kind: Kind of its config.
+        learned: Whether it learned from labels.
+        validation: Probabilities of training texts by what was fitted on others: of all, or of those tried.
+        test: Probabilities of the texts kept back.
+        classifier: What predicts, fitted on all training texts.
+        thresholds: Of each class where a text may have several labels; none where it has one.
+        tried_only: Whether `validation` is of the rows tried alone.
+        worded: What each wording reaches alone.
+        setting: What cross-validation chose, in words.
+        fit_seconds: What fitting took here.
+        seconds_per_1000: What 1,000 texts take here, vectors given.
+        encodes: Whether it needs vectors, which cost beside.
+        asked: What a language model was asked; such a way gives labels, and its probabilities are but 1 and 0.
+    """
+
+    name: str
+    kind: str
+    learned: bool
+    validation: ProbabilitiesRef
+    test: ProbabilitiesRef
+    classifier: ClassifierRef
+    thresholds: tuple[float, ...] = ()
+    tried_only: bool = False
+    worded: WordedRef | None = None
+    setting: str = ""
+    fit_seconds: float = 0.0
+    seconds_per_1000: float = 0.0
+    encodes: bool = False
+    asked: Asked | None = None
+
+    def counts_as(self) -> Any:
+        """Count by what was found, not by how long it took."""
+        digests = [self.validation.digest, self.test.digest, self.classifier.digest]
+        return [self.name, self.learned, self.tried_only, self.asked is None, list(self.thresholds), *digests]
+
+
+class Speed(Value):
+    """How long encoding takes here."""
+
+    seconds_per_1000: float
+
+    def counts_as(self) -> Any:
+        """Count for nothing."""
+        return "speed"
+
+
+class Judgement(Value):
+    """How good the ways are.
+
+    Attributes:
+        measures: With intervals, of the texts kept back.
+        validation: Macro-F1 and accuracy on training texts, by what was fitted on others.
+        classes: Class by class.
+        paired: Two ways at a time.
+        bins: Confidence against share right.
+        confused: Which class is taken for which; empty where a text may have several labels.
+        ranked: Names of the ways, the best macro-F1 on training texts first.
+    """
+
+    measures: MeasuresRef
+    validation: MeasuresRef
+    classes: ClassScoresRef
+    paired: PairedRef
+    bins: BinsRef
+    confused: ConfusedRef
+    ranked: tuple[str, ...]
+
+
+class Classifier(Value):
+    """A classifier that is kept under a name.
+
+    Attributes:
+        name: What it is called.
+        number: Of the record, from 1; given when it is kept.
+        way: Name of the way.
+        classifier: What predicts.
+        encoder: What its vectors were made with, None where it needs none.
+    """
+
+    name: str
+    number: int = 0
+    way: str
+    classifier: ClassifierRef
+    encoder: Fingerprint | None = None
+
+
+class Verdict(Value):
+    """Everything found out about ways to classify some texts."""
+
+    divided: Divided
+    trials: tuple[Trial, ...]
+    judgement: Judgement
+    chosen: str
+    speed: Speed | None = None
+    curve: tuple[CurveRef, ...] = ()
+    doubts: DoubtsRef | None = None
+    predictions: PredictionsRef | None = None

@@ -1,0 +1,175 @@
+"""Sources, documents and passages: references and rows."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from tasks.data.base import Ref, Value
+
+
+class SnapshotRef(Ref):
+    """The items of a source as they were when it was scanned: name, size, sha256."""
+
+    kind: Literal["snapshot"] = "snapshot"
+
+
+class DocumentsRef(Ref):
+    """A table of `Document` rows."""
+
+    kind: Literal["documents"] = "documents"
+
+
+class RejectedRef(Ref):
+    """A table of `Rejected` rows: the quarantine."""
+
+    kind: Literal["rejected"] = "rejected"
+
+
+class PassagesRef(Ref):
+    """A table of `Passage` rows, in the order of their documents."""
+
+    kind: Literal["passages"] = "passages"
+
+
+class Ingested(Value):
+    """What came out of a source: the documents and the quarantine."""
+
+    documents: DocumentsRef
+    rejected: RejectedRef
+
+
+Reason = Literal[
+    "empty",
+    "binary",
+    "not-decodable",
+    "too-large",
+    "lone-surrogate",
+    "unreadable",
+    "duplicate",
+    "not-text",
+    "bad-row",
+    "link",
+    "not-a-number",
+    "changed",
+    "timeout",
+    "encrypted",
+    "hidden",
+    "no-label",
+    "rare-label",
+    "unseen-label",
+]
+
+
+def indexed(heading: str, text: str) -> str:
+    """Return what is encoded and searched of a passage: heading and text."""
+    return f"{heading}\n{text.strip()}" if heading else text.strip()
+
+
+def version_of(text: str) -> str:
+    """Return the version of a document: the sha256 of its text."""
+    return sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a document, the unit that is encoded and retrieved.
+
+    Attributes:
+        id: Document id, `#`, number of the passage in its document.
+        document: Id of the document.
+        row: Row of the document in its table.
+        start: First character in the document's text.
+        end: One past the last character.
+        heading: Put before the text when it is encoded and indexed; empty for none.
+        text: The characters from `start` to `end`.
+        tokens: Encoder tokens of heading and text, without special ones.
+    """
+
+    id: str
+    document: str
+    row: int
+    start: int
+    end: int
+    heading: str
+    text: str
+    tokens: int
+
+    @property
+    def indexed(self) -> str:
+        """What is encoded and searched: heading and text."""
+        return indexed(self.heading, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One item of a source.
+
+    Attributes:
+        id: Stable name, independent of the content.
+        text: What is read, searched and answered from.
+        title: What a person would call it.
+        source: The package, folder or table it belongs to.
+        path: File inside the source.
+        line: First line inside the file, or number of the row, from 1; 0 where lines mean nothing.
+        kind: What it is: class, function, method, txt, md, html, pdf, row.
+        licence: As the source states it; empty if it does not.
+        meta: Whatever else is known, as text.
+    """
+
+    id: str
+    text: str
+    title: str
+    source: str
+    path: str
+    line: int = 0
+    kind: str = ""
+    licence: str = ""
+    meta: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """What tells one state of the document from another: the sha256 of its text."""
+        return version_of(self.text)
+
+    def path_of(self, position: int) -> str:
+        """Return the file, and its page where it has pages, on which a character of the text stands."""
+        starts = [part.split(":") for part in self.meta.get("pages", "").split()]
+        pages = [page for start, page in starts if int(start) <= position]
+        return f"{self.path} page {pages[-1]}" if pages else self.path
+
+    def line_of(self, position: int) -> int:
+        """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""
+        first = int(self.meta.get("text_line", self.line))
+        if first == 0 or self.kind == "row":
+            return first
+        number = self.text.count("\n", 0, position)
+        shifts = (shift.split(":") for shift in self.meta.get("line_shifts", "").split())
+        return first + number + sum(int(by) for at, by in shifts if number >= int(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file of a source as it was found.
+
+    Attributes:
+        name: Path inside the source, with forward slashes.
+        size: Bytes.
+        sha256: Digest of the content; empty where it was not read.
+        reason: Why it was not read; empty where it was.
+        reader: Library and version that reads it, where not only Python does: another may read it otherwise.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    reason: str = ""
+    reader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An item that was put aside, and why."""
+
+    item: str
+    reason: Reason
+    detail: str

@@ -1,0 +1,104 @@
+"""Questions whose answers are known, and what was measured with them: references and rows."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.data.answers import AnswersRef
+from tasks.data.base import Ref, Value
+from tasks.data.search import QueriesRef
+
+
+class QuestionsRef(Ref):
+    """A table of `Question` rows."""
+
+    kind: Literal["questions"] = "questions"
+
+
+class Asked(Value):
+    """Questions to judge a collection by.
+
+    Attributes:
+        questions: With their known answers.
+        queries: The same, as they are put to the collection.
+        answerable: How many the collection answers.
+        left_out: Questions of the file whose answers it does not have.
+    """
+
+    questions: "QuestionsRef"
+    queries: "QueriesRef"
+    answerable: int
+    left_out: int
+
+
+class MeasuresRef(Ref):
+    """A table of `Measure` rows."""
+
+    kind: Literal["measures"] = "measures"
+
+
+class ScoresRef(Ref):
+    """A table of `Scored` rows: what `Measure` rows are means of, a question at a time."""
+
+    kind: Literal["scores"] = "scores"
+
+
+class Evaluation(Value):
+    """What a collection was asked, and how it did."""
+
+    asked: Asked
+    rankings: MeasuresRef
+    scores: ScoresRef
+    answers: AnswersRef
+    decisions: MeasuresRef
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number with its interval, and what it was measured on."""
+
+    name: str
+    what: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def stated(self) -> dict[str, float]:
+        """Return value, interval and n, as the caller of a flow gets them."""
+        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4), "n": self.n}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How well one question was served.
+
+    Attributes:
+        question: Id of the question.
+        way: Name of the ranking.
+        metric: What was measured, as `ndcg@10`.
+        value: From 0 to 1.
+    """
+
+    question: str
+    way: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question whose answer is known.
+
+    Attributes:
+        id: Its name.
+        question: What is asked.
+        answers: Ids of the documents that answer it; none where nothing in the collection does.
+        split: development or test; empty for neither.
+        spans: Texts, each of which answers it in few words; none where that is not known.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    split: str
+    spans: tuple[str, ...] = ()

@@ -1,0 +1,27 @@
+"""What a flow run hands back."""
+
+from typing import Any
+
+from tasks.data.base import Value
+
+
+class Outcome(Value):
+    """What a flow run hands back: the launcher prints it, a calling flow reads it.
+
+    Attributes:
+        flow: Name of the flow.
+        mlflow_run_id: Where it is tracked; empty where MLflow did not answer.
+        tasks: Steps that `run` and that were `cached`.
+        metrics: Every number of the run.
+        refs: What it made, by name: kind, digest, rows.
+        report: Path of its page, empty if it has none.
+        result: What was asked for.
+    """
+
+    flow: str
+    mlflow_run_id: str
+    tasks: dict[str, int]
+    metrics: dict[str, float]
+    refs: dict[str, dict[str, Any]]
+    report: str
+    result: dict[str, Any]

@@ -1,0 +1,132 @@
+"""Tokenizers, their tokens, and whether they fit a model: references, small values and rows."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tasks.data.base import Ref, Value
+
+
+class PieceCountsRef(Ref):
+    """A table of `PieceCount` rows."""
+
+    kind: Literal["piece-counts"] = "piece-counts"
+
+
+class PiecesRef(Ref):
+    """A table of `Piece` rows, in the order of tokenizers, texts and places."""
+
+    kind: Literal["pieces"] = "pieces"
+
+
+class Vocabulary(Value):
+    """A tokenizer as its files describe it.
+
+    Attributes:
+        name: What it was asked for by; a name, it decides nothing.
+        path: The file it is read from, or the first of them.
+        form: How it is read: tokenizer.json, vocab.txt, byte-bpe, sentencepiece, clip.
+        digest: Of the contents of its files.
+    """
+
+    name: str
+    path: str
+    form: Literal["tokenizer.json", "vocab.txt", "byte-bpe", "sentencepiece", "clip"]
+    digest: str
+
+    def counts_as(self) -> Any:
+        """Count by what is read, not by where it lies."""
+        return [self.form, self.digest]
+
+
+class Weights(Value):
+    """A model that tokenizers are held against.
+
+    Attributes:
+        name: Id or folder.
+        folder: Where its files are.
+        digest: Of its weights.
+        beside: The tokenizer that stands with the weights; None where there is none.
+    """
+
+    name: str
+    folder: str
+    digest: str
+    beside: Vocabulary | None = None
+
+    def counts_as(self) -> Any:
+        """Count by contents, not by name and place."""
+        return [self.digest, self.beside.counts_as() if self.beside else None]
+
+
+class Fit(Value):
+    """Whether a tokenizer belongs to a model.
+
+    Attributes:
+        verdict: fits, refused, or unproven where the model's files say too little.
+        reason: What decided, with its numbers.
+        evidence: What it was decided by: table, tokenizer, weights, nothing.
+        vocabulary: Tokens of the tokenizer.
+        table: Rows of the model's table of token vectors.
+        differing: Tokens that are another one in the model's own tokenizer.
+        score: Standard errors by which pairs of related tokens are closer than chance; 0 where that was not asked.
+    """
+
+    verdict: Literal["fits", "refused", "unproven"]
+    reason: str
+    evidence: Literal["table", "tokenizer", "weights", "nothing"]
+    vocabulary: int
+    table: int
+    differing: int = 0
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PieceCount:
+    """What one tokenizer made of the texts of one group.
+
+    Attributes:
+        tokenizer: Its number, in the order asked.
+        group: Value of the column that texts are told apart by; empty for all texts together.
+        texts: Texts.
+        characters: Characters in them.
+        words: Runs of characters without a blank.
+        tokens: Tokens, without those put around a text.
+        around: Special tokens put around each text.
+        unknown: Tokens that stand for something the vocabulary does not have.
+        lossless: Texts that come back from their tokens character by character.
+        folded: Texts that come back but for case, accents and blanks; the lossless ones among them.
+        special: Special tokens spelt out in the texts, which were read as text.
+    """
+
+    tokenizer: int
+    group: str
+    texts: int
+    characters: int
+    words: int
+    tokens: int
+    around: int
+    unknown: int
+    lossless: int
+    folded: int
+    special: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token of a text that is shown.
+
+    Attributes:
+        tokenizer: Number of the tokenizer.
+        text: Row of the text.
+        id: Number of the token in the vocabulary.
+        token: As the vocabulary has it.
+        shown: As a reader knows it: bytes put together where they make characters.
+        unknown: Whether it stands for something the vocabulary does not have.
+    """
+
+    tokenizer: int
+    text: int
+    id: int
+    token: str
+    shown: str
+    unknown: bool

@@ -1,0 +1,149 @@
+"""Read PDF files: each is parsed in a process of its own that may hang, swell or crash without harm to the others.
+
+The parser is `pdfminer.six`: pure Python, kept for ten years, and the one under `pdfplumber`, of whose tables and
+pictures nothing is needed here. A file becomes one document a section; what was mended in it is counted.
+"""
+
+import hashlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from configs.ingest import Files
+from tasks.data.documents import Document, Item, Rejected
+from tasks.errors import MissingExtra
+from tasks.text.sentences import unfit
+
+MEMORY = 1 << 30  # bytes a parser may take
+MAX_TITLE_LENGTH = 512
+WAITING = 4  # times the processor time that a parser may take on a busy machine
+ROOT = Path(__file__).parents[3]
+PARSER = """
+import sys, types
+package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no parser needs
+package.__path__ = [sys.argv[1]]
+sys.modules["tasks.ingest"] = package
+from tasks.ingest.pdf.process import main
+main(*map(int, sys.argv[2:]))
+"""
+
+
+@dataclass(slots=True)
+class PdfFile:
+    """What a file gave: its documents, what was put aside, and what was counted."""
+
+    rows: list[Document | Rejected]
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def is_pdf(name: str) -> bool:
+    """Return whether a file's name says it is a PDF."""
+    return name.lower().endswith(".pdf")
+
+
+def reader() -> str:
+    """Return the parser and its version.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    try:
+        import pdfminer  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(
+            "the source holds PDF files but pdfminer.six is not here; pip install 'llm-flows[pdf]', "
+            "or leave *.pdf out of source.patterns"
+        ) from error
+    return f"pdfminer.six {metadata.version('pdfminer.six')}"
+
+
+def read_pdfs(root: Path, items: Sequence[Item], source: Files) -> Iterator[PdfFile]:
+    """Read scanned files, several at a time, and yield them in order.
+
+    Args:
+        root: The folder.
+        items: As they were scanned.
+        source: Limits of pages and seconds a file.
+    """
+    if not items:
+        return
+    with ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
+        yield from pool.map(lambda item: read_pdf(root, item, source), items)
+
+
+def read_pdf(root: Path, item: Item, source: Files) -> PdfFile:
+    """Read one scanned file as a document a section, or say why it is put aside."""
+    if item.reason:
+        detail = f"not read: {item.reason}, {item.size:,} bytes"
+        return PdfFile([Rejected(item.name, item.reason, detail)])  # type: ignore[arg-type]
+    try:
+        content = (root / item.name).read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != item.sha256:
+        return PdfFile([Rejected(item.name, "changed", "changed while it was being read; run again")])
+    found = _parse(content, source)
+    if "reason" in found:
+        return PdfFile([Rejected(item.name, found["reason"], found["detail"])])
+    return _documents(item, found)
+
+
+def _parse(content: bytes, source: Files) -> dict[str, Any]:
+    """Parse a file in a process of its own, which is killed when its time is up.
+
+    What is limited is processor time, which other work on the machine does not use up; a parser that only waits is
+    stopped after several times as long.
+    """
+    limits = [str(source.max_pages), str(math.ceil(source.timeout_s)), str(MEMORY)]
+    command = [sys.executable, "-P", "-c", PARSER, str(Path(__file__).parents[1]), *limits]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    late = {"reason": "timeout", "detail": f"was not read in {source.timeout_s:g} s; raise source.timeout_s"}
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
+            command, input=content, capture_output=True, env={"PYTHONPATH": path, "PYTHONHASHSEED": "0"},
+            timeout=source.timeout_s * WAITING + WAITING, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return late
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return late
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        detail = f"broke its parser, which ended with {done.returncode}: {' '.join(last)[:200]}"
+        return {"reason": "unreadable", "detail": detail}
+    return found
+
+
+def _documents(item: Item, found: dict[str, Any]) -> PdfFile:
+    counts = Counter({name: int(n) for name, n in found["counts"].items()})
+    title = found["title"] or Path(item.name).stem
+    made = PdfFile([], counts)
+    for number, (heading, text, pages) in enumerate(found["sections"], start=1):
+        identity = f"{item.name}#section-{number}"
+        if (bad := unfit(text)) is not None:
+            made.rows.append(Rejected(identity, *bad))
+            continue
+        named = " > ".join(part for part in (title, heading if heading != title else "") if part)
+        stated = " ".join(f"{start}:{page}" for start, page in pages)
+        made.rows.append(
+            Document(
+                id=identity, text=text, title=named[:MAX_TITLE_LENGTH], source="files", path=item.name, kind="pdf",
+                meta={"sha256": item.sha256, "page": str(pages[0][1]), "pages": stated},
+            )
+        )  # fmt: skip
+    if counts["hidden"]:
+        detail = f"{counts['hidden']:,} characters that cannot be seen were left out"
+        made.rows.append(Rejected(f"{item.name}#hidden", "hidden", detail))
+    return made

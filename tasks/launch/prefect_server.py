@@ -1,0 +1,170 @@
+"""Which Prefect server a run talks to, decided before Prefect is imported.
+
+In order: the one in the environment or the active profile; a healthy one that `make ui` noted in the workspace; else a
+temporary one of this process, with its database in the workspace so that `make ui` shows the run afterwards. The
+temporary one ends with this process however that ends: it watches a pipe that only this process holds open.
+"""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import RemoteError, StoreError
+from tasks.store import durable, workspace
+
+NOTE = "server.json"
+UI_ADDRESS = "http://127.0.0.1:4200"
+START_TIMEOUT_S = 120.0
+
+
+@dataclass
+class Server:
+    """The server a run talks to.
+
+    Attributes:
+        url: Address of its API.
+        kind: `configured`, `noted` or `temporary`.
+        process: The temporary server's process.
+        seconds: What waiting for it cost this run.
+    """
+
+    url: str
+    kind: str
+    process: "subprocess.Popen[bytes] | None" = None
+    seconds: float = 0.0
+
+    def wait(self) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            RemoteError: It does not.
+        """
+        started = time.monotonic()
+        limit = START_TIMEOUT_S if self.process else 5.0
+        while not healthy(self.url):
+            if time.monotonic() - started > limit or (self.process and self.process.poll() is not None):
+                raise RemoteError(
+                    f"the Prefect server at {self.url} does not answer; start it, or unset PREFECT_API_URL"
+                )
+            time.sleep(0.1)
+        self.seconds = time.monotonic() - started
+
+    def stop(self) -> None:
+        """End the temporary server once it has written what it was told; leave any other alone."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def choose() -> Server:
+    """Choose the server, set the environment for Prefect's import, and start a temporary one if need be."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # checks speak before the flow runs
+    if (url := os.environ.get("PREFECT_API_URL") or profile_url()) is not None:
+        return Server(url, "configured")
+    os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
+    if (url := noted()) is not None:
+        os.environ["PREFECT_API_URL"] = url
+        return Server(url, "noted")
+    port = free_port()
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ.setdefault("PREFECT_UI_URL", UI_ADDRESS)  # a temporary server shows nothing; `make ui` does, later
+    return Server(os.environ["PREFECT_API_URL"], "temporary", _start(port))
+
+
+def noted() -> str | None:
+    """Return the API address of the server that `make ui` noted, if it still answers."""
+    path = workspace.home() / NOTE
+    with contextlib.suppress(StoreError):
+        url = str(durable.read_json(path)["prefect"]) if path.exists() else ""
+        return url if url and healthy(url) else None
+    return None
+
+
+def healthy(url: str) -> bool:
+    """Return whether a Prefect server answers at an API address."""
+    if not url.startswith(("http://", "https://")):
+        return False
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 (scheme checked above)
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError):
+        return False
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def profile_url() -> str | None:
+    """Read the active Prefect profile as Prefect would."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    try:
+        profiles = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
+    url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
+    return None if url is None else str(url)
+
+
+def _start(port: int) -> "subprocess.Popen[bytes]":
+    """Start a temporary server; the first of a workspace makes the database while others wait."""
+    ready = workspace.folder("prefect") / "database-is-made"
+    if ready.exists():
+        return _spawn(port)
+    with workspace.lock("prefect-server"):
+        process = _spawn(port)
+        if not ready.exists():
+            Server(f"http://127.0.0.1:{port}/api", "temporary", process).wait()
+            ready.touch()
+    return process
+
+
+def _spawn(port: int) -> "subprocess.Popen[bytes]":
+    environment = {
+        **os.environ,
+        "PREFECT_UI_ENABLED": "0",
+        "PREFECT__SERVER_EPHEMERAL": "1",
+        "PREFECT__SERVER_FINAL": "1",
+    }
+    command = [sys.executable, "-m", "tasks.launch.prefect_server", str(port)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+
+
+def _serve(port: int) -> None:
+    """Run the Prefect API until the parent's end of the pipe closes."""
+    import uvicorn
+
+    def end_with_parent() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    factory = "prefect.server.api.server:create_app"
+    uvicorn.run(factory, factory=True, host="127.0.0.1", port=port, log_level="error", lifespan="on")
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -1,0 +1,216 @@
+"""Run a flow for the launcher: check the call, find a server, run, print the summary and one JSON line."""
+
+import atexit
+import importlib
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from types import FrameType
+from typing import Any
+
+from pydantic import BaseModel
+
+from configs.signatures import FlowCard
+from tasks.data.run import Outcome
+from tasks.errors import FlowError
+from tasks.launch import prefect_server
+from tasks.store import workspace
+
+COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+SHOWN = 400  # characters of one line of the summary
+ENGINES = ("prefect.flow_runs", "prefect.task_runs")  # loggers that Prefect tells failures to
+
+
+def run(card: FlowCard, call: BaseModel) -> int:
+    """Run a flow in this process; return the exit status."""
+    started = time.monotonic()
+    try:
+        chosen = prefect_server.choose()
+        atexit.register(chosen.stop)  # before Prefect is imported, so that Prefect has said its last word by then
+        module = importlib.import_module(f"flows.{card.module}")
+        arguments = _arguments(call)
+        module.preflight(**arguments)
+        ready = time.monotonic()
+        chosen.wait()
+    except FlowError as error:
+        return _say(str(error), WRONG_CALL)
+    for name in ENGINES:
+        logging.getLogger(name).addFilter(_without_traceback)
+    signal.signal(signal.SIGINT, _interrupt)
+    seconds = {"before": ready - started, "server": chosen.seconds}
+    try:
+        state = getattr(module, card.function)(**arguments, return_state=True)
+    except KeyboardInterrupt:
+        return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
+    return _finish(card, state, {**seconds, "total": time.monotonic() - started})
+
+
+def plan(card: FlowCard, call: BaseModel) -> int:
+    """Print what a run would look up and what it would do, up to the first step whose result is not there."""
+    module = importlib.import_module(f"flows.{card.module}")
+    from tasks.runtime import steps
+
+    ends = False
+    try:
+        module.preflight(**_arguments(call))
+        with steps.plan() as lines:
+            try:
+                getattr(module, card.function).fn(**_arguments(call))
+            except steps.PlanEnds:
+                ends = True
+    except FlowError as error:
+        return _say(str(error), WRONG_CALL)
+    for line in lines:
+        print(f"{line.outcome:22} {line.name:28} {line.why}")
+    print("will run               everything after" if ends else "nothing would run: all of it is stored")
+    print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
+    return COMPLETED
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Leave out where in the code a failure was noticed that is not of the code's making; its message says it all."""
+    if record.exc_info and isinstance(record.exc_info[1], FlowError):
+        record.exc_info = None
+    return True
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    from tasks.runtime import steps
+
+    steps.interrupt()
+    raise KeyboardInterrupt
+
+
+def _arguments(call: BaseModel) -> dict[str, Any]:
+    return {name: getattr(call, name) for name in type(call).model_fields}
+
+
+def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
+    """Print the summary and the JSON line; a failure's reason is one line."""
+    outcome = state.result(raise_on_failure=False)
+    common = {
+        "flow": card.name,
+        "state": state.name,
+        "flow_run_id": str(state.state_details.flow_run_id),
+        "workspace": str(workspace.home()),
+        "seconds": round(seconds["total"], 2),
+    }
+    if not isinstance(outcome, Outcome):
+        _say(_reason(outcome), FAILED)
+        empty = {"mlflow_run_id": "", "tasks": {"run": 0, "cached": 0}, "metrics": {}, "refs": {}, "report": ""}
+        _print_json({**common, **empty, "result": {"error": _reason(outcome)}})
+        return FAILED
+    for line in _summary(outcome):
+        print(_printable(line))
+    print(
+        f"{outcome.tasks['run']} steps ran, {outcome.tasks['cached']} were stored; {seconds['total']:.1f} s, of which "
+        f"{seconds['before']:.1f} s imports and checks, {seconds['server']:.1f} s waiting for the Prefect server"
+    )
+    timings = {f"seconds.{name}": round(value, 2) for name, value in seconds.items()}
+    stated = outcome.model_dump(mode="json")
+    _print_json({**common, **stated, "metrics": {**stated["metrics"], **timings}})
+    return COMPLETED
+
+
+def _summary(outcome: Outcome) -> Iterator[str]:
+    """Say in a few lines what was asked for."""
+    if "queries" in outcome.result:
+        yield from _hits(outcome.result["queries"], outcome.result.get("cutoff"))
+    elif "abstained" in outcome.result:
+        yield from _answer(outcome.result)
+    elif "trails" in outcome.result:
+        yield from _trails(outcome.result["trails"])
+    else:
+        yield from _facts(outcome.result)
+    if outcome.report:
+        yield f"report: {outcome.report}"
+
+
+def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Iterator[str]:
+    for asked in queries:
+        yield from ("", asked["query"])
+        if not asked["hits"]:
+            yield "  no hits"
+        for hit in asked["hits"]:
+            yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
+            yield f"     {' '.join(hit['text'].split())[:160]}"
+    if cutoff is not None:
+        yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
+
+
+def _answer(answer: dict[str, Any]) -> Iterator[str]:
+    yield answer["abstained"] or answer["text"]
+    for number, cited in enumerate(answer["citations"], start=1):
+        yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
+    if answer["flagged"]:
+        yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
+    value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
+        answer["probability"], "probability of an answer"
+    )  # fmt: skip
+    score = "none" if value is None else f"{value:.3f}"
+    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({_how(answer)})"
+
+
+def _how(threshold: dict[str, Any]) -> str:
+    """Say where a threshold comes from."""
+    if threshold["calibrated"]:
+        return "calibrated on this collection"
+    return f"the encoder's own: {threshold['uncalibrated']}" if threshold["uncalibrated"] else "as configured"
+
+
+def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:
+    for trail in trails:
+        yield from ("", trail["question"], f"  {trail['sentence'][:160]}")
+        yield f"  passage {trail['passage']} of {trail['document']}, version {trail['version'][:12]}"
+        state = "live" if trail["live"] else "not the live one any more"
+        generations = ", ".join(trail["generations"]) or "no generation kept"
+        yield f"  {state}; {generations}; from {trail['item'] or 'no file'}"
+    yield f"{len(trails)} citations"
+
+
+def _place(found: dict[str, Any]) -> str:
+    return f"{found['path']}:{found['line']}" if found["line"] else str(found["path"])
+
+
+def _facts(result: dict[str, Any]) -> Iterator[str]:
+    for name, value in result.items():
+        if not isinstance(value, dict):
+            yield f"{name}: {_told(value)}"
+            continue
+        yield f"{name}:"
+        for key, v in value.items():
+            if isinstance(v, dict) and {"value", "low", "high", "n"} <= v.keys():
+                yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            else:
+                yield f"  {key:32} {_told(v)[:SHOWN]}"
+
+
+def _told(value: Any) -> str:
+    """Return a value of a result on one line, without brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(part)}" for name, part in value.items())
+    return "; ".join(map(_told, value)) if isinstance(value, list) else str(value)
+
+
+def _reason(failure: object) -> str:
+    text = " ".join(str(failure).split())
+    return text if isinstance(failure, FlowError) else f"{type(failure).__name__}: {text}"
+
+
+def _printable(text: str) -> str:
+    """Return text that cannot steer a terminal, nor forge a line."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text), flush=True)
+
+
+def _say(text: str, status: int) -> int:
+    print(_printable(text.replace("\n", " ")), file=sys.stderr)
+    return status

@@ -1,0 +1,65 @@
+"""Turn messages into the tokens of a prompt: by a model's chat template, or plainly where it has none.
+
+What looks like a special token inside a message is taken apart, so that no content can end a turn or begin one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.data.messages import Message
+from tasks.errors import ContractError
+
+BETWEEN = "\n"  # contents of a plain prompt
+
+
+def load_tokenizer(folder: Any) -> Any:
+    """Return a model's tokenizer from its files; no code of the model's own is run."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def render(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """Return the text a model reads.
+
+    Args:
+        tokenizer: Of the model; its template renders, in a sandbox.
+        messages: Oldest first. Without a template their contents are joined.
+
+    Raises:
+        ContractError: There are none, or the template does not take them.
+    """
+    if not messages:
+        raise ContractError("a request has no messages; give at least one")
+    special = sorted(set(tokenizer.all_special_tokens) | set(_control_words(tokenizer)), key=len, reverse=True)
+    turns = [{"role": m.role, "content": neutralise(m.content, special)} for m in messages]
+    if not tokenizer.chat_template:
+        return BETWEEN.join(turn["content"] for turn in turns)
+    import jinja2
+
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    except jinja2.TemplateError as error:
+        roles = ", ".join(m.role for m in messages)
+        raise ContractError(f"the model's chat template does not take the roles {roles} ({error}); change them") from (
+            error
+        )
+
+
+def tokens_of(tokenizer: Any, prompt: str) -> list[int]:
+    """Return the tokens of a rendered prompt; a template has written the special ones already."""
+    return list(tokenizer(prompt, add_special_tokens=not tokenizer.chat_template)["input_ids"])
+
+
+def neutralise(text: str, special: Sequence[str]) -> str:
+    """Put a space after the first character of what would be read as a special token."""
+    for word in special:
+        text = text.replace(word, f"{word[0]} {word[1:]}")
+    return text
+
+
+def _control_words(tokenizer: Any) -> list[str]:
+    """Return added tokens that are control words, such as `<|im_end|>`, whether or not they are declared special."""
+    return [
+        token.content for token in tokenizer.added_tokens_decoder.values() if token.special and len(token.content) > 1
+    ]

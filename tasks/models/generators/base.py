@@ -1,0 +1,50 @@
+"""What every generator has in common: it answers requests, and counts what that took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from configs.generators import Sampling
+from tasks.data.messages import Keep, Reply, Request
+
+
+class Engine(Protocol):
+    """Answers requests: a model of this machine, or a server."""
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+        """Answer requests in any order; `keep` is told of each reply as it comes, by position."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a generator has cost, and what it has not.
+
+    Attributes:
+        asked: Requests answered.
+        from_ledger: Of them, those that were paid for before.
+        prompt_tokens: Of replies that were generated now.
+        completion_tokens: Of replies that were generated now.
+        saved_tokens: Of prompts and replies from the ledger.
+        truncated: Replies that the limit cut.
+        seconds: Time of replies that were generated now.
+    """
+
+    asked: int = 0
+    from_ledger: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    saved_tokens: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+
+    def count(self, reply: Reply) -> None:
+        """Add one reply."""
+        self.asked += 1
+        self.truncated += reply.finish == "length"
+        if reply.from_ledger:
+            self.from_ledger += 1
+            self.saved_tokens += reply.prompt_tokens + reply.completion_tokens
+        else:
+            self.prompt_tokens += reply.prompt_tokens
+            self.completion_tokens += reply.completion_tokens
+            self.seconds += reply.seconds

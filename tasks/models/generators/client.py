@@ -1,0 +1,148 @@
+"""Ask a language model, local or served, through one ledger: a reply that was paid for is never paid for again."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from configs.generators import LanguageModel, LocalModel, ModelServer, Sampling
+from configs.models import EMBEDDED
+from tasks.data.messages import Generator, Message, Reply, Request
+from tasks.models import files as model_files
+from tasks.models.generators import response_format
+from tasks.models.generators.base import Engine, Spent
+from tasks.models.generators.load import _engine
+from tasks.store.reply_cache import Ledger, key_of
+
+BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
+TOKENS_A_TURN = 8
+
+
+def counter_of(config: LanguageModel) -> Callable[[Sequence[Message]], int]:
+    """Return what counts the tokens of messages: the model's own tokenizer, or a guess from above for a server."""
+    if not isinstance(config, LocalModel):
+        return lambda messages: sum(
+            TOKENS_A_TURN + -(-len(message.content.encode()) // BYTES_A_TOKEN) for message in messages
+        )
+    from tasks.models import chat_template
+    from tasks.models import files as model_files
+
+    tokenizer = chat_template.load_tokenizer(model_files.locate(config.model).folder)
+
+    def count(messages: Sequence[Message]) -> int:
+        return len(chat_template.tokens_of(tokenizer, chat_template.render(tokenizer, messages)))
+
+    return count
+
+
+TEMPLATE = 64  # tokens that a chat template may put around two messages
+
+
+def counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
+    """Return what counts the tokens of texts: the model's own tokenizer, the embedded model's for a server."""
+    from tokenizers import Tokenizer
+
+    local = EMBEDDED if isinstance(config, ModelServer) else config.model
+    tokenizer = Tokenizer.from_file(str(model_files.tokenizer_file(local)))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def room(generator: Generator, sampling: Sampling, wanted: int) -> int:
+    """Return the tokens a prompt may have: as many as wanted, or as the model reads beside its reply."""
+    if not generator.context:
+        return wanted
+    reply = sampling.max_tokens if generator.family == "causal" else 0
+    return min(wanted, generator.context - reply - TEMPLATE)
+
+
+def replies(
+    generator: Generator,
+    sampling: Sampling,
+    config: LanguageModel,
+    *,
+    ledger: bool = True,
+    mend: bool = True,
+    engine: Engine | None = None,
+) -> "Speaker":
+    """Return what answers requests; the model is loaded when the first one is not in the ledger.
+
+    Args:
+        generator: As described, here or where the ledger was filled.
+        sampling: How replies are drawn.
+        config: How the generator is run.
+        ledger: Whether replies are looked up and kept; without it each is generated anew.
+        mend: Whether a reply without its form is asked for once more, and then refused; else it is handed on as it is,
+            to who checks it.
+        engine: What answers, where it is not what the config says.
+    """
+    return Speaker(generator, sampling, config, Ledger(generator) if ledger else None, engine, mend=mend)
+
+
+class Speaker:
+    """A generator behind its ledger: `Replies`, and what it has cost."""
+
+    def __init__(
+        self, generator: Generator, sampling: Sampling, config: LanguageModel, ledger: Ledger | None,
+        engine: Engine | None, *, mend: bool,
+    ) -> None:  # fmt: skip
+        self.generator, self.sampling, self.config, self.ledger = generator, sampling, config, ledger
+        self.spent = Spent()
+        self._engine, self._mend = engine, mend
+        self._turn = threading.Lock()
+
+    def __call__(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return a reply to each request, in order; those in the ledger, and equal ones, cost nothing.
+
+        Where that is wanted, a reply without the form asked for is repaired once, by asking again; what came is kept
+        whatever happens then.
+
+        Raises:
+            BudgetError: What a run may cost is spent.
+            ContractError: A request is refused, too long, or its form cannot be kept to.
+            RemoteError: The server does not answer as it should.
+            ReplyError: A reply has not the form asked for, nor has its repair.
+        """
+        made = self._ask(requests)
+        if not self._mend:
+            return made
+        wrong = {
+            n: why
+            for n, (r, m) in enumerate(zip(requests, made, strict=True))
+            if (why := response_format.fault(r.form, m))
+        }
+        if wrong:
+            again = [response_format.repair(requests[n], made[n], why) for n, why in wrong.items()]
+            for n, second in zip(wrong, self._ask(again), strict=True):
+                response_format.require(requests[n].form, second)
+                made[n] = second
+        return made
+
+    def _ask(self, requests: Sequence[Request]) -> list[Reply]:
+        keys = [key_of(request, self.sampling) for request in requests]
+        found = self.ledger.read(keys) if self.ledger is not None else {}
+        missing = {key: r for key, r in zip(keys, requests, strict=True) if key not in found}
+        self._generate(missing, found)
+        made, new = [], set(missing)
+        for key in keys:
+            reply = found[key]
+            made.append(reply if key in new else replace(reply, seconds=0.0, from_ledger=True, attempts=0))
+            new.discard(key)
+            self.spent.count(made[-1])
+        return made
+
+    def _generate(self, missing: dict[str, Request], found: dict[str, Reply]) -> None:
+        """Put a reply to each missing request into `found`, and into the ledger as it comes."""
+        names = list(missing)
+
+        def keep(came: dict[int, Reply]) -> None:
+            named = {names[position]: reply for position, reply in came.items()}
+            with self._turn:
+                found.update(named)
+                if self.ledger is not None:
+                    self.ledger.add(named)
+
+        if missing:
+            if self._engine is None:
+                self._engine = _engine(self.generator, self.config)
+            self._engine.answer(list(missing.values()), self.sampling, keep)

@@ -1,0 +1,160 @@
+"""Keep a reply to a form while it is generated: which tokens may come next, and the shortest way to the end.
+
+A reply that reaches its limit is cut back to the longest beginning that can still be closed within it, and closed in
+the fewest tokens that are found. A form that does not fit into the limit at all is refused before anything is asked.
+
+Shapes: V tokens of the vocabulary.
+Source: llguidance, github.com/guidance-ai/llguidance; closing is ours.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.data.messages import Form
+from tasks.errors import ContractError
+
+COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+BEAM = 12  # beginnings followed at a time when the way to the end is looked for
+FARTHEST = 256  # tokens of the shortest text of a form that is looked for
+TRIED = 10  # tokens tried after each
+CLOSERS = '"]}'
+WIDE = 64  # where more tokens than this may come next, a reply is inside a string, and a bracket closes nothing
+Step = tuple[int, list[int], Any]  # tokens that close nothing, all tokens, and where they lead
+
+
+class Grammar:
+    """Where one reply stands in its form."""
+
+    def __init__(self, matcher: Any, start: Any) -> None:
+        self.matcher, self.start = matcher, start
+
+    def allowed(self, size: int) -> npt.NDArray[np.bool_]:
+        """Return (V,) which tokens may come next."""
+        bits = np.frombuffer(self.matcher.compute_bitmask(), dtype=np.uint8)
+        mask = np.zeros(size, dtype=bool)
+        found = np.unpackbits(bits, bitorder="little")[:size].astype(bool)
+        mask[: len(found)] = found
+        return mask
+
+    def take(self, token: int) -> bool:
+        """Go on by one token; return whether nothing can follow."""
+        self.matcher.consume_token(token)
+        return bool(self.matcher.is_stopped())
+
+
+class Grammars:
+    """Forms, made ready for one tokenizer."""
+
+    def __init__(self, tokenizer: Any, ends: set[int]) -> None:
+        import llguidance
+        import llguidance.hf
+
+        self.size = len(tokenizer)
+        self.ends = ends
+        self.tokens = llguidance.hf.from_tokenizer(tokenizer, eos_token=sorted(ends) or None)
+        self.matching = llguidance.LLMatcher
+        self._ready: dict[Form, Any] = {}
+        self._least: dict[Form, int] = {}
+        texts = [self.tokens.decode_bytes([token]) for token in range(self.size)]
+        self.quotes = {token for token in range(self.size) if texts[token].startswith(b'"')}
+        self.closers = {token for token in range(self.size) if _closing(texts[token])[0] == 0}
+        self.order = np.array(sorted(range(self.size), key=lambda token: _closing(texts[token])))
+
+    def start(self, form: Form, limit: int) -> Grammar:
+        """Return the beginning of a form.
+
+        Raises:
+            ContractError: It is no form, or its shortest text takes more tokens than the limit.
+        """
+        if (least := self.least(form)) > limit:
+            raise ContractError(
+                f"the limit is {limit} tokens but the shortest text of this form found has {least}; raise max_tokens"
+            )
+        return Grammar(self._ready[form].deep_copy(), self._ready[form])
+
+    def least(self, form: Form) -> int:
+        """Return the tokens of the shortest text of a form that is found; one more than `FARTHEST` where none is.
+
+        Raises:
+            ContractError: It is no form.
+        """
+        if form not in self._ready:
+            self._ready[form] = self._matcher(form)
+            way = self._way(self._ready[form], FARTHEST)
+            self._least[form] = FARTHEST + 1 if way is None else len(way)
+        return self._least[form]
+
+    def closed(self, grammar: Grammar, tokens: Sequence[int], limit: int) -> list[int]:
+        """Return the longest beginning of some tokens that can be closed within a limit, and what closes it."""
+        for kept in range(len(tokens), -1, -1):
+            matcher = grammar.start.deep_copy()
+            if matcher.validate_tokens(list(tokens[:kept])) == kept and matcher.consume_tokens(list(tokens[:kept])):
+                way = self._way(matcher, limit - kept)
+                if way is not None:
+                    return [*tokens[:kept], *way]
+        raise AssertionError("a form was begun that does not fit")
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, byte for byte."""
+        return bytes(self.tokens.decode_bytes(list(tokens))).decode()
+
+    def _matcher(self, form: Form) -> Any:
+        try:
+            made = self.matching(self.tokens, grammar_of(self.matching, form), log_level=0)
+            error = made.get_error()
+        except ValueError as raised:
+            error = str(raised)
+        if error:
+            raise ContractError(f"a reply cannot be kept to this form ({error.splitlines()[0]}); change the form")
+        return made
+
+    def _way(self, matcher: Any, limit: int) -> list[int] | None:
+        """Look for the fewest tokens that complete a text; None where none are found within the limit."""
+        front = [(0, list[int](), matcher)]
+        for length in range(max(0, limit) + 1):
+            for _, way, state in front:
+                if state.is_accepting():
+                    return way
+            if length < limit:
+                front = self._further(front)
+        return None
+
+    def _further(self, front: Sequence[Step]) -> list[Step]:
+        """Return the most promising beginnings of one token more: those with the fewest tokens that close nothing."""
+        grown: list[Step] = []
+        for free, way, state in front:
+            mask = np.unpackbits(np.frombuffer(state.compute_bitmask(), dtype=np.uint8), bitorder="little")
+            allowed = [t for t in self.order[mask[self.order] > 0][:TRIED].tolist() if t not in self.ends]
+            forced = state.compute_ff_tokens()[:1]
+            for token in dict.fromkeys([*forced, *allowed]):
+                after = state.deep_copy()
+                if after.consume_token(token):
+                    closes = token in (self.quotes if mask.sum() > WIDE else self.closers)
+                    counts = not forced and not closes
+                    grown.append((free + counts, [*way, token], after))
+        grown.sort(key=lambda step: (not step[2].is_accepting(), step[0]))
+        return grown[:BEAM]
+
+
+def grammar_of(library: Any, form: Form) -> str:
+    """Return a form in the words of the library."""
+    match form.kind:
+        case "schema":
+            return str(library.grammar_from_json_schema(form.text, overrides=COMPACT))
+        case "regex":
+            return str(library.grammar_from_regex(form.text))
+        case "choice":
+            if not form.choices:
+                raise ContractError("a choice has nothing to choose from; give at least one text")
+            return str(library.grammar_from_lark("start: " + " | ".join(json.dumps(c) for c in form.choices)))
+
+
+def _closing(text: bytes) -> tuple[int, int, bytes]:
+    """Sort tokens by how much they close: all brackets and quotes first, the longer the better; letters last."""
+    said = text.decode("utf-8", "replace")
+    closing = said[:1] in tuple(CLOSERS) and all(letter in CLOSERS + "," for letter in said)
+    return (0 if closing else 1 if said.isdigit() else 2, -len(text) if closing else len(text), text)

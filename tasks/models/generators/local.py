@@ -1,0 +1,253 @@
+"""Generate with a model of this machine: read its files, load it, run batches of prompts of like length.
+
+A batch has a fixed shape, and one length of prompt always has one shape, so that a reply depends on its own request
+alone. What many prompts begin with is read once, on a processor; where a prompt is cut for that depends on it alone
+too. A GPU reads a batch of whole prompts in the time of one. int8 scales activations over a whole batch, so there each
+prompt runs by itself, whole, at its own length.
+"""
+
+import functools
+import os
+import threading
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.generators import LocalModel, Sampling
+from tasks import hardware
+from tasks.data.messages import Generator, Keep, Reply, Request
+from tasks.errors import ContractError, MissingExtra, ModelError
+from tasks.models import batching, chat_template, device
+from tasks.models import files as model_files
+from tasks.models.batching import Batch
+from tasks.models.generators import prefix_cache
+from tasks.models.generators.decoding import Decoder, Row
+from tasks.store import durable, reply_cache
+
+CAUSAL = ("ForCausalLM", "LMHeadModel")
+TEXT_TO_TEXT = "ForConditionalGeneration"
+FOUR_BITS = ("accelerate", "bitsandbytes")
+LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle threads must not spin
+_loading = threading.Lock()
+
+
+@functools.cache
+def describe(config: LocalModel) -> Generator:
+    """Read from its files what decides the replies of a model, without loading it.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        MissingExtra: 4bit, and its package is not installed.
+        ModelError: There is no such model, it cannot be trusted, or it does not generate text.
+    """
+    precision, engine = _choose(config)
+    files = model_files.locate(config.model)
+    stated = model_files.read_config(files.folder)
+    family = "text-to-text" if stated.get("is_encoder_decoder") else "causal"
+    _require_generating(files.folder, stated)
+    told = model_files.optional(files.folder / "tokenizer_config.json")
+    limits = [int(stated[name]) for name in LIMITS if stated.get(name)]
+    limits += [int(told["model_max_length"])] if told.get("model_max_length") else []
+    return Generator(
+        kind="transformers",
+        model=config.model,
+        revision=files.revision,
+        weights=model_files.weights_digest(files.folder),
+        tokenizer=durable.file_digest(model_files.tokenizer_file(config.model)),
+        template=_template_digest(files.folder, told),
+        settings=durable.digest_of([stated, told, model_files.optional(files.folder / "generation_config.json")]),
+        family=family,
+        context=min([n for n in limits if n <= model_files.NO_LIMIT], default=0),
+        precision=precision,
+        engine=engine,
+    )
+
+
+def _choose(config: LocalModel) -> tuple[Any, str]:
+    """Return precision and engine."""
+    if config.dtype == "4bit":
+        if lacking := hardware.missing(FOUR_BITS):
+            raise MissingExtra(
+                f"dtype is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
+            )
+        return "4bit", device.choose("exact", config.device, "generator").engine
+    if config.dtype == "int8":
+        if config.device == "cuda":
+            raise ContractError("dtype is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
+        return "int8", "torch-cpu"
+    on_gpu = config.device == "cuda" or (config.device == "auto" and hardware.has_gpu())
+    if config.dtype == "bf16" and not on_gpu and not hardware.processor_has_bf16():
+        raise ContractError("dtype is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
+    asked: Any = "exact" if config.dtype == "fp32" else config.dtype
+    chosen = device.choose(asked, config.device, "generator")
+    return "bf16" if chosen.precision == "bf16" else "fp32", chosen.engine
+
+
+def _require_generating(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a model that does not generate text.
+
+    Raises:
+        ModelError: Its architecture is another.
+    """
+    kinds = [str(name) for name in config.get("architectures") or ["of no stated architecture"]]
+    wanted = (TEXT_TO_TEXT,) if config.get("is_encoder_decoder") else CAUSAL
+    if not kinds[0].endswith(wanted):
+        raise ModelError(f"{folder} is {kinds[0]} but one of {', '.join(wanted)} was needed; use a generating model")
+
+
+def _template_digest(folder: Path, told: dict[str, Any]) -> str:
+    """Return the sha256 of a chat template, wherever it stands; empty where there is none."""
+    apart = folder / "chat_template.jinja"
+    if apart.is_file():
+        return durable.file_digest(apart)
+    return durable.digest_of(told["chat_template"]) if told.get("chat_template") else ""
+
+
+def engine(wanted: Generator, config: LocalModel) -> "LocalEngine":
+    """Return the loaded model; a process keeps the last one.
+
+    Raises:
+        ModelError: The model is no longer the one that was described, or its files are not whole.
+    """
+    with _loading:
+        return _engine(wanted, config)
+
+
+@functools.lru_cache(maxsize=1)
+def _engine(wanted: Generator, config: LocalModel) -> "LocalEngine":
+    return LocalEngine(wanted, config)
+
+
+class LocalEngine:
+    """A loaded model."""
+
+    def __init__(self, wanted: Generator, config: LocalModel) -> None:
+        describe.cache_clear()
+        if describe(config).digest != wanted.digest:
+            raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
+        folder = model_files.locate(config.model).folder
+        self.generator, self.config = wanted, config
+        self.tokenizer = chat_template.load_tokenizer(folder)
+        self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
+        told = {"position_ids", "logits_to_keep"} <= self.decoder.takes
+        causal = wanted.family == "causal" and wanted.precision != "int8" and wanted.engine == "torch-cpu"
+        self.reuses = causal and told and self.decoder.prefixes.usable()
+
+    def prompt(self, request: Request) -> list[int]:
+        """Return the tokens of a request's prompt."""
+        return chat_template.tokens_of(self.tokenizer, chat_template.render(self.tokenizer, request.messages))
+
+    def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Return the tokens of each request's prompt."""
+        return [self.prompt(request) for request in requests]
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+        """Answer requests, a batch at a time.
+
+        Args:
+            requests: In any order; each is answered as if it were alone.
+            sampling: How replies are drawn.
+            keep: Told the replies of each batch, by position.
+
+        Raises:
+            ContractError: A prompt leaves no room for a reply, or a form cannot be kept to within the limit.
+        """
+        prompts = self.prompts(requests)
+        rows = [self._row(r, p, sampling) for r, p in zip(requests, prompts, strict=True)]
+        known: dict[Any, list[int]] = {}
+        for row, request in zip(rows, requests, strict=True):
+            row.prefix = prefix_cache.cut(request, row.prompt, self.prompt, known) if self.reuses else 0
+        for batch in self._batches(rows, sampling.max_tokens):
+            started = time.perf_counter()
+            members = [rows[position] for position in batch.rows]
+            self.decoder.run(members, sampling, width=batch.width, height=batch.height)
+            seconds = time.perf_counter() - started
+            keep({int(p): self._reply(rows[p], seconds) for p in batch.rows})
+
+    def _row(self, request: Request, prompt: list[int], sampling: Sampling) -> Row:
+        context = self.generator.context
+        causal = self.generator.family == "causal"
+        room = context - len(prompt) if context and causal else sampling.max_tokens
+        if room < 1 or (context and len(prompt) > context):
+            raise ContractError(
+                f"a prompt has {len(prompt)} tokens but {self.generator.model} reads {context}, reply included; "
+                f"shorten it ({request.messages[-1].content[:60]!r})"
+            )
+        limit = min(room, sampling.max_tokens)
+        row = Row(prompt, limit, reply_cache.key_of(request, sampling), request.draw, sampling.seed)
+        if request.form is not None:
+            row.grammar = self.decoder.grammars.start(request.form, limit)
+        return row
+
+    def _batches(self, rows: Sequence[Row], new: int) -> list[Batch]:
+        """Cut prompts into batches, those of one length of prefix together, the shortest first."""
+        sizes = np.array([max(1, len(row.prompt) - row.prefix) for row in rows], dtype=np.int64)
+        if self.generator.precision == "int8":
+            return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
+        room = new if self.generator.family == "causal" else 0
+        tokens, most = self.config.batch_tokens, self.config.rows
+        read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
+        for length in np.unique(read):
+            own, more = np.flatnonzero(read == length), room + int(length)
+            made = batching.cut(sizes[own], tokens=tokens, room=more, rows_at_most=most, ladder=batching.COARSE)
+            batches += [Batch(own[batch.rows], batch.width, batch.height) for batch in made]
+        return batches
+
+    def _reply(self, row: Row, seconds: float) -> Reply:
+        return Reply(row.text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)
+
+
+def load(folder: Path, wanted: Generator) -> Any:
+    """Load a generating model from its files; no code of the model's own is run.
+
+    Raises:
+        ModelError: The files lack weights, which would be made up.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    kind: Any = AutoModelForSeq2SeqLM if wanted.family == "text-to-text" else AutoModelForCausalLM
+    where = wanted.engine.removeprefix("torch-")
+    half = wanted.precision == "bf16" or (wanted.precision == "4bit" and where == "cuda")
+    dtype = torch.bfloat16 if half else torch.float32
+    options: dict[str, Any] = {}
+    if wanted.precision == "4bit":
+        from transformers import BitsAndBytesConfig
+
+        four_bits: Any = BitsAndBytesConfig
+        kept = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+        options = {"quantization_config": kept, "device_map": {"": where}}
+    loaded, report = kind.from_pretrained(
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+        **options,
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; fetch the model again")
+    loaded = loaded.eval()
+    if wanted.precision == "int8":
+        return _int8(loaded)
+    return loaded if wanted.precision == "4bit" else loaded.to(where)
+
+
+def _int8(model: Any) -> Any:
+    """Return a model whose linear layers multiply in 8 bits, activations scaled as they come."""
+    import torch
+
+    quantise = getattr(getattr(getattr(torch, "ao", None), "quantization", None), "quantize_dynamic", None)
+    if quantise is None:
+        raise ContractError("dtype is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says where its quantisation will move to
+        return quantise(model, {torch.nn.Linear}, dtype=torch.qint8)

@@ -1,0 +1,74 @@
+"""Check that a reply has the form that was asked for, and ask once more where it has not."""
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+from tasks.data.messages import Form, Message, Reply, Request
+from tasks.errors import ContractError, ReplyError
+from tasks.text.prompts import fill, messages_of, read_template
+
+SHOWN = 500  # characters of a wrong reply in an error
+
+
+def schema_form(model: Any) -> Form:
+    """Return the form of a pydantic model, or of a JSON Schema given as a dict."""
+    stated = model if isinstance(model, dict) else model.model_json_schema()
+    return Form("schema", json.dumps(stated, sort_keys=True))
+
+
+def fault(form: Form | None, reply: Reply) -> str:
+    """Return what is wrong with a reply; empty where nothing is, and where no form was asked for.
+
+    Raises:
+        ContractError: The form itself is none.
+    """
+    if form is None:
+        return ""
+    match form.kind:
+        case "choice":
+            return "" if reply.text in form.choices else f"it is none of {json.dumps(list(form.choices))[:SHOWN]}"
+        case "regex":
+            return "" if re.fullmatch(form.text, reply.text) else f"it does not match {form.text}"
+        case "schema":
+            return _against_schema(form.text, reply.text)
+
+
+def repair(request: Request, reply: Reply, why: str) -> Request:
+    """Return the request that asks once more, with the reply and what is wrong with it."""
+    said = messages_of(fill(read_template("mend"), {"wrong": why, "reply": reply.text}))
+    return replace(request, messages=(*request.messages, Message("assistant", reply.text), *said))
+
+
+def require(form: Form | None, reply: Reply) -> None:
+    """Refuse a reply without the form asked for.
+
+    Raises:
+        ReplyError: It has another; the error shows the reply.
+    """
+    if why := fault(form, reply):
+        digest = hashlib.sha256(reply.text.encode()).hexdigest()[:12]
+        raise ReplyError(
+            f"the model's reply cannot be used: {why}; ask for less, raise max_tokens or use another model. "
+            f"The reply ({digest}, {len(reply.text)} characters): {reply.text[:SHOWN]!r}"
+        )
+
+
+def _against_schema(schema: str, text: str) -> str:
+    import jsonschema
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"it is not JSON ({error})"
+    try:
+        stated = json.loads(schema)
+        jsonschema.validators.validator_for(stated).check_schema(stated)
+        jsonschema.validate(value, stated)
+    except (ValueError, jsonschema.SchemaError) as error:
+        raise ContractError(f"the form is no JSON Schema ({str(error).splitlines()[0]}); correct it") from error
+    except jsonschema.ValidationError as error:
+        return f"{error.json_path}: {error.message}"[:SHOWN]
+    return ""

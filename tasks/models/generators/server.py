@@ -1,0 +1,196 @@
+"""Ask a server that speaks OpenAI's chat protocol: Ollama, vLLM, llama.cpp, `transformers serve`, OpenAI.
+
+What passes, and an answer that is none, is waited for; a prompt that the server refuses costs itself alone; anything
+else ends the run. What a request could cost at most is set aside before it is sent, so that a budget is never
+exceeded.
+
+Source: platform.openai.com/docs/api-reference/chat.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import Any
+
+from configs.generators import ModelServer, Sampling
+from tasks.data.messages import Cost, Finish, Form, Generator, Keep, Reply, Request
+from tasks.errors import ContractError
+from tasks.models.generators.budget import Budget
+from tasks.models.openai_http import Connection, Limits, Passing, Patience
+
+KEY = "LLM_FLOWS_GENERATOR_KEY"
+LARGEST = 4 << 20  # bytes of a reply
+TURN = 16  # tokens that a template may put around a message, at most
+FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "refused"}
+
+
+def describe(config: ModelServer) -> Generator:
+    """Describe the generator behind a server by its address and name: more of it cannot be seen."""
+    return Generator(
+        kind="server",
+        model=config.model,
+        revision="server",
+        weights=hashlib.sha256(f"{config.base_url}\n{config.model}".encode()).hexdigest(),
+        family="remote",
+        precision="server",
+        engine="openai-api",
+        base_url=config.base_url,
+    )
+
+
+class ServerEngine:
+    """A generator behind a server."""
+
+    def __init__(self, generator: Generator, config: ModelServer, patience: Patience | None = None) -> None:
+        self.generator, self.config = generator, config
+        self.budget = Budget(config.budget_tokens, config.budget_money, config.prices)
+        seconds = config.timeout_s
+        self.server = Connection(
+            f"{config.base_url}/chat/completions",
+            key=KEY,
+            settings="model and base_url",
+            limits=Limits(connections=config.concurrency, silence_s=seconds, whole_s=seconds, largest=LARGEST),
+            patience=replace(patience or Patience(), tries=1 + config.retries),
+        )
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+        """Answer requests, some at a time.
+
+        Args:
+            requests: In any order.
+            sampling: How replies are drawn; what a server does not know it leaves out.
+            keep: Told of each reply as it comes, by position.
+
+        Raises:
+            BudgetError: What a run may cost is spent; what came is kept.
+            ContractError: The server refuses a prompt; the others are asked for first.
+            RemoteError: The server does not answer as it should.
+        """
+        given_up, refused = threading.Event(), list[ContractError]()
+        waiting: dict[Future[Reply], int] = {}
+        with ThreadPoolExecutor(self.config.concurrency, "chat-request") as pool:
+            try:
+                for position, request in enumerate(requests):
+                    cost = self._at_most(request, sampling)
+                    while len(waiting) >= self.config.concurrency or (waiting and not self.budget.fits(cost)):
+                        self._collect(waiting, keep, refused)
+                    self.budget.set_aside(cost)
+                    waiting[pool.submit(self._ask, request, sampling, cost, given_up)] = position
+                while waiting:
+                    self._collect(waiting, keep, refused)
+            finally:
+                given_up.set()
+                self._rescue(waiting, keep)
+        if refused:
+            raise refused[0]
+
+    def _collect(self, waiting: dict[Future[Reply], int], keep: Keep, refused: list[ContractError]) -> None:
+        """Wait for a reply or more, and hand them on."""
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        failed: list[BaseException] = []
+        for future in done:
+            error = future.exception()
+            if error is None:
+                keep({waiting.pop(future): future.result()})
+            else:
+                waiting.pop(future)
+                (refused if isinstance(error, ContractError) else failed).append(error)  # type: ignore[arg-type]
+        if failed:
+            raise failed[0]
+
+    def _rescue(self, waiting: dict[Future[Reply], int], keep: Keep) -> None:
+        """Keep what is still under way when the run ends: it is paid for."""
+        for future, position in waiting.items():
+            if future.exception() is None:
+                keep({position: future.result()})
+
+    def _at_most(self, request: Request, sampling: Sampling) -> Cost:
+        """Return what a request can cost at most: a token has at least one byte."""
+        prompt = sum(len(m.content.encode("utf-8", "replace")) + TURN for m in request.messages) + TURN
+        form = 0 if request.form is None else len(request.form.text) + sum(map(len, request.form.choices))
+        return Cost(prompt + form, sampling.max_tokens)
+
+    def _ask(self, request: Request, sampling: Sampling, aside: Cost, given_up: threading.Event) -> Reply:
+        """Return the reply to one request; what passes is waited for."""
+        started, spent = time.perf_counter(), Cost(0, 0)
+        try:
+            stated, tries = self.server.ask(self._body(request, sampling), self._parse, given_up)
+            text, finish, spent = self._read(stated, request.form, aside)
+        except ContractError as error:
+            raise ContractError(
+                f"{error}; change the prompt beginning {request.messages[-1].content[:60]!r}"
+            ) from error
+        finally:
+            self.budget.settle(aside, spent)
+        seconds = time.perf_counter() - started
+        return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
+
+    def _body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.config.model,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "temperature": sampling.temperature,
+            "max_tokens": sampling.max_tokens,
+        }
+        if sampling.temperature:
+            body |= {"top_p": sampling.top_p, "seed": (sampling.seed + request.draw) % 2**31}
+            body |= {"top_k": sampling.top_k} if sampling.top_k else {}
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if request.form is not None:
+            schema = {"name": "reply", "schema": schema_of(request.form), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    def _parse(self, content: bytes) -> dict[str, Any]:
+        """Return a chat completion; what is none is asked for again."""
+        try:
+            stated = json.loads(content)
+            choice = stated["choices"][0]
+            choice["message"]["role"], choice["finish_reason"]
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            what = self.server.excerpt(content)
+            raise Passing(f"{self.server.host} gives no chat completion ({what})") from error
+        return dict(stated)
+
+    def _read(self, stated: dict[str, Any], form: Form | None, aside: Cost) -> tuple[str, Finish, Cost]:
+        """Return text, finish and cost of a reply; one that states no cost is taken to cost what was set aside."""
+        choice = stated["choices"][0]
+        message = choice["message"]
+        text = str(message.get("content") or "")
+        finish = FINISHES.get(str(choice["finish_reason"]), "stop")
+        if message.get("refusal"):
+            text, finish = str(message["refusal"]), "refused"
+        usage = stated.get("usage")
+        counts = [usage.get(n) if isinstance(usage, dict) else None for n in ("prompt_tokens", "completion_tokens")]
+        if not all(isinstance(n, int) and n >= 0 for n in counts):
+            counts = [aside.prompt, aside.completion]
+        return unwrapped(text, form), finish, Cost(int(counts[0] or 0), int(counts[1] or 0))
+
+
+def schema_of(form: Form) -> dict[str, Any]:
+    """Return a form as the JSON Schema of an object, which is what servers enforce."""
+    match form.kind:
+        case "schema":
+            return dict(json.loads(form.text))
+        case "choice":
+            held: dict[str, Any] = {"type": "string", "enum": list(form.choices)}
+        case "regex":
+            held = {"type": "string", "pattern": f"^(?:{form.text})$"}
+    return {"type": "object", "properties": {"reply": held}, "required": ["reply"], "additionalProperties": False}
+
+
+def unwrapped(text: str, form: Form | None) -> str:
+    """Take a choice or a text out of the object it was asked for in; what is no such object stays as it is."""
+    if form is None or form.kind == "schema":
+        return text
+    try:
+        stated = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+    held = stated.get("reply") if isinstance(stated, dict) else stated
+    return held if isinstance(held, str) else text

@@ -1,0 +1,86 @@
+"""The page of `chat-session`: the transcript, what each turn took, and what was struck or flagged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.data.chats import ChatTurn, Conversation, ConversationRef
+from tasks.data.prompts import Voice
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.report.prompt_chain import run_facts
+from tasks.runtime import tracking
+from tasks.store import objects
+
+SHOWN_CHARACTERS = 6_000
+
+
+def chat_page(run: tracking.Run, talk: ConversationRef, before: int, name: str | None, voice: Voice) -> Path:
+    """Write the page of `chat-session`.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    said = Conversation.model_validate(objects.load_json(talk))
+    facts = [(label.replace("_", " "), f"{value:,}") for label, value in _counted(said.turns).items()]
+    facts += [("turns in the summary", str(said.summarised)), ("sentences struck", str(len(said.struck)))]
+    tables = [_took(said.turns)]
+    if said.struck:
+        rows = [(struck.sentence, struck.why) for struck in said.struck]
+        tables.append(
+            Table("Struck from summaries", ("sentence", "why"), rows, "what nobody said, or somebody denied")
+        )
+    page = Page(
+        title=f"Conversation {name}" if name else "A conversation",
+        subtitle=f"{len(said.turns) - before} turns in this run, {before} before",
+        facts=facts, tables=tables, run=run_facts(run, voice), template="chat.html.j2",
+        more={"turns": [_shown(turn) for turn in said.turns], "before": before, "summary": said.summary},
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def chat_summary(talk: ConversationRef, before: int, name: str | None) -> dict[str, Any]:
+    """Return what `chat-session` answers its caller: the replies of this run, and what they took."""
+    said = Conversation.model_validate(objects.load_json(talk))
+    mine = said.turns[before:]
+    replies = {f"reply {before + number}": turn.reply or f"(none: ended by the cap on {turn.finish})"
+               for number, turn in enumerate(mine, start=1)}  # fmt: skip
+    found: dict[str, Any] = {"conversation": name or "", **replies, **_counted(mine)}
+    found["memory"] = ", ".join(dict.fromkeys(turn.memory for turn in mine))
+    return {**found, "struck": len(said.struck)}
+
+
+def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
+    return {
+        "turns": len(turns),
+        "prompt_tokens": sum(t.prompt_tokens for t in turns),
+        "completion_tokens": sum(t.completion_tokens for t in turns),
+        "summary_tokens": sum(t.summary_tokens for t in turns),
+        "longest_prompt": max((t.largest_prompt for t in turns), default=0),
+        "tool_calls": sum(len(t.calls) for t in turns),
+        "invalid_calls": sum(call.wrong for t in turns for call in t.calls),
+        "unfounded_numbers": sum(len(t.unfounded) for t in turns),
+    }
+
+
+def _took(turns: Sequence[ChatTurn]) -> Table:
+    rows = [
+        (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, len(t.calls), t.finish,
+         f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
+    ]  # fmt: skip
+    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns left out", "tools used",
+               "ended by", "seconds")  # fmt: skip
+    return Table("What each turn took", columns, rows)
+
+
+def _shown(turn: ChatTurn) -> dict[str, Any]:
+    return {
+        "message": turn.message[:SHOWN_CHARACTERS],
+        "reply": turn.reply[:SHOWN_CHARACTERS],
+        "finish": turn.finish,
+        "unfounded": ", ".join(turn.unfounded),
+        "calls": [
+            {"what": f"{call.tool}[{call.given}]" if call.tool else call.given, "result": call.result,
+             "wrong": call.wrong, "flags": ", ".join(call.flags)} for call in turn.calls
+        ],
+    }  # fmt: skip

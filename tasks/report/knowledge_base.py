@@ -1,0 +1,249 @@
+"""The pages of the flows: from references to what `report` shows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tasks.data.answers import Answer, Calibration
+from tasks.data.documents import Document, Ingested, Rejected
+from tasks.data.evaluation import Evaluation, Measure, Question
+from tasks.data.releases import Release
+from tasks.data.search import Generation
+from tasks.data.topics import Topic, TopicMap
+from tasks.data.vectors import Embedded
+from tasks.report import knowledge_base
+from tasks.report import page as pages
+from tasks.report.page import Bar, Chart, Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+
+T = TypeVar("T")
+
+SHOWN_REJECTED = 50
+SHOWN_ANSWERS = 12
+SHOWN_CHARACTERS = 4_000
+COUNTED = {
+    "left_out": "left out for want of budget",
+    "pages": "pages of PDF files",
+    "headings": "headings of sections",
+    "joined_words": "words whose letters stood apart",
+    "hyphens": "words put together from two lines",
+    "footnote_marks": "marks of footnotes dropped",
+    "repeated": "running lines dropped",
+    "hidden": "hidden characters left out",
+    "slanted": "slanted characters left out",
+    "pages_without_text": "pages without text",
+}
+MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
+
+
+def collection_page(
+    run: tracking.Run,
+    released: Release,
+    ingested: Ingested,
+    embedded: Embedded,
+    topics: TopicMap | None,
+    evaluation: Evaluation | None,
+) -> Path:
+    """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
+    metrics, live = run.all_metrics(), released.generation
+    passages = objects.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
+    rejected = objects.load_rows(ingested.rejected, Rejected) + objects.load_rows(embedded.rejected, Rejected)
+    bad = [r for r in rejected if r.reason != "duplicate"]
+    facts = [
+        ("documents", f"{live.documents.rows:,}"),
+        ("passages", f"{live.passages.rows:,}"),
+        ("tokens in passages", f"{int(passages.sum()):,}"),
+        ("duplicates", f"{len(rejected) - len(bad):,}"),
+        ("put aside", f"{len(bad):,}"),
+    ]
+    tables: list[Table] = []
+    points: list[dict[str, Any]] = []
+    clusters: list[dict[str, Any]] = []
+    charts: list[Chart] = []
+    answers: list[dict[str, Any]] = []
+    missing: list[str] = []
+    if topics is None:
+        missing.append("topics: switched off, or too few documents")
+    else:
+        points, clusters = map_of(topics)
+        named = [t for t in clusters if t["topic"] >= 0]
+        noise = sum(t["size"] for t in clusters if t["topic"] < 0)
+        facts += [("topics", str(len(named))), ("outside any topic", f"{noise / live.documents.rows:.0%}")]
+        tables.append(
+            Table("Topics", ("topic", "documents", "words"), [(t["label"], t["size"], t["words"]) for t in named])
+        )
+    if evaluation is None:
+        missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
+    else:
+        tables[:0] = [_quality(evaluation, live)]
+        charts = _ways(evaluation)
+        answers = _examples(evaluation)
+    tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
+    counted = [(words, int(metrics.get(f"ingest-documents.{name}", 0))) for name, words in COUNTED.items()]
+    facts += [(words, f"{count:,}") for words, count in counted if count]
+    if bad:
+        rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
+        note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
+        tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
+    page = Page(
+        title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
+        subtitle=f"{live.source} source, read, indexed, mapped and judged",
+        facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
+        run=_how(run, live),
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def collection_summary(released: Release, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return what `knowledge-base` answers its caller."""
+    live = released.generation
+    found: dict[str, Any] = {
+        "collection": live.collection,
+        "generation": live.number,
+        "documents": live.documents.rows,
+        "passages": live.passages.rows,
+        **knowledge_base.summary(released),
+        "topics": "not done: switched off, or too few documents",
+        "evaluation": "not done: no questions",
+        "calibration": _calibration(live),
+    }
+    if topics is not None:
+        found["topics"] = sum(t.topic >= 0 for t in objects.load_rows(topics.topics, Topic))
+    if evaluation is not None:
+        measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
+        found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
+    return found
+
+
+def _calibration(live: Generation) -> str:
+    """Say what the threshold below which nothing is answered was fitted on, or why it was not."""
+    if live.calibration is None:
+        return "not done: no questions outside the test half"
+    fitted = Calibration.model_validate(objects.load_json(live.calibration))
+    if fitted.reason:
+        return f"not used: {fitted.reason}"
+    return (
+        f"on {fitted.answerable} answerable and {fitted.unanswerable} unanswerable questions, "
+        f"AUROC {fitted.auroc:.3f} ({fitted.low:.3f} to {fitted.high:.3f}), "
+        f"of which {fitted.false_abstentions:.0%} and {fitted.abstained:.0%} get no answer"
+    )
+
+
+def map_of(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what the map shows: a point a document, and the topics."""
+    layout, labels = objects.load_array(topics.layout), objects.load_array(topics.labels)
+    documents = objects.load_rows(topics.documents, Document)
+    shown = min(SHOWN_CHARACTERS, MOST_CHARACTERS // max(1, len(documents)))
+    points = [
+        {"x": round(float(x), 4), "y": round(float(y), 4), "topic": int(label), "id": d.id, "title": d.title,
+         "text": d.text[:shown], "place": place_of(d)}
+        for (x, y), label, d in zip(layout, labels, documents, strict=True)
+    ]  # fmt: skip
+    clusters = [
+        {"topic": t.topic, "label": t.label, "size": t.size, "words": ", ".join(t.words)}
+        for t in objects.load_rows(topics.topics, Topic)
+    ]
+    return points, clusters
+
+
+def place_of(document: Document) -> str:
+    """Return file and line of a document, or its page."""
+    return f"{document.path}:{document.line}" if document.line else document.path_of(0)
+
+
+def _quality(evaluation: Evaluation, live: Generation) -> Table:
+    measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
+    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    asked = evaluation.asked
+    note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
+    note += f"; when nothing is answered, calibrated: {_calibration(live)}"
+    return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
+
+
+def _ways(evaluation: Evaluation) -> list[Chart]:
+    """Return a chart of the ways to search for every measure; differences of two are no bars."""
+    charts: dict[str, list[Bar]] = {}
+    for m in objects.load_rows(evaluation.rankings, Measure):
+        if not m.name.endswith("difference"):
+            charts.setdefault(m.name, []).append(Bar(m.what, m.value, m.low, m.high))
+    return [Chart(name, bars) for name, bars in charts.items()]
+
+
+def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Show a few questions, evenly spread: some that this collection answers, some that it does not."""
+    answers = [Answer.model_validate(a) for a in objects.load_json(evaluation.answers)]
+    pairs = list(zip(objects.load_rows(evaluation.asked.questions, Question), answers, strict=True))
+    with_answer = _spread([p for p in pairs if p[0].answers], SHOWN_ANSWERS * 2 // 3)
+    without = _spread([p for p in pairs if not p[0].answers], SHOWN_ANSWERS - len(with_answer))
+    return [
+        {
+            "question": question.question,
+            "expected": ", ".join(question.answers) or "no answer",
+            "right": bool(answer.abstained)
+            if not question.answers
+            else any(c.document in question.answers for c in answer.citations),
+            "answer": answer.model_dump(mode="json"),
+        }
+        for question, answer in with_answer + without
+    ]
+
+
+def _spread(rows: list[T], count: int) -> list[T]:
+    """Return at most `count` rows, evenly spread."""
+    return rows[:: max(1, -(-len(rows) // count))] if count else []
+
+
+def _encoding(metrics: Mapping[str, float]) -> dict[str, str]:
+    """Say what encoding the passages took: tokens, padding, what was cached, speed."""
+    counted = {n: metrics.get(f"embed-passages.{n}", 0) for n in ("texts", "encoded", "tokens", "padded", "seconds")}
+    if not counted["padded"]:
+        return {"encoded in this run": "0 tokens"}
+    speed = counted["tokens"] / counted["seconds"]
+    reached = metrics.get("embed-passages.roofline_share")
+    return {
+        "encoded in this run": f"{counted['tokens']:,.0f} tokens of {counted['encoded']:,.0f} texts",
+        "found in the cache": f"{counted['texts'] - counted['encoded']:,.0f} texts, or equal to another",
+        "padding": f"{1 - counted['tokens'] / counted['padded']:.0%} of what the encoder saw",
+        "speed": f"{speed:,.0f} tokens a second"
+        + ("" if reached is None else f", {reached:.0%} of what this machine multiplies"),
+    }
+
+
+def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
+    numerics = live.fingerprint.numerics
+    facts = {
+        "encoder": f"{live.fingerprint.encoder.model}, {live.fingerprint.encoder.width} wide",
+        "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
+        **_encoding(run.all_metrics()),
+    }
+    return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
+
+
+def table(released: Release) -> Table:
+    """Return a row for each thing that was found out before a generation became live."""
+    verified, found = released.verified, released.comparison
+    rows = [
+        ("documents", changes(released)),
+        ("whole", f"{verified.passages:,} passages, as many vectors, and as many rows in both indexes"),
+        ("found again", f"{verified.by_vector} of {verified.probes} passages by their own vector, "
+                        f"{verified.by_words} of {verified.with_words} by their own words"),
+        ("retrieval", found.words),
+    ]  # fmt: skip
+    note = f"refused: generation {found.against} stays live" if found.refused else ""
+    return Table("Release", ("what", "found"), rows, note)
+
+
+def summary(released: Release) -> dict[str, str]:
+    """Return the same in the words of a result."""
+    return {"changes": changes(released), "gate": released.comparison.words}
+
+
+def changes(released: Release) -> str:
+    """Say how many documents were added, changed, removed and left as they were, and since when."""
+    delta = released.delta
+    since = f"since generation {delta.against}" if delta.against else "in the first generation"
+    return (
+        f"{delta.added:,} added, {delta.changed:,} changed, {delta.removed:,} removed, {delta.unchanged:,} unchanged "
+        f"{since}"
+    )

@@ -1,0 +1,263 @@
+"""The page of `model-anatomy`: from references to what `report` shows."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.flows import ModelAnatomy
+from tasks.data.anatomy import Anatomy, CacheTest, MaskRow, MaskRun, Positions, Stage, StepToken, Timing
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+
+SHOWN_STAGES = 120
+SHOWN_HEADS = 48
+WIDTH, HEIGHT, LEFT, FOOT = 460.0, 220.0, 64.0, 30.0
+MASK_TOKENS = 20  # tokens that masks are drawn of
+
+
+def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence[str], config: ModelAnatomy) -> Path:
+    """Write the page of `model-anatomy`.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    counted = run.all_metrics()
+    stages, cost = objects.load_rows(seen.stages, Stage), objects.load_rows(seen.cost, Timing)
+    following = objects.load_rows(seen.steps, StepToken)
+    page = Page(
+        title=f"Inside {seen.causal.name}",
+        subtitle=f"while it reads “{prompt[:120]}”",
+        facts=[
+            ("parameters", f"{int(counted['inspect-stages.parameters']):,}"),
+            ("tokens read", f"{int(counted['inspect-stages.tokens']):,}"),
+            ("likeliest next", f"{following[0].token.strip()} {following[0].probability:.0%}"),
+            ("times faster with cache", f"{cache_gain(seen.cache)[0]:.1f}"),
+            ("reply", "cut by its limit" if seen.reply.finish == "length" else "ended by itself"),
+        ],
+        tables=[_printed(seen, following, config), _cache(seen.cache), _positions(seen.positions), _masks(seen),
+                *_runs(seen), _stages(stages)],
+        missing=[] if seen.runs else ["perplexity by mask: no text to train on; give a source"],
+        run={"facts": _facts(seen), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        template="anatomy.html.j2",
+        more={
+            "steps": _steps(following),
+            "reply": seen.reply,
+            "plots": [_plot("seconds", {n: [t.seconds for t in mine] for n, mine in _by_length(cost).items()}),
+                      _plot("megabytes", {n: [t.bytes / 1e6 for t in mine] for n, mine in _by_length(cost).items()})],
+            "attention": _attention(seen, tokens),
+            "masks": _drawn(config.reading.window),
+            "turns": [round(turn, 3) for turn in seen.positions.turns],
+        },
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def anatomy_summary(seen: Anatomy, config: ModelAnatomy) -> dict[str, Any]:
+    """Return what `model-anatomy` answers its caller."""
+    first = [row for row in objects.load_rows(seen.steps, StepToken) if row.step == 1]
+    gain, low, high = cache_gain(seen.cache)
+    found: dict[str, Any] = {
+        "model": seen.causal.name,
+        "tokenizer": seen.fit.reason if seen.fit else "made with the model",
+        "next": {row.token: round(row.probability, 4) for row in first},
+        "probabilities_sum_to": first[0].total,
+        "reply": seen.reply.model_dump(mode="json"),
+        "cache": {
+            "tokens": seen.cache.tokens, "same_tokens": seen.cache.same, "bytes": seen.cache.cache_bytes,
+            "times_faster": {"value": gain, "low": low, "high": high, "n": len(_ways(seen.cache)["with cache"])},
+            "seconds": {way: [round(s, 4) for s in seconds] for way, seconds in _ways(seen.cache).items()},
+        },
+        "positions": seen.positions.model_dump(mode="json"),
+        "cost": {
+            str(n): {"seconds": round(statistics.median(t.seconds for t in mine), 5), "bytes": mine[0].bytes}
+            for n, mine in _by_length(objects.load_rows(seen.cost, Timing)).items()
+        },
+    }  # fmt: skip
+    if seen.runs is not None:
+        found["perplexity"] = {
+            mask: {"value": mean, "low": low, "high": high, "n": n}
+            for mask, (mean, low, high, n) in runs_of(seen).items()
+        }
+    return found
+
+
+def cache_gain(cache: CacheTest) -> tuple[float, float, float]:
+    """Return how many times faster generation is with cache: of medians, then least and most of the repeats."""
+    ways = _ways(cache)
+    each = [slow / fast for slow, fast in zip(ways["without cache"], ways["with cache"], strict=True)]
+    return statistics.median(ways["without cache"]) / statistics.median(ways["with cache"]), min(each), max(each)
+
+
+def runs_of(seen: Anatomy) -> dict[str, tuple[float, float, float, int]]:
+    """Return for each mask the mean perplexity of its runs, the least, the most, and how many there are."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for run in objects.load_rows(seen.runs, MaskRun) if seen.runs else []:
+        found[run.mask].append(run.perplexity)
+    return {mask: (statistics.mean(p), min(p), max(p), len(p)) for mask, p in found.items()}
+
+
+def _ways(cache: CacheTest) -> dict[str, list[float]]:
+    ways: dict[str, list[float]] = defaultdict(list)
+    for timing in objects.load_rows(cache.timings, Timing):
+        ways[timing.way].append(timing.seconds)
+    return ways
+
+
+def _by_length(timings: Sequence[Timing]) -> dict[int, list[Timing]]:
+    found: dict[int, list[Timing]] = defaultdict(list)
+    for timing in timings:
+        found[timing.length].append(timing)
+    return found
+
+
+def _facts(seen: Anatomy) -> dict[str, str]:
+    facts = {"digest of the model": seen.causal.digest[:16]}
+    if seen.fit is not None:
+        facts["its tokenizer"] = f"{seen.fit.verdict}: {seen.fit.reason}"
+    return facts
+
+
+def _printed(seen: Anatomy, following: Sequence[StepToken], config: ModelAnatomy) -> Table:
+    printed = config.printed
+    rows = [
+        ("likeliest next token", following[0].token.strip(), printed.next_token),
+        ("reply is cut", "yes" if seen.reply.finish == "length" else "no",
+         "" if printed.cut is None else "yes" if printed.cut else "no"),
+        ("times faster with cache", f"{cache_gain(seen.cache)[0]:.1f} at {seen.cache.tokens} tokens",
+         "" if printed.cache_gain is None else f"{printed.cache_gain:g}"),
+        ("probabilities of the vocabulary sum to", f"{following[0].total:.9f}", ""),
+        ("cut reply and continuation equal the uncut reply", "yes" if seen.reply.same else "NO", ""),
+    ]  # fmt: skip
+    stated = any(row[2] for row in rows)
+    return Table("In short", ("what", "here", "printed elsewhere")[: 2 + stated], [row[: 2 + stated] for row in rows])
+
+
+def _cache(cache: CacheTest) -> Table:
+    rows = [
+        (
+            way,
+            f"{statistics.median(s):.4f}",
+            f"{min(s):.4f} to {max(s):.4f}",
+            f"{cache.tokens / statistics.median(s):,.0f}",
+            len(s),
+        )
+        for way, s in _ways(cache).items()
+    ]
+    gain, low, high = cache_gain(cache)
+    same = "the same tokens" if cache.same else "NOT the same tokens"
+    note = f"{gain:.2f} times faster with cache ({low:.2f} to {high:.2f} over the repeats); both gave {same}. "
+    note += f"The cache held {cache.cache_bytes:,} bytes at the end."
+    columns = ("way", "seconds, median", "least to most", "tokens a second", "repeats")
+    return Table(f"Generating {cache.tokens} tokens", columns, rows, note)
+
+
+def _positions(found: Positions) -> Table:
+    rows = [
+        (f"all positions {found.shift} places later", f"{found.moved:.2e}"),
+        ("all positions zero", f"{found.zeroed:.2e}"),
+    ]
+    note = "A model that turns its heads by position sees distances only: moving all changes rounding alone."
+    return Table(
+        "Positions",
+        ("change", "largest change of a logit"),
+        rows,
+        note if found.rotary else "These positions are learned, so moving them counts.",
+    )
+
+
+def _masks(seen: Anatomy) -> Table:
+    rows = [
+        (m.mask, f"{m.pairs:,.0f}", f"{m.share:.0%}", f"{m.moved:.3f}", m.token.strip(), f"{m.probability:.1%}")
+        for m in objects.load_rows(seen.masks, MaskRow)
+    ]
+    columns = ("mask", "pairs seen", "of full", "bits moved", "likeliest next", "probability")
+    return Table(
+        "Other masks before this model",
+        columns,
+        rows,
+        "It was trained under its own; small models trained under each say more.",
+    )
+
+
+def _runs(seen: Anatomy) -> list[Table]:
+    rows = [
+        (mask, f"{mean:.3f}", f"{low:.3f} to {high:.3f}", n) for mask, (mean, low, high, n) in runs_of(seen).items()
+    ]
+    note = "The same small model trained on bytes from several seeds; the end of the text was held out."
+    columns = ("mask", "perplexity a byte, mean", "least to most", "seeds")
+    return [Table("Small models trained under each mask, held-out text", columns, rows, note)] if rows else []
+
+
+def _stages(stages: Sequence[Stage]) -> Table:
+    rows = [
+        (
+            "\u2003" * s.depth + s.name,
+            s.kind,
+            " by ".join(map(str, s.shape)),
+            f"{s.parameters:,}" + (" (shared)" if s.shared else ""),
+        )
+        for s in stages[:SHOWN_STAGES]
+    ]
+    note = f"the first {SHOWN_STAGES} of {len(stages)}" if len(stages) > SHOWN_STAGES else ""
+    return Table("Stages", ("stage", "kind", "gives", "parameters"), rows, note)
+
+
+def _steps(rows: Sequence[StepToken]) -> list[dict[str, Any]]:
+    found: dict[int, list[StepToken]] = defaultdict(list)
+    for row in rows:
+        found[row.step].append(row)
+    return [
+        {"step": step, "tokens": [(t.token, f"{t.probability:.1%}", round(100 * t.probability)) for t in mine]}
+        for step, mine in found.items()
+    ]
+
+
+def _plot(name: str, values: dict[int, list[float]]) -> dict[str, Any]:
+    """Return a line of medians over lengths, with every measured point."""
+    if not values:
+        return {"name": name, "line": "", "points": [], "x": [], "y": []}
+    longest, most = max(values), max(max(v) for v in values.values()) or 1.0
+    across, up = (WIDTH - LEFT - 12) / longest, (HEIGHT - FOOT - 12) / most
+
+    def place(tokens: float, value: float) -> tuple[float, float]:
+        return round(LEFT + tokens * across, 1), round(HEIGHT - FOOT - value * up, 1)
+
+    return {
+        "name": name,
+        "line": " ".join("{},{}".format(*place(n, statistics.median(v))) for n, v in values.items()),
+        "points": [(*place(n, one), f"{n} tokens: {one:.4g} {name}") for n, v in values.items() for one in v],
+        "x": [(place(n, 0)[0], n) for n in sorted(values)[-4:]],
+        "y": [(place(0, v)[1], f"{v:.3g}") for v in (0.0, most / 2, most)],
+    }
+
+
+def _attention(seen: Anatomy, tokens: Sequence[str]) -> dict[str, Any]:
+    """Return the maps that are drawn: the mean of each layer's heads, then single heads as far as there is room."""
+    maps = objects.load_array(seen.attention)
+    layers, heads, size, _ = maps.shape
+    named = [(f"layer {n}, mean", maps[n].mean(axis=0)) for n in range(layers)][:SHOWN_HEADS]
+    single = [(f"layer {n}, head {h}", maps[n, h]) for n in range(layers) for h in range(heads)]
+    named += single[: max(0, SHOWN_HEADS - len(named))]
+    drawn = [
+        {
+            "name": name,
+            "cells": [(c, r, round(float(m[r, c]), 3)) for r in range(size) for c in range(r + 1) if m[r, c] > 0.005],
+        }
+        for name, m in named
+    ]
+    return {"size": size, "tokens": list(tokens), "maps": drawn, "left_out": layers * (heads + 1) - len(drawn)}
+
+
+def _drawn(window: int) -> list[dict[str, Any]]:
+    """Return the cells that each kind of mask lets a token see."""
+    span = range(MASK_TOKENS)
+    sees = {
+        "full": [(c, r) for r in span for c in range(r + 1)],
+        "sliding": [(c, r) for r in span for c in range(r + 1) if r - c < window],
+        "sparse": [(c, r) for r in span for c in range(r + 1) if r - c < window or (r - c) % window == 0],
+    }
+    return [{"name": name, "cells": cells} for name, cells in sees.items()]

@@ -1,0 +1,162 @@
+"""What a run shows: one self-contained HTML page, and Prefect artifacts.
+
+Documents, questions and file names are untrusted: the template escapes everything, data reaches scripts as JSON that
+cannot close its element, and Markdown for Prefect is stripped of marks.
+"""
+
+import html
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.runtime import steps, tracking
+from tasks.store import workspace
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
+
+
+@dataclass
+class Table:
+    """A table of the page."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+
+
+@dataclass
+class Bar:
+    """A value from 0 to 1 and its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass
+class Chart:
+    """Bars that belong together."""
+
+    name: str
+    bars: Sequence[Bar]
+
+
+@dataclass
+class Page:
+    """Everything a page shows."""
+
+    title: str
+    subtitle: str
+    facts: Sequence[tuple[str, str]]
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+    points: Sequence[Mapping[str, Any]] = ()
+    clusters: Sequence[Mapping[str, Any]] = ()
+    answers: Sequence[Mapping[str, Any]] = ()
+    missing: Sequence[str] = ()
+    run: Mapping[str, Any] = field(default_factory=dict)
+    template: str = "report.html.j2"
+    more: Mapping[str, Any] = field(default_factory=dict)  # what a template of its own shows beside
+
+
+def clean(text: str) -> str:
+    """Return text without control characters and without marks that turn the direction of reading."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def markdown(text: str) -> str:
+    """Return text that Markdown shows as it is: no link, no image, no HTML."""
+    return MARKS.sub(r"\\\1", html.escape(clean(text), quote=False)).replace("\n", " ")
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that stands safely inside a script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
+
+
+def write_page(run: "tracking.Run", page: Page) -> Path:
+    """Render the page of a run and store it under `reports/`; show its numbers as Prefect artifacts.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    if steps.planning() is not None:
+        return Path()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("tasks.report"), autoescape=True, undefined=StrictUndefined)
+    environment.filters["clean"] = clean
+    plot = {"points": page.points, "clusters": page.clusters}
+    text = environment.get_template(page.template).render(
+        page=page,
+        timings=timings(run.finished),
+        plot=script_json(plot) if page.points else "",
+        plotly=_plotly() if page.points else "",
+        made=time.strftime("%Y-%m-%d %H:%M:%S"),
+    )
+    folder = workspace.folder("reports", run.flow_run_id or f"local-{time.time_ns()}")
+    path = folder / "index.html"
+    path.write_text(text, "utf-8")
+    _artifacts(run, page, path)
+    return path
+
+
+def timings(finished: Sequence[steps.Finished]) -> list[tuple[str, str, float]]:
+    """Sum up what each step took: name, how often it ran or was stored, seconds."""
+    names = list(dict.fromkeys(f.name for f in finished))
+    rows = []
+    for name in names:
+        mine = [f for f in finished if f.name == name]
+        cached = sum(f.cached for f in mine)
+        how = ", ".join(
+            part
+            for part in (
+                f"ran {len(mine) - cached} times" if cached < len(mine) else "",
+                f"stored {cached} times" if cached else "",
+            )
+            if part
+        )
+        rows.append((name, how.replace("1 times", "once"), sum(f.seconds for f in mine)))
+    return rows
+
+
+def _plotly() -> str:
+    """Return plotly's script; it is part of the page, which loads nothing."""
+    from importlib.resources import files
+
+    return (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
+
+
+def _artifacts(run: "tracking.Run", page: Page, path: Path) -> None:
+    """Show facts, tables and links on the run's page in Prefect."""
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+    from prefect.context import FlowRunContext
+
+    if FlowRunContext.get() is None:
+        return
+    facts = "\n".join(f"| {markdown(name)} | {markdown(value)} |" for name, value in page.facts)
+    create_markdown_artifact(
+        f"## {markdown(page.title)}\n\n{markdown(page.subtitle)}\n\n| | |\n|---|---|\n{facts}\n",
+        key=f"{run.flow}-summary",
+    )
+    for table in page.tables[:2]:
+        rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
+        key = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
+        create_table_artifact(rows, key=f"{run.flow}-{key}", description=markdown(table.title))
+    create_link_artifact(path.as_uri(), key=f"{run.flow}-report", link_text="report of this run")
+    if run.client.url:
+        create_link_artifact(run.client.url, key=f"{run.flow}-mlflow", link_text="this run in MLflow")

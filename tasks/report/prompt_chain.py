@@ -1,0 +1,174 @@
+"""The page of `prompt-chain`: prompts, replies, tokens, and how methods compare."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.data.chains import (
+    MethodRun,
+    MethodsJudged,
+    Output,
+    Problem,
+    ProblemsRef,
+    StepOutput,
+    Thought,
+    Told,
+    counted,
+)
+from tasks.data.evaluation import Measure
+from tasks.data.prompts import Voice
+from tasks.report import page as pages
+from tasks.report.page import Bar, Chart, Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.text.prompts import shown
+
+SHOWN_PROBLEMS = 5
+SHOWN_CHARACTERS = 6_000
+
+
+def chain_page(
+    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, voice: Voice
+) -> Path:
+    """Write the page of `prompt-chain`.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    asked = objects.load_rows(problems, Problem)[:SHOWN_PROBLEMS]
+    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
+    numbers = counted(told)
+    measures = objects.load_rows(judged.measures, Measure)
+    facts = [
+        ("questions", f"{problems.rows:,}"),
+        ("methods", str(len(runs))),
+        ("replies", f"{numbers['replies']:,.0f}"),
+        ("tokens of prompts", f"{numbers['prompt_tokens']:,.0f}"),
+        ("tokens of replies", f"{numbers['completion_tokens']:,.0f}"),
+        ("tokens not paid again", f"{numbers['saved_tokens']:,.0f}"),
+        ("repairs", f"{numbers['repairs']:,.0f}"),
+        ("cut at their limit", f"{numbers['truncated']:,.0f}"),
+    ]
+    page = Page(
+        title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
+        subtitle=f"asked by {', '.join(done.name for done in runs)}",
+        facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
+        run=run_facts(run, voice), template="chain.html.j2",
+        more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
+              "charts": _charts(measures)},
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged) -> dict[str, Any]:
+    """Return what `prompt-chain` answers its caller: all outputs of one question, else how methods compare."""
+    found: dict[str, Any] = {"questions": problems.rows}
+    if problems.rows == 1:
+        for done in runs:
+            for one in done.steps:
+                found[f"{done.name}.{one.name}"] = objects.load_rows(one.linked.outputs, Output)[0].text
+    for m in objects.load_rows(judged.measures, Measure):
+        if m.name.startswith("exact match"):
+            found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
+    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
+    return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(told).items()}}
+
+
+def run_facts(run: tracking.Run, voice: Voice) -> dict[str, Any]:
+    """Say who spoke, and where the run can be looked at."""
+    speaker = voice.generator
+    facts = {
+        "model": speaker.model,
+        "kind, precision, engine": f"{speaker.kind}, {speaker.precision}, {speaker.engine}",
+        "fingerprint": speaker.digest[:16],
+        "chat template": speaker.template[:16] or "none: messages are put together plain",
+        "context": f"{speaker.context:,} tokens" if speaker.context else "not known",
+    }
+    return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
+
+
+def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
+    steps = []
+    for one in done.steps:
+        told = [t for t in objects.load_rows(one.linked.told, Told) if t.problem < len(asked)]
+        outputs = objects.load_rows(one.linked.outputs, Output)
+        steps.append(
+            {
+                "name": one.name,
+                "prompt": one.template.name,
+                "left_out": ", ".join(one.template.left_out),
+                "rows": [
+                    {"question": problem.question, "answer": problem.answer, "text": _cut(outputs[row].text),
+                     "wrong": _cut(outputs[row].wrong), "told": [_told(t) for t in told if t.problem == row],
+                     "levels": _levels(one, row)}
+                    for row, problem in enumerate(asked)
+                ],
+            }
+        )  # fmt: skip
+    return {"name": done.name, "steps": steps}
+
+
+def _told(told: Told) -> dict[str, Any]:
+    paid = "known already" if told.ledger else f"{told.seconds:.2f} s"
+    end = "" if told.finish == "stop" else f", ended by {told.finish}"
+    return {
+        "what": f"{told.what} {told.number + 1}" if told.what in ("sample", "thought", "score") else told.what,
+        "prompt": _cut(told.prompt),
+        "reply": _cut(told.reply),
+        "how": f"{told.prompt_tokens} + {told.completion_tokens} tokens, {paid}{end}",
+        "wrong": told.wrong,
+    }
+
+
+def _levels(one: StepOutput, row: int) -> list[list[dict[str, Any]]]:
+    """Return the states of a tree search, level by level; nothing for other methods."""
+    if one.linked.thoughts is None:
+        return []
+    mine = [t for t in objects.load_rows(one.linked.thoughts, Thought) if t.problem == row]
+    return [
+        [
+            {"text": t.text, "kept": t.kept, "parent": f"from {t.parent + 1}" if t.parent >= 0 else "",
+             "score": f"{t.score:g}" if t.score >= 0 else "no score"}
+            for t in mine if t.level == level
+        ]
+        for level in sorted({t.level for t in mine})
+    ]  # fmt: skip
+
+
+def _prompts(runs: Sequence[MethodRun]) -> list[dict[str, str]]:
+    templates = {one.template.counts_as(): one.template for done in runs for one in done.steps}
+    return [
+        {"name": t.name, "digest": t.digest[:16], "without": ", ".join(t.left_out), "text": shown(t.turns)}
+        for t in templates.values()
+    ]
+
+
+def _measured(measures: Sequence[Measure], judged: MethodsJudged) -> list[Table]:
+    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures
+            if m.name.startswith("exact match")]  # fmt: skip
+    note = f"95 % intervals, differences over the same questions: {judged.verdict}"
+    return [Table("How right", ("measure", "of", "value", "interval", "questions"), rows, note)] if rows else []
+
+
+def _spent(runs: Sequence[MethodRun]) -> Table:
+    rows = []
+    for done in runs:
+        for one in done.steps:
+            told = objects.load_rows(one.linked.told, Told)
+            n = counted(told)
+            wrong = sum(bool(output.wrong) for output in objects.load_rows(one.linked.outputs, Output))
+            rows.append((done.name, one.name, one.template.name, int(n["replies"]), int(n["prompt_tokens"]),
+                         int(n["completion_tokens"]), int(n["saved_tokens"]), int(n["truncated"]), int(n["repairs"]),
+                         wrong, f"{sum(t.seconds for t in told):.2f}"))  # fmt: skip
+    columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "not paid again",
+               "cut", "repairs", "nothing valid", "seconds")  # fmt: skip
+    return Table("What it took", columns, rows)
+
+
+def _charts(measures: Sequence[Measure]) -> list[Chart]:
+    bars = [Bar(m.what, m.value, m.low, m.high) for m in measures if m.name == "exact match"]
+    return [Chart("exact match", bars)] if bars else []
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"

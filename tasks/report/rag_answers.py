@@ -1,0 +1,40 @@
+"""The page of `rag-answers` over a table of questions: the same model with passages and without."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.data.chains import MethodsJudged
+from tasks.data.evaluation import Measure
+from tasks.data.messages import Generator
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+
+
+def books_page(run: tracking.Run, judged: MethodsJudged, questions: int, generator: Generator) -> Path:
+    """Write the page.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    measures = objects.load_rows(judged.measures, Measure)
+    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    note = f"95 % bootstrap intervals, differences of pairs: {judged.verdict}"
+    page = Page(
+        title=f"{questions:,} questions, with passages and without",
+        subtitle=f"answered by {generator.model}",
+        facts=[("questions", f"{questions:,}"), ("told apart", "yes" if judged.told_apart else "no")],
+        tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note)],
+        run={"facts": {"fingerprint": generator.digest[:16], "precision": generator.precision},
+             "links": run.links(), "versions": tracking.environment()["libraries"]},
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def books_summary(judged: MethodsJudged) -> dict[str, Any]:
+    """Return measures and verdict, as the caller of the flow gets them."""
+    return {
+        "measures": {f"{m.name} {m.what}": m.stated() for m in objects.load_rows(judged.measures, Measure)},
+        "verdict": judged.verdict,
+    }

@@ -1,0 +1,395 @@
+"""The pages of `text-classifier`: from references to what `report` shows."""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from configs.classify import Method, Prompted
+from configs.flows import TextClassifier
+from configs.generators import ModelServer
+from configs.models import TaskCard
+from tasks.data.classes import (
+    Bin,
+    Classifier,
+    ClassScore,
+    Confused,
+    CurvePoint,
+    Doubt,
+    LabelReport,
+    Paired,
+    PredictionsRef,
+    Trial,
+    Verdict,
+    Wording,
+)
+from tasks.data.documents import Ingested, Rejected, RejectedRef
+from tasks.data.evaluation import Measure
+from tasks.data.messages import Cost
+from tasks.report import charts
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.text.prompts import shown
+from tasks.text.sentences import spreadsheet
+
+SHOWN_CLASSES = 200
+SHOWN_PAIRS = 30
+SHOWN_REJECTED = 50
+SHOWN_PREDICTIONS = 50
+SHOWN_TEXT = 160
+Offers = Sequence[TaskCard]
+
+
+def class_page(
+    run: tracking.Run, name: str, found: Verdict, read: Sequence[Ingested], offers: Offers, config: TextClassifier
+) -> Path:
+    """Write the page of a run that has tried ways to classify, and its tables as files beside it.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    divided, measures = found.divided, objects.load_rows(found.judgement.measures, Measure)
+    scores = sorted((m for m in measures if m.name == "macro-F1"), key=lambda m: -m.value)
+    best = next(m for m in scores if m.what == found.chosen)
+    right = next(m for m in measures if m.name == "accuracy" and m.what == found.chosen)
+    points = [point for ref in found.curve for point in objects.load_rows(ref, CurvePoint)]
+    bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
+    cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
+    page = Page(
+        title=f"Ways to classify {name}",
+        subtitle=f"{len(found.trials)} ways on the same texts; kept: {found.chosen}",
+        facts=[
+            ("texts learned from", f"{divided.train.documents.rows:,}"),
+            ("texts kept back", f"{divided.test.documents.rows:,}"),
+            ("classes", f"{len(divided.classes):,}"),
+            (f"macro-F1 of {found.chosen}", f"{best.value:.3f}"),
+            ("its accuracy", f"{right.value:.3f}"),
+        ],
+        tables=[
+            _ways(found, measures, config), *_offers(offers), *_doubts(found, config), *_wordings(found),
+            _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(points),
+            *_asked(found), *put_aside(divided.rejected, read),
+        ],
+        missing=_missing(found, config),
+        run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        template="classes.html.j2",
+        more={
+            "warnings": warnings_of(divided.noticed),
+            "ways": charts.whiskers(scores),
+            "curve": charts.curves(points, scores, divided.train.documents.rows),
+            "reliability": charts.reliability(bins),
+            "matrix": charts.matrix(cells, divided.classes),
+            "chosen": found.chosen,
+        },
+    )  # fmt: skip
+    path = pages.write_page(run, page)
+    if path.name:
+        _write_tables(path.parent, found, points)
+    return path
+
+
+def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassifier) -> dict[str, Any]:
+    """Return what `text-classifier` answers a caller who gave labelled texts."""
+    divided = found.divided
+    return {
+        "classifier": name,
+        "chosen": found.chosen,
+        "train": divided.train.documents.rows,
+        "test": divided.test.documents.rows,
+        "classes": list(divided.classes),
+        "measures": {
+            f"{m.name} {m.what}": m.stated()
+            for m in objects.load_rows(found.judgement.measures, Measure)
+        },
+        "published": dict(config.measured.published),
+        "seconds_per_1000": {
+            trial.name: None if (seconds := _seconds(trial, found)) is None else round(seconds, 4)
+            for trial in found.trials
+        },
+        "language_models": {t.name: t.asked.counted() for t in found.trials if t.asked is not None},
+        "ready_models": [card.id for card in offers],
+        "warnings": warnings_of(divided.noticed),
+        "mistaken": [
+            {"id": d.id, "given": d.given, "likely": d.likely, "probability": round(d.confidence, 4)}
+            for d in (objects.load_rows(found.doubts, Doubt) if found.doubts is not None else [])[:10]
+        ],
+        "doubts": found.doubts.rows if found.doubts is not None else None,
+        "predictions": predictions_summary(found.predictions) if found.predictions is not None else None,
+    }  # fmt: skip
+
+
+def predictions_page(
+    run: tracking.Run, kept: Classifier, predictions: PredictionsRef, read: Ingested
+) -> tuple[dict[str, Any], Path]:
+    """Write the page of a run that has classified texts with a kept classifier; return its result too."""
+    table = pq.read_table(objects.path(predictions) / "predictions.parquet")
+    labels = _listed(table["label"].to_pylist())
+    counted = Counter(name for names in labels for name in names).most_common()
+    rows = [
+        (row["id"], row["text"][:SHOWN_TEXT], ", ".join(names), f"{row['probability']:.3f}")
+        for row, names in zip(table.slice(0, SHOWN_PREDICTIONS).to_pylist(), labels, strict=False)
+    ]
+    note = f"the first {len(rows)} of {table.num_rows:,}; all are in predictions.parquet and predictions.csv"
+    if none := sum(not names for names in labels):
+        note += f"; {none:,} have no label"
+    if set(table["probability"].to_pylist()) <= {0.0, 1.0}:
+        note += "; a probability of 1 stands for a label without one"
+    page = Page(
+        title=f"Texts classified by {kept.name}",
+        subtitle=f"{kept.way}, record {kept.number}",
+        facts=[("texts", f"{table.num_rows:,}"), ("classes given", f"{len(counted):,}")],
+        tables=[
+            Table("Texts", ("id", "text", "label", "probability"), rows, note),
+            Table("How often each label was given", ("label", "texts"), counted[:SHOWN_CLASSES]),
+            *put_aside(None, [read]),
+        ],
+        run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
+    )
+    path = pages.write_page(run, page)
+    if path.name:
+        _copy(predictions, path.parent)
+    return {"classifier": kept.name, "way": kept.way, "predictions": predictions_summary(predictions)}, path
+
+
+def predictions_summary(predictions: PredictionsRef) -> dict[str, Any]:
+    """Return where predictions are, how many there are, and the first few."""
+    path = objects.path(predictions) / "predictions.parquet"
+    table = pq.read_table(path, columns=["id", "label", "probability"])
+    return {"path": str(path), "texts": table.num_rows, "first": table.slice(0, 10).to_pylist()}
+
+
+def warnings_of(noticed: LabelReport) -> list[str]:
+    """Say what is odd about labels, and what to do."""
+    told = [
+        f"The labels {', '.join(map(repr, group))} differ by case or space alone and count as different; "
+        "if they mean the same, say so with labels.rename."
+        for group in noticed.alike
+    ]
+    if noticed.rare:
+        told.append(f"Too few texts have the label {_some(noticed.rare)}; they were put aside.")
+    if noticed.unseen:
+        told.append(f"No training text has the label {_some(noticed.unseen)}; texts kept back with it were put aside.")
+    if noticed.overlap:
+        told.append(f"{noticed.overlap:,} texts kept back are among the training texts: what they show is too good.")
+    return told
+
+
+def put_aside(divided: RejectedRef | None, read: Sequence[Ingested]) -> list[Table]:
+    """Return a table of the texts that were put aside; none where none were."""
+    rejected = [row for ingested in read for row in objects.load_rows(ingested.rejected, Rejected)]
+    rejected += objects.load_rows(divided, Rejected) if divided is not None else []
+    rows = [(r.item, r.reason, r.detail) for r in rejected[:SHOWN_REJECTED]]
+    note = f"the first {SHOWN_REJECTED} of {len(rejected):,}" if len(rejected) > SHOWN_REJECTED else ""
+    return [Table("Put aside", ("item", "reason", "detail"), rows, note)] if rows else []
+
+
+def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -> Table:
+    by_way: dict[str, dict[str, Measure]] = defaultdict(dict)
+    for m in measures:
+        by_way[m.what][m.name] = m
+    tried = {m.what: m.value for m in objects.load_rows(found.judgement.validation, Measure) if m.name == "macro-F1"}
+    every = ("macro-F1", "micro-F1", "accuracy", "calibration error", "no label")
+    names = [n for n in every if any(n in mine for mine in by_way.values())]
+    methods = {t.name: (t, method) for t, method in zip(found.trials, config.methods, strict=True)}
+    rows: list[tuple[Any, ...]] = []
+    for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
+        cells = [_with_interval(by_way[way].get(n)) for n in names]
+        published = config.measured.published.get(way)
+        cells += [f"{tried[way]:.3f}" if way in tried else "", "" if published is None else f"{published:.3f}"]
+        if way not in methods:
+            rows.append((way, *cells, "", "", "", ""))
+            continue
+        trial, method = methods[way]
+        seconds = _seconds(trial, found)
+        took = "replies were kept" if seconds is None else f"{seconds:.2f}"
+        cost = _cost(trial, method, seconds, config.measured.price_per_hour)
+        rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", took, cost))
+    columns = ("way", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
+    note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept way was chosen."
+    return _filled(Table("Every way", columns, rows, note))
+
+
+def _filled(table: Table) -> Table:
+    """Return a table without the columns in which nothing stands."""
+    kept = [at for at in range(len(table.columns)) if any(str(row[at]) for row in table.rows)]
+    rows = [tuple(row[at] for at in kept) for row in table.rows]
+    return Table(table.title, tuple(table.columns[at] for at in kept), rows, table.note)
+
+
+def _with_interval(measure: Measure | None) -> str:
+    return "" if measure is None else f"{measure.value:.3f} ({measure.low:.3f} to {measure.high:.3f})"
+
+
+def _cost(trial: Trial, method: Method, seconds: float | None, price_per_hour: float) -> str:
+    """Return what 1,000 texts cost: by the prices of a server, else by the time they take."""
+    if trial.asked is not None and isinstance(method, Prompted) and isinstance(method.generator, ModelServer):
+        cost = Cost(trial.asked.prompt_tokens, trial.asked.completion_tokens).money(method.generator.prices)
+        return f"{1_000 * cost / trial.asked.texts:.4f}" if cost else "no price given"
+    if not price_per_hour or seconds is None:
+        return "no price given" if not price_per_hour else ""
+    return f"{seconds / 3600 * price_per_hour:.4f}"
+
+
+def _asked(found: Verdict) -> list[Table]:
+    """Return what language models were asked, by which prompt, and what that took; none where none was."""
+    asked = [(trial.name, trial.asked) for trial in found.trials if trial.asked is not None]
+    if not asked:
+        return []
+    rows = [
+        (name, f"{a.texts:,}", f"{a.no_label:,}", f"{a.shortened:,}", f"{a.spent_tokens:,}", f"{a.saved_tokens:,}",
+         f"{1_000 * (a.prompt_tokens + a.completion_tokens) / a.texts:,.0f}")
+        for name, a in asked
+    ]  # fmt: skip
+    columns = (
+        "way",
+        "texts",
+        "replies that are no label",
+        "texts cut",
+        "tokens spent",
+        "tokens saved",
+        "of 1,000 texts",
+    )
+    note = (
+        "Training texts that were tried, and texts kept back; a kept reply costs nothing again. These ways give "
+        "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong."
+    )
+    prompts = [(name, a.prompt.name, shown(a.prompt.turns)) for name, a in asked]
+    told = Table("What language models were told", ("way", "prompt", "text"), prompts)
+    return [Table("What language models were asked", columns, rows, note), told]
+
+
+def _seconds(trial: Trial, found: Verdict) -> float | None:
+    """Return what 1,000 texts take a way, encoding included; None where all replies were kept from before."""
+    if trial.asked is not None and not trial.asked.timed:
+        return None
+    encoding = found.speed.seconds_per_1000 if trial.encodes and found.speed is not None else 0.0
+    return trial.seconds_per_1000 + encoding
+
+
+def _offers(offers: Offers) -> list[Table]:
+    rows = [(c.id, c.task, ", ".join(c.labels), c.licence or "not stated") for c in offers]
+    note = "They need no training: add one to methods with kind=task-model."
+    return [Table("Ready models whose labels fit", ("model", "task", "labels", "licence"), rows, note)] if rows else []
+
+
+def _doubts(found: Verdict, config: TextClassifier) -> list[Table]:
+    if found.doubts is None or config.mistaken is None:
+        return []
+    doubts = objects.load_rows(found.doubts, Doubt)
+    rows = [(d.id, d.text[:SHOWN_TEXT], d.given, d.likely, f"{d.confidence:.3f}") for d in doubts]
+    note = f"{len(doubts):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
+    columns = ("id", "text", "label", "probably", "probability of its label")
+    return [Table("Labels that are probably wrong", columns, rows[: config.mistaken.shown], note)]
+
+
+def _wordings(found: Verdict) -> list[Table]:
+    rows = [w for trial in found.trials if trial.worded is not None for w in objects.load_rows(trial.worded, Wording)]
+    if not rows:
+        return []
+    values = [w.macro_f1 for w in rows]
+    note = f"macro-F1 in the mean {sum(values) / len(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
+    listed = [(w.way, w.wording, f"{w.macro_f1:.3f}", f"{w.accuracy:.3f}") for w in rows]
+    return [Table("Each wording alone", ("way", "wording", "macro-F1", "accuracy"), listed, note)]
+
+
+def _pairs(found: Verdict) -> Table:
+    by_pair: dict[tuple[str, str], dict[str, Paired]] = defaultdict(dict)
+    for p in objects.load_rows(found.judgement.paired, Paired):
+        by_pair[p.ours, p.theirs][p.metric] = p
+    rows = []
+    for (ours, theirs), by_metric in by_pair.items():
+        either = by_metric["accuracy"]
+        cells = [
+            f"{p.difference:+.3f} ({p.low:+.3f} to {p.high:+.3f})"
+            for p in (by_metric["macro-F1"], either)
+        ]  # fmt: skip
+        rows.append((ours, theirs, *cells, f"{either.only_ours} : {either.only_theirs}", f"{either.p:.2g}"))
+    note = "Of the same texts resampled together. McNemar's exact test looks at the texts that only one gets right."
+    columns = ("way", "against", "macro-F1, difference", "accuracy, difference", "only one right", "McNemar p")
+    return Table("Two ways at a time", columns, rows, note)
+
+
+def _by_class(found: Verdict) -> Table:
+    scores = [s for s in objects.load_rows(found.judgement.classes, ClassScore) if s.way == found.chosen]
+    scores.sort(key=lambda s: (s.f1, s.label))
+    rows = [(s.label, s.support, s.predicted, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}") for s in scores]
+    columns = ("class", "texts", "called so", "precision", "recall", "F1")
+    note = f"of {found.chosen}, worst first; class-scores.csv has every way"
+    return Table("Class by class", columns, rows[:SHOWN_CLASSES], note)
+
+
+def _confused(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
+    wrong = sorted((c for c in cells if c.given != c.predicted), key=lambda c: -c.count)[:SHOWN_PAIRS]
+    if len(classes) <= charts.MOST_CELLS or not wrong:
+        return []
+    rows = [(c.given, c.predicted or "no label", c.count) for c in wrong]
+    return [Table("Most often confused", ("class", "taken for", "texts"), rows)]
+
+
+def _curve(points: Sequence[CurvePoint]) -> list[Table]:
+    groups: dict[tuple[str, float], list[CurvePoint]] = defaultdict(list)
+    for point in points:
+        groups[point.way, point.share].append(point)
+    rows = []
+    for (way, share), mine in groups.items():
+        values = [point.macro_f1 for point in mine]
+        mean = sum(values) / len(values)
+        rows.append((way, f"{share:.0%}", mine[0].examples, f"{mean:.3f}", f"{min(values):.3f} to {max(values):.3f}"))
+    columns = ("way", "share of labels", "labels", "macro-F1, mean", "from, to")
+    return [Table("With fewer labels", columns, rows)] if rows else []
+
+
+def _missing(found: Verdict, config: TextClassifier) -> list[str]:
+    missing = []
+    if config.curve is None:
+        missing.append("learning curve: switched off")
+    if found.doubts is None:
+        missing.append("wrong labels: switched off, no way that learns from labels, or several labels a text")
+    if found.divided.multiple:
+        missing.append("confusion matrix: texts may have several labels")
+    return missing
+
+
+def _how(found: Verdict) -> dict[str, str]:
+    if found.speed is None:
+        return {}
+    return {"encoding 1,000 texts": f"{found.speed.seconds_per_1000:.1f} seconds, in the seconds of ways that need it"}
+
+
+def _write_tables(folder: Path, found: Verdict, points: Sequence[CurvePoint]) -> None:
+    """Write every table as Parquet and CSV beside the page."""
+    judged = found.judgement
+    tables: dict[str, pa.Table] = {
+        "measures": objects.load_table(judged.measures), "validation": objects.load_table(judged.validation),
+        "class-scores": objects.load_table(judged.classes), "paired": objects.load_table(judged.paired),
+        "calibration": objects.load_table(judged.bins), "confusion": objects.load_table(judged.confused),
+        "curve": objects.table_of(CurvePoint, points),
+    }  # fmt: skip
+    if found.doubts is not None:
+        tables["doubts"] = objects.load_table(found.doubts)
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
+    if found.predictions is not None:
+        _copy(found.predictions, folder)
+
+
+def _copy(predictions: PredictionsRef, folder: Path) -> None:
+    for file in ("predictions.parquet", "predictions.csv"):
+        shutil.copyfile(objects.path(predictions) / file, folder / file)
+
+
+def _listed(labels: Sequence[Any]) -> list[list[str]]:
+    return [label if isinstance(label, list) else [label] if label is not None else [] for label in labels]
+
+
+def _some(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
+    return ", ".join(map(repr, labels[:8])) + more

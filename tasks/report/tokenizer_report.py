@@ -1,0 +1,175 @@
+"""The page of `tokenizer-report`: from references to what `report` shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.tokenize import Counted
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.tokens import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+
+Made = tuple[DocumentsRef, PieceCountsRef, PiecesRef]
+COLOURS = 6
+LISTED = 200  # pieces of a text that the summary lists
+
+
+def tokenizer_page(
+    run: tracking.Run, tokenizers: Sequence[Vocabulary], made: Made, fits: Sequence[Fit], model: str | None,
+    config: Counted,
+) -> Path:  # fmt: skip
+    """Write the page of `tokenizer-report`.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    documents, counts, pieces = made
+    rows = objects.load_rows(counts, PieceCount)
+    whole = [row for row in rows if not row.group]
+    names = names_of(tokenizers)
+    page = Page(
+        title="Tokenizers, side by side",
+        subtitle=f"{len(tokenizers)} tokenizers on the same texts",
+        facts=[
+            ("texts", f"{whole[0].texts:,}"),
+            ("characters", f"{whole[0].characters:,}"),
+            ("words", f"{whole[0].words:,}"),
+            ("fewest tokens", f"{min(row.tokens for row in whole):,}"),
+            ("most tokens", f"{max(row.tokens for row in whole):,}"),
+        ],
+        tables=[_compared(whole, names, config), *_groups(rows, names), *_fits(fits, names, model)],
+        run={"facts": {n: f"{t.form}, {t.digest[:12]}" for n, t in zip(names, tokenizers, strict=True)},
+             "links": run.links(), "versions": tracking.environment()["libraries"]},
+        template="tokens.html.j2",
+        more={"texts": _texts(documents, pieces, names, config)},
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def tokenizer_summary(
+    tokenizers: Sequence[Vocabulary], counts: PieceCountsRef, pieces: PiecesRef, fits: Sequence[Fit], config: Counted
+) -> dict[str, Any]:
+    """Return what `tokenizer-report` answers its caller: each tokenizer by name, with the pieces of the first text."""
+    whole = [row for row in objects.load_rows(counts, PieceCount) if not row.group]
+    first = [piece for piece in objects.load_rows(pieces, Piece) if piece.text == 0]
+    found: dict[str, dict[str, Any]] = {}
+    for row, name in zip(whole, names_of(tokenizers), strict=True):
+        mine = [piece.token for piece in first if piece.tokenizer == row.tokenizer][:LISTED]
+        found[name] = {**_numbers(row, config), "pieces": mine}
+        if fits:
+            fit = fits[row.tokenizer]
+            found[name] |= {"fit": fit.verdict, "reason": fit.reason}
+    return {"texts": whole[0].texts, "characters": whole[0].characters, "tokenizers": found}
+
+
+def names_of(tokenizers: Sequence[Vocabulary]) -> list[str]:
+    """Return a name for each tokenizer: the last parts of its path that tell it from the others."""
+    full = [t.name.rstrip("/").split("/") for t in tokenizers]
+    for parts in range(1, max(map(len, full)) + 1):
+        short = ["/".join(name[-parts:]) for name in full]
+        if len(set(short)) == len(short):
+            return short
+    return [f"{'/'.join(name)} ({number})" for number, name in enumerate(full, start=1)]
+
+
+def _numbers(row: PieceCount, config: Counted) -> dict[str, float | None]:
+    """Return what is counted of one tokenizer; a ratio of nothing is None."""
+    with_special = row.tokens + row.around * row.texts
+    found: dict[str, float | None] = {
+        "tokens": row.tokens,
+        "with_special": with_special,
+        "characters_per_token": _ratio(row.characters, row.tokens),
+        "tokens_per_word": _ratio(row.tokens, row.words),
+        "unknown_share": _ratio(row.unknown, row.tokens),
+        "lossless_share": row.lossless / row.texts,
+        "lossless_but_for_case": row.folded / row.texts,
+        "special_in_text": row.special,
+    }
+    if config.price_per_million is not None:
+        found["cost_per_1000_texts"] = with_special / row.texts * 1_000 * config.price_per_million / 1_000_000
+    if row.tokenizer < len(config.published):
+        found["published"] = config.published[row.tokenizer]
+    return found
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _compared(whole: Sequence[PieceCount], names: Sequence[str], config: Counted) -> Table:
+    told = {
+        "tokens": "tokens", "with_special": "with special ones", "characters_per_token": "characters a token",
+        "tokens_per_word": "tokens a word", "unknown_share": "unknown", "lossless_share": "come back exactly",
+        "lossless_but_for_case": "but for case and blanks", "special_in_text": "special tokens spelt out",
+        "cost_per_1000_texts": "cost of 1,000 texts", "published": "stated elsewhere",
+    }  # fmt: skip
+    numbers = [_numbers(row, config) for row in whole]
+    shares = ("unknown_share", "lossless_share", "lossless_but_for_case")
+    keys = list(dict.fromkeys(key for given in numbers for key in given))
+    rows = [
+        (name, *("" if (v := given.get(k)) is None else f"{v:.1%}" if k in shares else f"{v:,.4g}" for k in keys))
+        for name, given in zip(names, numbers, strict=True)
+    ]
+    note = "A word is a run of characters without a blank. Special tokens spelt out in a text are read as text."
+    return Table("Compared", ("tokenizer", *(told[k] for k in keys)), rows, note)
+
+
+def _groups(rows: Sequence[PieceCount], names: Sequence[str]) -> list[Table]:
+    """Return tokens a text and characters a token, a row for each group and a column for each tokenizer."""
+    groups = list(dict.fromkeys(row.group for row in rows if row.group))
+    if not groups:
+        return []
+    known = {(row.group, row.tokenizer): row for row in rows}
+    cells = [[known[group, number] for number in range(len(names))] for group in groups]
+    each = [
+        (
+            g,
+            mine[0].texts,
+            *(f"{c.tokens / c.texts:,.1f}" + (f", {c.unknown} unknown" if c.unknown else "") for c in mine),
+        )
+        for g, mine in zip(groups, cells, strict=True)
+    ]
+    dense = [
+        (g, *(f"{c.characters / c.tokens:.2f}" if c.tokens else "" for c in mine))
+        for g, mine in zip(groups, cells, strict=True)
+    ]
+    return [
+        Table(
+            "Tokens a text, by group",
+            ("group", "texts", *names),
+            each,
+            "More tokens for the same text: slower, dearer.",
+        ),
+        Table("Characters a token, by group", ("group", *names), dense),
+    ]
+
+
+def _fits(fits: Sequence[Fit], names: Sequence[str], model: str | None) -> list[Table]:
+    rows = [(n, f.verdict, f.evidence, f.vocabulary, f.table, f.reason) for n, f in zip(names, fits, strict=False)]
+    columns = ("tokenizer", "verdict", "by", "tokens", "rows of the table", "why")
+    return [Table(f"Does it belong to {model}", columns, rows)] if rows else []
+
+
+def _texts(documents: DocumentsRef, pieces: PiecesRef, names: Sequence[str], config: Counted) -> list[dict[str, Any]]:
+    """Return the texts that are shown, each with its coloured pieces by tokenizer."""
+    shown = objects.rows_at(documents, Document, range(min(config.shown, documents.rows)))
+    rows: dict[tuple[int, int], list[Piece]] = {}
+    for piece in objects.load_rows(pieces, Piece):
+        rows.setdefault((piece.text, piece.tokenizer), []).append(piece)
+    return [
+        {
+            "title": document.meta.get("group") or document.title or document.id,
+            "cut": len(document.text) > config.shown_characters,
+            "by": [
+                (name, [
+                    (p.shown, f"{p.token} = {p.id}", "unknown" if p.unknown else f"p{at % COLOURS}")
+                    for at, p in enumerate(rows.get((text, number), []))
+                ])
+                for number, name in enumerate(names)
+            ],
+        }
+        for text, document in shown.items()
+    ]  # fmt: skip

@@ -1,0 +1,271 @@
+"""The page of `topic-model`: from references to what `report` shows."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.flows import TopicModel
+from configs.topics import Slices
+from tasks.data.documents import Document
+from tasks.data.evaluation import Measure
+from tasks.data.topics import Fate, Findings, Merge, Place, PlacesRef, Remark, Share, Topic, TopicMap, Wording
+from tasks.report import page as pages
+from tasks.report.knowledge_base import map_of, place_of
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.text.prompts import read_template, shown
+
+SHOWN_TOPICS = 200
+SHOWN_REMARKS = 20
+SHOWN_TITLE = 90
+NOT_TAKEN = ("refused", "empty", "too_long", "stop_words", "duplicate", "not_held")  # why a written name is not taken
+WRITTEN = ("written", *NOT_TAKEN, "spent_tokens", "saved_tokens")
+LEAF = 17  # height of a leaf of the tree
+TREE_LEFT, TREE_WIDTH = 330.0, 750.0
+SPARK_WIDTH, SPARK_HEIGHT = 240.0, 30.0
+
+
+def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: Findings, config: TopicModel) -> Path:
+    """Write the page of `topic-model`, and the topics as files beside it.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    rows = objects.load_rows(topics.topics, Topic)
+    documents = objects.load_rows(topics.documents, Document)
+    named = [t for t in rows if t.topic >= 0]
+    names = {t.topic: t.label for t in rows}
+    points, clusters = map_of(topics)
+    noise = sum(t.size for t in rows if t.topic < 0)
+    page = Page(
+        title=f"Topics of {name}",
+        subtitle="clustered, named, judged, and compared with the last run",
+        facts=[
+            ("documents", f"{len(documents):,}"),
+            ("topics", f"{len(named):,}"),
+            ("outside any topic", f"{noise / len(documents):.0%}"),
+            ("pieces a word", f"{found.coverage.pieces_per_word:.2f}"),
+        ],
+        tables=[_fates(found, names), _quality(found), *_remarks(found, documents), *_jargon(found), *_told(config)],
+        points=points,
+        clusters=clusters,
+        missing=[] if named else ["topics: every document is noise; lower topics.scale or give it more documents"],
+        run={"facts": _how_named(run, config), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        template="topics.html.j2",
+        more={
+            "warnings": _warnings(found, config),
+            "topics": [_bars(t, documents) for t in sorted(named, key=lambda t: -t.size)[:SHOWN_TOPICS]],
+            "ways": _ways(objects.load_rows(found.wordings, Wording), names),
+            "tree": _tree(objects.load_rows(found.tree, Merge), names),
+            "slices": [
+                _slices(over, objects.load_rows(ref, Share), names)
+                for over, ref in zip(config.over, found.slices, strict=True)
+                if ref.rows
+            ],
+        },
+    )
+    path = pages.write_page(run, page)
+    if path.name:
+        for file in objects.path(found.files).iterdir():
+            if file.name != "manifest.json":
+                shutil.copyfile(file, path.parent / file.name)
+    return path
+
+
+def topic_summary(
+    run: tracking.Run, name: str, topics: TopicMap, found: Findings, places: PlacesRef | None, find: Sequence[str]
+) -> dict[str, Any]:
+    """Return what `topic-model` answers its caller."""
+    rows = objects.load_rows(topics.topics, Topic)
+    names = {t.topic: t for t in rows}
+    fates = objects.load_rows(found.fates, Fate)
+    measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
+    counted = run.all_metrics()
+    placed = objects.load_rows(places, Place) if places is not None else []
+    return {
+        "name": name,
+        "documents": topics.documents.rows,
+        "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
+        "labels": {
+            **_counted(counted, "represent-labels", ("held", "held_enough", "too_general")),
+            **_counted(counted, "represent-written", ("held", "held_enough", "too_general", *WRITTEN)),
+        },
+        "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
+        "measures": {m.name: m.stated() for m in measures},
+        "found": [
+            {"text": find[p.query], "topic": p.topic, "label": names[p.topic].label, "score": round(p.score, 4)}
+            for p in placed
+        ],
+        "files": str(objects.path(found.files)),
+    }
+
+
+def _counted(counted: Mapping[str, float], step: str, names: Sequence[str]) -> dict[str, float]:
+    """Return what a step has counted; nothing where it has not run."""
+    return {name: round(counted[f"{step}.{name}"], 4) for name in names if f"{step}.{name}" in counted}
+
+
+def _how_named(run: tracking.Run, config: TopicModel) -> dict[str, str]:
+    """Say how many names of a language model stand, and why the others do not."""
+    if (written := config.topics.label.written) is None:
+        return {}
+    told = {name: int(n) for name, n in _counted(run.all_metrics(), "represent-written", WRITTEN).items()}
+    if not told:
+        return {}
+    why = ", ".join(f"{told[name]} {name.replace('_', ' ')}" for name in NOT_TAKEN if told.get(name))
+    return {
+        f"topics named by {written.generator.model}": f"{told['written']}"
+        + (f"; own words name the others, for the reply was: {why}" if why else ""),
+        "tokens of names": f"{told['spent_tokens']:,} spent, {told['saved_tokens']:,} saved by kept replies",
+    }
+
+
+def _told(config: TopicModel) -> list[Table]:
+    """Return what a language model was told when it named topics."""
+    if (written := config.topics.label.written) is None:
+        return []
+    prompt = read_template(written.prompt)
+    return [Table("How a model was asked for names", ("prompt", "text"), [(prompt.name, shown(prompt.turns))])]
+
+
+def _bars(topic: Topic, documents: Sequence[Document]) -> dict[str, Any]:
+    most = max(topic.weights, default=1.0)
+    return {
+        "topic": topic.topic,
+        "label": topic.label,
+        "size": topic.size,
+        "held": topic.held,
+        "words": [(w, round(100 * v / most)) for w, v in zip(topic.words, topic.weights, strict=True)],
+        "documents": [_title(documents[row]) for row in topic.documents],
+    }
+
+
+def _ways(rows: Sequence[Wording], names: dict[int, str]) -> dict[str, Any]:
+    """Return the words of each topic, a column for each way they were chosen."""
+    ways = list(dict.fromkeys(row.way for row in rows))
+    cells: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        cells[row.topic][row.way] = ", ".join(row.words)
+    shown = list(cells.items())[:SHOWN_TOPICS]
+    return {"names": ways, "rows": [(names[t], [by.get(way, "") for way in ways]) for t, by in shown]} if rows else {}
+
+
+def _tree(merges: Sequence[Merge], names: dict[int, str]) -> dict[str, Any]:
+    """Return lines and leaves of the tree, drawn from left to right."""
+    if not merges:
+        return {}
+    children = {m.parent: (m.left, m.right) for m in merges}
+    order = _leaves(merges[-1].parent, children)
+    at: dict[str, tuple[float, float]] = {leaf: (TREE_LEFT, LEAF * (row + 0.7)) for row, leaf in enumerate(order)}
+    farthest = max(m.distance for m in merges) or 1.0
+    lines = []
+    for m in merges:
+        (x1, y1), (x2, y2) = at[m.left], at[m.right]
+        x = TREE_LEFT + TREE_WIDTH * m.distance / farthest
+        lines.append(f"M{x1:.1f},{y1:.1f}H{x:.1f}V{y2:.1f}H{x2:.1f}")
+        at[m.parent] = (x, (y1 + y2) / 2)
+    leaves = [(4, round(at[leaf][1] + 4, 1), names[int(leaf)][:52]) for leaf in order]
+    return {"height": LEAF * len(order) + 8, "lines": lines, "leaves": leaves}
+
+
+def _leaves(root: str, children: dict[str, tuple[str, str]]) -> list[str]:
+    """Return the topics below a group from top to bottom; without recursion, a tree may be as deep as it is wide."""
+    found, waiting = [], [root]
+    while waiting:
+        node = waiting.pop()
+        if node in children:
+            waiting += reversed(children[node])
+        else:
+            found.append(node)
+    return found
+
+
+def _slices(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> dict[str, Any]:
+    """Return a line for each topic over the slices of a column."""
+    slices = sorted({s.slice for s in shares})
+    column = {name: position for position, name in enumerate(slices)}
+    by_topic: dict[int, list[Share]] = defaultdict(list)
+    for share in shares:
+        by_topic[share.topic].append(share)
+    rows = []
+    for topic, mine in sorted(by_topic.items(), key=lambda item: -sum(s.documents for s in item[1])):
+        if topic < 0:
+            continue
+        values = [0.0] * len(slices)
+        for share in mine:
+            values[column[share.slice]] = share.share
+        peak = max(mine, key=lambda s: s.share)
+        step = SPARK_WIDTH / max(1, len(slices) - 1)
+        top = max(values)
+        line = " ".join(
+            f"{i * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * v / top:.1f}" for i, v in enumerate(values)
+        )
+        rows.append({"label": names[topic], "line": line, "peak": peak.slice, "share": f"{peak.share:.1%}",
+                     "words": ", ".join(peak.words)})  # fmt: skip
+    return {"column": over.column, "first": slices[0], "last": slices[-1], "rows": rows[:SHOWN_TOPICS]}
+
+
+def _fates(found: Findings, names: dict[int, str]) -> Table:
+    fates = objects.load_rows(found.fates, Fate)
+    told = {"kept": "", "born": "", "died": "", "merged": "into ", "split": "from "}
+    rows = [
+        (f.topic, names.get(f.topic, ""), f.fate + (f" {told[f.fate]}{f.other}" if f.other >= 0 else ""), f.before,
+         f.now, f.shared, f"{f.drift:.3f}") for f in fates
+    ]  # fmt: skip
+    counted = ", ".join(f"{sum(f.fate == fate for f in fates)} {fate}" for fate in told)
+    columns = ("topic", "label", "fate", "documents before", "now", "in both", "drift")
+    return Table("Since the last run", columns, rows, counted)
+
+
+def _quality(found: Findings) -> Table:
+    measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
+    rows = [(m.name, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    return Table("Quality", ("measure", "value", "interval", "of"), rows, "95 % intervals")
+
+
+def _remarks(found: Findings, documents: Sequence[Document]) -> list[Table]:
+    titles = {
+        "outlier": "Outliers worth reading",
+        "near-duplicate": "Documents that say almost the same",
+        "mislabelled": "Probably mislabelled",
+    }
+    remarks = objects.load_rows(found.remarks, Remark)
+    tables = []
+    for what, title in titles.items():
+        mine = [r for r in remarks if r.what == what][:SHOWN_REMARKS]
+        rows = [
+            (_title(documents[r.row]), place_of(documents[r.row]),
+             _title(documents[r.other]) if r.other >= 0 else "", r.detail) for r in mine
+        ]  # fmt: skip
+        if rows:
+            tables.append(Table(title, ("document", "where", "nearest", "why"), rows))
+    return tables
+
+
+def _jargon(found: Findings) -> list[Table]:
+    cut = found.coverage.cut_up
+    return [Table("Words the encoder cuts into most pieces", ("words",), [(", ".join(cut),)])] if cut else []
+
+
+def _warnings(found: Findings, config: TopicModel) -> list[str]:
+    """Say where the encoder does not know the language of the documents."""
+    told, seen = config.coverage, found.coverage
+    warnings = []
+    if seen.pieces_per_word > told.pieces_per_word:
+        warnings.append(
+            f"The encoder cuts a word into {seen.pieces_per_word:.2f} pieces in the mean, more than "
+            f"{told.pieces_per_word:g}: it has not learned these words, and topics may be vague; try another encoder."
+        )
+    if seen.unknown_share > told.unknown_share:
+        warnings.append(
+            f"{seen.unknown_share:.1%} of the words are not in the encoder's vocabulary, more than "
+            f"{told.unknown_share:.1%}: it cannot tell them apart; try another encoder."
+        )
+    return warnings
+
+
+def _title(document: Document) -> str:
+    return (document.title or document.text.strip().partition("\n")[0] or document.id)[:SHOWN_TITLE]

@@ -1,0 +1,27 @@
+"""Give words and items vectors by what they stand beside."""
+
+from tasks.word2vec.task import (
+    compare_senses,
+    cut_sentences_into_words,
+    describe_vectors,
+    find_neighbours,
+    foretell_items,
+    hold_back,
+    read_trained_vectors,
+    recommend_items,
+    show_pairs,
+    train_vectors,
+)
+
+__all__ = [
+    "compare_senses",
+    "cut_sentences_into_words",
+    "describe_vectors",
+    "find_neighbours",
+    "foretell_items",
+    "hold_back",
+    "read_trained_vectors",
+    "recommend_items",
+    "show_pairs",
+    "train_vectors",
+]

@@ -1,0 +1,68 @@
+import hashlib
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.data.answers import Citation
+from tasks.data.base import Ref, Value
+from tasks.data.documents import PassagesRef
+from tasks.data.models import Encoder, Fingerprint, Numerics
+from tasks.data.run import Outcome
+from tasks.data.vectors import VectorsRef
+
+PASSAGES = PassagesRef(digest="d1", rows=3, shape=(3, 8))
+ENCODER = Encoder(
+    model="m", revision="r", weights="w", tokenizer="t", pooling="mean", normalize=True, max_tokens=8, width=3
+)
+
+
+def test_every_value_is_known_by_its_class_name() -> None:
+    assert Value.registry["PassagesRef"] is PassagesRef
+    assert Value.registry["Citation"] is Citation
+    assert Value.registry["Outcome"] is Outcome
+
+
+def test_a_reference_counts_by_kind_and_digest_alone() -> None:
+    assert PASSAGES.counts_as() == {"ref": "passages", "digest": "d1"}
+
+
+def test_a_plain_value_counts_by_all_its_fields() -> None:
+    assert Numerics(precision="exact", engine="torch-cpu").counts_as() is None
+
+
+def test_a_value_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="Instance is frozen"):
+        PASSAGES.digest = "d2"
+
+
+def test_a_value_takes_no_unknown_field() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        PassagesRef(digest="d1", rows=3, path="x")  # type: ignore[call-arg]
+
+
+def test_a_reference_of_one_kind_is_no_reference_of_another() -> None:
+    with pytest.raises(ValidationError, match="Input should be 'vectors'"):
+        VectorsRef.model_validate(PASSAGES.model_dump())
+
+
+@pytest.mark.parametrize("kind", [c for c in Value.registry.values() if issubclass(c, Ref) and c is not Ref])
+def test_every_kind_of_reference_survives_json(kind: type[Ref]) -> None:
+    made = kind(kind=kind.model_fields["kind"].default, digest="d", rows=2, shape=(2, 4), dtype="float32")
+    assert kind.model_validate(json.loads(made.model_dump_json())) == made
+
+
+def test_the_kinds_of_references_all_differ() -> None:
+    kinds = [c.model_fields["kind"].default for c in Value.registry.values() if issubclass(c, Ref) and c is not Ref]
+    assert len(set(kinds)) == len(kinds)
+
+
+def test_an_encoder_counts_as_the_sum_of_all_fields_but_its_names() -> None:
+    fields = ENCODER.model_dump_json(exclude={"model", "revision", "base_url"})
+    assert ENCODER.counts_as() == ENCODER.identity == hashlib.sha256(fields.encode()).hexdigest()
+
+
+def test_a_fingerprint_counts_as_its_digest() -> None:
+    made = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu"))
+    text = f"{ENCODER.identity} torch-cpu exact"
+    assert made.counts_as() == made.digest == hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""What the launcher prints; how it runs flows is tested with them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tasks.data.run import Outcome
+from tasks.errors import DataError
+from tasks.launch import run
+
+OUTCOME = Outcome(flow="f", mlflow_run_id="", tasks={"run": 1, "cached": 0}, metrics={}, refs={}, report="", result={})
+CITED = {"document": "d", "path": "p.txt", "line": 7, "score": 0.51234}
+ANSWER = {
+    "abstained": "",
+    "text": "It is. [1]",
+    "citations": [CITED],
+    "calibrated": False,
+    "score": 0.6,
+    "threshold": 0.35,
+    "probability": None,
+    "uncalibrated": "",
+    "flagged": 0,
+}
+
+
+def summary(result: dict[str, Any], report: str = "") -> list[str]:
+    return list(run._summary(OUTCOME.model_copy(update={"result": result, "report": report})))
+
+
+def test_a_search_is_summed_up_by_its_hits() -> None:
+    hit = {"rank": 1, "document": "d", "path": "p.txt", "line": 7, "score": 0.03278, "text": "one\n  two " + "x" * 400}
+    asked = [{"query": "what?", "hits": [hit]}, {"query": "else?", "hits": []}]
+    lines = summary({"queries": asked, "cutoff": None})
+    assert lines[:3] == ["", "what?", "  1. d  p.txt:7  (0.0328)"]
+    assert lines[3].startswith("     one two xxx")
+    assert len(lines[3]) == 165
+    assert lines[4:] == ["", "else?", "  no hits"]
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "reason", "said"),
+    [
+        (False, "", "as configured"),
+        (True, "", "calibrated on this collection"),
+        (False, "it has not been calibrated", "the encoder's own: it has not been calibrated"),
+    ],
+)
+def test_a_search_says_what_it_cut_off_and_by_what(calibrated: bool, reason: str, said: str) -> None:
+    cutoff = {"threshold": 0.3512, "calibrated": calibrated, "uncalibrated": reason}
+    assert summary({"queries": [], "cutoff": cutoff}) == [f"no hits below 0.351 ({said})"]
+
+
+def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
+    assert summary(ANSWER) == [
+        "It is. [1]",
+        "  [1] d  p.txt:7  (0.512)",
+        "closest passage 0.600, nothing is answered below 0.35 (as configured)",
+    ]
+
+
+def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
+    lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
+    assert lines[2:] == [
+        "2 of the passages read speak to a model instead of a reader; nothing in them is done",
+        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own: it has not been calibrated)",
+    ]
+
+
+def test_a_calibrated_answer_is_summed_up_by_its_probability() -> None:
+    lines = summary({**ANSWER, "calibrated": True, "probability": 0.91234, "threshold": 0.412345})
+    assert lines[2] == (
+        "probability of an answer 0.912, nothing is answered below 0.412 (calibrated on this collection)"
+    )
+
+
+def test_a_place_without_lines_is_named_without_a_number() -> None:
+    cited = {**CITED, "path": "p.pdf page 3", "line": 0}
+    assert summary({**ANSWER, "citations": [cited]})[1] == "  [1] d  p.pdf page 3  (0.512)"
+
+
+def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:
+    lines = summary({**ANSWER, "abstained": "no answer", "text": "", "citations": [], "calibrated": True})
+    assert lines == [
+        "no answer",
+        "closest passage 0.600, nothing is answered below 0.35 (calibrated on this collection)",
+    ]
+
+
+def test_a_collection_is_summed_up_by_its_facts_and_its_report() -> None:
+    measure = {"value": 0.51234, "low": 0.4, "high": 0.6, "n": 9}
+    assert summary({"documents": 5, "evaluation": {"ndcg@10 dense": measure}}, "/tmp/index.html") == [  # noqa: S108
+        "documents: 5",
+        "evaluation:",
+        f"  {'ndcg@10 dense':32} 0.512  (0.400 to 0.600, n=9)",
+        "report: /tmp/index.html",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jclear", "\ufffd[2Jclear"),
+        ("a\nreport: forged", "a\ufffdreport: forged"),
+        ("a\r\x9b31m\x07", "a\ufffd\ufffd31m\ufffd"),
+        ("gnp\u202eexe\u2066", "gnp\ufffdexe\ufffd"),
+        ("half \ud800", "half \ufffd"),
+        ("naïve 日本 🙂", "naïve 日本 🙂"),
+    ],
+    ids=["ANSI", "line break", "control", "bidi", "surrogate", "letters"],
+)
+def test_what_is_printed_can_neither_steer_a_terminal_nor_forge_a_line(text: str, shown: str) -> None:
+    assert run._printable(text) == shown
+
+
+def test_the_json_line_is_one_printable_line_that_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"text": 'a\nb \x1b[31m \x9b2J \u202egnp \u2028 \ud800 naïve 🙂 \U000e0001 "q" \\'}
+    run._print_json(value)
+    out = capsys.readouterr().out
+    assert out.endswith("\n")
+    assert out[:-1].isprintable()
+    assert "naïve 🙂" in out
+    assert json.loads(out) == value
+
+
+def test_a_message_is_one_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run._say("first\nsecond \x1b[0m", 2) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "first second \ufffd[0m\n")
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(DataError("too\n many"), "too many"), (KeyError("x"), "KeyError: 'x'"), (None, "NoneType: None")],
+    ids=["known", "unknown", "none"],
+)
+def test_the_reason_of_a_failure_names_its_kind_unless_the_project_raised_it(failure: object, reason: str) -> None:
+    assert run._reason(failure) == reason

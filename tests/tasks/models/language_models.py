@@ -1,0 +1,88 @@
+"""Small language models made on the spot, with weights drawn; what they say means nothing, and is always the same."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from tasks.data.messages import Message, Request
+
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CORPUS = [
+    "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
+    "Bread is baked at four in the morning. Rye needs a sour starter fed every day, says the baker.",
+    '{"name":"Ada","age":36,"tags":["red","blue"],"ok":true}', '{"items":[{"id":1},{"id":22}],"kind":"lamp"}',
+    "A question has an answer: yes, no, or maybe. 0 1 2 3 4 5 6 7 8 9",
+]  # fmt: skip
+
+
+def tokenizer(*, template: bool, context: int = 512) -> Any:
+    """Return a byte-level BPE tokenizer of 400 tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    special = ["<pad>", "</s>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(CORPUS, trainer)
+    words = {"pad_token": "<pad>", "eos_token": "<|im_end|>" if template else "</s>"}
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=made, model_max_length=context, extra_special_tokens=special[2:], **words
+    )
+    if template:
+        wrapped.chat_template = TEMPLATE
+    return wrapped
+
+
+def save_causal(folder: Path, *, template: bool = True, width: int = 64, layers: int = 2, context: int = 512) -> Path:
+    """Save a Llama with weights drawn; return its folder."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokens = tokenizer(template=template, context=context)
+    torch.manual_seed(5)
+    config = LlamaConfig(
+        vocab_size=len(tokens), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=context, initializer_range=0.3,
+        eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id, bos_token_id=None,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    return folder
+
+
+def save_text_to_text(folder: Path) -> Path:
+    """Save a T5 with weights drawn; return its folder."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    tokens = tokenizer(template=False)
+    torch.manual_seed(5)
+    config = T5Config(
+        vocab_size=len(tokens), d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, initializer_factor=3.0,
+        eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id, decoder_start_token_id=0,
+    )  # fmt: skip
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    return folder
+
+
+def among_others(speaker: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:
+    """Return the replies to one request, asked over and over among others, of other numbers and lengths each time."""
+    chance, seen = random.Random(0), set()
+    for _ in range(rounds):
+        texts = ["".join(chance.choices("abc de", k=chance.randint(1, 30))) for _ in range(chance.randint(0, others))]
+        at = chance.randint(0, len(texts))
+        texts.insert(at, "the lamp was lit")
+        made = speaker([Request((Message("user", text),)) for text in texts])
+        seen.add((made[at].text, made[at].completion_tokens))
+    return seen

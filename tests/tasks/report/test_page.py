@@ -1,0 +1,193 @@
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from tasks.report.page import Bar, Chart, Page, Table, clean, markdown, script_json, timings, write_page
+from tasks.runtime import steps
+from tasks.runtime.steps import Finished
+from tasks.runtime.tracking import Run, _Client
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[click](javascript:alert(1)) ![pixel](http://evil.example/p.png)",
+    "\x1b[31mred\x1b[0m \x9b2J \x07",
+    "invoice\u202egnp.exe \u2066x\u2069 \u200f\u061c",
+    "{{ 7 * 7 }} {% raw %} ${jndi:x} #{x}",
+    "'\" onmouseover=alert(1) x='",
+    "a | b\n\n# heading\n- item <!-- --> &lt;b&gt;",
+    "a \ud800 b",
+    "\u2028 line \u2029 separators",
+]
+
+
+class Shape(HTMLParser):
+    """Counts the elements of a page and collects its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: dict[str, int] = {}
+        self.attributes: set[str] = set()
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def run_of(*finished: Finished) -> Run:
+    """Return a run outside any flow, without MLflow."""
+    return Run(flow="made-up", flow_run_id="", client=_Client(unreachable=True), finished=list(finished))
+
+
+def page_of(text: str, *, plot: bool = True) -> Page:
+    """Return a page that holds a text in every place that takes one."""
+    point = {"x": 0.0, "y": 1.0, "topic": 0, "id": text, "title": text, "text": text, "place": text}
+    cited = {"document": text, "path": text, "line": 3, "score": 0.5, "flagged": [text]}
+    given = {
+        "abstained": "",
+        "text": text,
+        "citations": [cited],
+        "threshold": 0.35,
+        "calibrated": False,
+        "uncalibrated": text,
+        "flagged": 2,
+    }
+    withheld = {**given, "abstained": text, "citations": []}
+    answers = [{"question": text, "expected": text, "right": r, "answer": a} for r, a in ((1, given), (0, withheld))]
+    return Page(
+        title=text, subtitle=text, facts=[(text, text)], tables=[Table(text, [text], [[text], [5]], note=text)],
+        points=[point] if plot else [], clusters=[{"topic": 0, "label": text, "size": 1, "words": text}],
+        charts=[Chart(text, [Bar(text, 0.5, 0.4, 0.6)])], answers=answers, missing=[text],
+        run={"facts": {text: text}, "links": {"Prefect": "http://127.0.0.1:4200/run"}, "versions": {"numpy": "2.2"}},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE[3:5], ids=["ANSI", "bidi"])
+def test_control_characters_and_marks_of_direction_are_shown_as_replaced(text: str) -> None:
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", clean(text))
+    assert len(clean(text)) == len(text)
+
+
+@given(st.text())
+def test_what_is_clean_stays_and_can_be_written(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert once.encode().decode() == once
+
+
+def test_line_breaks_tabs_and_letters_of_any_script_are_clean() -> None:
+    assert clean("a\tb\nnaïve 日本 مرحبا 🙂") == "a\tb\nnaïve 日本 مرحبا 🙂"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_markdown_renders_as_the_text_itself_without_link_image_or_html(text: str) -> None:
+    rendered = MarkdownIt("commonmark").renderInline(markdown(text))
+    assert "<" not in rendered
+    assert html.unescape(rendered) == html.unescape(html.escape(clean(text).replace("\n", " ")))
+
+
+@given(st.text(st.sampled_from(list("[]()!<>*_`~#|\\{}$&;:./@htpsw \n1-+a"))))
+def test_no_text_of_marks_becomes_markup_or_a_link(text: str) -> None:
+    rendered = MarkdownIt("commonmark").renderInline(markdown(text))
+    assert "<" not in rendered
+    assert html.unescape(rendered).split() == clean(text).split()
+
+
+@pytest.mark.parametrize("text", ["https://evil.example/x", "www.evil.example", "me@evil.example"])
+def test_a_bare_address_is_broken_up_so_that_no_reader_of_markdown_links_it(text: str) -> None:
+    assert not re.search(r"\w://|www\.|\w@", markdown(text))
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+def test_script_json_is_the_same_value_and_cannot_close_its_element(value: Any) -> None:
+    text = script_json(value)
+    assert json.loads(text) == value
+    assert not set("<>&\u2028\u2029") & set(text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_refused_in_script_json(value: float) -> None:
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        script_json({"x": value})
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_text_changes_nothing_but_the_text_of_a_page(text: str, workspace: Path) -> None:
+    plain = Shape(write_page(run_of(), page_of("plain", plot=False)).read_text("utf-8"))
+    page = write_page(run_of(), page_of(text, plot=False)).read_text("utf-8")
+    shown = Shape(page)
+    assert (shown.tags, shown.attributes) == (plain.tags, plain.attributes)
+    assert clean(text) in shown.texts
+    assert page.count("\u202e") == page.count("\x1b") == 0
+
+
+def test_the_map_holds_its_points_as_data_that_no_document_can_leave(workspace: Path) -> None:
+    text = HOSTILE[0] + "\u2028&"
+    page = write_page(run_of(), page_of(text)).read_text("utf-8")
+    (plot,) = re.findall(r'<script id="plot" type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(plot)["points"][0]["text"] == text
+    assert "Plotly" in page
+
+
+def test_a_page_loads_nothing_from_anywhere(workspace: Path) -> None:
+    page = write_page(run_of(), page_of("plain", plot=False)).read_text("utf-8")
+    assert "default-src 'none'" in page
+    assert not re.findall(r'(?:src|href)="(?!data:|http://127\.0\.0\.1:4200/run")', page)
+
+
+def test_a_page_without_points_answers_or_gaps_has_no_place_for_them(workspace: Path) -> None:
+    page = Page(title="t", subtitle="s", facts=[], run={"facts": {}, "links": {}, "versions": {}})
+    text = write_page(run_of(), page).read_text("utf-8")
+    assert not {"Map of documents", "Questions and answers", "Not done", "Ways to search, compared"} & set(
+        re.findall("<h2>(.*?)</h2>", text)
+    )
+
+
+def test_a_bar_is_as_long_as_its_value_with_its_interval_around_its_end(workspace: Path) -> None:
+    bars = [Bar("dense", 0.5, 0.25, 0.75), Bar("bm25", 0.0, 0.0, 0.0), Bar("fused", 1.0, 1.0, 1.0)]
+    page = Page(title="t", subtitle="s", facts=[], charts=[Chart("ndcg@10", bars)],
+                run={"facts": {}, "links": {}, "versions": {}})  # fmt: skip
+    text = write_page(run_of(), page).read_text("utf-8")
+    left, *_, right = map(float, re.findall(r'class="tick" x1="([\d.]+)"', text))
+    widths = [float(w) / (right - left) for w in re.findall(r'class="bar" .* width="([\d.]+)"', text)]
+    spans = re.findall(r'class="interval" d="M([\d.]+) \d+H([\d.]+)', text)
+    assert widths == pytest.approx([0.5, 0, 1])
+    assert [[(float(x) - left) / (right - left) for x in span] for span in spans] == [[0.25, 0.75], [0, 0], [1, 1]]
+    assert "<title>dense: 0.500 (0.250 to 0.750)</title>" in text
+
+
+def test_pages_lie_in_a_folder_of_their_run(workspace: Path) -> None:
+    run = run_of()
+    assert write_page(run, page_of("x", plot=False)) != write_page(run, page_of("x", plot=False))
+    run.flow_run_id = "1234"
+    assert write_page(run, page_of("x", plot=False)) == workspace / "reports" / "1234" / "index.html"
+
+
+def test_a_plan_writes_no_page(workspace: Path) -> None:
+    with steps.plan():
+        assert write_page(run_of(), page_of("x")) == Path()
+    assert not (workspace / "reports").exists()
+
+
+def test_timings_sum_up_each_step_in_the_order_of_its_first_end() -> None:
+    steps_ended = [
+        Finished("b", "1", False, 1.5, None),
+        Finished("a", "2", True, 0.25, None),
+        Finished("b", "3", False, 0.5, None),
+        Finished("b", "4", True, 0.25, None),
+    ]
+    assert timings(steps_ended) == [("b", "ran 2 times, stored once", 2.25), ("a", "stored once", 0.25)]
+    assert timings([]) == []

@@ -1,0 +1,46 @@
+from decimal import Decimal
+
+import pytest
+
+from tasks.text.numbers import elect, numbers_in, read_answer, unfounded, written
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2,249 x 0.85 = 1,911.65", ["2249", "0.85", "1911.65"]),
+        ("GPT4 and v1.2.3 are names", []),
+        ("from -3 to .5", ["-3", "0.5"]),
+        ("It costs $18.", ["18"]),
+        ("1,2 and 3", ["1", "2", "3"]),
+    ],
+)
+def test_numbers_are_read_with_signs_of_thousands_and_digits_of_words_are_not(text: str, found: list[str]) -> None:
+    assert [written(number) for number in numbers_in(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "answer"),
+    [
+        ("16 - 3 - 4 = 9, so 9 * 2 = 18", "number", "18"),
+        ("First the answer is 7. No: the answer is 18.00 dollars, not 20", "number", "18"),
+        ("He works 3 hours\n#### 1,200", "number", "1200"),
+        ("I do not know", "number", ""),
+        ("Thinking.\nThe answer is: The Lighthouse.", "text", "lighthouse"),
+        ("Some thought\n\nParis!", "text", "paris"),
+        ("", "text", ""),
+    ],
+)
+def test_an_answer_is_read_from_where_it_is_stated_else_from_the_end(reply: str, kind: str, answer: str) -> None:
+    assert read_answer(reply, kind) == answer  # type: ignore[arg-type]
+
+
+def test_the_commonest_answer_wins_a_tie_goes_to_the_first_and_silence_has_no_vote() -> None:
+    assert elect(["9", "27", "9", "", "", ""]) == ("9", 2)
+    assert elect(["27", "9"]) == ("27", 1)
+    assert elect(["", ""]) == ("", 0)
+
+
+def test_a_number_that_no_source_holds_is_named() -> None:
+    assert unfounded("It is 1,911.65, about 1,900", ["2,249 x 0.85", "1911.65"]) == ("1900",)
+    assert numbers_in("1911.65") == [Decimal("1911.65")]
