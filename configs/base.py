@@ -13,7 +13,7 @@ def _keep_declaration_order(schema: dict[str, Any]) -> None:
         field.setdefault("position", position)
 
 
-class Unkeyed:
+class NotInCacheKey:
     """Marks a field that says where or how fast, never what: it is no part of a step's key.
 
     Used as `path: Annotated[str, Unkeyed]`.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs, Unkeyed
+from configs.base import Config, NotInCacheKey, Tabs
 from configs.generators import LanguageModel, Sampling
 from configs.ingest import PythonDocs, Source
 
@@ -34,7 +34,7 @@ class SmallModel(Config):
     """Same seed, same model."""
 
 
-Talker = Annotated[LanguageModel | SmallModel, Field(discriminator="kind"), Tabs]
+ChatModel = Annotated[LanguageModel | SmallModel, Field(discriminator="kind"), Tabs]
 
 
 class Anything(Config):
@@ -89,7 +89,7 @@ class ChainStep(Config):
     """What the output must be."""
     repair: bool = True
     """Ask once more, with what was wrong, where the output fails its check."""
-    generator: Talker | None = None
+    generator: ChatModel | None = None
     """Model of this step alone; left out, the one of the flow."""
     sampling: Sampling | None = None
     """How this step alone is sampled; left out, as the flow says."""
@@ -165,12 +165,12 @@ class Parts(Config):
 Approach = Annotated[Steps | Vote | Tree | Parts, Field(discriminator="kind"), Tabs]
 
 
-class Asking(Config):
+class AskSettings(Config):
     """How prompts are put to a model, and how much may go wrong."""
 
     answer: AnswerKind = "text"
     """How an answer is read from a reply: its last number, or its last line."""
-    limit: Annotated[int | None, Unkeyed] = Field(None, ge=1)
+    limit: Annotated[int | None, NotInCacheKey] = Field(None, ge=1)
     """Questions of the table that are asked, from its first; left out, all."""
     most_invalid: float = Field(0.0, ge=0, le=1)
     """Share of questions for which a step may give nothing valid; with more the step fails and shows an output."""

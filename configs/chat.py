@@ -67,7 +67,7 @@ class Agent(Config):
     """Characters of a tool's result that are read."""
 
 
-class Talking(Config):
+class ChatPrompt(Config):
     """What stands around a conversation."""
 
     prompt: str = "chat"

@@ -179,7 +179,7 @@ class Curve(Config):
     """Same seed, same draws."""
 
 
-class Mistaken(Config):
+class LabelIssues(Config):
     """Find training texts whose label is probably wrong, by confident learning."""
 
     method: str | None = None

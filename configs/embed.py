@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from configs.addresses import plain_address
-from configs.base import Config, Unkeyed
+from configs.base import Config, NotInCacheKey
 from configs.models import EMBEDDED
 
 
 class Shards(Config):
     """How encoding is cut into tasks; nothing here changes a vector."""
 
-    tokens: Annotated[int, Unkeyed] = Field(50_000, ge=1_000, le=10_000_000)
+    tokens: Annotated[int, NotInCacheKey] = Field(50_000, ge=1_000, le=10_000_000)
     """Tokens a task encodes at a time; what is finished survives a kill."""
-    max_rejected_share: Annotated[float, Unkeyed] = Field(0.01, ge=0, le=1)
+    max_rejected_share: Annotated[float, NotInCacheKey] = Field(0.01, ge=0, le=1)
     """Share of passages that may fail to encode; above it the run fails."""
 
 
@@ -29,11 +29,11 @@ class Server(Config):
     """Address without `/embeddings`, as http://localhost:11434/v1."""
     max_tokens: int = Field(512, ge=16, le=32_768)
     """Longer texts are cut before they are sent; tokens as the embedded model counts them, special ones included."""
-    requests: Annotated[int, Unkeyed] = Field(4, ge=1, le=64)
+    requests: Annotated[int, NotInCacheKey] = Field(4, ge=1, le=64)
     """Requests at a time, of each process. Larger: faster until the server is busy."""
-    texts: Annotated[int, Unkeyed] = Field(64, ge=1, le=2_048)
+    texts: Annotated[int, NotInCacheKey] = Field(64, ge=1, le=2_048)
     """Texts a request. Larger: fewer requests; servers refuse too many."""
-    timeout_s: Annotated[float, Unkeyed] = Field(60.0, gt=0, le=3_600)
+    timeout_s: Annotated[float, NotInCacheKey] = Field(60.0, gt=0, le=3_600)
     """Seconds of silence after which a request is tried again, five times in all."""
 
     @field_validator("base_url")

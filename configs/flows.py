@@ -5,8 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from configs.base import Config
-from configs.chain import Approach, Asking, Steps, Talker
-from configs.chat import Agent, Automatic, Memory, Talking
+from configs.chain import Approach, AskSettings, ChatModel, Steps
+from configs.chat import Agent, Automatic, ChatPrompt, Memory
 from configs.classify import (
     WITHOUT_SEVERAL,
     Centroid,
@@ -14,10 +14,10 @@ from configs.classify import (
     Curve,
     Embeddings,
     Fit,
+    LabelIssues,
     Labelled,
     Measured,
     Method,
-    Mistaken,
     Neighbours,
     TfIdf,
     ZeroShot,
@@ -236,7 +236,7 @@ class TextClassifier(Config):
     """Name of the way that is kept and predicts; left out, the best by cross-validation on the training texts."""
     curve: Curve | None = Curve()
     """How good fewer labels would be; null for not at all."""
-    mistaken: Mistaken | None = Mistaken()
+    mistaken: LabelIssues | None = LabelIssues()
     """Which labels are probably wrong; null for not at all."""
     measured: Measured = Measured()
     """Intervals, calibration, prices, and what others have printed."""
@@ -257,11 +257,11 @@ class PromptChain(Config):
 
     methods: tuple[Approach, ...] = Field((Steps(name="story"),), min_length=1)
     """Ways to an answer; several are compared on the same questions."""
-    generator: Talker = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    generator: ChatModel = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
     """Model that is asked; a step may have its own."""
     sampling: Sampling = Sampling()
     """How replies are drawn; votes and trees have their own temperature."""
-    asking: Asking = Asking()
+    asking: AskSettings = AskSettings()
     """How answers are read, and how much may go wrong."""
 
 
@@ -272,9 +272,9 @@ class ChatSession(Config):
     """What is remembered from turn to turn."""
     agent: Agent | None = None
     """Which tools the model may use; null for none."""
-    generator: Talker = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    generator: ChatModel = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
     """Model that is talked to."""
     sampling: Sampling = Sampling()
     """How replies are drawn."""
-    talking: Talking = Talking()
+    talking: ChatPrompt = ChatPrompt()
     """What stands around the conversation."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from configs.addresses import plain_address
-from configs.base import Config, Tabs, Unkeyed
+from configs.base import Config, NotInCacheKey, Tabs
 
 
 class Sampling(Config):
@@ -64,17 +64,17 @@ class ModelServer(Config):
     """Address without `/chat/completions`, as http://localhost:11434/v1."""
     model: str
     """Name the server has for the model."""
-    concurrency: Annotated[int, Unkeyed] = Field(4, ge=1, le=256)
+    concurrency: Annotated[int, NotInCacheKey] = Field(4, ge=1, le=256)
     """Requests at a time. Larger: faster until the server is busy."""
-    timeout_s: Annotated[float, Unkeyed] = Field(120.0, gt=0, le=3_600)
+    timeout_s: Annotated[float, NotInCacheKey] = Field(120.0, gt=0, le=3_600)
     """Seconds a reply may take, after which it is asked for again."""
-    retries: Annotated[int, Unkeyed] = Field(5, ge=0, le=20)
+    retries: Annotated[int, NotInCacheKey] = Field(5, ge=0, le=20)
     """Times a request is repeated when the server is busy, fails or does not answer."""
-    budget_tokens: Annotated[int | None, Unkeyed] = Field(None, ge=1)
+    budget_tokens: Annotated[int | None, NotInCacheKey] = Field(None, ge=1)
     """Tokens of prompts and replies a run may cost; nothing is asked for that could cost more. Left out: no cap."""
-    budget_money: Annotated[float | None, Unkeyed] = Field(None, gt=0, le=1_000_000_000)
+    budget_money: Annotated[float | None, NotInCacheKey] = Field(None, gt=0, le=1_000_000_000)
     """Money a run may cost, by `prices`. Left out: no cap."""
-    prices: Annotated[Prices, Unkeyed] = Prices()
+    prices: Annotated[Prices, NotInCacheKey] = Prices()
     """What the server charges."""
 
     @field_validator("base_url")
@@ -92,7 +92,7 @@ class VllmModel(Config):
     """Id on the hub, or the path of a folder."""
     dtype: Literal["auto", "bf16"] = "auto"
     """auto: as the model was saved."""
-    memory: Annotated[float, Unkeyed] = Field(0.9, gt=0, le=1)
+    memory: Annotated[float, NotInCacheKey] = Field(0.9, gt=0, le=1)
     """Share of the GPU's memory that vLLM takes."""
 
 

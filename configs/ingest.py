@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs, Unkeyed
+from configs.base import Config, NotInCacheKey, Tabs
 
 
 class PythonDocs(Config):
@@ -21,7 +21,7 @@ class Files(Config):
     """Text and PDF files of a folder."""
 
     kind: Literal["files"] = "files"
-    path: Annotated[str, Unkeyed] = Field(min_length=1)
+    path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """The folder; everything below it that matches is read, links that leave it are not followed."""
     patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf")
     """File names to read; others are counted and left alone."""
@@ -39,7 +39,7 @@ class Tables(Config):
     """Rows of jsonl, csv or parquet files, one document a row."""
 
     kind: Literal["tables"] = "tables"
-    path: Annotated[str, Unkeyed] = Field(min_length=1)
+    path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """A file (.jsonl, .jsonl.gz, .csv, .parquet) or a folder of such files."""
     text: str = "text"
     """Name of the column that holds the text."""
@@ -87,7 +87,7 @@ Source = Annotated[PythonDocs | Files | Tables | Hub, Field(discriminator="kind"
 class Events(Config):
     """Rows that say who chose what when: the items of a user in the order of time are one list."""
 
-    path: Annotated[str, Unkeyed] = Field(min_length=1)
+    path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """A file (.jsonl, .jsonl.gz, .csv, .parquet), a row an event."""
     user: str = "user"
     """Name of the column that says who."""
@@ -95,7 +95,7 @@ class Events(Config):
     """Name of the column that says what."""
     time: str = "time"
     """Name of the column that says when, a number or an ISO date; equal times keep the order of the file."""
-    names: Annotated[str | None, Unkeyed] = None
+    names: Annotated[str | None, NotInCacheKey] = None
     """A file of the same kinds that says what items are called; null for none."""
     names_item: str = "item"
     """Name of its column that holds the item."""

@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from configs.base import Config, Tabs, Unkeyed
+from configs.base import Config, NotInCacheKey, Tabs
 
 
 class LateInteraction(Config):
     """Compare query and passage token by token, with the vectors of an encoder's tokens; no extra model."""
 
     kind: Literal["late-interaction"] = "late-interaction"
-    model: Annotated[str | None, Unkeyed] = None
+    model: Annotated[str | None, NotInCacheKey] = None
     """Id on the hub, or the path of a folder, of the encoder whose token vectors are compared; left out, the
     collection's own. It runs with the collection's precision and device, in 32-bit floats where that is int8."""
     candidates: int = Field(50, ge=1, le=1_000)
@@ -30,12 +30,12 @@ class CrossEncoder(Config):
     """Read query and passage together, each pair anew: the most exact order, and the slowest."""
 
     kind: Literal["cross-encoder"] = "cross-encoder"
-    model: Annotated[str, Unkeyed] = "cross-encoder/ms-marco-MiniLM-L6-v2"
+    model: Annotated[str, NotInCacheKey] = "cross-encoder/ms-marco-MiniLM-L6-v2"
     """Id on the hub, or the path of a folder, of a model that gives one score to a pair of texts."""
-    precision: Annotated[Literal["auto", "exact", "bf16"], Unkeyed] = "auto"
+    precision: Annotated[Literal["auto", "exact", "bf16"], NotInCacheKey] = "auto"
     """exact: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. auto: the better
     of the two."""
-    device: Annotated[Literal["auto", "cpu", "cuda"], Unkeyed] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], NotInCacheKey] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
     candidates: int = Field(50, ge=1, le=1_000)
     """Hits a query that are read; the search is asked for as many. Larger: slower, and finds what the search ranked

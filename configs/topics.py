@@ -23,7 +23,7 @@ class Guided(Config):
     """0 moves nothing; 1 puts a document onto its seed."""
 
 
-class ZeroShot(Config):
+class ZeroShotTopics(Config):
     """Give documents to topics whose names are known; among the others topics are found."""
 
     kind: Literal["zero-shot"] = "zero-shot"
@@ -41,7 +41,7 @@ class Supervised(Config):
     """Column that holds the class, kept by source.keep; empty where it is not known."""
 
 
-Guide = Annotated[Free | Guided | ZeroShot | Supervised, Field(discriminator="kind"), Tabs]
+Guide = Annotated[Free | Guided | ZeroShotTopics | Supervised, Field(discriminator="kind"), Tabs]
 
 
 class Slices(Config):

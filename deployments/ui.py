@@ -34,7 +34,7 @@ def main() -> int:
     processes = [subprocess.Popen(command) for command in (prefect, mlflow)]  # noqa: S603
     note = workspace.home() / prefect_server.NOTE
     try:
-        prefect_server.Server(f"{url}/api", "noted", processes[0]).wait()
+        prefect_server.PrefectServer(f"{url}/api", "noted", processes[0]).wait()
         durable.write_json(note, {"prefect": f"{url}/api", "mlflow": f"http://127.0.0.1:{MLFLOW_PORT}"})
         print(f"\nPrefect {url}   MLflow http://127.0.0.1:{MLFLOW_PORT}   workspace {workspace.home()}\n", flush=True)
         while all(process.poll() is None for process in processes):

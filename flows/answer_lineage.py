@@ -8,7 +8,7 @@ On a worker:   prefect deployment run 'answer-lineage/cpu' -p document="harbour.
 from prefect import flow
 
 from configs.flows import AnswerLineage
-from tasks.data.lineage import Given
+from tasks.data.lineage import GivenAnswers
 from tasks.data.run import Outcome
 from tasks.errors import ContractError
 from tasks.lineage import answers_given, follow_citations, live_versions
@@ -29,7 +29,7 @@ def preflight(answer: str | None = None, document: str | None = None, config: An
     answers_given(answer, document)
 
 
-def follow(given: list[Given], document: str | None) -> list[Followed]:
+def follow(given: list[GivenAnswers], document: str | None) -> list[Followed]:
     """Follow the citations of answers, all of them or those of one document."""
     found = []
     for made in given:

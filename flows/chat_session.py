@@ -28,8 +28,8 @@ from tasks.chat import (
     open_conversation,
     tools_for,
 )
-from tasks.data.chats import ConversationRef, Manner
-from tasks.data.prompts import Voice
+from tasks.data.chats import ChatSettings, ConversationRef
+from tasks.data.prompts import GeneratorHandle
 from tasks.data.run import Outcome
 from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
@@ -108,7 +108,12 @@ def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
 
 
 def take(
-    talk: ConversationRef, message: str, voice: Voice, manner: Manner, live: Generation | None, config: ChatSession
+    talk: ConversationRef,
+    message: str,
+    voice: GeneratorHandle,
+    manner: ChatSettings,
+    live: Generation | None,
+    config: ChatSession,
 ) -> ConversationRef:
     """Take one turn, with tools where they are allowed."""
     if config.agent is None:

@@ -124,7 +124,7 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
     if gate is None or path is None or live is None:
         why = "the gate is off" if gate is None else "no questions" if path is None else "no generation is live yet"
         return Comparison(skipped=why)
-    if live.counts_as() == made.counts_as():
+    if live.cache_key() == made.cache_key():
         return Comparison(skipped="what is searched has not changed")
     asked = load_shared_questions(path, made.documents, live.documents)
     if asked.answerable < gate.min_questions:

@@ -13,7 +13,7 @@ from configs.ingest import PythonDocs, Source
 from tasks.data.anatomy import Anatomy, Causal
 from tasks.data.documents import DocumentsRef
 from tasks.data.run import Outcome
-from tasks.data.tokens import Fit
+from tasks.data.tokens import TokenizerFit
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, name_of, scan
@@ -70,7 +70,7 @@ def read_source(source: Source | None, model: str | None, config: ModelAnatomy) 
 
 def choose_model(
     model: str | None, documents: DocumentsRef | None, source: Source | None, config: ModelAnatomy
-) -> tuple[Causal, Fit | None]:
+) -> tuple[Causal, TokenizerFit | None]:
     """Return the model that is named, and whether its tokenizer is its own; else a small one trained on the text.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from prefect import flow
 
-from configs.chain import Approach, Parts, SmallModel, Steps, Talker, Tree, Vote
+from configs.chain import Approach, ChatModel, Parts, SmallModel, Steps, Tree, Vote
 from configs.embed import Embed
 from configs.flows import PromptChain
 from configs.generators import Sampling
@@ -18,15 +18,15 @@ from tasks.chain import (
     chain_link,
     chain_tree,
     chain_vote,
-    check_check,
     make_small,
     needed,
     small_voice,
     take_problems,
+    validate_check,
     voice_of,
 )
-from tasks.data.chains import Demand, MethodRun, OutputsRef, ProblemsRef, StepOutput
-from tasks.data.prompts import Template, Voice
+from tasks.data.chains import MethodRun, OutputSpec, OutputsRef, ProblemsRef, StepOutput
+from tasks.data.prompts import GeneratorHandle, Template
 from tasks.data.run import Outcome
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError
@@ -36,7 +36,7 @@ from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import tracking
 from tasks.text.prompts import check_places, parts_of, read_template
 
-Voices = dict[Talker, Voice]
+Voices = dict[ChatModel, GeneratorHandle]
 
 
 def preflight(question: str | None = None, questions: str | None = None, config: PromptChain = PromptChain()) -> None:
@@ -60,7 +60,7 @@ def preflight(question: str | None = None, questions: str | None = None, config:
             voice_of(talker)
 
 
-def talkers_of(config: PromptChain) -> list[Talker]:
+def talkers_of(config: PromptChain) -> list[ChatModel]:
     """Return every model that is asked, once."""
     own = [step.generator for m in config.methods if isinstance(m, Steps) for step in m.steps]
     return list(dict.fromkeys(talker for talker in (config.generator, *own) if talker is not None))
@@ -94,7 +94,7 @@ def check_method(method: Approach, config: PromptChain) -> None:
                 if step.name in known:
                     raise ContractError(f"{where} has the name {step.name!r} twice; rename a step")
                 check_places(read_template(step.prompt), known, f"step {step.name!r}")
-                check_check(demand_of(step.check, step.repair, config), f"step {step.name!r}")
+                validate_check(demand_of(step.check, step.repair, config), f"step {step.name!r}")
                 known.append(step.name)
         case Vote():
             check_places(read_template(method.prompt), ["question"], where)
@@ -107,13 +107,13 @@ def check_method(method: Approach, config: PromptChain) -> None:
             assert_never(method)
 
 
-def demand_of(check: object, repair: bool, config: PromptChain) -> Demand:
+def demand_of(check: object, repair: bool, config: PromptChain) -> OutputSpec:
     """Say what an output must be."""
     again = read_template(config.asking.repair) if repair else None
-    return Demand.model_validate({"check": check, "repair": again, "most_invalid": config.asking.most_invalid})
+    return OutputSpec.model_validate({"check": check, "repair": again, "most_invalid": config.asking.most_invalid})
 
 
-def speak(talker: Talker) -> Voice:
+def speak(talker: ChatModel) -> GeneratorHandle:
     """Return who speaks; a small model is made first."""
     if not isinstance(talker, SmallModel):
         return voice_of(talker)
@@ -136,7 +136,7 @@ def run_method(method: Approach, problems: ProblemsRef, voices: Voices, config: 
             template = templates[0]
         case Parts():
             template = read_template(method.prompt, method.without)
-            demand = Demand(check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid)
+            demand = OutputSpec(check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid)
             linked = chain_link(template, problems, {}, voice, config.sampling, demand)
         case _:
             assert_never(method)

@@ -84,7 +84,7 @@ def answer_questions(
     return decided
 
 
-def compare_books(live: Generation, config: RagAnswers, run: tracking.Run) -> Outcome:
+def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run) -> Outcome:
     """Let one model answer a table of questions with passages and without, and compare the two."""
     path, answer = questions_for(live.source, config.evaluate), config.answer
     if path is None or not isinstance(answer, Generated):
@@ -116,7 +116,7 @@ def rag_answers(
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
         live = open_collection(collection)
         if question is None:
-            return compare_books(live, config, run)
+            return compare_closed_book(live, config, run)
         asked = ingest_queries([question])
         answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)
         run.publish(collection=live, answers=answers)

@@ -43,7 +43,7 @@ from tasks.classify import (
     try_wordings,
     with_column,
 )
-from tasks.data.classes import Classifier, CurveRef, Divided, DoubtsRef, PredictionsRef, Texts, Trial, Verdict
+from tasks.data.classes import Classifier, CurveRef, Divided, LabelIssuesRef, PredictionsRef, Texts, Trial, Verdict
 from tasks.data.documents import Ingested
 from tasks.data.models import Fingerprint
 from tasks.data.run import Outcome
@@ -171,7 +171,7 @@ def draw_curves(divided: Divided, config: TextClassifier) -> tuple[CurveRef, ...
 
 def doubt_labels(
     divided: Divided, trials: tuple[Trial, ...], ranked: tuple[str, ...], config: TextClassifier
-) -> DoubtsRef | None:
+) -> LabelIssuesRef | None:
     """Return labels that are probably wrong; None where that was not asked for, or cannot be known."""
     by_name = {trial.name: trial for trial in trials}
     learned = [name for name in ranked if by_name[name].learned]

@@ -13,7 +13,7 @@ from configs.cluster import ByNeighbours, ByVectors, ByWords, Keep
 from configs.flows import TopicModel, Topics
 from configs.ingest import PythonDocs, Source
 from configs.reduce import Umap
-from configs.topics import Free, Guided, Supervised, ZeroShot
+from configs.topics import Free, Guided, Supervised, ZeroShotTopics
 from tasks.cluster import (
     cluster_points,
     guide_vectors,
@@ -34,7 +34,6 @@ from tasks.data.models import Fingerprint
 from tasks.data.run import Outcome
 from tasks.data.topics import (
     Clustered,
-    Findings,
     GraphRef,
     Grouped,
     LabelsRef,
@@ -42,6 +41,7 @@ from tasks.data.topics import (
     Matched,
     TopicMap,
     TopicRecord,
+    TopicReport,
 )
 from tasks.data.vectors import Embedded, Pooled, VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
@@ -154,7 +154,7 @@ def guided_clusters(pooled: Pooled, config: Topics, encoder: Fingerprint) -> tup
             return clusters_of(guide_vectors(pooled.vectors, vectors, weight), config)
         case Supervised(column=column):
             return clusters_of(pooled.vectors, config, known_classes(pooled.documents, column))
-        case ZeroShot(topics=names, threshold=threshold):
+        case ZeroShotTopics(topics=names, threshold=threshold):
             vectors = embed_queries(ingest_queries(names), encoder)
             named = name_clusters(pooled.vectors, vectors, threshold)
             rest = take_rest(pooled.vectors, named)
@@ -257,13 +257,13 @@ def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel
 
 def look_closer(
     pooled: Pooled, grouped: Grouped, matched: Matched, topics: TopicMap, encoder: Fingerprint, config: TopicModel
-) -> Findings:
+) -> TopicReport:
     """Look at topics from all sides: words, tree, time, documents, quality."""
     counts = count_terms(pooled.documents, config.topics.represent.min_documents)
     clusters = (topics.labels, pooled.vectors)
     clustered = Clustered(labels=topics.labels, strengths=grouped.clustered.strengths)
     files = write_topics(pooled.documents, (clustered, pooled.vectors), topics.topics, matched.fates, encoder)
-    return Findings(
+    return TopicReport(
         wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),
         tree=represent_tree(counts, *clusters),
         slices=tuple(represent_slices(pooled.documents, counts, clusters, over) for over in config.over),

@@ -26,11 +26,11 @@ from tasks.word2vec import (
     cut_sentences_into_words,
     describe_vectors,
     find_neighbours,
-    foretell_items,
-    hold_back,
+    predict_next,
     read_trained_vectors,
     recommend_items,
     show_pairs,
+    split_lists,
     train_vectors,
 )
 
@@ -90,8 +90,8 @@ def learn(source: Source | None, events: Events | None, vectors: str | None, con
         lines = cut_sentences_into_words(documents)
         return Learned(lines=lines, vectors=train_vectors(lines, config.train))
     lists = ingest_events(scan_events(events), events, config.ingest)
-    learned = train_vectors(hold_back(lists.lines, config.recommend), config.train)
-    foretold = foretell_items(lists.lines, learned, config.train, config.recommend)
+    learned = train_vectors(split_lists(lists.lines, config.recommend), config.train)
+    foretold = predict_next(lists.lines, learned, config.train, config.recommend)
     judged = evaluate_ways(foretold.scores, config.recommend.resamples, config.train.seed)
     return Learned(lines=lists.lines, names=lists.names, vectors=learned, foretold=foretold, judged=judged)
 

@@ -4,11 +4,11 @@ from tasks.chain.task import (
     chain_link,
     chain_tree,
     chain_vote,
-    check_check,
     make_small,
     needed,
     small_voice,
     take_problems,
+    validate_check,
     voice_of,
 )
 
@@ -16,10 +16,10 @@ __all__ = [
     "chain_link",
     "chain_tree",
     "chain_vote",
-    "check_check",
     "make_small",
     "needed",
     "small_voice",
     "take_problems",
+    "validate_check",
     "voice_of",
 ]

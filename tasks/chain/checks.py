@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
-from tasks.data.messages import Form
+from tasks.data.messages import ResponseFormat
 from tasks.errors import ContractError
 
 FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
@@ -18,29 +18,29 @@ DEEPEST = 60  # nesting of brackets that is read
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """An output as it goes on, and what is wrong with it; one of both is empty."""
 
     text: str
     wrong: str
 
 
-def form_of(check: Check) -> Form | None:
+def response_format_of(check: Check) -> ResponseFormat | None:
     """Return the form a generator is asked to keep to; None where it may write anything."""
     match check:
         case Schema():
-            return Form("schema", text=check.text)
+            return ResponseFormat("schema", text=check.text)
         case Choices():
-            return Form("choice", choices=check.choices)
+            return ResponseFormat("choice", choices=check.choices)
         case Pattern():
-            return Form("regex", text=check.pattern)
+            return ResponseFormat("regex", text=check.pattern)
         case Anything() | Contains():
             return None
         case _:
             assert_never(check)
 
 
-def check_text(text: str, check: Check) -> Verdict:
+def check_text(text: str, check: Check) -> CheckResult:
     """Check an output; spaces around it go, and the marks of code around JSON."""
     bare = text.strip()
     match check:
@@ -81,25 +81,25 @@ def usable(check: Check, where: str) -> None:
         raise ContractError(f"the check of {where} cannot be used ({reason}); correct it") from error
 
 
-def _verdict(text: str, wrong: str) -> Verdict:
-    return Verdict("" if wrong else text, wrong)
+def _verdict(text: str, wrong: str) -> CheckResult:
+    return CheckResult("" if wrong else text, wrong)
 
 
-def _follows(text: str, schema: str) -> Verdict:
+def _follows(text: str, schema: str) -> CheckResult:
     """Check JSON against a schema; it goes on in one way of writing."""
     fenced = FENCE.match(text)
     bare = fenced[1] if fenced else text
     if _depth(bare) > DEEPEST:
-        return Verdict("", f"it is nested deeper than {DEEPEST}")
+        return CheckResult("", f"it is nested deeper than {DEEPEST}")
     try:
         value = json.loads(bare, parse_constant=_no_constant)
     except ValueError as error:
-        return Verdict("", f"it is not JSON ({error})")
+        return CheckResult("", f"it is not JSON ({error})")
     broken = next(iter(sorted(_validator(schema).iter_errors(value), key=lambda e: list(map(str, e.path)))), None)
     if broken is not None:
         place = "/".join(map(str, broken.absolute_path)) or "it"
-        return Verdict("", f"{place}: {broken.message[:SHOWN]}")
-    return Verdict(json.dumps(value, ensure_ascii=False), "")
+        return CheckResult("", f"{place}: {broken.message[:SHOWN]}")
+    return CheckResult(json.dumps(value, ensure_ascii=False), "")
 
 
 def _validator(schema: str) -> Any:

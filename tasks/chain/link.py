@@ -7,8 +7,8 @@ Source: ours; the story chain is that of Alammar & Grootendorst, "Hands-On Large
 from collections.abc import Mapping, Sequence
 
 from configs.chain import Check
-from tasks.chain.checks import check_text, form_of
-from tasks.data.chains import Output, Told
+from tasks.chain.checks import check_text, response_format_of
+from tasks.data.chains import ModelCall, Output
 from tasks.data.messages import Replies, Reply, Request
 from tasks.data.prompts import Template, Turn
 from tasks.text.prompts import fill, messages_of, shown
@@ -23,7 +23,7 @@ def run_link(
     replies: Replies,
     check: Check,
     repair: Template | None,
-) -> tuple[list[Output], list[Told]]:
+) -> tuple[list[Output], list[ModelCall]]:
     """Ask one thing about every problem; what fails its check is asked for once more, with what was wrong.
 
     Args:
@@ -36,13 +36,13 @@ def run_link(
     Returns:
         (N,) outputs, and all that was asked.
     """
-    form = form_of(check)
+    response_format = response_format_of(check)
     asked = {row: fill(template, given) for row, given in enumerate(values) if given is not None}
     outputs = [Output("", PASSED_OVER)] * len(values)
-    told: list[Told] = []
+    told: list[ModelCall] = []
     again = asked
     for what in ("reply", "repair") if repair is not None else ("reply",):
-        heard = replies([Request(messages_of(turns), form) for turns in again.values()]) if again else []
+        heard = replies([Request(messages_of(turns), response_format) for turns in again.values()]) if again else []
         failed = {}
         for (row, turns), reply in zip(again.items(), heard, strict=True):
             verdict = check_text(reply.text, check)
@@ -55,9 +55,9 @@ def run_link(
     return outputs, told
 
 
-def told_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> Told:
+def told_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> ModelCall:
     """Keep a prompt and its reply."""
-    return Told(
+    return ModelCall(
         problem, what, number, shown(turns), reply.text, reply.finish, reply.prompt_tokens, reply.completion_tokens,
-        reply.seconds, reply.from_ledger, wrong,
+        reply.seconds, reply.cached, wrong,
     )  # fmt: skip

@@ -6,21 +6,21 @@ from pathlib import Path
 from configs.chain import AnswerKind, SmallModel, Tree, Vote
 from configs.generators import LanguageModel, LocalModel, Sampling
 from tasks.data.chains import (
-    Demand,
-    Linked,
+    ModelCall,
+    ModelCallsRef,
     Output,
+    OutputSpec,
     OutputsRef,
     Problem,
     ProblemsRef,
     SmallModelFilesRef,
+    StepResult,
     Thought,
     ThoughtsRef,
-    Told,
-    ToldRef,
     counted,
 )
 from tasks.data.documents import Document, DocumentsRef
-from tasks.data.prompts import Template, Voice
+from tasks.data.prompts import GeneratorHandle, Template
 from tasks.errors import ContractError, DataError
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
@@ -51,7 +51,7 @@ def take_problems(question: str | None, questions: str | None, limit: int | None
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
 
 
-def check_check(demand: Demand, where: str) -> None:
+def validate_check(demand: OutputSpec, where: str) -> None:
     """Check that what an output must be can be checked.
 
     Raises:
@@ -62,16 +62,16 @@ def check_check(demand: Demand, where: str) -> None:
     usable(demand.check, where)
 
 
-def voice_of(config: LanguageModel) -> Voice:
+def voice_of(config: LanguageModel) -> GeneratorHandle:
     """Say who speaks, without loading a model.
 
     Raises:
         FlowError: The model is not here, or cannot be run here.
     """
-    return Voice(generator=generators.describe(config), config=config)
+    return GeneratorHandle(generator=generators.describe(config), config=config)
 
 
-def small_voice(made: SmallModelFilesRef) -> Voice:
+def small_voice(made: SmallModelFilesRef) -> GeneratorHandle:
     """Say that a small model that was just made speaks."""
     return voice_of(LocalModel(model=str(objects.path(made)), dtype="fp32", device="cpu"))
 
@@ -100,10 +100,10 @@ def chain_link(
     template: Template,
     problems: ProblemsRef,
     given: dict[str, OutputsRef],
-    voice: Voice,
+    voice: GeneratorHandle,
     sampling: Sampling,
-    demand: Demand,
-) -> Linked:
+    demand: OutputSpec,
+) -> StepResult:
     """Put one prompt of a chain for every problem; check what comes, and repair it once.
 
     Args:
@@ -126,11 +126,11 @@ def chain_link(
 def chain_vote(
     template: Template,
     problems: ProblemsRef,
-    voice: Voice,
+    voice: GeneratorHandle,
     sampling: Sampling,
     config: Vote,
     reading: tuple[AnswerKind, float],
-) -> Linked:
+) -> StepResult:
     """Ask every problem several times, and let the answers vote.
 
     Args:
@@ -154,11 +154,11 @@ def chain_vote(
 def chain_tree(
     templates: tuple[Template, Template, Template],
     problems: ProblemsRef,
-    voice: Voice,
+    voice: GeneratorHandle,
     sampling: Sampling,
     config: Tree,
     reading: tuple[AnswerKind, float],
-) -> Linked:
+) -> StepResult:
     """Search thoughts about every problem, and answer from the best.
 
     Args:
@@ -199,8 +199,12 @@ def _values(problems: ProblemsRef, given: dict[str, OutputsRef]) -> list[dict[st
 
 
 def _linked(
-    outputs: Sequence[Output], told: Sequence[Told], most_invalid: float, name: str, thoughts: Sequence[Thought] = ()
-) -> Linked:
+    outputs: Sequence[Output],
+    told: Sequence[ModelCall],
+    most_invalid: float,
+    name: str,
+    thoughts: Sequence[Thought] = (),
+) -> StepResult:
     """Keep what a step gave.
 
     Raises:
@@ -213,8 +217,8 @@ def _linked(
             f"prompt {name!r} gave nothing valid for {len(wrong)} of {len(outputs)} questions, first: {wrong[0]}; "
             "change prompt, check or model, or raise asking.most_invalid"
         )
-    return Linked(
+    return StepResult(
         outputs=objects.save_rows(OutputsRef, Output, outputs),
-        told=objects.save_rows(ToldRef, Told, told),
+        told=objects.save_rows(ModelCallsRef, ModelCall, told),
         thoughts=objects.save_rows(ThoughtsRef, Thought, thoughts) if thoughts else None,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tasks.chain.link import told_of
-from tasks.data.chains import Output, Thought, Told
+from tasks.data.chains import ModelCall, Output, Thought
 from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
 from tasks.text.numbers import Kind, numbers_in, read_answer
@@ -41,7 +41,7 @@ class Ways:
 
 def run_tree(
     questions: Sequence[str], ways: Ways, *, drawn: Replies, greedy: Replies, kind: Kind
-) -> tuple[list[Output], list[Told], list[Thought]]:
+) -> tuple[list[Output], list[ModelCall], list[Thought]]:
     """Search the thoughts about every question, and answer from the best.
 
     Args:
@@ -55,7 +55,7 @@ def run_tree(
         (N,) answers, all that was asked, and every state. Of equal scores the earlier state is kept; a state whose
         score cannot be read counts below all others.
     """
-    told: list[Told] = []
+    told: list[ModelCall] = []
     states: list[Thought] = []
     paths: list[dict[int, str]] = [{-1: ""} for _ in questions]
     for level in range(1, ways.depth + 1):
@@ -81,7 +81,7 @@ def run_tree(
 
 def _think(
     questions: Sequence[str], paths: Sequence[dict[int, str]], ways: Ways, drawn: Replies, level: int
-) -> tuple[list[Thought], list[Told]]:
+) -> tuple[list[Thought], list[ModelCall]]:
     """Ask for next thoughts from every state that was kept."""
     wanted = [(row, parent, p) for row, path in enumerate(paths) for parent in path for p in range(ways.proposals)]
     filled = [fill(ways.think, _places(questions[row], paths[row][parent])) for row, parent, _ in wanted]
@@ -98,7 +98,7 @@ def _think(
 
 def _score(
     questions: Sequence[str], paths: Sequence[dict[int, str]], found: Sequence[Thought], ways: Ways, greedy: Replies
-) -> tuple[list[Thought], list[Told]]:
+) -> tuple[list[Thought], list[ModelCall]]:
     """Let the model score every state."""
     filled = [
         fill(ways.score, _places(questions[t.problem], f"{paths[t.problem][t.parent]}{t.level}. {t.text}\n"))

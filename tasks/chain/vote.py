@@ -7,7 +7,7 @@ Source: Wang et al., ICLR 2023, arXiv:2203.11171.
 from collections.abc import Mapping, Sequence
 
 from tasks.chain.link import told_of
-from tasks.data.chains import Output, Told
+from tasks.data.chains import ModelCall, Output
 from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
 from tasks.text.numbers import Kind, elect, read_answer
@@ -16,7 +16,7 @@ from tasks.text.prompts import fill, messages_of
 
 def run_vote(
     template: Template, values: Sequence[Mapping[str, str]], *, replies: Replies, samples: int, kind: Kind
-) -> tuple[list[Output], list[Told]]:
+) -> tuple[list[Output], list[ModelCall]]:
     """Ask about every problem S times, and let the answers vote.
 
     Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from configs.chat import Automatic, Buffer, Memory, Summary, Window
-from tasks.data.chats import ChatTurn, Conversation, Struck
+from tasks.data.chats import ChatTurn, Conversation, Removed
 from tasks.data.messages import Message, Replies, Request
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
@@ -36,7 +36,7 @@ FILLER = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class MemoryModel:
     """What is asked.
 
     Attributes:
@@ -94,7 +94,7 @@ def recall(
 
 
 def remember(
-    talk: Conversation, *, memory: Memory, prompt: Template, model: Model, room: int
+    talk: Conversation, *, memory: Memory, prompt: Template, model: MemoryModel, room: int
 ) -> tuple[Conversation, int]:
     """Bring the summary up to date where one is kept; return the tokens that took.
 
@@ -119,15 +119,15 @@ def remember(
     if allowed < LEAST:
         return talk, 0
     (reply,) = model.replies([Request(asked)])
-    kept, struck = check_summary(reply.text, transcript(talk.turns[:old]))
+    kept, removed = check_summary(reply.text, transcript(talk.turns[:old]))
     spent = reply.prompt_tokens + reply.completion_tokens
     measured = lambda text: count([Message("user", text)]) - count([Message("user", "")])  # noqa: E731
     summary = held_to(kept, allowed, measured)
     if not summary:
-        return talk.model_copy(update={"struck": (*talk.struck, *struck)}), spent
+        return talk.model_copy(update={"removed": (*talk.removed, *removed)}), spent
     if summary != " ".join(kept) and old - talk.summarised < WAITING:
         return talk, spent  # its turns stay as they are until a summary of more of them has room for all of it
-    update = {"summary": summary, "summarised": old, "struck": (*talk.struck, *struck)}
+    update = {"summary": summary, "summarised": old, "removed": (*talk.removed, *removed)}
     return talk.model_copy(update=update), spent
 
 
@@ -141,7 +141,7 @@ def _asked(talk: Conversation, old: int, prompt: Template, allowed: int) -> tupl
     return messages_of(fill(prompt, values))
 
 
-def check_summary(summary: str, said: str) -> tuple[list[str], list[Struck]]:
+def check_summary(summary: str, said: str) -> tuple[list[str], list[Removed]]:
     """Tell sentences of a summary that could have been said from those that contradict what was, or were never said.
 
     Args:
@@ -153,19 +153,19 @@ def check_summary(summary: str, said: str) -> tuple[list[str], list[Struck]]:
     """
     figures, folded = set(numbers_in(said)), said.casefold()
     lines = [said[start:end] for start, end in sentences(said)]
-    kept, struck = [], []
+    kept, removed = [], []
     for start, end in sentences(summary):
         sentence = summary[start:end].strip()
         never = [written(number) for number in numbers_in(sentence) if number not in figures]
         names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(sentence) if match.start())
         never += [name for name in names if name.casefold() not in folded]
         if never:
-            struck.append(Struck(sentence=sentence, why=f"nobody said {', '.join(dict.fromkeys(never))}"))
+            removed.append(Removed(sentence=sentence, why=f"nobody said {', '.join(dict.fromkeys(never))}"))
         elif (against := _denied(sentence, lines)) is not None:
-            struck.append(Struck(sentence=sentence, why=f"it contradicts: {against}"))
+            removed.append(Removed(sentence=sentence, why=f"it contradicts: {against}"))
         elif sentence:
             kept.append(sentence)
-    return kept, struck
+    return kept, removed
 
 
 def held_to(kept: Sequence[str], allowed: int, count: Callable[[str], int]) -> str:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.chat.memory import Model
+from tasks.chat.memory import MemoryModel
 from tasks.data.chats import Call
 from tasks.data.messages import Message, Reply, Request
 from tasks.errors import FlowError
 from tasks.text.injection import flags_of
-from tasks.text.numbers import unfounded
+from tasks.text.numbers import unsupported
 from tasks.text.prompts import disarm
 
 Tool = Callable[[str], str]
@@ -62,7 +62,7 @@ class Acted:
     finish: str
     calls: tuple[Call, ...]
     heard: tuple[Reply, ...]
-    unfounded: tuple[str, ...]
+    unsupported: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def act(
     messages: Sequence[Message],
     box: Toolbox,
     caps: Caps,
-    model: Model,
+    model: MemoryModel,
     clock: Callable[[], float] = time.monotonic,
 ) -> Acted:
     """Answer the last message with the help of tools.
@@ -110,7 +110,7 @@ def act(
         if final is not None and (action is None or final.start() < action.start()):
             sources = [m.content for m in messages if m.role != "system"] + [c.result for c in calls]
             answer = final[1].strip()
-            return Acted(answer, "stop", tuple(calls), tuple(heard), unfounded(answer, sources))
+            return Acted(answer, "stop", tuple(calls), tuple(heard), unsupported(answer, sources))
         if len(calls) == caps.steps:
             return Acted("", "steps", tuple(calls), tuple(heard), ())
         if action is None:

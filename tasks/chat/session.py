@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass
 
 from configs.chat import Memory
-from tasks.chat.memory import Model, kind_of, recall, remember
-from tasks.data.chats import Answered, ChatTurn, Conversation
+from tasks.chat.memory import MemoryModel, kind_of, recall, remember
+from tasks.data.chats import AnsweredTurn, ChatTurn, Conversation
 from tasks.data.messages import Message, Request
 from tasks.data.prompts import Template
 from tasks.text.prompts import PLACE, messages_of
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class TurnContext:
     """What every turn of a conversation shares.
 
     Attributes:
@@ -31,7 +31,7 @@ class Setting:
     room: int
 
 
-def take_turn(talk: Conversation, message: str, setting: Setting, model: Model) -> Conversation:
+def take_turn(talk: Conversation, message: str, setting: TurnContext, model: MemoryModel) -> Conversation:
     """Ask one message, and return the conversation with its turn.
 
     Raises:
@@ -42,15 +42,15 @@ def take_turn(talk: Conversation, message: str, setting: Setting, model: Model) 
         talk, setting.opening, message, memory=setting.memory, room=setting.room, count=model.count
     )
     (reply,) = model.replies([Request(prompt)])
-    said = Answered(
-        text=reply.text.strip(), finish=reply.finish, calls=(), unfounded=(), left_out=left_out,
+    said = AnsweredTurn(
+        text=reply.text.strip(), finish=reply.finish, calls=(), unsupported=(), left_out=left_out,
         prompts=(reply.prompt_tokens,), completions=(reply.completion_tokens,), seconds=0.0,
     )  # fmt: skip
     return keep_turn(talk, message, setting, said, model, started)
 
 
 def keep_turn(
-    talk: Conversation, message: str, setting: Setting, said: Answered, model: Model, started: float
+    talk: Conversation, message: str, setting: TurnContext, said: AnsweredTurn, model: MemoryModel, started: float
 ) -> Conversation:
     """Put a turn to a conversation, and bring its summary up to date.
 
@@ -66,7 +66,7 @@ def keep_turn(
         message=message, reply=said.text, memory=kind_of(talk, setting.memory, model.count), finish=said.finish,
         prompt_tokens=sum(said.prompts), completion_tokens=sum(said.completions),
         largest_prompt=max(said.prompts, default=0), seconds=0.0, left_out=said.left_out,
-        calls=said.calls, unfounded=said.unfounded,
+        calls=said.calls, unsupported=said.unsupported,
     )  # fmt: skip
     longer = talk.model_copy(update={"turns": (*talk.turns, turn)})
     kept, tokens = remember(longer, memory=setting.memory, prompt=setting.summary, model=model, room=setting.room)

@@ -8,10 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.chat import Agent, Automatic, Memory, Summary, Talking
+from configs.chat import Agent, Automatic, ChatPrompt, Memory, Summary
 from configs.generators import Sampling
-from tasks.data.chats import Answered, Conversation, ConversationRef, Manner
-from tasks.data.prompts import Voice
+from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, ConversationRef
+from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
 from tasks.models.generators.client import counter_of
@@ -21,8 +21,8 @@ from tasks.store import durable, objects, workspace
 from tasks.text.prompts import check_places, read_template
 
 if TYPE_CHECKING:
-    from tasks.chat.memory import Model
-    from tasks.chat.session import Setting
+    from tasks.chat.memory import MemoryModel
+    from tasks.chat.session import TurnContext
 
 GROUP = "llm_flows.tools"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,7 +32,7 @@ BUILT_IN = {
 }
 
 
-def manner_of(memory: Memory, agent: Agent | None, talking: Talking, search: tuple[str, ...] = ()) -> Manner:
+def manner_of(memory: Memory, agent: Agent | None, talking: ChatPrompt, search: tuple[str, ...] = ()) -> ChatSettings:
     """Read the prompts of a conversation, and check them.
 
     Args:
@@ -53,7 +53,9 @@ def manner_of(memory: Memory, agent: Agent | None, talking: Talking, search: tup
         known = {**BUILT_IN, **{name: "" for name in registered_tools()}}
         if unknown := [tool for tool in agent.tools if tool not in known]:
             raise ContractError(f"there is no tool {unknown[0]!r}; there are {', '.join(known)}")
-    return Manner(memory=memory, agent=agent, context=talking.context, opening=opening, summary=summary, search=search)
+    return ChatSettings(
+        memory=memory, agent=agent, context=talking.context, opening=opening, summary=summary, search=search
+    )
 
 
 def registered_tools() -> dict[str, metadata.EntryPoint]:
@@ -79,7 +81,7 @@ def tools_for(agent: Agent, search: Callable[[str], str] | None) -> dict[str, Ca
 
 @step(name="chat-turn")
 def chat_turn(
-    talk: ConversationRef, message: str, voice: Voice, sampling: Sampling, manner: Manner
+    talk: ConversationRef, message: str, voice: GeneratorHandle, sampling: Sampling, manner: ChatSettings
 ) -> ConversationRef:
     """Ask one message, and keep its turn.
 
@@ -100,11 +102,11 @@ def chat_turn(
 def answer_with_tools(
     talk: ConversationRef,
     message: str,
-    voice: Voice,
+    voice: GeneratorHandle,
     sampling: Sampling,
-    manner: Manner,
+    manner: ChatSettings,
     tools: Mapping[str, Callable[[str], str]],
-) -> Answered:
+) -> AnsweredTurn:
     """Answer a message with the help of tools; the model's replies are kept in the ledger as they come.
 
     Args:
@@ -128,8 +130,8 @@ def answer_with_tools(
     )
     caps = Caps(agent.steps, agent.seconds, agent.tokens, sampling.max_tokens, setting.room, agent.shown)
     acted = act(prompt, Toolbox(tools, mark), caps, model)
-    return Answered(
-        text=acted.text, finish=acted.finish, calls=acted.calls, unfounded=acted.unfounded, left_out=left_out,
+    return AnsweredTurn(
+        text=acted.text, finish=acted.finish, calls=acted.calls, unsupported=acted.unsupported, left_out=left_out,
         prompts=tuple(r.prompt_tokens for r in acted.heard),
         completions=tuple(r.completion_tokens for r in acted.heard),
         seconds=time.perf_counter() - started,
@@ -138,7 +140,12 @@ def answer_with_tools(
 
 @step(name="chat-keep")
 def chat_keep(
-    talk: ConversationRef, message: str, answered: Answered, voice: Voice, sampling: Sampling, manner: Manner
+    talk: ConversationRef,
+    message: str,
+    answered: AnsweredTurn,
+    voice: GeneratorHandle,
+    sampling: Sampling,
+    manner: ChatSettings,
 ) -> ConversationRef:
     """Keep a turn that was answered with tools.
 
@@ -195,8 +202,8 @@ def _kept(talk: Conversation) -> ConversationRef:
     return objects.save_json(ConversationRef, talk.model_dump(mode="json"), rows=len(talk.turns))
 
 
-def _setting(manner: Manner, voice: Voice, sampling: Sampling, mark: str) -> "Setting":
-    from tasks.chat.session import Setting, opening_of
+def _setting(manner: ChatSettings, voice: GeneratorHandle, sampling: Sampling, mark: str) -> "TurnContext":
+    from tasks.chat.session import TurnContext, opening_of
 
     context = min(manner.context, voice.generator.context or manner.context)
     room = context - sampling.max_tokens
@@ -206,10 +213,10 @@ def _setting(manner: Manner, voice: Voice, sampling: Sampling, mark: str) -> "Se
         )
     names = manner.agent.tools if manner.agent is not None else ()
     tools = "\n".join(f"{name}: {BUILT_IN.get(name, 'registered by an installed package')}" for name in names)
-    return Setting(manner.memory, opening_of(manner.opening, {"tools": tools, "mark": mark}), manner.summary, room)
+    return TurnContext(manner.memory, opening_of(manner.opening, {"tools": tools, "mark": mark}), manner.summary, room)
 
 
-def _model(voice: Voice, sampling: Sampling) -> "Model":
-    from tasks.chat.memory import Model
+def _model(voice: GeneratorHandle, sampling: Sampling) -> "MemoryModel":
+    from tasks.chat.memory import MemoryModel
 
-    return Model(client.replies(voice.generator, sampling, voice.config), counter_of(voice.config))
+    return MemoryModel(client.replies(voice.generator, sampling, voice.config), counter_of(voice.config))

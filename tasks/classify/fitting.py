@@ -37,7 +37,7 @@ from tasks.vectors.arithmetic import centres_of
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedMethod:
     """A way that has been fitted.
 
     Attributes:
@@ -71,7 +71,7 @@ class Fitted:
         return probabilities(self.model.scores(features), temperature=self.temperature, multiple=several)
 
 
-def fit_method(features: Features, targets: Bools, method: Trained, config: Fit, *, multiple: bool) -> Fitted:
+def fit_method(features: Features, targets: Bools, method: Trained, config: Fit, *, multiple: bool) -> FittedMethod:
     """Choose the setting of a way by cross-validation and fit it on all texts.
 
     Args:
@@ -99,7 +99,9 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
     ((model, _),) = _attempts(features, targets, features.take(np.arange(0)), *chosen, multiple)
     if held_out is None:
         likely = np.full(targets.shape, 1 / targets.shape[1], dtype=np.float32)
-        return Fitted(model, 1.0, None, likely, f"{names[best]}, not chosen: no class has two texts".lstrip(", "))
+        return FittedMethod(
+            model, 1.0, None, likely, f"{names[best]}, not chosen: no class has two texts".lstrip(", ")
+        )
     return _calibrated(model, held_out[best], targets, names[best], multiple)
 
 
@@ -175,7 +177,7 @@ def _scored(model: LinearModel, rest: Features) -> Iterator[tuple[Model, Floats]
     yield model, model.scores(rest)
 
 
-def _combined(features: Features, targets: Bools, method: Combined, config: Fit, multiple: bool) -> Fitted:
+def _combined(features: Features, targets: Bools, method: Combined, config: Fit, multiple: bool) -> FittedMethod:
     """Fit a regression on words and one on vectors, and weigh their scores, made comparable by their temperatures."""
     parts = (TfIdf(ngrams=method.ngrams, min_documents=method.min_documents), Embeddings())
     by_words, by_vector = (fit_method(features, targets, part, config, multiple=multiple) for part in parts)
@@ -214,11 +216,11 @@ def _best(held_out: Floats, targets: Bools, multiple: bool) -> int:
     return int(np.argmax(values))
 
 
-def _calibrated(model: Model, held_out: Floats, targets: Bools, setting: str, multiple: bool) -> Fitted:
+def _calibrated(model: Model, held_out: Floats, targets: Bools, setting: str, multiple: bool) -> FittedMethod:
     temperature = best_temperature(held_out, targets, multiple=multiple)
     likely = probabilities(held_out, temperature=temperature, multiple=multiple)
     thresholds = best_thresholds(likely, targets) if multiple else None
-    return Fitted(model, temperature, thresholds, likely, setting)
+    return FittedMethod(model, temperature, thresholds, likely, setting)
 
 
 def learn_from_shares(

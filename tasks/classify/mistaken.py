@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data.classes import Doubt
+from tasks.data.classes import LabelIssue
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -74,10 +74,10 @@ def probably_wrong(given: Ints, likely: Floats) -> Ints:
 
 def doubts_of(
     given: Ints, likely: Floats, classes: Sequence[str], documents: Sequence[Mapping[str, Any]]
-) -> list[Doubt]:
+) -> list[LabelIssue]:
     """Return texts whose label is probably wrong; the documents have id and text."""
     return [
-        Doubt(row, documents[row]["id"], classes[given[row]], classes[int(likely[row].argmax())],
+        LabelIssue(row, documents[row]["id"], classes[given[row]], classes[int(likely[row].argmax())],
               float(likely[row, given[row]]), documents[row]["text"])
         for row in probably_wrong(given, likely).tolist()
     ]  # fmt: skip

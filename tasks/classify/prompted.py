@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from configs.classify import Prompted
 from configs.generators import Sampling
-from tasks.data.chains import Asked
-from tasks.data.messages import Form, Replies, Reply, Request
+from tasks.data.chains import PromptUsage
+from tasks.data.messages import Replies, Reply, Request, ResponseFormat
 from tasks.data.prompts import Prompting, Template
 from tasks.errors import ContractError
 from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
@@ -86,8 +86,10 @@ class Labeller:
         Raises:
             ContractError: The labels leave no room for a text.
         """
-        form = Form("choice", choices=self.classes) if self.method.enforced else None
-        heard = self.replies([Request(messages_of(fill(self.prompt, put)), form) for put in self._values(texts)])
+        response_format = ResponseFormat("choice", choices=self.classes) if self.method.enforced else None
+        heard = self.replies(
+            [Request(messages_of(fill(self.prompt, put)), response_format) for put in self._values(texts)]
+        )
         likely = np.zeros((len(texts), len(self.classes)), dtype=np.float32)
         for row, reply in enumerate(heard):
             if (at := label_of(reply.text, self.classes)) is None:
@@ -95,19 +97,19 @@ class Labeller:
             else:
                 likely[row, at] = 1
         self.heard += heard
-        self.timed = sum(not reply.from_ledger for reply in heard)
+        self.timed = sum(not reply.cached for reply in heard)
         return likely
 
-    def told(self) -> Asked:
+    def told(self) -> PromptUsage:
         """Say what the model was asked, and what that took."""
-        return Asked(
+        return PromptUsage(
             prompt=self.prompt,
             texts=len(self.heard),
             no_label=self.no_label,
             shortened=self.cut,
             prompt_tokens=sum(r.prompt_tokens for r in self.heard),
             completion_tokens=sum(r.completion_tokens for r in self.heard),
-            saved_tokens=sum(r.prompt_tokens + r.completion_tokens for r in self.heard if r.from_ledger),
+            saved_tokens=sum(r.prompt_tokens + r.completion_tokens for r in self.heard if r.cached),
             timed=self.timed,
         )
 

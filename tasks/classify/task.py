@@ -7,22 +7,23 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from configs.classify import Curve, Fit, Labelled, Mistaken, Nli, Prompted, Ready, Trained, ZeroShot
+from configs.classify import Curve, Fit, LabelIssues, Labelled, Nli, Prompted, Ready, Trained, ZeroShot
 from tasks.classify.files import Saved, read_classifier, write_classifier
 from tasks.classify.model import Features
 from tasks.classify.prompted import Labeller, kept_way, read_label_prompt
-from tasks.data.chains import Asked
+from tasks.data.chains import PromptUsage
 from tasks.data.classes import (
     ClassifierRef,
     CurvePoint,
     CurveRef,
     Divided,
-    Doubt,
-    DoubtsRef,
     Examples,
     Identified,
+    LabelIssue,
+    LabelIssuesRef,
     LabelledTexts,
     LabelReport,
+    LabelWording,
     PredictionsRef,
     ProbabilitiesRef,
     Speed,
@@ -31,7 +32,6 @@ from tasks.data.classes import (
     Texts,
     Trial,
     WordedRef,
-    Wording,
 )  # fmt: skip
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
@@ -192,12 +192,12 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
     likely = saved.probabilities(test)
     seconds = time.perf_counter() - started
     judged = judge_wordings(worded, test, targets_of(divided.test, divided.classes))
-    rows = [Wording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
+    rows = [LabelWording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
     return Trial(
         name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
         test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
-        worded=objects.save_rows(WordedRef, Wording, rows), encodes=True,
+        worded=objects.save_rows(WordedRef, LabelWording, rows), encodes=True,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
     )  # fmt: skip
 
@@ -274,7 +274,7 @@ def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
 
 
 @step(name="classify-mistaken", libraries=("numpy",))
-def find_mistaken(divided: Divided, trial: Trial, config: Mistaken) -> DoubtsRef:
+def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
     """List training texts whose label is probably wrong.
 
     Args:
@@ -295,7 +295,7 @@ def find_mistaken(divided: Divided, trial: Trial, config: Mistaken) -> DoubtsRef
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
     doubts = doubts_of(given, objects.load_array(trial.validation), divided.classes, documents)
     steps.record(doubts=len(doubts), texts=len(given))
-    return objects.save_rows(DoubtsRef, Doubt, doubts)
+    return objects.save_rows(LabelIssuesRef, LabelIssue, doubts)
 
 
 @step(name="classify-predict", libraries=LIBRARIES)
@@ -392,7 +392,7 @@ def _asker(saved: Saved) -> Asker:
     return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
 
 
-def _told(ask: Asker | None) -> Asked | None:
+def _told(ask: Asker | None) -> PromptUsage | None:
     """Record what a language model was asked; None of any other."""
     told = ask.told() if isinstance(ask, Labeller) else None
     if told is not None:

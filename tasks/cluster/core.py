@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Clusters:
     """Clusters of N points.
 
     Attributes:
@@ -43,7 +43,7 @@ def least_size(count: int, scale: float) -> int:
 
 def hdbscan_clusters(
     points: Floats, *, min_cluster_size: int, min_samples: int | None, method: Literal["eom", "leaf"] = "eom"
-) -> Found:
+) -> Clusters:
     """Label points by the dense region they lie in.
 
     A few points far from all others would make those others one region, which says nothing of them: one that holds
@@ -61,9 +61,9 @@ def hdbscan_clusters(
     from hdbscan import HDBSCAN
 
     if len(points) < min_cluster_size:
-        return Found(np.full(len(points), -1, dtype=np.int64), np.zeros(len(points), dtype=np.float32))
+        return Clusters(np.full(len(points), -1, dtype=np.int64), np.zeros(len(points), dtype=np.float32))
 
-    def found(most: int) -> Found:
+    def found(most: int) -> Clusters:
         model = HDBSCAN(
             min_cluster_size=min_cluster_size,
             min_samples=min(min_samples or min_cluster_size, len(points) - 1),
@@ -72,7 +72,7 @@ def hdbscan_clusters(
             core_dist_n_jobs=1,
         )
         labels = by_size(model.fit_predict(np.asarray(points, dtype=np.float64)))
-        return Found(labels, np.where(labels < 0, 0.0, np.nan_to_num(model.probabilities_)).astype(np.float32))
+        return Clusters(labels, np.where(labels < 0, 0.0, np.nan_to_num(model.probabilities_)).astype(np.float32))
 
     free = found(0)
     if (free.labels == 0).sum() < NEARLY_ALL * (free.labels >= 0).sum() or free.labels.max() < 1:
@@ -81,7 +81,7 @@ def hdbscan_clusters(
     return bound if bound.labels.max() > free.labels.max() else free
 
 
-def kmeans_clusters(points: Floats, *, clusters: int, seed: int) -> Found:
+def kmeans_clusters(points: Floats, *, clusters: int, seed: int) -> Clusters:
     """Label points by the nearest of so many centres.
 
     Args:
@@ -97,11 +97,11 @@ def kmeans_clusters(points: Floats, *, clusters: int, seed: int) -> Found:
     rows = np.asarray(points, dtype=np.float64)
     most = len(np.unique(rows, axis=0))
     if min(clusters, most) < 2:
-        return Found(np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=np.float32))
+        return Clusters(np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=np.float32))
     model = KMeans(n_clusters=min(clusters, most), n_init=1, random_state=seed).fit(rows)
     nearest = np.sort(model.transform(rows), axis=1)[:, :2]
     strengths = 1.0 - nearest[:, 0] / np.maximum(nearest[:, 1], np.finfo(np.float64).tiny)
-    return Found(by_size(model.labels_), strengths.astype(np.float32))
+    return Clusters(by_size(model.labels_), strengths.astype(np.float32))
 
 
 def by_size(labels: npt.NDArray[np.integer]) -> Ints:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tasks.cluster.core import Found
+from tasks.cluster.core import Clusters
 from tasks.errors import ContractError
 from tasks.vectors.arithmetic import normalise
 
@@ -46,7 +46,7 @@ def merged(labels: Ints, groups: Sequence[Sequence[int]]) -> Ints:
     return np.array([into.get(int(label), int(label)) for label in labels], dtype=np.int64)
 
 
-def nearest_names(vectors: Floats, names: Floats, threshold: float) -> Found:
+def nearest_names(vectors: Floats, names: Floats, threshold: float) -> Clusters:
     """Give each row to the name that is closest to it, if that is close enough.
 
     Args:
@@ -61,12 +61,12 @@ def nearest_names(vectors: Floats, names: Floats, threshold: float) -> Found:
     best = cosines.argmax(axis=1)
     top = cosines[np.arange(len(vectors)), best]
     near = top >= threshold
-    return Found(
+    return Clusters(
         np.where(near, best, -1).astype(np.int64), np.where(near, np.clip(top, 0.0, 1.0), 0.0).astype(np.float32)
     )
 
 
-def joined(first: Found, rest: Ints, found: Found, names: int) -> Found:
+def joined(first: Clusters, rest: Ints, found: Clusters, names: int) -> Clusters:
     """Put clusters that were found among the rest behind those that are known.
 
     Args:
@@ -81,7 +81,7 @@ def joined(first: Found, rest: Ints, found: Found, names: int) -> Found:
     labels, strengths = first.labels.copy(), first.strengths.copy()
     labels[rest] = np.where(found.labels >= 0, found.labels + names, -1)
     strengths[rest] = found.strengths
-    return Found(labels, strengths)
+    return Clusters(labels, strengths)
 
 
 def guided(vectors: Floats, seeds: Floats, weight: float) -> Floats:

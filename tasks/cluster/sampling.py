@@ -8,7 +8,7 @@ doi:10.1109/TIT.1967.1053964.
 import numpy as np
 import numpy.typing as npt
 
-from tasks.cluster.core import Found
+from tasks.cluster.core import Clusters
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ def stratified_rows(vectors: Floats, size: int, seed: int) -> Ints:
     return np.sort(by_cell[picks])
 
 
-def vote(neighbours: Floats, labels: Ints, strengths: Floats) -> Found:
+def vote(neighbours: Floats, labels: Ints, strengths: Floats) -> Clusters:
     """Give each row the label most of its sampled neighbours have; noise is a label like any other.
 
     Args:
@@ -56,7 +56,7 @@ def vote(neighbours: Floats, labels: Ints, strengths: Floats) -> Found:
     winner = np.take_along_axis(cast, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
     agree = cast == winner[:, None]
     surely = (strengths[voters] * agree).sum(axis=1) / voters.shape[1]
-    return Found(winner, np.where(winner < 0, 0.0, surely).astype(np.float32))
+    return Clusters(winner, np.where(winner < 0, 0.0, surely).astype(np.float32))
 
 
 def _cells(vectors: Floats, cells: int, seed: int) -> Ints:

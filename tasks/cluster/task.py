@@ -233,10 +233,10 @@ def join_clusters(named: Clustered, rest: RowsRef, found: Clustered, names: int)
         found: (M,) clusters of the rest.
         names: How many are named.
     """
-    from tasks.cluster.core import Found
+    from tasks.cluster.core import Clusters
     from tasks.cluster.joining import joined
 
-    both = [Found(objects.load_array(c.labels), objects.load_array(c.strengths)) for c in (named, found)]
+    both = [Clusters(objects.load_array(c.labels), objects.load_array(c.strengths)) for c in (named, found)]
     made = joined(both[0], objects.load_array(rest), both[1], names)
     return _save(made.labels, made.strengths)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
-from tasks.data.tokens import Fit
+from tasks.data.tokens import TokenizerFit
 
 
 class SmallModelRef(Ref):
@@ -62,12 +62,12 @@ class Causal(Value):
     folder: str
     digest: str
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by contents."""
         return self.digest
 
 
-class Reply(Value):
+class CutReply(Value):
     """A greedy reply, cut and continued.
 
     Attributes:
@@ -137,12 +137,12 @@ class Anatomy(Value):
     """
 
     causal: Causal
-    fit: Fit | None = None
+    fit: TokenizerFit | None = None
     stages: StagesRef
     steps: StepsRef
     attention: AttentionRef
     masks: MaskRowsRef
-    reply: Reply
+    reply: CutReply
     cache: CacheTest
     cost: TimingsRef
     positions: Positions

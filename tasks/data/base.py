@@ -17,9 +17,16 @@ class Value(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        known = Value.registry.setdefault(cls.__name__, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            other = f"{known.__module__}.{known.__name__}"
+            raise TypeError(
+                f"{cls.__module__}.{cls.__name__} has the name of {other} but step records know a value by its name alone; "
+                "give it another"
+            )
         Value.registry[cls.__name__] = cls
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Return what stands for this value in the key of a step, or None for all its fields."""
         return None
 
@@ -33,6 +40,6 @@ class Ref(Value):
     shape: tuple[int, ...] = ()
     dtype: str = ""
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by content: kind and digest."""
         return {"ref": self.kind, "digest": self.digest}

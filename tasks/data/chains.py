@@ -10,7 +10,7 @@ from tasks.data.evaluation import MeasuresRef
 from tasks.data.prompts import Template
 
 
-class Asked(Value):
+class PromptUsage(Value):
     """What a language model was asked about the labels of texts, and what that took.
 
     Attributes:
@@ -44,7 +44,7 @@ class Asked(Value):
         return {name: getattr(self, name) for name in names}
 
 
-class Demand(Value):
+class OutputSpec(Value):
     """What an output must be, and what happens where it is not.
 
     Attributes:
@@ -76,8 +76,8 @@ class OutputsRef(Ref):
     kind: Literal["outputs"] = "outputs"
 
 
-class ToldRef(Ref):
-    """A table of `Told` rows: every prompt that was put to a model, and its reply."""
+class ModelCallsRef(Ref):
+    """A table of `ModelCall` rows: every prompt that was put to a model, and its reply."""
 
     kind: Literal["told"] = "told"
 
@@ -88,7 +88,7 @@ class ThoughtsRef(Ref):
     kind: Literal["thoughts"] = "thoughts"
 
 
-class Linked(Value):
+class StepResult(Value):
     """What a step of a chain gave.
 
     Attributes:
@@ -98,7 +98,7 @@ class Linked(Value):
     """
 
     outputs: OutputsRef
-    told: ToldRef
+    told: ModelCallsRef
     thoughts: ThoughtsRef | None = None
 
 
@@ -107,7 +107,7 @@ class StepOutput(Value):
 
     name: str
     template: Template
-    linked: Linked
+    linked: StepResult
 
 
 class MethodRun(Value):
@@ -158,7 +158,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ModelCall:
     """One prompt and its reply.
 
     Attributes:
@@ -211,7 +211,7 @@ class Thought:
     kept: bool
 
 
-def counted(told: Sequence[Told]) -> dict[str, float]:
+def counted(told: Sequence[ModelCall]) -> dict[str, float]:
     """Count what prompts and replies took: tokens, those not paid again, replies cut at their limit, repairs."""
     fresh = [t for t in told if not t.ledger]
     return {
@@ -224,6 +224,6 @@ def counted(told: Sequence[Told]) -> dict[str, float]:
     }
 
 
-def paid(told: Sequence[Told]) -> int:
+def paid(told: Sequence[ModelCall]) -> int:
     """Return the tokens of prompts and replies together."""
     return sum(t.prompt_tokens + t.completion_tokens for t in told)

@@ -54,10 +54,10 @@ class ChatTurn(Value):
     summary_tokens: int = 0
     left_out: int = 0
     calls: tuple[Call, ...] = ()
-    unfounded: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
 
 
-class Struck(Value):
+class Removed(Value):
     """A sentence that was struck from a summary.
 
     Attributes:
@@ -82,7 +82,7 @@ class Conversation(Value):
     turns: tuple[ChatTurn, ...] = ()
     summary: str = ""
     summarised: int = 0
-    struck: tuple[Struck, ...] = ()
+    removed: tuple[Removed, ...] = ()
 
 
 class ConversationRef(Ref):
@@ -91,7 +91,7 @@ class ConversationRef(Ref):
     kind: Literal["conversation"] = "conversation"
 
 
-class Manner(Value):
+class ChatSettings(Value):
     """How a conversation goes.
 
     Attributes:
@@ -111,7 +111,7 @@ class Manner(Value):
     search: tuple[str, ...] = ()
 
 
-class Answered(Value):
+class AnsweredTurn(Value):
     """What came of a message that was answered with tools.
 
     Attributes:
@@ -128,12 +128,12 @@ class Answered(Value):
     text: str
     finish: str
     calls: tuple[Call, ...]
-    unfounded: tuple[str, ...]
+    unsupported: tuple[str, ...]
     left_out: int
     prompts: tuple[int, ...]
     completions: tuple[int, ...]
     seconds: float
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what was said and done, not by how long it took."""
         return self.model_dump(mode="json", exclude={"seconds"})

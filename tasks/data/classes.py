@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
-from tasks.data.chains import Asked
+from tasks.data.chains import PromptUsage
 from tasks.data.documents import DocumentsRef, RejectedRef
 from tasks.data.evaluation import MeasuresRef
 from tasks.data.models import Fingerprint, Scorer
@@ -113,7 +113,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class LabelWording:
     """What one way to word the labels reaches alone, on the texts kept back."""
 
     way: str
@@ -123,7 +123,7 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class LabelIssue:
     """A text whose label is probably wrong.
 
     Attributes:
@@ -174,13 +174,13 @@ class CurveRef(Ref):
 
 
 class WordedRef(Ref):
-    """A table of `Wording` rows of classification."""
+    """A table of `LabelWording` rows of classification."""
 
     kind: Literal["worded"] = "worded"
 
 
-class DoubtsRef(Ref):
-    """A table of `Doubt` rows."""
+class LabelIssuesRef(Ref):
+    """A table of `LabelIssue` rows."""
 
     kind: Literal["doubts"] = "doubts"
 
@@ -268,7 +268,7 @@ class Divided(Value):
     rejected: RejectedRef
     noticed: LabelReport = LabelReport()
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by texts, labels and the rows tried."""
         parts = (self.train, self.test)
         refs = [ref.digest if ref else "" for p in parts for ref in (p.documents, p.vectors, p.targets)]
@@ -282,9 +282,9 @@ class Identified(Value):
     labels: tuple[str, ...]
     independent: bool = False
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what decides a score."""
-        return [self.scorer.counts_as(), list(self.labels), self.independent]
+        return [self.scorer.cache_key(), list(self.labels), self.independent]
 
 
 class Trial(Value):
@@ -320,9 +320,9 @@ class Trial(Value):
     fit_seconds: float = 0.0
     seconds_per_1000: float = 0.0
     encodes: bool = False
-    asked: Asked | None = None
+    asked: PromptUsage | None = None
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what was found, not by how long it took."""
         digests = [self.validation.digest, self.test.digest, self.classifier.digest]
         return [self.name, self.learned, self.tried_only, self.asked is None, list(self.thresholds), *digests]
@@ -333,7 +333,7 @@ class Speed(Value):
 
     seconds_per_1000: float
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count for nothing."""
         return "speed"
 
@@ -387,5 +387,5 @@ class Verdict(Value):
     chosen: str
     speed: Speed | None = None
     curve: tuple[CurveRef, ...] = ()
-    doubts: DoubtsRef | None = None
+    doubts: LabelIssuesRef | None = None
     predictions: PredictionsRef | None = None

@@ -14,7 +14,7 @@ class QuestionsRef(Ref):
     kind: Literal["questions"] = "questions"
 
 
-class Asked(Value):
+class QuestionSet(Value):
     """Questions to judge a collection by.
 
     Attributes:
@@ -45,7 +45,7 @@ class ScoresRef(Ref):
 class Evaluation(Value):
     """What a collection was asked, and how it did."""
 
-    asked: Asked
+    asked: QuestionSet
     rankings: MeasuresRef
     scores: ScoresRef
     answers: AnswersRef

@@ -7,7 +7,7 @@ from tasks.data.models import Fingerprint
 from tasks.data.search import Generation
 
 
-class Given(Value):
+class GivenAnswers(Value):
     """Answers that were once given, and what they were made from.
 
     Attributes:

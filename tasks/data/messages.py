@@ -29,7 +29,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ResponseFormat:
     """What a reply must look like.
 
     Attributes:
@@ -54,7 +54,7 @@ class Request:
     """
 
     messages: tuple[Message, ...]
-    form: Form | None = None
+    response_format: ResponseFormat | None = None
     draw: int = 0
 
 
@@ -79,7 +79,7 @@ class Reply:
     completion_tokens: int
     model: str
     seconds: float = 0.0
-    from_ledger: bool = False
+    cached: bool = False
     attempts: int = 1
 
 
@@ -123,7 +123,7 @@ class Generator(Value):
         """Name of the ledger that holds its replies."""
         return hashlib.sha256(self.model_dump_json(exclude={"model", "revision"}).encode()).hexdigest()
 
-    def counts_as(self) -> str:
+    def cache_key(self) -> str:
         """Count by what decides a reply, not by names."""
         return self.digest
 

@@ -44,7 +44,7 @@ class Encoder(Value):
         names = {"model", "revision"} if self.base_url else {"model", "revision", "base_url"}
         return _sha256(self.model_dump_json(exclude=names))
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by identity, not by name."""
         return self.identity
 
@@ -95,7 +95,7 @@ class Fingerprint(Value):
         """Name of the item cache that holds such vectors."""
         return _sha256(f"{self.encoder.identity} {self.numerics.engine} {self.numerics.precision}")
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what decides a vector, not by names and reasons."""
         return self.digest
 
@@ -121,7 +121,7 @@ class Scorer(Value):
     max_tokens: int
     numerics: Numerics
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what decides a score, not by names and reasons."""
         identity = self.model_dump_json(exclude={"model": True, "revision": True, "numerics": {"reason"}})
         return _sha256(identity)

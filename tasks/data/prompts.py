@@ -25,13 +25,13 @@ class Template(Value):
     turns: tuple[Turn, ...]
     left_out: tuple[str, ...] = ()
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what is said, so that another name or a comment changes nothing."""
         said = "".join(f"{len(text)} {text}" for turn in self.turns for text in turn)
         return hashlib.sha256(said.encode()).hexdigest()
 
 
-class Voice(Value):
+class GeneratorHandle(Value):
     """A generator and how it is reached.
 
     Attributes:
@@ -42,9 +42,9 @@ class Voice(Value):
     generator: Generator
     config: LanguageModel
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what decides a reply."""
-        return self.generator.counts_as()
+        return self.generator.cache_key()
 
 
 class Prompting(Value):

@@ -55,7 +55,7 @@ class Generation(Value):
     delta: dict[str, int] | None = None
     calibration: CalibrationRef | None = None
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what is searched, not by name and number, nor by when nothing is answered."""
         searched = (self.documents, self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
         return [part.digest for part in searched]

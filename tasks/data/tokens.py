@@ -33,7 +33,7 @@ class Vocabulary(Value):
     form: Literal["tokenizer.json", "vocab.txt", "byte-bpe", "sentencepiece", "clip"]
     digest: str
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what is read, not by where it lies."""
         return [self.form, self.digest]
 
@@ -53,12 +53,12 @@ class Weights(Value):
     digest: str
     beside: Vocabulary | None = None
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by contents, not by name and place."""
-        return [self.digest, self.beside.counts_as() if self.beside else None]
+        return [self.digest, self.beside.cache_key() if self.beside else None]
 
 
-class Fit(Value):
+class TokenizerFit(Value):
     """Whether a tokenizer belongs to a model.
 
     Attributes:

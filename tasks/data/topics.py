@@ -58,7 +58,7 @@ class RemarksRef(Ref):
 
 
 class PlacesRef(Ref):
-    """A table of `Place` rows."""
+    """A table of `TopicMatch` rows."""
 
     kind: Literal["places"] = "places"
 
@@ -156,7 +156,7 @@ class TopicRecord(Value):
     centres: VectorsRef
     highest: int
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by what topics are recognised by, not by name, number and words."""
         return [self.documents.digest, self.labels.digest, self.centres.digest, self.highest]
 
@@ -177,7 +177,7 @@ class Matched(Value):
     highest: int
 
 
-class Findings(Value):
+class TopicReport(Value):
     """What a closer look at topics has shown.
 
     Attributes:
@@ -341,7 +341,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TopicMatch:
     """A topic that a text belongs to.
 
     Attributes:

@@ -49,7 +49,7 @@ class FileOfVectors(Value):
     path: str
     digest: str
 
-    def counts_as(self) -> Any:
+    def cache_key(self) -> Any:
         """Count by content."""
         return self.digest
 
@@ -68,7 +68,7 @@ class EventLists(Value):
     rejected: RejectedRef
 
 
-class Foretold(Value):
+class Predicted(Value):
     """How well the next items of lists were foretold: every list's values, and means."""
 
     scores: ScoresRef
@@ -91,7 +91,7 @@ class Learned(Value):
     vectors: WordVectorsRef
     lines: LinesRef | None = None
     names: LinesRef | None = None
-    foretold: Foretold | None = None
+    foretold: Predicted | None = None
     judged: MeasuresRef | None = None
 
 

@@ -22,7 +22,7 @@ LEAST = 10  # questions; the bootstrap of fewer is too sure of itself to rank by
 CITED = re.compile(r"\s*\[\d+\]")
 
 
-def compare_books(
+def compare_closed_book(
     questions: Sequence[Question], opened: Sequence[Answer], closed: Sequence[Answer], config: Evaluate
 ) -> tuple[list[Measure], str, bool]:
     """Measure both ways and their differences.

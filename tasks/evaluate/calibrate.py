@@ -30,7 +30,7 @@ INTO_GAP = 0.1  # of the gap between the two kinds: what lies in it is answered,
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedThreshold:
     """A logistic map and the probability below which nothing is answered.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fitted:
     abstained: float
 
 
-def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions: float) -> Fitted:
+def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions: float) -> FittedThreshold:
     """Fit the map, and the cut that withholds most from unanswerable questions for so many false abstentions.
 
     Of the cuts that withhold as much, the one with the fewest false abstentions is taken, at the low end of its gap.
@@ -75,7 +75,7 @@ def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions
     logits = answerable @ weights + intercept, unanswerable @ weights + intercept
     cut = choose_cut(*logits, false_abstentions=false_abstentions)
     area = auroc(*logits)
-    return Fitted(
+    return FittedThreshold(
         weights=tuple(float(w) for w in weights),
         intercept=intercept,
         below=logistic(cut),
@@ -154,7 +154,7 @@ def logistic(logit: float) -> float:
     return (1 + math.tanh(logit / 2)) / 2
 
 
-def why_not(fitted: Fitted, separation: float) -> str:
+def why_not(fitted: FittedThreshold, separation: float) -> str:
     """Say why a fit is of no use, or nothing where it is.
 
     Args:

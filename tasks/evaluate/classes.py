@@ -25,7 +25,7 @@ MAJORITY = "majority class"
 
 
 @dataclass(frozen=True)
-class Given:
+class ScoredTexts:
     """What a way says of texts: (N, K) labels and (N, K) probabilities; `sure` is whether it says these at all."""
 
     labels: Bools
@@ -33,7 +33,7 @@ class Given:
     sure: bool = True
 
 
-def majority(train: Bools, texts: int, *, multiple: bool) -> Given:
+def majority(train: Bools, texts: int, *, multiple: bool) -> ScoredTexts:
     """Return what one says who knows how common labels are and reads nothing.
 
     Args:
@@ -47,11 +47,11 @@ def majority(train: Bools, texts: int, *, multiple: bool) -> Given:
         labels[:] = shares >= 0.5
     else:
         labels[:, int(shares.argmax())] = True
-    return Given(labels, np.tile(shares, (texts, 1)))
+    return ScoredTexts(labels, np.tile(shares, (texts, 1)))
 
 
 def judge_ways(
-    targets: Bools, ways: Mapping[str, Given], *, multiple: bool, resamples: int, bins: int, seed: int
+    targets: Bools, ways: Mapping[str, ScoredTexts], *, multiple: bool, resamples: int, bins: int, seed: int
 ) -> tuple[list[Measure], list[Paired]]:
     """Measure every way, and compare every two.
 
@@ -90,7 +90,7 @@ def judge_ways(
 
 
 def _resampled(
-    targets: Bools, way: Given, draws: Sequence[Floats], bins: int, multiple: bool
+    targets: Bools, way: ScoredTexts, draws: Sequence[Floats], bins: int, multiple: bool
 ) -> dict[str, tuple[float, Floats]]:
     """Return for each measure its value and those of resampled texts (R,)."""
     every = [np.ones(len(targets)), *draws]
@@ -117,7 +117,7 @@ def _resampled(
     return {name: (float(value[0]), value[1:]) for name, value in values.items()}
 
 
-def confidences(targets: Bools, way: Given, *, multiple: bool) -> tuple[Floats, Floats]:
+def confidences(targets: Bools, way: ScoredTexts, *, multiple: bool) -> tuple[Floats, Floats]:
     """Return how sure a way is of its decisions, and whether each is right: one a text, or one a text and class."""
     if multiple:
         sure = np.where(way.likely >= 0.5, way.likely, 1 - way.likely).astype(np.float64)
@@ -137,7 +137,7 @@ def _calibration_error(weights: Floats, sure: Floats, right: Floats, boxes: Any,
     return float(np.abs(gap).sum() / weights.sum())
 
 
-def calibration_bins(targets: Bools, name: str, way: Given, *, bins: int, multiple: bool) -> list[Bin]:
+def calibration_bins(targets: Bools, name: str, way: ScoredTexts, *, bins: int, multiple: bool) -> list[Bin]:
     """Return for each bin of confidence that has a decision how sure and how often right the way is there."""
     sure, right = (part.ravel() for part in confidences(targets, way, multiple=multiple))
     boxes = bin_of(sure, bins)
@@ -148,7 +148,7 @@ def calibration_bins(targets: Bools, name: str, way: Given, *, bins: int, multip
     ]  # fmt: skip
 
 
-def class_by_class(targets: Bools, classes: Sequence[str], name: str, way: Given) -> list[ClassScore]:
+def class_by_class(targets: Bools, classes: Sequence[str], name: str, way: ScoredTexts) -> list[ClassScore]:
     """Return precision, recall and F1 of every class."""
     right, wrong, missed = counts(targets, way.labels)
     given, support = right + wrong, right + missed
@@ -162,7 +162,7 @@ def class_by_class(targets: Bools, classes: Sequence[str], name: str, way: Given
     ]  # fmt: skip
 
 
-def confusion(targets: Bools, classes: Sequence[str], name: str, way: Given) -> list[Confused]:
+def confusion(targets: Bools, classes: Sequence[str], name: str, way: ScoredTexts) -> list[Confused]:
     """Return how many texts of each class are put into each, or into none; pairs without a text are left out."""
     called = (*classes, "")
     given = np.where(way.labels.any(axis=1), way.labels.argmax(axis=1), len(classes))
@@ -172,7 +172,7 @@ def confusion(targets: Bools, classes: Sequence[str], name: str, way: Given) -> 
 
 
 def look_closer(
-    targets: Bools, classes: Sequence[str], ways: Mapping[str, Given], *, bins: int, multiple: bool
+    targets: Bools, classes: Sequence[str], ways: Mapping[str, ScoredTexts], *, bins: int, multiple: bool
 ) -> tuple[list[ClassScore], list[Bin], list[Confused]]:
     """Return every way class by class, by confidence, and which class it takes for which.
 

@@ -12,7 +12,7 @@ from configs.classify import Measured
 from configs.evaluate import Calibrate, Evaluate
 from configs.topics import Judged
 from tasks.data.answers import Answer, AnswersRef, Calibration
-from tasks.data.chains import MethodRun, MethodsJudged, Output, Problem, ProblemsRef, Told
+from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, Problem, ProblemsRef
 from tasks.data.classes import (
     Bin,
     BinsRef,
@@ -28,12 +28,12 @@ from tasks.data.classes import (
     Trial,
 )
 from tasks.data.documents import Document, DocumentsRef, PassagesRef
-from tasks.data.evaluation import Asked, Measure, MeasuresRef, Question, QuestionsRef, Scored, ScoresRef
+from tasks.data.evaluation import Measure, MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
 from tasks.data.releases import Comparison
 from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.topics import LabelsRef, LayoutRef, RowsRef, Topic, TopicsRef
 from tasks.data.vectors import VectorsRef
-from tasks.evaluate.classes import MAJORITY, Given, judge_ways, look_closer, majority
+from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, look_closer, majority
 from tasks.metrics.classification import decide, table
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -76,8 +76,8 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     )
 
 
-def _given(trial: Trial, likely: Any) -> Given:
-    return Given(decide(likely, trial.thresholds or None), likely, trial.asked is None)
+def _given(trial: Trial, likely: Any) -> ScoredTexts:
+    return ScoredTexts(decide(likely, trial.thresholds or None), likely, trial.asked is None)
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:
@@ -96,7 +96,7 @@ def questions_for(source: str, config: Evaluate) -> Path | None:
     return path
 
 
-def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
+def load_questions(path: Path, split: str, documents: DocumentsRef) -> QuestionSet:
     """Store the questions of a file that this collection can be judged by. Never looked up, always read.
 
     Args:
@@ -112,7 +112,7 @@ def load_questions(path: Path, split: str, documents: DocumentsRef) -> Asked:
     return _asked(read_questions(path, split), documents)
 
 
-def load_calibration(path: Path, documents: DocumentsRef) -> Asked | None:
+def load_calibration(path: Path, documents: DocumentsRef) -> QuestionSet | None:
     """Store the questions of a file by which this collection can be calibrated: none of the test half, ever.
 
     Returns:
@@ -127,10 +127,10 @@ def load_calibration(path: Path, documents: DocumentsRef) -> Asked | None:
     return found if found.answerable else None
 
 
-def _asked(questions: Sequence[Question], documents: DocumentsRef) -> Asked:
+def _asked(questions: Sequence[Question], documents: DocumentsRef) -> QuestionSet:
     known = set(objects.load_table(documents, ["id"])["id"].to_pylist())
     kept = [q for q in questions if not q.answers or known & set(q.answers)]
-    return Asked(
+    return QuestionSet(
         questions=objects.save_rows(QuestionsRef, Question, kept),
         queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=sum(bool(q.answers) for q in kept),
@@ -138,7 +138,7 @@ def _asked(questions: Sequence[Question], documents: DocumentsRef) -> Asked:
     )
 
 
-def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> Asked:
+def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> QuestionSet:
     """Store the questions of a file that two collections can be compared by; none of its test split is among them.
 
     Args:
@@ -155,7 +155,7 @@ def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) 
     known, other = (set(objects.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
     questions = read_questions(path, "all")
     kept = held_by_both(questions, known, other)
-    return Asked(
+    return QuestionSet(
         questions=objects.save_rows(QuestionsRef, Question, kept),
         queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=len(kept),
@@ -362,7 +362,7 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
         run.name: sum(
             told.prompt_tokens + told.completion_tokens
             for one in run.steps
-            for told in objects.load_rows(one.linked.told, Told)
+            for told in objects.load_rows(one.linked.told, ModelCall)
         )
         for run in runs
     }
@@ -374,8 +374,8 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
 @step(name="evaluate-books", libraries=("numpy",))
 def evaluate_books(questions: QuestionsRef, opened: AnswersRef, closed: AnswersRef, config: Evaluate) -> MethodsJudged:
     """Compare answers of one model from passages with its answers without, question by question."""
-    from tasks.evaluate.books import compare_books
+    from tasks.evaluate.books import compare_closed_book
 
     ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (opened, closed))
-    measures, verdict, apart = compare_books(objects.load_rows(questions, Question), ours, theirs, config)
+    measures, verdict, apart = compare_closed_book(objects.load_rows(questions, Question), ours, theirs, config)
     return MethodsJudged(measures=objects.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)

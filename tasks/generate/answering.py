@@ -21,7 +21,7 @@ BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AnswerSettings:
     """How a model is asked.
 
     Attributes:
@@ -42,7 +42,7 @@ def ground_answers(
     hits: Sequence[Hit],
     passages: Mapping[int, Passage],
     documents: Mapping[int, Document],
-    asking: Asking,
+    asking: AnswerSettings,
 ) -> list[Answer]:
     """Answer each question that is not withheld from the passages found for it.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from configs.generate import Extractive
 from tasks.data.documents import Document, Passage
-from tasks.generate.extract import Found, match_sentences, passage_of, rarity, share_of
+from tasks.generate.extract import MatchedSentences, match_sentences, passage_of, rarity, share_of
 from tasks.text.injection import bursts, flags_of
 from tasks.text.sentences import terms
 
@@ -43,7 +43,7 @@ class Evidence:
         for row, sentence in enumerate(sentences):
             self.rows.setdefault(passage_of(sentence), []).append(row)
 
-    def of(self, question: str, vector: Floats, cosines: Mapping[int, float], config: Extractive) -> Found:
+    def of(self, question: str, vector: Floats, cosines: Mapping[int, float], config: Extractive) -> MatchedSentences:
         """Return what was found for one question.
 
         Args:
@@ -65,7 +65,7 @@ class Evidence:
             places=places,
             words=config.words,
         )
-        return Found(
+        return MatchedSentences(
             question=question,
             score=max(read.values(), default=None),
             shared=share_held(asked, [self.words[name] for name in read]),

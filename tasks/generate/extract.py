@@ -82,7 +82,7 @@ def choose(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MatchedSentences:
     """What was found for one question.
 
     Attributes:
@@ -127,7 +127,7 @@ def match_sentences(
     return np.asarray(summed / (2 + 2 * words), dtype=np.float32)
 
 
-def quote_answer(found: Found, documents: Mapping[int, Document], config: Extractive) -> Answer:
+def quote_answer(found: MatchedSentences, documents: Mapping[int, Document], config: Extractive) -> Answer:
     """Quote the sentences that answer best, each wording once; whether they do answer is not decided here.
 
     Args:
@@ -165,7 +165,7 @@ def withhold(answer: Answer, threshold: Threshold) -> Answer:
     return answer.model_copy(update={**stated, "text": "", "citations": (), "abstained": reason})
 
 
-def _quote(found: Found, documents: Mapping[int, Document], config: Extractive) -> Iterator[Citation]:
+def _quote(found: MatchedSentences, documents: Mapping[int, Document], config: Extractive) -> Iterator[Citation]:
     first: dict[str, int] = {}
     for row in np.argsort(-found.scores, kind="stable"):
         first.setdefault(" ".join(found.sentences[row].text.split()).lower(), int(row))

@@ -243,14 +243,14 @@ def answer_grounded(
         prompt: What it is told; its words count, not its name.
         config: How it is asked.
     """
-    from tasks.generate.answering import Asking, ground_answers
+    from tasks.generate.answering import AnswerSettings, ground_answers
     from tasks.models.generators import client
 
     found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
     speaker = client.replies(generator, config.sampling, config.generator)
-    asking = Asking(
+    asking = AnswerSettings(
         speaker,
         client.counter(config.generator),
         prompt,

@@ -29,7 +29,7 @@ SEE_ALSO = re.compile(r"See Also\n-+\n(.*?)(?:\n\n\w|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePlace:
     """Where a definition stands: its module and its name there."""
 
     module: str
@@ -59,7 +59,7 @@ class Module:
     is_package: bool
     lines: Sequence[bytes] = ()
     definitions: dict[str, Definition] = field(default_factory=dict)
-    imports: dict[str, Place] = field(default_factory=dict)
+    imports: dict[str, SourcePlace] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     declared: set[str] | None = None  # names in a literal __all__
     is_complete: bool = True  # whether they are all: no part of __all__ is computed
@@ -155,7 +155,7 @@ def _add_document(documents: list[Document], rejected: list[Rejected], made: Doc
         documents.append(made)
 
 
-def _document(public: str, found: Definition, where: Place, licence: str) -> Document:
+def _document(public: str, found: Definition, where: SourcePlace, licence: str) -> Document:
     return Document(
         id=public,
         text=found.text,
@@ -203,7 +203,7 @@ def _note(module: Module, node: ast.stmt) -> None:
         case ast.ImportFrom():
             base = _absolute(module, node)
             module.stars += [base for alias in node.names if alias.name == "*"]
-            module.imports |= {a.asname or a.name: Place(base, a.name) for a in node.names if a.name != "*"}
+            module.imports |= {a.asname or a.name: SourcePlace(base, a.name) for a in node.names if a.name != "*"}
         case (
             ast.Assign(targets=[ast.Name(id="__all__")], value=value)
             | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
@@ -293,7 +293,7 @@ def _absolute(module: Module, node: ast.ImportFrom) -> str:
     return ".".join([*base, node.module] if node.module else base)
 
 
-def public_names(modules: Mapping[str, Module]) -> dict[str, Place]:
+def public_names(modules: Mapping[str, Module]) -> dict[str, SourcePlace]:
     """Find the shortest public import path of every definition.
 
     A name counts as public in a module whose path has no private part, if it is defined there, or re-exported by an
@@ -302,10 +302,10 @@ def public_names(modules: Mapping[str, Module]) -> dict[str, Place]:
     Returns:
         Import path to definition; of two equally short paths, the first in alphabetical order.
     """
-    shortest: dict[Place, str] = {}
+    shortest: dict[SourcePlace, str] = {}
     for module in modules.values():
         for name in _visible_names(module, modules) if module.is_public else ():
-            place = _definition(Place(module.name, name), modules)
+            place = _definition(SourcePlace(module.name, name), modules)
             if place is None or not _is_exported(module, name, place):
                 continue
             path = f"{module.name}.{name}"
@@ -313,7 +313,7 @@ def public_names(modules: Mapping[str, Module]) -> dict[str, Place]:
     return {path: place for place, path in sorted(shortest.items(), key=lambda item: item[1])}
 
 
-def _is_exported(module: Module, name: str, place: Place) -> bool:
+def _is_exported(module: Module, name: str, place: SourcePlace) -> bool:
     if name.startswith("_"):
         return False
     if module.declared is not None and name in module.declared:
@@ -332,7 +332,7 @@ def _visible_names(module: Module, modules: Mapping[str, Module], through: tuple
     return found & module.declared if through and module.declared is not None and module.is_complete else found
 
 
-def _definition(start: Place, modules: Mapping[str, Module]) -> Place | None:
+def _definition(start: SourcePlace, modules: Mapping[str, Module]) -> SourcePlace | None:
     """Follow imports from a name to where it is defined inside the package; None if it leaves the package."""
     waiting, seen = [start], {start}
     while waiting:
@@ -345,7 +345,7 @@ def _definition(start: Place, modules: Mapping[str, Module]) -> Place | None:
         imported = module.imports.get(place.name)
         stars = [modules[star] for star in reversed(module.stars) if star in modules]  # the last import holds
         stars.sort(key=lambda star: star.declared is not None and place.name not in star.declared)
-        targets = [imported] if imported else [Place(star.name, place.name) for star in stars]
+        targets = [imported] if imported else [SourcePlace(star.name, place.name) for star in stars]
         waiting[:0] = [t for t in targets if t not in seen]
         seen.update(targets)
     return None

@@ -19,7 +19,7 @@ COUNTED_AT_ONCE = 256
 
 
 @dataclass(slots=True)
-class Found:
+class SourceContents:
     """What a source gave: documents, quarantine, how many were left out for want of budget, what else was counted."""
 
     documents: list[Document] = field(default_factory=list)
@@ -55,7 +55,7 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
     assert_never(source)
 
 
-def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens) -> Found:
+def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens) -> SourceContents:
     """Read the documents of a scanned source.
 
     Args:
@@ -83,7 +83,7 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
     assert_never(source)
 
 
-def _read_files(source: Files, items: Sequence[Item]) -> Found:
+def _read_files(source: Files, items: Sequence[Item]) -> SourceContents:
     root = place(source)
     parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source)
     counts: Counter[str] = Counter()
@@ -107,9 +107,9 @@ def _bytes(megabytes: float) -> int:
     return int(megabytes * MEGABYTE)
 
 
-def _unique(rows: Iterable[Document | Rejected]) -> Found:
+def _unique(rows: Iterable[Document | Rejected]) -> SourceContents:
     """Keep the first document of each id and of each text."""
-    found = Found()
+    found = SourceContents()
     ids: set[str] = set()
     texts: dict[str, str] = {}
     for row in rows:
@@ -126,7 +126,9 @@ def _unique(rows: Iterable[Document | Rejected]) -> Found:
     return found
 
 
-def _within_budget(packages: Sequence[python_docs.PackageDocs], budget: int, count_tokens: CountTokens) -> Found:
+def _within_budget(
+    packages: Sequence[python_docs.PackageDocs], budget: int, count_tokens: CountTokens
+) -> SourceContents:
     """Take public names of all packages in turn, then methods, whole documents only, until the budget is reached."""
     turns = [docs.names for docs in packages], [docs.methods for docs in packages]
     queue = [d for turn in turns for row in itertools.zip_longest(*turn) for d in row if d is not None]
@@ -136,6 +138,6 @@ def _within_budget(packages: Sequence[python_docs.PackageDocs], budget: int, cou
         block = found.documents[start : start + COUNTED_AT_ONCE]
         for tokens in count_tokens([d.text for d in block]):
             if spent + tokens > budget:
-                return Found(found.documents[:taken], found.rejected, len(found.documents) - taken)
+                return SourceContents(found.documents[:taken], found.rejected, len(found.documents) - taken)
             spent, taken = spent + tokens, taken + 1
     return found

@@ -10,11 +10,11 @@ from tasks.data.anatomy import (
     AttentionRef,
     CacheTest,
     Causal,
+    CutReply,
     MaskRow,
     MaskRowsRef,
     MaskRun,
     Positions,
-    Reply,
     RunsRef,
     SmallModelRef,
     Stage,
@@ -102,7 +102,7 @@ def follow_steps(causal: Causal, prompt: str, config: Reading) -> StepsRef:
 
 
 @step(name="inspect-reply", libraries=LIBRARIES)
-def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Replying) -> Reply:
+def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Replying) -> CutReply:
     """Reply up to a limit, say whether it cut the reply, go on from the cut, and compare with a reply never cut.
 
     Args:
@@ -122,7 +122,7 @@ def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Reply
     whole, _ = greedy(model, ids, limit + more, cache=True)
     cut = len(first) == limit and len(whole) >= limit
     rest = greedy(model, [*ids, *first], more, cache=True)[0] if cut else []
-    return Reply(
+    return CutReply(
         text=tokenizer.decode(first), tokens=len(first), finish="length" if cut else "stop",
         continued=tokenizer.decode(rest) if rest else "", same=[*first, *rest] == whole,
     )  # fmt: skip

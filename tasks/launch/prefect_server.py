@@ -28,7 +28,7 @@ START_TIMEOUT_S = 120.0
 
 
 @dataclass
-class Server:
+class PrefectServer:
     """The server a run talks to.
 
     Attributes:
@@ -71,22 +71,22 @@ class Server:
             self.process.wait()
 
 
-def choose() -> Server:
+def choose() -> PrefectServer:
     """Choose the server, set the environment for Prefect's import, and start a temporary one if need be."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # checks speak before the flow runs
     if (url := os.environ.get("PREFECT_API_URL") or profile_url()) is not None:
-        return Server(url, "configured")
+        return PrefectServer(url, "configured")
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     if (url := noted()) is not None:
         os.environ["PREFECT_API_URL"] = url
-        return Server(url, "noted")
+        return PrefectServer(url, "noted")
     port = free_port()
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     os.environ.setdefault("PREFECT_UI_URL", UI_ADDRESS)  # a temporary server shows nothing; `make ui` does, later
-    return Server(os.environ["PREFECT_API_URL"], "temporary", _start(port))
+    return PrefectServer(os.environ["PREFECT_API_URL"], "temporary", _start(port))
 
 
 def noted() -> str | None:
@@ -137,7 +137,7 @@ def _start(port: int) -> "subprocess.Popen[bytes]":
     with workspace.lock("prefect-server"):
         process = _spawn(port)
         if not ready.exists():
-            Server(f"http://127.0.0.1:{port}/api", "temporary", process).wait()
+            PrefectServer(f"http://127.0.0.1:{port}/api", "temporary", process).wait()
             ready.touch()
     return process
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.data.answers import Answer, AnswersRef
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, SnapshotRef, version_of
-from tasks.data.lineage import Given, Trails
+from tasks.data.lineage import GivenAnswers, Trails
 from tasks.data.models import Fingerprint
 from tasks.data.search import Generation
 from tasks.data.vectors import Embedded
@@ -18,7 +18,7 @@ from tasks.store import collections, objects, workspace
 log = logging.getLogger(__name__)
 
 
-def answers_given(answer: str | None = None, citing: str | None = None) -> list[Given]:
+def answers_given(answer: str | None = None, citing: str | None = None) -> list[GivenAnswers]:
     """List answers that were given in this workspace, newest first, each with what it was made from.
 
     Args:
@@ -116,10 +116,10 @@ def _answered() -> Iterator[tuple[AnswersRef, Record]]:
             yield from ((decided.value, record) for record in quoted.get(decided.inputs["answers"]["digest"], []))
 
 
-def _given(decided: AnswersRef, quoted: Record, kept: Sequence[Generation], citing: str | None) -> list[Given]:
+def _given(decided: AnswersRef, quoted: Record, kept: Sequence[Generation], citing: str | None) -> list[GivenAnswers]:
     """Return what was answered and from what; nothing where it cites something else, or where a part is gone."""
     searched: list[str] = quoted.inputs["collection"]
-    generations = tuple(made for made in kept if made.counts_as() == searched)
+    generations = tuple(made for made in kept if made.cache_key() == searched)
     try:
         answers = objects.named(AnswersRef, decided.digest)
         if citing is not None and citing not in _cited(answers):
@@ -129,7 +129,7 @@ def _given(decided: AnswersRef, quoted: Record, kept: Sequence[Generation], citi
     except (StoreError, LookupError) as error:
         log.warning("an answer cannot be followed back: %s", error)
         return []
-    return [Given(answers=answers, sentences=sentences, documents=documents, snapshot=snapshot,
+    return [GivenAnswers(answers=answers, sentences=sentences, documents=documents, snapshot=snapshot,
                   fingerprint=fingerprint, generations=generations)]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 A batch is `height` rows of `width` tokens. Widths come from a fixed ladder, and one width always has one height, so
 the arithmetic done for a text depends on its own length alone: its vector is the same bit for bit whoever shares the
-batch. Filler rows are left out where that was seen to change no bit: `heights`.
+batch. Filler rows are left out where that was seen to change no bit: `fixed_shapes`.
 Source: ours; sorting by length as in Sentence-BERT's reference code (Reimers & Gurevych 2019, arXiv:1908.10084).
 """
 

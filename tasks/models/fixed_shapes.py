@@ -39,7 +39,7 @@ def path_for(model: str, numerics: Numerics) -> Path | None:
     return workspace.folder("batch-heights") / f"{name}.json"
 
 
-class Heights:
+class PaddingProbe:
     """What is known of one model on this machine.
 
     Attributes:

@@ -20,7 +20,7 @@ from tasks.models import batching, device, fixed_shapes
 from tasks.models import files as model_files
 from tasks.models.encoders import padded as padded_forward
 from tasks.models.encoders.base import Meter, padded
-from tasks.models.fixed_shapes import Heights
+from tasks.models.fixed_shapes import PaddingProbe
 from tasks.store import durable
 
 BATCH_TOKENS = {"torch-cpu": padded_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
@@ -129,7 +129,7 @@ class PairEngine:
 
         numerics = wanted.numerics
         found = _described(wanted.model, numerics)
-        if found.counts_as() != wanted.counts_as():
+        if found.cache_key() != wanted.cache_key():
             raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
         self.max_tokens = wanted.max_tokens
         self.device = numerics.engine.removeprefix("torch-")
@@ -140,7 +140,7 @@ class PairEngine:
         dtype = torch.bfloat16 if numerics.precision == "bf16" else torch.float32
         self.model, self.takes_types = _load(wanted.model, dtype)
         self.model.to(self.device)
-        self.heights = Heights(fixed_shapes.path_for(wanted.weights, numerics))
+        self.fixed_shapes = PaddingProbe(fixed_shapes.path_for(wanted.weights, numerics))
 
     def score(self, pairs: Sequence[Pair], meter: Meter | None = None) -> Floats:
         """Score pairs of query and passage.
@@ -190,7 +190,7 @@ class PairEngine:
         pad = self.model.config.pad_token_id or 0
         tokens, mask = padded([e.ids for e in encodings], height, width, self.filler, pad)
         types = [padded([e.type_ids for e in encodings], height, width, 0)[0]] if self.takes_types else []
-        return self.heights.run(self._forward, len(encodings), tokens, mask, *types)
+        return self.fixed_shapes.run(self._forward, len(encodings), tokens, mask, *types)
 
     def _forward(self, tokens: Ints, mask: Ints, *types: Ints) -> Floats:
         """Return the outputs (B, C) for (B, L) tokens, mask and, where the model takes them, types."""

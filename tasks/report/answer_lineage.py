@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.data.lineage import Given, Trail
+from tasks.data.lineage import GivenAnswers, Trail
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
@@ -18,7 +18,7 @@ Live = Mapping[str, Mapping[str, str]]  # document to collection to version
 class Followed:
     """Answers that were given together, and the trails of their citations."""
 
-    given: Given
+    given: GivenAnswers
     trails: Sequence[Trail]
 
 
@@ -46,7 +46,7 @@ def lineage_summary(followed: Sequence[Followed], live: Live, document: str | No
     return {**asked, "answers": known, "followed": len(followed), "trails": trails}
 
 
-def is_live(given: Given, trail: Trail, live: Live) -> bool:
+def is_live(given: GivenAnswers, trail: Trail, live: Live) -> bool:
     """Whether a document is still as it was when it was cited: in its own collection, or in any if none is known."""
     own = {made.collection for made in given.generations}
     return any(
@@ -54,7 +54,7 @@ def is_live(given: Given, trail: Trail, live: Live) -> bool:
     )
 
 
-def encoder_of(given: Given) -> dict[str, str]:
+def encoder_of(given: GivenAnswers) -> dict[str, str]:
     """Return what encoded the passages, and how."""
     encoder, numerics = given.fingerprint.encoder, given.fingerprint.numerics
     return {
@@ -84,7 +84,7 @@ def lineage_page(run: tracking.Run, followed: Sequence[Followed], live: Live, do
     return pages.write_page(run, page)
 
 
-def _table(trails: Sequence[tuple[Given, Trail]], live: Live) -> Table:
+def _table(trails: Sequence[tuple[GivenAnswers, Trail]], live: Live) -> Table:
     columns = ("question", "quoted", "passage", "document", "version", "live", "file", "sha256 of the file", "answers")
     rows = [
         (t.question, t.sentence, t.passage, t.document, t.version[:SHORT], "yes" if is_live(given, t, live) else "no",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.chats import ChatTurn, Conversation, ConversationRef
-from tasks.data.prompts import Voice
+from tasks.data.prompts import GeneratorHandle
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.report.prompt_chain import run_facts
@@ -15,7 +15,7 @@ from tasks.store import objects
 SHOWN_CHARACTERS = 6_000
 
 
-def chat_page(run: tracking.Run, talk: ConversationRef, before: int, name: str | None, voice: Voice) -> Path:
+def chat_page(run: tracking.Run, talk: ConversationRef, before: int, name: str | None, voice: GeneratorHandle) -> Path:
     """Write the page of `chat-session`.
 
     Returns:
@@ -23,10 +23,10 @@ def chat_page(run: tracking.Run, talk: ConversationRef, before: int, name: str |
     """
     said = Conversation.model_validate(objects.load_json(talk))
     facts = [(label.replace("_", " "), f"{value:,}") for label, value in _counted(said.turns).items()]
-    facts += [("turns in the summary", str(said.summarised)), ("sentences struck", str(len(said.struck)))]
+    facts += [("turns in the summary", str(said.summarised)), ("sentences struck", str(len(said.removed)))]
     tables = [_took(said.turns)]
-    if said.struck:
-        rows = [(struck.sentence, struck.why) for struck in said.struck]
+    if said.removed:
+        rows = [(removed.sentence, removed.why) for removed in said.removed]
         tables.append(
             Table("Struck from summaries", ("sentence", "why"), rows, "what nobody said, or somebody denied")
         )
@@ -47,7 +47,7 @@ def chat_summary(talk: ConversationRef, before: int, name: str | None) -> dict[s
                for number, turn in enumerate(mine, start=1)}  # fmt: skip
     found: dict[str, Any] = {"conversation": name or "", **replies, **_counted(mine)}
     found["memory"] = ", ".join(dict.fromkeys(turn.memory for turn in mine))
-    return {**found, "struck": len(said.struck)}
+    return {**found, "removed": len(said.removed)}
 
 
 def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
@@ -59,7 +59,7 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
         "longest_prompt": max((t.largest_prompt for t in turns), default=0),
         "tool_calls": sum(len(t.calls) for t in turns),
         "invalid_calls": sum(call.wrong for t in turns for call in t.calls),
-        "unfounded_numbers": sum(len(t.unfounded) for t in turns),
+        "unfounded_numbers": sum(len(t.unsupported) for t in turns),
     }
 
 
@@ -78,7 +78,7 @@ def _shown(turn: ChatTurn) -> dict[str, Any]:
         "message": turn.message[:SHOWN_CHARACTERS],
         "reply": turn.reply[:SHOWN_CHARACTERS],
         "finish": turn.finish,
-        "unfounded": ", ".join(turn.unfounded),
+        "unsupported": ", ".join(turn.unsupported),
         "calls": [
             {"what": f"{call.tool}[{call.given}]" if call.tool else call.given, "result": call.result,
              "wrong": call.wrong, "flags": ", ".join(call.flags)} for call in turn.calls

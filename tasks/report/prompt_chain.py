@@ -7,16 +7,16 @@ from typing import Any
 from tasks.data.chains import (
     MethodRun,
     MethodsJudged,
+    ModelCall,
     Output,
     Problem,
     ProblemsRef,
     StepOutput,
     Thought,
-    Told,
     counted,
 )
 from tasks.data.evaluation import Measure
-from tasks.data.prompts import Voice
+from tasks.data.prompts import GeneratorHandle
 from tasks.report import page as pages
 from tasks.report.page import Bar, Chart, Page, Table
 from tasks.runtime import tracking
@@ -28,7 +28,7 @@ SHOWN_CHARACTERS = 6_000
 
 
 def chain_page(
-    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, voice: Voice
+    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, voice: GeneratorHandle
 ) -> Path:
     """Write the page of `prompt-chain`.
 
@@ -36,7 +36,7 @@ def chain_page(
         Path of `index.html`; an empty path while a plan is made.
     """
     asked = objects.load_rows(problems, Problem)[:SHOWN_PROBLEMS]
-    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
+    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
     numbers = counted(told)
     measures = objects.load_rows(judged.measures, Measure)
     facts = [
@@ -70,11 +70,11 @@ def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: Meth
     for m in objects.load_rows(judged.measures, Measure):
         if m.name.startswith("exact match"):
             found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
-    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
+    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
     return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(told).items()}}
 
 
-def run_facts(run: tracking.Run, voice: Voice) -> dict[str, Any]:
+def run_facts(run: tracking.Run, voice: GeneratorHandle) -> dict[str, Any]:
     """Say who spoke, and where the run can be looked at."""
     speaker = voice.generator
     facts = {
@@ -90,7 +90,7 @@ def run_facts(run: tracking.Run, voice: Voice) -> dict[str, Any]:
 def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
     steps = []
     for one in done.steps:
-        told = [t for t in objects.load_rows(one.linked.told, Told) if t.problem < len(asked)]
+        told = [t for t in objects.load_rows(one.linked.told, ModelCall) if t.problem < len(asked)]
         outputs = objects.load_rows(one.linked.outputs, Output)
         steps.append(
             {
@@ -108,7 +108,7 @@ def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
     return {"name": done.name, "steps": steps}
 
 
-def _told(told: Told) -> dict[str, Any]:
+def _told(told: ModelCall) -> dict[str, Any]:
     paid = "known already" if told.ledger else f"{told.seconds:.2f} s"
     end = "" if told.finish == "stop" else f", ended by {told.finish}"
     return {
@@ -136,7 +136,7 @@ def _levels(one: StepOutput, row: int) -> list[list[dict[str, Any]]]:
 
 
 def _prompts(runs: Sequence[MethodRun]) -> list[dict[str, str]]:
-    templates = {one.template.counts_as(): one.template for done in runs for one in done.steps}
+    templates = {one.template.cache_key(): one.template for done in runs for one in done.steps}
     return [
         {"name": t.name, "digest": t.digest[:16], "without": ", ".join(t.left_out), "text": shown(t.turns)}
         for t in templates.values()
@@ -154,7 +154,7 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
     rows = []
     for done in runs:
         for one in done.steps:
-            told = objects.load_rows(one.linked.told, Told)
+            told = objects.load_rows(one.linked.told, ModelCall)
             n = counted(told)
             wrong = sum(bool(output.wrong) for output in objects.load_rows(one.linked.outputs, Output))
             rows.append((done.name, one.name, one.template.name, int(n["replies"]), int(n["prompt_tokens"]),

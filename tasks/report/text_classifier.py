@@ -20,13 +20,13 @@ from tasks.data.classes import (
     ClassScore,
     Confused,
     CurvePoint,
-    Doubt,
+    LabelIssue,
     LabelReport,
+    LabelWording,
     Paired,
     PredictionsRef,
     Trial,
     Verdict,
-    Wording,
 )
 from tasks.data.documents import Ingested, Rejected, RejectedRef
 from tasks.data.evaluation import Measure
@@ -118,7 +118,7 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
         "warnings": warnings_of(divided.noticed),
         "mistaken": [
             {"id": d.id, "given": d.given, "likely": d.likely, "probability": round(d.confidence, 4)}
-            for d in (objects.load_rows(found.doubts, Doubt) if found.doubts is not None else [])[:10]
+            for d in (objects.load_rows(found.doubts, LabelIssue) if found.doubts is not None else [])[:10]
         ],
         "doubts": found.doubts.rows if found.doubts is not None else None,
         "predictions": predictions_summary(found.predictions) if found.predictions is not None else None,
@@ -282,7 +282,7 @@ def _offers(offers: Offers) -> list[Table]:
 def _doubts(found: Verdict, config: TextClassifier) -> list[Table]:
     if found.doubts is None or config.mistaken is None:
         return []
-    doubts = objects.load_rows(found.doubts, Doubt)
+    doubts = objects.load_rows(found.doubts, LabelIssue)
     rows = [(d.id, d.text[:SHOWN_TEXT], d.given, d.likely, f"{d.confidence:.3f}") for d in doubts]
     note = f"{len(doubts):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
     columns = ("id", "text", "label", "probably", "probability of its label")
@@ -290,7 +290,9 @@ def _doubts(found: Verdict, config: TextClassifier) -> list[Table]:
 
 
 def _wordings(found: Verdict) -> list[Table]:
-    rows = [w for trial in found.trials if trial.worded is not None for w in objects.load_rows(trial.worded, Wording)]
+    rows = [
+        w for trial in found.trials if trial.worded is not None for w in objects.load_rows(trial.worded, LabelWording)
+    ]
     if not rows:
         return []
     values = [w.macro_f1 for w in rows]

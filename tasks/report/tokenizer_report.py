@@ -6,7 +6,7 @@ from typing import Any
 
 from configs.tokenize import Counted
 from tasks.data.documents import Document, DocumentsRef
-from tasks.data.tokens import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary
+from tasks.data.tokens import Piece, PieceCount, PieceCountsRef, PiecesRef, TokenizerFit, Vocabulary
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
@@ -18,7 +18,7 @@ LISTED = 200  # pieces of a text that the summary lists
 
 
 def tokenizer_page(
-    run: tracking.Run, tokenizers: Sequence[Vocabulary], made: Made, fits: Sequence[Fit], model: str | None,
+    run: tracking.Run, tokenizers: Sequence[Vocabulary], made: Made, fits: Sequence[TokenizerFit], model: str | None,
     config: Counted,
 ) -> Path:  # fmt: skip
     """Write the page of `tokenizer-report`.
@@ -50,7 +50,11 @@ def tokenizer_page(
 
 
 def tokenizer_summary(
-    tokenizers: Sequence[Vocabulary], counts: PieceCountsRef, pieces: PiecesRef, fits: Sequence[Fit], config: Counted
+    tokenizers: Sequence[Vocabulary],
+    counts: PieceCountsRef,
+    pieces: PiecesRef,
+    fits: Sequence[TokenizerFit],
+    config: Counted,
 ) -> dict[str, Any]:
     """Return what `tokenizer-report` answers its caller: each tokenizer by name, with the pieces of the first text."""
     whole = [row for row in objects.load_rows(counts, PieceCount) if not row.group]
@@ -147,7 +151,7 @@ def _groups(rows: Sequence[PieceCount], names: Sequence[str]) -> list[Table]:
     ]
 
 
-def _fits(fits: Sequence[Fit], names: Sequence[str], model: str | None) -> list[Table]:
+def _fits(fits: Sequence[TokenizerFit], names: Sequence[str], model: str | None) -> list[Table]:
     rows = [(n, f.verdict, f.evidence, f.vocabulary, f.table, f.reason) for n, f in zip(names, fits, strict=False)]
     columns = ("tokenizer", "verdict", "by", "tokens", "rows of the table", "why")
     return [Table(f"Does it belong to {model}", columns, rows)] if rows else []

@@ -10,7 +10,7 @@ from configs.flows import TopicModel
 from configs.topics import Slices
 from tasks.data.documents import Document
 from tasks.data.evaluation import Measure
-from tasks.data.topics import Fate, Findings, Merge, Place, PlacesRef, Remark, Share, Topic, TopicMap, Wording
+from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, TopicMap, TopicMatch, TopicReport, Wording
 from tasks.report import page as pages
 from tasks.report.knowledge_base import map_of, place_of
 from tasks.report.page import Page, Table
@@ -28,7 +28,7 @@ TREE_LEFT, TREE_WIDTH = 330.0, 750.0
 SPARK_WIDTH, SPARK_HEIGHT = 240.0, 30.0
 
 
-def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: Findings, config: TopicModel) -> Path:
+def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicReport, config: TopicModel) -> Path:
     """Write the page of `topic-model`, and the topics as files beside it.
 
     Returns:
@@ -76,7 +76,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: Findings, 
 
 
 def topic_summary(
-    run: tracking.Run, name: str, topics: TopicMap, found: Findings, places: PlacesRef | None, find: Sequence[str]
+    run: tracking.Run, name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str]
 ) -> dict[str, Any]:
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
@@ -84,7 +84,7 @@ def topic_summary(
     fates = objects.load_rows(found.fates, Fate)
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
     counted = run.all_metrics()
-    placed = objects.load_rows(places, Place) if places is not None else []
+    placed = objects.load_rows(places, TopicMatch) if places is not None else []
     return {
         "name": name,
         "documents": topics.documents.rows,
@@ -208,7 +208,7 @@ def _slices(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> dic
     return {"column": over.column, "first": slices[0], "last": slices[-1], "rows": rows[:SHOWN_TOPICS]}
 
 
-def _fates(found: Findings, names: dict[int, str]) -> Table:
+def _fates(found: TopicReport, names: dict[int, str]) -> Table:
     fates = objects.load_rows(found.fates, Fate)
     told = {"kept": "", "born": "", "died": "", "merged": "into ", "split": "from "}
     rows = [
@@ -220,13 +220,13 @@ def _fates(found: Findings, names: dict[int, str]) -> Table:
     return Table("Since the last run", columns, rows, counted)
 
 
-def _quality(found: Findings) -> Table:
+def _quality(found: TopicReport) -> Table:
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
     rows = [(m.name, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
     return Table("Quality", ("measure", "value", "interval", "of"), rows, "95 % intervals")
 
 
-def _remarks(found: Findings, documents: Sequence[Document]) -> list[Table]:
+def _remarks(found: TopicReport, documents: Sequence[Document]) -> list[Table]:
     titles = {
         "outlier": "Outliers worth reading",
         "near-duplicate": "Documents that say almost the same",
@@ -245,12 +245,12 @@ def _remarks(found: Findings, documents: Sequence[Document]) -> list[Table]:
     return tables
 
 
-def _jargon(found: Findings) -> list[Table]:
+def _jargon(found: TopicReport) -> list[Table]:
     cut = found.coverage.cut_up
     return [Table("Words the encoder cuts into most pieces", ("words",), [(", ".join(cut),)])] if cut else []
 
 
-def _warnings(found: Findings, config: TopicModel) -> list[str]:
+def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
     """Say where the encoder does not know the language of the documents."""
     told, seen = config.coverage, found.coverage
     warnings = []

@@ -15,10 +15,10 @@ from tasks.store import objects
 SHOWN_PAIRS = 30
 WIDTH, HEIGHT, EDGE = 760.0, 360.0, 24.0
 Found = tuple[NeighboursRef, PairsRef, NeighboursRef | None]
-Told = tuple[SensesFound | None, MeasuresRef | None]
+ModelCall = tuple[SensesFound | None, MeasuresRef | None]
 
 
-def word_page(run: tracking.Run, learned: Learned, found: Found, told: Told, config: WordVectors) -> Path:
+def word_page(run: tracking.Run, learned: Learned, found: Found, told: ModelCall, config: WordVectors) -> Path:
     """Write the page of `word-vectors`.
 
     Returns:

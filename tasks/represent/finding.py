@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data.topics import Place, Remark
+from tasks.data.topics import Remark, TopicMatch
 from tasks.vectors.arithmetic import cosine
 
 Ints = npt.NDArray[np.int64]
@@ -19,7 +19,7 @@ NEAREST = 10  # documents of a topic that speak for it
 SHOWN = 50  # remarks of a kind
 
 
-def places_of(queries: Floats, vectors: Floats, labels: Ints, most: int) -> list[Place]:
+def places_of(queries: Floats, vectors: Floats, labels: Ints, most: int) -> list[TopicMatch]:
     """Find the topics that texts belong to.
 
     A topic is as close as the mean of its ten documents that are closest: a broad topic with a corner for the text is
@@ -42,7 +42,7 @@ def places_of(queries: Floats, vectors: Floats, labels: Ints, most: int) -> list
             mine = row[labels == number]
             kept = min(NEAREST, len(mine))
             scores.append((-float(np.partition(mine, len(mine) - kept)[-kept:].mean()), number))
-        found += [Place(query, number, -score) for score, number in sorted(scores)[:most]]
+        found += [TopicMatch(query, number, -score) for score, number in sorted(scores)[:most]]
     return found
 
 

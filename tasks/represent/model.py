@@ -54,7 +54,7 @@ class CountedWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedTopics:
     """A BERTopic model, and how its numbers of topics are ours.
 
     Attributes:
@@ -72,7 +72,7 @@ class Fitted:
         return {self.ours[int(t)]: [(w, float(s)) for w, s in pairs if w and s > 0] for t, pairs in topics.items()}
 
 
-def fit_topics(counts: Counts, labels: Ints, vectors: Floats, words: int) -> Fitted:
+def fit_topics(counts: Counts, labels: Ints, vectors: Floats, words: int) -> FittedTopics:
     """Fit BERTopic to clusters; nothing is reduced, clustered or encoded for it.
 
     Args:
@@ -101,7 +101,7 @@ def fit_topics(counts: Counts, labels: Ints, vectors: Floats, words: int) -> Fit
     model.fit_transform(rows, embeddings=np.asarray(vectors), y=labels)
     # BERTopic numbers clusters anew by size; what it gave each document says which of ours is which of its.
     ours = {int(theirs): int(label) for theirs, label in zip(model.topics_, labels, strict=True)}
-    return Fitted(model, ours, rows)
+    return FittedTopics(model, ours, rows)
 
 
 def can_be_put_into_words(counts: Counts, labels: Ints) -> bool:

@@ -20,7 +20,6 @@ from tasks.data.topics import (
     LabelsRef,
     Merge,
     MergesRef,
-    Place,
     PlacesRef,
     Remark,
     RemarksRef,
@@ -29,6 +28,7 @@ from tasks.data.topics import (
     StrengthsRef,
     Topic,
     TopicFilesRef,
+    TopicMatch,
     TopicsRef,
     Wording,
     WordingsRef,
@@ -252,7 +252,7 @@ def find_places(queries: VectorsRef, vectors: VectorsRef, labels: LabelsRef, mos
     from tasks.represent.finding import places_of
 
     found = places_of(objects.load_array(queries), objects.load_array(vectors), objects.load_array(labels), most)
-    return objects.save_rows(PlacesRef, Place, found)
+    return objects.save_rows(PlacesRef, TopicMatch, found)
 
 
 @step(name="represent-remarks", libraries=("numpy",))

@@ -13,7 +13,7 @@ from configs.represent import CTfIdf
 from tasks.data.topics import Topic, Wording
 from tasks.errors import ContractError, MissingExtra
 from tasks.represent.counts import Counts
-from tasks.represent.model import Encode, Fitted, Floats, Ints, Weighted, can_be_put_into_words, fit_topics
+from tasks.represent.model import Encode, FittedTopics, Floats, Ints, Weighted, can_be_put_into_words, fit_topics
 
 EXEMPLARS = 5
 CANDIDATES = 30  # words BERTopic hands to a way of choosing among them
@@ -121,19 +121,19 @@ def _wording(number: int, way: str, pairs: Sequence[tuple[str, float]]) -> Wordi
     return Wording(number, way, tuple(word for word, _ in pairs), tuple(weight for _, weight in pairs))
 
 
-def _keybert(fitted: Fitted, vectors: Floats, words: int, encode: Encode) -> Weighted:
+def _keybert(fitted: FittedTopics, vectors: Floats, words: int, encode: Encode) -> Weighted:
     """Choose the words that are closest to the documents that stand for a topic."""
     from bertopic.backend import BaseEmbedder
     from bertopic.representation import KeyBERTInspired
 
-    class Encoder(BaseEmbedder):  # type: ignore[misc]  # made here, where BERTopic is loaded
+    class WordEncoder(BaseEmbedder):  # type: ignore[misc]  # made here, where BERTopic is loaded
         def embed(self, documents: Sequence[str], verbose: bool = False) -> Floats:
             if all(text.isdecimal() for text in documents):  # documents, which the model knows as row numbers
                 return np.asarray(vectors[[int(text) for text in documents]])
             return encode(list(documents))
 
     # Not given `embeddings`: BERTopic 0.17.4 would take those of the first rows for those of the chosen documents.
-    fitted.model.embedding_model = Encoder()
+    fitted.model.embedding_model = WordEncoder()
     chosen = KeyBERTInspired(top_n_words=words)
     frame, weights = _frame(fitted), fitted.model.c_tf_idf_
     return fitted.weighted(chosen.extract_topics(fitted.model, frame, weights, fitted.model.get_topics()))
@@ -161,7 +161,7 @@ def _mmr(topics: Weighted, config: CTfIdf, encode: Encode) -> Weighted:
     return chosen
 
 
-def _part_of_speech(fitted: Fitted, texts: Sequence[str], words: int, tagger: Any) -> Weighted:
+def _part_of_speech(fitted: FittedTopics, texts: Sequence[str], words: int, tagger: Any) -> Weighted:
     """Choose nouns and adjectives."""
     from bertopic.representation import PartOfSpeech
 
@@ -185,7 +185,7 @@ def _tagger(name: str) -> Any:
         ) from error
 
 
-def _frame(fitted: Fitted) -> Any:
+def _frame(fitted: FittedTopics) -> Any:
     import pandas as pd
 
     return pd.DataFrame({"Document": fitted.rows, "ID": range(len(fitted.rows)), "Topic": list(fitted.model.topics_)})

@@ -29,7 +29,7 @@ from prefect.states import Completed
 from prefect.task_runners import TaskRunner
 from pydantic import BaseModel
 
-from configs.base import Unkeyed
+from configs.base import NotInCacheKey
 from tasks.data.base import Ref, Value
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import code
@@ -309,10 +309,10 @@ def refs_in(value: Any) -> list[Ref]:
 def _plain(value: Any, where: str) -> Any:
     """Return the JSON form in which an input counts."""
     match value:
-        case Value() if (form := value.counts_as()) is not None:
+        case Value() if (form := value.cache_key()) is not None:
             return form
         case BaseModel():
-            counted = [name for name, f in type(value).model_fields.items() if Unkeyed not in f.metadata]
+            counted = [name for name, f in type(value).model_fields.items() if NotInCacheKey not in f.metadata]
             return {"model": type(value).__name__, **{n: _plain(getattr(value, n), f"{where}.{n}") for n in counted}}
         case None | bool() | int() | str():
             return value

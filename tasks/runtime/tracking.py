@@ -76,7 +76,7 @@ Signature = tuple[Mapping[str, str], Mapping[str, str]]  # name to MLflow's type
 
 
 @dataclass(frozen=True)
-class Model:
+class RegisteredModel:
     """A folder that is put into MLflow's registry."""
 
     folder: Path
@@ -96,7 +96,7 @@ class Run:
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    models: dict[str, "Model"] = field(default_factory=dict)
+    models: dict[str, "RegisteredModel"] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -130,7 +130,7 @@ class Run:
             digest: Of its content.
             signature: What goes in and what comes out, None where that is not stated.
         """
-        self.models[name] = Model(folder, digest, signature)
+        self.models[name] = RegisteredModel(folder, digest, signature)
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run: `<step>.<metric>` and what `measure` was told."""
@@ -270,7 +270,7 @@ class _Client:
         where = {"name": tracked.flow, "experiment": self.experiment, "run": self.run_id, "status": status}
         traces.write(tracking_uri(), where, tracked.parameters, tracked.published, tracked.finished)
 
-    def _register(self, name: str, model: Model) -> None:
+    def _register(self, name: str, model: RegisteredModel) -> None:
         if not self._mlflow.search_registered_models(f"name = '{name}'", max_results=1):
             self._mlflow.create_registered_model(name)
         newest = self._mlflow.search_model_versions(

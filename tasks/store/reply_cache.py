@@ -31,7 +31,7 @@ def key_of(request: Request, sampling: Sampling) -> str:
     greedy = sampling.temperature == 0
     if greedy:
         drawn = {name: drawn[name] for name in ("temperature", "max_tokens", "stop")}
-    form = request.form
+    form = request.response_format
     return durable.digest_of(
         {
             "messages": [[m.role, m.content] for m in request.messages],
@@ -42,7 +42,7 @@ def key_of(request: Request, sampling: Sampling) -> str:
     )
 
 
-class Ledger:
+class ReplyCache:
     """The replies of one generator."""
 
     def __init__(self, generator: Generator) -> None:
@@ -111,4 +111,4 @@ class Ledger:
 
 
 def _reply(row: dict[str, Any]) -> tuple[str, Reply]:
-    return row.pop("key"), Reply(**row, seconds=0.0, from_ledger=True, attempts=0)
+    return row.pop("key"), Reply(**row, seconds=0.0, cached=True, attempts=0)

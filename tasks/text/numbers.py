@@ -58,7 +58,7 @@ def elect(answers: Sequence[str]) -> tuple[str, int]:
     return votes.most_common(1)[0] if votes else ("", 0)
 
 
-def unfounded(reply: str, sources: Sequence[str]) -> tuple[str, ...]:
+def unsupported(reply: str, sources: Sequence[str]) -> tuple[str, ...]:
     """Name the numbers of a reply that stand in none of its sources: they are invented, or were reckoned unseen."""
     known = {number for source in sources for number in numbers_in(source)}
     return tuple(dict.fromkeys(written(number) for number in numbers_in(reply) if number not in known))

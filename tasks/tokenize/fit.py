@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data.tokens import Fit
+from tasks.data.tokens import TokenizerFit
 from tasks.errors import ContractError
 from tasks.tokenize.vocabularies import Cutter
 
@@ -27,7 +27,7 @@ NEAR = 20  # rows on either side that a pair is compared with: common tokens sta
 MARKS = ("▁", "Ġ", "##")
 
 
-def compare_vocabularies(own: Cutter, beside: Cutter, table: int, probes: Sequence[str]) -> Fit:
+def compare_vocabularies(own: Cutter, beside: Cutter, table: int, probes: Sequence[str]) -> TokenizerFit:
     """Hold a tokenizer against the one that stands with a model's weights.
 
     Args:
@@ -54,23 +54,25 @@ def compare_vocabularies(own: Cutter, beside: Cutter, table: int, probes: Sequen
             f"{len(differing):,} of {len(own.vocabulary):,} tokens differ from those of the tokenizer that stands "
             f"with the weights ({examples}), though every id lies inside the table of {table:,}"
         )
-        return Fit(verdict="refused", reason=reason, **known)
+        return TokenizerFit(verdict="refused", reason=reason, **known)
     for probe, mine, theirs in zip(probes, own.cut(probes), beside.cut(probes), strict=True):
         if mine.ids != theirs.ids:
             reason = f"the vocabularies are one, but {probe[:40]!r} is cut into {len(mine.ids)} tokens here and "
             reason += f"{len(theirs.ids)} there, or into others"
-            return Fit(verdict="refused", reason=reason, **known)
+            return TokenizerFit(verdict="refused", reason=reason, **known)
     reason = f"all tokens and {len(probes)} probes are as in the tokenizer that stands with the weights"
-    return Fit(verdict="fits", reason=reason, **known)
+    return TokenizerFit(verdict="fits", reason=reason, **known)
 
 
-def outside_table(own: Cutter, table: int) -> Fit | None:
+def outside_table(own: Cutter, table: int) -> TokenizerFit | None:
     """Return a refusal where a token has a number that the table of `table` rows does not; None where all have one."""
     highest = max(own.vocabulary.values(), default=-1)
     if highest < table:
         return None
     reason = f"its highest id is {highest:,} but the model's table has {table:,} rows"
-    return Fit(verdict="refused", reason=reason, evidence="table", vocabulary=len(own.vocabulary), table=table)
+    return TokenizerFit(
+        verdict="refused", reason=reason, evidence="table", vocabulary=len(own.vocabulary), table=table
+    )
 
 
 def differing_tokens(
@@ -89,7 +91,7 @@ def differing_tokens(
     ]
 
 
-def judge_by_weights(own: Cutter, table: Floats, *, least_pairs: int, least_score: float) -> Fit:
+def judge_by_weights(own: Cutter, table: Floats, *, least_pairs: int, least_score: float) -> TokenizerFit:
     """Hold a tokenizer against a model's table of token vectors, where no tokenizer stands with the weights.
 
     Args:
@@ -105,12 +107,12 @@ def judge_by_weights(own: Cutter, table: Floats, *, least_pairs: int, least_scor
     if len(found) < least_pairs:
         reason = f"no tokenizer stands with the weights, and {len(found)} pairs of related tokens, fewer than "
         reason += f"{least_pairs}, prove nothing"
-        return Fit(verdict="unproven", reason=reason, evidence="nothing", **known)
+        return TokenizerFit(verdict="unproven", reason=reason, evidence="nothing", **known)
     score = closeness_score(table, found)
     reason = f"{len(found):,} pairs of tokens that differ only in case or place are closer than neighbouring rows by "
     reason += f"{score:.1f} standard errors; {least_score:g} were needed"
     verdict: Any = "fits" if score >= least_score else "refused"
-    return Fit(verdict=verdict, reason=reason, evidence="weights", score=score, **known)
+    return TokenizerFit(verdict=verdict, reason=reason, evidence="weights", score=score, **known)
 
 
 def related_pairs(vocabulary: Mapping[str, int], special: frozenset[str]) -> Pairs:

@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.tokenize import Chunk
 from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef
 from tasks.data.models import Encoder
-from tasks.data.tokens import Fit, Piece, PieceCount, PieceCountsRef, PiecesRef, Vocabulary, Weights
+from tasks.data.tokens import Piece, PieceCount, PieceCountsRef, PiecesRef, TokenizerFit, Vocabulary, Weights
 from tasks.data.topics import Coverage
 from tasks.errors import ModelError
 from tasks.models import files as model_files
@@ -146,7 +146,7 @@ def show_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], texts
 
 
 @step(name="tokenize-fit", libraries=("tokenizers", "sentencepiece", "safetensors"))
-def check_fit(tokenizer: Vocabulary, weights: Weights, least_pairs: int, least_score: float) -> Fit:
+def check_fit(tokenizer: Vocabulary, weights: Weights, least_pairs: int, least_score: float) -> TokenizerFit:
     """Say whether a tokenizer belongs to a model.
 
     Args:

@@ -5,11 +5,11 @@ from tasks.word2vec.task import (
     cut_sentences_into_words,
     describe_vectors,
     find_neighbours,
-    foretell_items,
-    hold_back,
+    predict_next,
     read_trained_vectors,
     recommend_items,
     show_pairs,
+    split_lists,
     train_vectors,
 )
 
@@ -18,10 +18,10 @@ __all__ = [
     "cut_sentences_into_words",
     "describe_vectors",
     "find_neighbours",
-    "foretell_items",
-    "hold_back",
+    "predict_next",
     "read_trained_vectors",
     "recommend_items",
     "show_pairs",
+    "split_lists",
     "train_vectors",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import DataError
-from tasks.word2vec.train import WordVectors
+from tasks.word2vec.train import TrainedVectors
 
 PUBLISHED = {
     "glove-wiki-gigaword-50.gz": "https://github.com/piskvorky/gensim-data/releases/download/glove-wiki-gigaword-50/"
@@ -39,7 +39,7 @@ def checked_file(name: str) -> Path:
     return path
 
 
-def read_vectors(path: Path) -> WordVectors:
+def read_vectors(path: Path) -> TrainedVectors:
     """Read vectors that others have trained; counts, and vectors as neighbours, are not known.
 
     Raises:
@@ -58,7 +58,7 @@ def read_vectors(path: Path) -> WordVectors:
     if not len(vectors) or not np.isfinite(vectors).all():
         raise DataError(f"{path.name} holds {len(vectors)} words or numbers that are not finite; fetch it again")
     nothing = np.empty((0, vectors.shape[1]), dtype=np.float32)
-    return WordVectors(list(made.index_to_key), vectors, nothing, np.zeros(len(vectors), dtype=np.int64))
+    return TrainedVectors(list(made.index_to_key), vectors, nothing, np.zeros(len(vectors), dtype=np.int64))
 
 
 def _has_header(path: Path) -> bool:
@@ -68,15 +68,15 @@ def _has_header(path: Path) -> bool:
     return len(parts) == 2 and all(part.isdigit() for part in parts)
 
 
-def write_files(made: WordVectors, folder: Path) -> None:
+def write_files(made: TrainedVectors, folder: Path) -> None:
     """Write words and vectors into an empty folder."""
     (folder / "words.json").write_text(json.dumps(made.words, ensure_ascii=False), "utf-8")
     for name, array in (("input", made.vectors), ("output", made.output), ("counts", made.counts)):
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
-def read_files(folder: Path) -> WordVectors:
+def read_files(folder: Path) -> TrainedVectors:
     """Read what `write_files` wrote."""
     words = json.loads((folder / "words.json").read_text("utf-8"))
     vectors, output, counts = (np.load(folder / f"{n}.npy", allow_pickle=False) for n in ("input", "output", "counts"))
-    return WordVectors(words, vectors, output, counts)
+    return TrainedVectors(words, vectors, output, counts)

@@ -13,18 +13,18 @@ import numpy as np
 from tasks.data.words import Neighbour
 from tasks.errors import ContractError
 from tasks.vectors.arithmetic import normalise
-from tasks.word2vec.train import Floats, WordVectors
+from tasks.word2vec.train import Floats, TrainedVectors
 
 CLOSE = 3  # words of like spelling that are named for one that is not known
 TERM = re.compile(r"\s*([+-]?)\s*([^\s+-]\S*)")
 
 
-def neighbours_of(known: WordVectors, words: Sequence[str], k: int, said: int = 1) -> list[Neighbour]:
+def neighbours_of(known: TrainedVectors, words: Sequence[str], k: int, said: int = 1) -> list[Neighbour]:
     """Return the `k` nearest words of each; a word without a vector gets one row of rank 0 that says so."""
     return [row for word in words for row in _near(known, word, [(1.0, word)], k, said)]
 
 
-def solve_analogies(known: WordVectors, sums: Sequence[str], k: int, said: int = 1) -> list[Neighbour]:
+def solve_analogies(known: TrainedVectors, sums: Sequence[str], k: int, said: int = 1) -> list[Neighbour]:
     """Return the `k` words nearest to each sum of words, none of them in the sum.
 
     Args:
@@ -58,7 +58,7 @@ def parse_sum(text: str) -> list[tuple[float, str]]:
     return terms
 
 
-def _near(known: WordVectors, asked: str, terms: Sequence[tuple[float, str]], k: int, said: int) -> list[Neighbour]:
+def _near(known: TrainedVectors, asked: str, terms: Sequence[tuple[float, str]], k: int, said: int) -> list[Neighbour]:
     places = known.places
     for _, word in terms:
         if word not in places:

@@ -17,7 +17,7 @@ from configs.word2vec import Recommended
 from tasks.data.evaluation import Scored
 from tasks.data.words import Line
 from tasks.errors import ContractError, DataError
-from tasks.word2vec.train import WordVectors
+from tasks.word2vec.train import TrainedVectors
 
 Scores = npt.NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def hold_out(lines: Sequence[Line], *, split: str, least_items: int) -> tuple[li
     return train, held
 
 
-def score_items(known: WordVectors, before: Sequence[str], config: Recommended, exponent: float) -> Scores:
+def score_items(known: TrainedVectors, before: Sequence[str], config: Recommended, exponent: float) -> Scores:
     """Return the (V,) scores of all items after a list; a list without a known item gives the popular ones.
 
     Raises:
@@ -79,7 +79,7 @@ def score_items(known: WordVectors, before: Sequence[str], config: Recommended, 
 
 
 def recommend(
-    known: WordVectors, before: Sequence[str], config: Recommended, exponent: float
+    known: TrainedVectors, before: Sequence[str], config: Recommended, exponent: float
 ) -> list[tuple[str, float]]:
     """Return the best `k` items after a list, best first, with their scores."""
     scores = _open_only(known, before, score_items(known, before, config, exponent), config)
@@ -88,7 +88,7 @@ def recommend(
 
 
 def score_lists(
-    known: WordVectors, held: Sequence[Held], config: Recommended, exponent: float, seed: int
+    known: TrainedVectors, held: Sequence[Held], config: Recommended, exponent: float, seed: int
 ) -> Iterator[Scored]:
     """Yield hit rate and reciprocal rank of every list by word2vec, by popularity and by chance.
 
@@ -108,7 +108,7 @@ def score_lists(
             yield Scored(one.id, way, "mrr", 1 / rank if rank else 0.0)
 
 
-def _open_only(known: WordVectors, before: Sequence[str], scores: Scores, config: Recommended) -> Scores:
+def _open_only(known: TrainedVectors, before: Sequence[str], scores: Scores, config: Recommended) -> Scores:
     """Leave out items of the list, unless they may come again."""
     if config.repeats:
         return scores
@@ -117,7 +117,7 @@ def _open_only(known: WordVectors, before: Sequence[str], scores: Scores, config
     return scores
 
 
-def _rank(known: WordVectors, one: Held, scores: Scores) -> int:
+def _rank(known: TrainedVectors, one: Held, scores: Scores) -> int:
     """Return the rank of the item that came next, ties against it; 0 where it cannot be recommended."""
     row = known.places.get(one.next)
     if row is None or not np.isfinite(scores[row]):

@@ -11,13 +11,13 @@ from tasks.data.evaluation import Scored, ScoresRef
 from tasks.data.models import Fingerprint
 from tasks.data.words import (
     FileOfVectors,
-    Foretold,
     Line,
     LinesRef,
     Neighbour,
     NeighboursRef,
     Pair,
     PairsRef,
+    Predicted,
     SensePoint,
     SensesFound,
     SensesRef,
@@ -27,7 +27,7 @@ from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import durable, objects
 from tasks.word2vec.files import checked_file
-from tasks.word2vec.train import Floats, WordVectors
+from tasks.word2vec.train import Floats, TrainedVectors
 
 GENSIM = ("gensim", "numpy")
 
@@ -119,7 +119,7 @@ def show_pairs(vectors: WordVectorsRef, line: str, config: Word2Vec) -> PairsRef
 
 
 @step(name="word2vec-hold", run_name="word2vec-hold {config.split}")
-def hold_back(lines: LinesRef, config: Recommended) -> LinesRef:
+def split_lists(lines: LinesRef, config: Recommended) -> LinesRef:
     """Take away what lists are judged by, so that it is not trained on.
 
     Args:
@@ -137,7 +137,7 @@ def hold_back(lines: LinesRef, config: Recommended) -> LinesRef:
 
 
 @step(name="word2vec-foretell", libraries=("numpy",))
-def foretell_items(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, config: Recommended) -> Foretold:
+def predict_next(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, config: Recommended) -> Predicted:
     """Foretell the item of each list that was held back, by word2vec, popularity and chance.
 
     Args:
@@ -153,7 +153,7 @@ def foretell_items(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, co
     scored = list(score_lists(known, held, config, train.exponent, train.seed))
     unknown = sum(one.next not in known.places for one in held)
     steps.record(lists=len(held), items=len(known.words), unknown=unknown)
-    return Foretold(
+    return Predicted(
         scores=objects.save_rows(ScoresRef, Scored, scored), lists=len(held), items=len(known.words), unknown=unknown
     )
 
@@ -225,14 +225,14 @@ def _in_sentences(encoder: Fingerprint, config: Senses) -> tuple[Floats, Floats]
     return normalise(np.array(contextual)), normalise(np.array(static))
 
 
-def _saved(made: WordVectors) -> WordVectorsRef:
+def _saved(made: TrainedVectors) -> WordVectorsRef:
     from tasks.word2vec.files import write_files
 
     steps.record(words=len(made.words), width=made.vectors.shape[1])
     return objects.save_files(WordVectorsRef, lambda folder: write_files(made, folder), shape=made.vectors.shape)
 
 
-def _loaded(ref: WordVectorsRef) -> WordVectors:
+def _loaded(ref: WordVectorsRef) -> TrainedVectors:
     from tasks.word2vec.files import read_files
 
     return read_files(objects.path(ref))

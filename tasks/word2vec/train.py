@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class WordVectors:
+class TrainedVectors:
     """Words and their vectors.
 
     Attributes:
@@ -50,7 +50,7 @@ def stable_hash(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def train_word2vec(lines: Sequence[Sequence[str]], config: Word2Vec) -> WordVectors:
+def train_word2vec(lines: Sequence[Sequence[str]], config: Word2Vec) -> TrainedVectors:
     """Train vectors, in one thread, so that the same lines give the same vectors.
 
     Args:
@@ -71,7 +71,7 @@ def train_word2vec(lines: Sequence[Sequence[str]], config: Word2Vec) -> WordVect
     model.train([list(line) for line in lines], total_examples=len(lines), epochs=config.epochs)
     counts = np.array([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key], dtype=np.int64)
     vectors, output = (np.asarray(part, dtype=np.float32) for part in (model.wv.vectors, model.syn1neg))
-    return WordVectors(list(model.wv.index_to_key), vectors, output, counts)
+    return TrainedVectors(list(model.wv.index_to_key), vectors, output, counts)
 
 
 def _model(config: Word2Vec) -> Any:
@@ -84,7 +84,7 @@ def _model(config: Word2Vec) -> Any:
     )  # fmt: skip
 
 
-def training_pairs(line: Sequence[str], known: WordVectors, config: Word2Vec) -> list[Pair]:
+def training_pairs(line: Sequence[str], known: TrainedVectors, config: Word2Vec) -> list[Pair]:
     """Return the (word, neighbour, negatives) of one line, before any is left out at random.
 
     Args:
@@ -109,7 +109,7 @@ def training_pairs(line: Sequence[str], known: WordVectors, config: Word2Vec) ->
 
 
 def _drawn(
-    neighbour: str, known: WordVectors, weights: npt.NDArray[np.float64], count: int, random: np.random.Generator
+    neighbour: str, known: TrainedVectors, weights: npt.NDArray[np.float64], count: int, random: np.random.Generator
 ) -> tuple[str, ...]:
     others = weights.copy()
     others[known.places[neighbour]] = 0

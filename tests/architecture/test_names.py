@@ -54,3 +54,13 @@ def test_a_verb_exports_what_its_tasks_define_and_nothing_else(verb: str) -> Non
     submodules = {p.stem for p in (ROOT / "tasks" / verb).glob("*.py")}
     assert set(package.__all__) == public - submodules
     assert package.__all__ == sorted(package.__all__)
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for package in ("configs", "tasks", "flows", "deployments"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -21,7 +21,7 @@ from tasks.classify.mistaken import probably_wrong
 from tasks.classify.model import Features, probabilities
 from tasks.classify.wordings import judge_wordings, worded_model
 from tasks.data.evaluation import Measure
-from tasks.evaluate.classes import MAJORITY, Given, judge_ways, majority
+from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, majority
 from tasks.metrics.classification import Bools, decide, table
 from tasks.models.encoders import load as encoders
 from tests.bench.labelled import Labels, banking77, rotten_tomatoes
@@ -149,13 +149,13 @@ def vectors_of(texts: Sequence[str], name: str) -> Vectors:
     return vectors
 
 
-def given_by(likely: npt.NDArray[np.float32]) -> Given:
+def given_by(likely: npt.NDArray[np.float32]) -> ScoredTexts:
     """Return what a way says."""
-    return Given(decide(likely, None), likely)
+    return ScoredTexts(decide(likely, None), likely)
 
 
 def _table(
-    where: str, targets: Bools, said: dict[str, Given], bars: dict[str, float], barred: str
+    where: str, targets: Bools, said: dict[str, ScoredTexts], bars: dict[str, float], barred: str
 ) -> list[dict[str, Any]]:
     measures, paired = judge_ways(targets, said, multiple=False, resamples=1_000, bins=15, seed=0)
     rows = [_row(where, m, bars if m.name == barred else {}) for m in measures]

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 
 from configs.generators import LocalModel, Sampling
-from tasks.data.messages import Form, Message, Reply, Request
+from tasks.data.messages import Message, Reply, Request, ResponseFormat
 from tasks.models.generators import client, response_format
 from tasks.models.generators import load as generators
 from tasks.models.generators import local as local_model
@@ -36,10 +36,10 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
         config = LocalModel(model=model, dtype="fp32", rows=DRAWS, batch_tokens=65_536)
         grammars = local_model.engine(generators.describe(config), config).decoder.grammars
         for name, schema in SCHEMAS.items():
-            form = response_format.schema_form(schema)
+            wanted = response_format.schema_format(schema)
             for limit in LIMITS:
-                reached = max(limit, grammars.least(form))
-                made += [(name, reached, reply) for reply in _replies(config, form, reached, draws)]
+                reached = max(limit, grammars.least(wanted))
+                made += [(name, reached, reply) for reply in _replies(config, wanted, reached, draws)]
     seconds = time.perf_counter() - started
     valid = sum(_valid(SCHEMAS[name], reply) and reply.completion_tokens <= limit for name, limit, reply in made)
     tokens = sum(reply.completion_tokens for _, _, reply in made)
@@ -52,10 +52,10 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
     ]
 
 
-def _replies(config: LocalModel, form: Form, limit: int, draws: int) -> list[Reply]:
+def _replies(config: LocalModel, wanted: ResponseFormat, limit: int, draws: int) -> list[Reply]:
     sampling = Sampling(temperature=1.0, max_tokens=limit)
     speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    return speaker([Request((Message("user", "Describe it."),), form, draw) for draw in range(draws)])
+    return speaker([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(draws)])
 
 
 def _valid(schema: dict[str, Any], reply: Reply) -> bool:

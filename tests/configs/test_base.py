@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 import configs
-from configs.base import Config, Tabs, Unkeyed
+from configs.base import Config, NotInCacheKey, Tabs
 from configs.generators import LocalModel, ModelServer, VllmModel
 from configs.models import CATALOGUE, EMBEDDED
 
@@ -20,7 +20,7 @@ class Small(Config):
     kind: Literal["small"] = "small"
     size: int = Field(1, ge=0)
     """How small."""
-    where: Annotated[str, Unkeyed] = "here"
+    where: Annotated[str, NotInCacheKey] = "here"
     """Where it is."""
 
 
@@ -82,7 +82,7 @@ def test_the_marks_change_nothing_of_a_field_that_is_no_union() -> None:
 
 
 def test_unkeyed_fields_are_marked_for_the_key_of_a_step() -> None:
-    assert [name for name, f in Small.model_fields.items() if Unkeyed in f.metadata] == ["where"]
+    assert [name for name, f in Small.model_fields.items() if NotInCacheKey in f.metadata] == ["where"]
 
 
 @pytest.mark.parametrize("model", list(models()), ids=lambda model: f"{model.__module__}.{model.__name__}")

@@ -11,7 +11,7 @@ from configs.cluster import ByNeighbours, ByVectors, ByWords, Kmeans
 from configs.embed import Embed
 from configs.flows import Topics
 from configs.reduce import NoReduction, Pca, Reduce, Umap
-from configs.topics import Guided, Supervised, ZeroShot
+from configs.topics import Guided, Supervised, ZeroShotTopics
 from flows.topic_model import clusters_of, group_documents, lay_out
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.models import Fingerprint
@@ -50,7 +50,7 @@ def labels_of(pooled: tuple[Pooled, Fingerprint], topics: Topics) -> np.ndarray:
 
 
 def test_documents_near_a_known_name_go_there_and_the_names_come_first(pooled: tuple[Pooled, Fingerprint]) -> None:
-    guide = ZeroShot(topics=("baking bread", "ships in a harbour"), threshold=0.2)
+    guide = ZeroShotTopics(topics=("baking bread", "ships in a harbour"), threshold=0.2)
     labels = labels_of(pooled, Topics(guide=guide))
     assert np.bincount(labels[labels >= 0][:40]).argmax() == 1
     assert (labels[40:][labels[40:] >= 0] == 0).mean() > 0.9

@@ -59,7 +59,7 @@ class Glyph:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line of a column.
 
     Attributes:
@@ -89,7 +89,7 @@ Segment = list[Glyph]  # by x; parted from the next by more than a word gap
 Row = list[Segment]  # what stands on one baseline
 
 
-def lines_of(glyphs: Sequence[Glyph], counts: Counter[str]) -> list[Line]:
+def lines_of(glyphs: Sequence[Glyph], counts: Counter[str]) -> list[TextLine]:
     """Return the lines of a page in the order they are read.
 
     Args:
@@ -113,7 +113,7 @@ def lines_of(glyphs: Sequence[Glyph], counts: Counter[str]) -> list[Line]:
                 sizes = Counter(round(g.size * 2) / 2 for g in line if not g.raised) or Counter([line[0].size])
                 bold = sum(g.bold for g in line) * 2 > len(line)
                 size = sizes.most_common(1)[0][0]
-                lines.append(Line(text, line[0].x0, line[-1].x1, line[0].y, size, bold, left, right))
+                lines.append(TextLine(text, line[0].x0, line[-1].x1, line[0].y, size, bold, left, right))
     return lines
 
 

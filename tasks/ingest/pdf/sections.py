@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tasks.ingest.pdf.lines import Line
+from tasks.ingest.pdf.lines import TextLine
 
 LARGER = 1.15  # than most of the text: a heading
 MAX_HEADING_LENGTH = 200
@@ -39,10 +39,10 @@ class Section:
     """
 
     heading: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TextLine] = field(default_factory=list)
 
 
-def split(pages: Sequence[Sequence[Line]], counts: Counter[str]) -> tuple[str, list[Section]]:
+def split(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> tuple[str, list[Section]]:
     """Part a document at its headings.
 
     A heading with nothing under it goes before the next one, joined by ` > `.
@@ -77,20 +77,20 @@ def split(pages: Sequence[Sequence[Line]], counts: Counter[str]) -> tuple[str, l
     return title, [section for section in sections if section.lines]
 
 
-def _joined(lines: Iterable[Line]) -> str:
+def _joined(lines: Iterable[TextLine]) -> str:
     return " ".join(line.text for line in lines)
 
 
-def _without_running(pages: Sequence[Sequence[Line]], counts: Counter[str]) -> list[Line]:
+def _without_running(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> list[TextLine]:
     """Leave out what stands at the same place of several pages; of a repeated heading the first is kept.
 
     What counts as the same: equal words, numbers aside; or a number that grows as the number of the page does.
     """
     body = _usual_size(line for page in pages for line in page)
-    places: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
+    places: defaultdict[tuple[str, int], list[TextLine]] = defaultdict(list)
     for page in pages:
-        heights = sorted({line.y for line in page})
-        edge = {*heights[:EDGE_LINES], *heights[-EDGE_LINES:]}
+        fixed_shapes = sorted({line.y for line in page})
+        edge = {*fixed_shapes[:EDGE_LINES], *fixed_shapes[-EDGE_LINES:]}
         for line in (line for line in page if line.y in edge):
             large = line.size >= LARGER * body
             places[line.text if large else NUMBER.sub("#", line.text), round(line.y)].append(line)
@@ -105,14 +105,14 @@ def _without_running(pages: Sequence[Sequence[Line]], counts: Counter[str]) -> l
     return [line for page in pages for line in page if id(line) not in running]
 
 
-def _usual_size(lines: Iterable[Line]) -> float:
+def _usual_size(lines: Iterable[TextLine]) -> float:
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[line.size] += len(line.text)
     return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
-def _headings(lines: Sequence[Line]) -> list[tuple[int, int]]:
+def _headings(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
     """Return the first line of each heading and the line after its last."""
     body = _usual_size(lines)
     letters = sum(len(line.text) for line in lines)
@@ -130,7 +130,7 @@ def _headings(lines: Sequence[Line]) -> list[tuple[int, int]]:
     return found
 
 
-def _is_heading(lines: Sequence[Line], at: int, body: float, bold_means: bool) -> bool:
+def _is_heading(lines: Sequence[TextLine], at: int, body: float, bold_means: bool) -> bool:
     line = lines[at]
     if len(line.text) > MAX_HEADING_LENGTH or sum(c.isalpha() for c in line.text) < 2 or " ..." in line.text:
         return False
@@ -146,7 +146,7 @@ def _is_heading(lines: Sequence[Line], at: int, body: float, bold_means: bool) -
     return alone and apart and line.text[-1] not in ".,;:"
 
 
-def text_of(lines: Sequence[Line], known: Counter[str], counts: Counter[str]) -> tuple[str, list[tuple[int, int]]]:
+def text_of(lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]) -> tuple[str, list[tuple[int, int]]]:
     """Put the lines of a section together.
 
     Args:
@@ -177,7 +177,7 @@ def text_of(lines: Sequence[Line], known: Counter[str], counts: Counter[str]) ->
     return "".join(parts), pages
 
 
-def _between(before: Line, line: Line, usual: float) -> str:
+def _between(before: TextLine, line: TextLine, usual: float) -> str:
     """Return what parts two lines: a blank line, a line break or a space."""
     below = before.y - line.y
     if below > BELOW / 2:
@@ -194,6 +194,6 @@ def _between(before: Line, line: Line, usual: float) -> str:
     return "\n" if short and not HYPHENATED.search(before.text) else " "
 
 
-def words_of(pages: Sequence[Sequence[Line]]) -> Counter[str]:
+def words_of(pages: Sequence[Sequence[TextLine]]) -> Counter[str]:
     """Count the words of a document, compounds whole."""
     return Counter(word.lower() for page in pages for line in page for word in WORD.findall(line.text))

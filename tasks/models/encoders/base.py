@@ -16,7 +16,7 @@ from configs.models import EMBEDDED
 from tasks.data.models import Encoder, Fingerprint
 from tasks.models import batch_size, batching, fixed_shapes
 from tasks.models import files as model_files
-from tasks.models.fixed_shapes import Heights
+from tasks.models.fixed_shapes import PaddingProbe
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -88,20 +88,20 @@ class Forward(Protocol):
 
 
 class Encodes(Protocol):
-    """Turns texts into vectors: `Engine` here, or a server."""
+    """Turns texts into vectors: `EncodingEngine` here, or a server."""
 
     def encode(self, texts: Sequence[str], meter: Meter | None = None) -> Floats:
         """Return (N, D) unit-length rows in the order of the texts, NaN where there is no direction."""
 
 
-class Engine:
+class EncodingEngine:
     """A loaded encoder."""
 
     def __init__(self, ran: Fingerprint, forward: Forward) -> None:
         encoder = ran.encoder
         self.ran, self.encoder = ran, encoder
         self.forward = forward
-        self.heights = Heights(fixed_shapes.path_for(encoder.identity, ran.numerics))
+        self.fixed_shapes = PaddingProbe(fixed_shapes.path_for(encoder.identity, ran.numerics))
         self.forward.batch_tokens = batch_size.remembered(ran) or forward.batch_tokens
         self.tokenizer = tokenizer(encoder)
         self.tokenizer.enable_truncation(encoder.max_tokens)
@@ -133,7 +133,7 @@ class Engine:
     def _parts(self, encodings: Sequence[Any], meter: Meter) -> Iterator[tuple[Ints, Floats]]:
         """Yield which texts went through the model together, and their vectors."""
         for rows, tokens, mask in self.batches(encodings, meter):
-            found, read = self.heights.run(self._within_memory, len(rows), tokens, mask)
+            found, read = self.fixed_shapes.run(self._within_memory, len(rows), tokens, mask)
             meter.padded += read
             yield rows, found
 

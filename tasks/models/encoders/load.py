@@ -12,7 +12,7 @@ from tasks.data.models import Fingerprint
 from tasks.errors import ModelError
 from tasks.models import device
 from tasks.models import files as model_files
-from tasks.models.encoders.base import Encodes, Engine
+from tasks.models.encoders.base import Encodes, EncodingEngine
 
 _loading = threading.Lock()
 
@@ -79,14 +79,14 @@ def _engine(wanted: Fingerprint) -> Encodes:
     if found.architecture == "static":
         from tasks.models.encoders.static import StaticForward
 
-        return Engine(wanted, StaticForward(found))
+        return EncodingEngine(wanted, StaticForward(found))
     if wanted.numerics.engine == "openvino-cpu":
         from tasks.models.encoders.int8 import OpenvinoForward
 
-        return Engine(wanted, OpenvinoForward(wanted))
+        return EncodingEngine(wanted, OpenvinoForward(wanted))
     from tasks.models.encoders.packed import PackedEngine, PackedForward, packs
     from tasks.models.encoders.padded import TorchForward
 
     if packs(wanted):
         return PackedEngine(wanted, PackedForward(wanted))
-    return Engine(wanted, TorchForward(wanted))
+    return EncodingEngine(wanted, TorchForward(wanted))

@@ -16,7 +16,7 @@ import numpy as np
 from tasks.data.models import Fingerprint
 from tasks.models import batch_size
 from tasks.models import files as model_files
-from tasks.models.encoders.base import Engine, Floats, Ints, Meter
+from tasks.models.encoders.base import EncodingEngine, Floats, Ints, Meter
 from tasks.models.encoders.padded import TorchForward
 
 ATTENTION = "packed"  # its name in transformers' register
@@ -82,7 +82,7 @@ class PackedForward(TorchForward):
         return found.last_hidden_state[0].float()
 
 
-class PackedEngine(Engine):
+class PackedEngine(EncodingEngine):
     """A loaded encoder that packs texts."""
 
     forward: PackedForward

@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class EmbeddingReply:
     """Vectors (n, D) in the order of the texts, NaN where there is no direction, and the tokens read, 0 if unsaid."""
 
     vectors: Floats
@@ -153,7 +153,9 @@ class Client:
             patience=patience or Patience(),
         )
 
-    def ask(self, texts: Sequence[str], width: int | None = None, given_up: threading.Event | None = None) -> Reply:
+    def ask(
+        self, texts: Sequence[str], width: int | None = None, given_up: threading.Event | None = None
+    ) -> EmbeddingReply:
         """Return the vectors of some texts; what passes is waited for.
 
         Args:
@@ -168,7 +170,7 @@ class Client:
         body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
         return self.server.ask(body, lambda content: self._read(content, len(texts), width), given_up)[0]
 
-    def _read(self, content: bytes, count: int, width: int | None) -> Reply:
+    def _read(self, content: bytes, count: int, width: int | None) -> EmbeddingReply:
         """Return the vectors of a reply in the order of the texts, whatever order they came in."""
         host = self.server.host
         try:
@@ -192,7 +194,7 @@ class Client:
                 "changed there, give it another name"
             )
         ordered = np.stack([row for _, row in sorted(zip(indices, rows, strict=True), key=lambda pair: pair[0])])
-        return Reply(_unit(ordered), _tokens(reply))
+        return EmbeddingReply(_unit(ordered), _tokens(reply))
 
 
 def _cut(text: str, encoding: Any) -> str:

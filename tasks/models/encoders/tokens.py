@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tasks.data.models import Fingerprint, Numerics
 from tasks.errors import ModelError
 from tasks.models.encoders import load as encoders
-from tasks.models.encoders.base import Engine, Meter
+from tasks.models.encoders.base import EncodingEngine, Meter
 from tasks.models.encoders.padded import TorchForward
 
 Floats = npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ class TokenEngine:
     """
 
     def __init__(self, wanted: Fingerprint) -> None:
-        self.engine = cast("Engine", encoders.engine(wanted))
+        self.engine = cast("EncodingEngine", encoders.engine(wanted))
         self.forward = cast("TorchForward", self.engine.forward)
 
     def queries(self, texts: Sequence[str], meter: Meter | None = None) -> list[Floats]:
@@ -81,7 +81,7 @@ class TokenEngine:
         found: list[Floats] = [np.empty((0, self.engine.encoder.width), dtype=np.float32)] * len(texts)
         meter = meter or Meter()
         for rows, tokens, mask in self.engine.batches(encodings, meter):
-            states, read = self.engine.heights.run(self.forward.states, len(rows), tokens, mask)
+            states, read = self.engine.fixed_shapes.run(self.forward.states, len(rows), tokens, mask)
             meter.padded += read
             for row, state in zip(rows, states, strict=True):
                 found[row] = state[_own_tokens(encodings[row], len(prompt))]

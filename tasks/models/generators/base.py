@@ -8,7 +8,7 @@ from configs.generators import Sampling
 from tasks.data.messages import Keep, Reply, Request
 
 
-class Engine(Protocol):
+class GenerationEngine(Protocol):
     """Answers requests: a model of this machine, or a server."""
 
     def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
@@ -30,7 +30,7 @@ class Spent:
     """
 
     asked: int = 0
-    from_ledger: int = 0
+    cached: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     saved_tokens: int = 0
@@ -41,8 +41,8 @@ class Spent:
         """Add one reply."""
         self.asked += 1
         self.truncated += reply.finish == "length"
-        if reply.from_ledger:
-            self.from_ledger += 1
+        if reply.cached:
+            self.cached += 1
             self.saved_tokens += reply.prompt_tokens + reply.completion_tokens
         else:
             self.prompt_tokens += reply.prompt_tokens

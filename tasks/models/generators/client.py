@@ -9,9 +9,9 @@ from configs.models import EMBEDDED
 from tasks.data.messages import Generator, Message, Reply, Request
 from tasks.models import files as model_files
 from tasks.models.generators import response_format
-from tasks.models.generators.base import Engine, Spent
+from tasks.models.generators.base import GenerationEngine, Spent
 from tasks.models.generators.load import _engine
-from tasks.store.reply_cache import Ledger, key_of
+from tasks.store.reply_cache import ReplyCache, key_of
 
 BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
 TOKENS_A_TURN = 8
@@ -63,8 +63,8 @@ def replies(
     *,
     ledger: bool = True,
     mend: bool = True,
-    engine: Engine | None = None,
-) -> "Speaker":
+    engine: GenerationEngine | None = None,
+) -> "CachedGenerator":
     """Return what answers requests; the model is loaded when the first one is not in the ledger.
 
     Args:
@@ -76,15 +76,15 @@ def replies(
             to who checks it.
         engine: What answers, where it is not what the config says.
     """
-    return Speaker(generator, sampling, config, Ledger(generator) if ledger else None, engine, mend=mend)
+    return CachedGenerator(generator, sampling, config, ReplyCache(generator) if ledger else None, engine, mend=mend)
 
 
-class Speaker:
+class CachedGenerator:
     """A generator behind its ledger: `Replies`, and what it has cost."""
 
     def __init__(
-        self, generator: Generator, sampling: Sampling, config: LanguageModel, ledger: Ledger | None,
-        engine: Engine | None, *, mend: bool,
+        self, generator: Generator, sampling: Sampling, config: LanguageModel, ledger: ReplyCache | None,
+        engine: GenerationEngine | None, *, mend: bool,
     ) -> None:  # fmt: skip
         self.generator, self.sampling, self.config, self.ledger = generator, sampling, config, ledger
         self.spent = Spent()
@@ -109,12 +109,12 @@ class Speaker:
         wrong = {
             n: why
             for n, (r, m) in enumerate(zip(requests, made, strict=True))
-            if (why := response_format.fault(r.form, m))
+            if (why := response_format.fault(r.response_format, m))
         }
         if wrong:
             again = [response_format.repair(requests[n], made[n], why) for n, why in wrong.items()]
             for n, second in zip(wrong, self._ask(again), strict=True):
-                response_format.require(requests[n].form, second)
+                response_format.require(requests[n].response_format, second)
                 made[n] = second
         return made
 
@@ -126,7 +126,7 @@ class Speaker:
         made, new = [], set(missing)
         for key in keys:
             reply = found[key]
-            made.append(reply if key in new else replace(reply, seconds=0.0, from_ledger=True, attempts=0))
+            made.append(reply if key in new else replace(reply, seconds=0.0, cached=True, attempts=0))
             new.discard(key)
             self.spent.count(made[-1])
         return made

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data.messages import Form
+from tasks.data.messages import ResponseFormat
 from tasks.errors import ContractError
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
@@ -57,36 +57,36 @@ class Grammars:
         self.ends = ends
         self.tokens = llguidance.hf.from_tokenizer(tokenizer, eos_token=sorted(ends) or None)
         self.matching = llguidance.LLMatcher
-        self._ready: dict[Form, Any] = {}
-        self._least: dict[Form, int] = {}
+        self._ready: dict[ResponseFormat, Any] = {}
+        self._least: dict[ResponseFormat, int] = {}
         texts = [self.tokens.decode_bytes([token]) for token in range(self.size)]
         self.quotes = {token for token in range(self.size) if texts[token].startswith(b'"')}
         self.closers = {token for token in range(self.size) if _closing(texts[token])[0] == 0}
         self.order = np.array(sorted(range(self.size), key=lambda token: _closing(texts[token])))
 
-    def start(self, form: Form, limit: int) -> Grammar:
+    def start(self, response_format: ResponseFormat, limit: int) -> Grammar:
         """Return the beginning of a form.
 
         Raises:
             ContractError: It is no form, or its shortest text takes more tokens than the limit.
         """
-        if (least := self.least(form)) > limit:
+        if (least := self.least(response_format)) > limit:
             raise ContractError(
                 f"the limit is {limit} tokens but the shortest text of this form found has {least}; raise max_tokens"
             )
-        return Grammar(self._ready[form].deep_copy(), self._ready[form])
+        return Grammar(self._ready[response_format].deep_copy(), self._ready[response_format])
 
-    def least(self, form: Form) -> int:
+    def least(self, response_format: ResponseFormat) -> int:
         """Return the tokens of the shortest text of a form that is found; one more than `FARTHEST` where none is.
 
         Raises:
             ContractError: It is no form.
         """
-        if form not in self._ready:
-            self._ready[form] = self._matcher(form)
-            way = self._way(self._ready[form], FARTHEST)
-            self._least[form] = FARTHEST + 1 if way is None else len(way)
-        return self._least[form]
+        if response_format not in self._ready:
+            self._ready[response_format] = self._matcher(response_format)
+            way = self._way(self._ready[response_format], FARTHEST)
+            self._least[response_format] = FARTHEST + 1 if way is None else len(way)
+        return self._least[response_format]
 
     def closed(self, grammar: Grammar, tokens: Sequence[int], limit: int) -> list[int]:
         """Return the longest beginning of some tokens that can be closed within a limit, and what closes it."""
@@ -102,9 +102,9 @@ class Grammars:
         """Return the text of tokens, byte for byte."""
         return bytes(self.tokens.decode_bytes(list(tokens))).decode()
 
-    def _matcher(self, form: Form) -> Any:
+    def _matcher(self, response_format: ResponseFormat) -> Any:
         try:
-            made = self.matching(self.tokens, grammar_of(self.matching, form), log_level=0)
+            made = self.matching(self.tokens, grammar_of(self.matching, response_format), log_level=0)
             error = made.get_error()
         except ValueError as raised:
             error = str(raised)
@@ -140,17 +140,19 @@ class Grammars:
         return grown[:BEAM]
 
 
-def grammar_of(library: Any, form: Form) -> str:
+def grammar_of(library: Any, response_format: ResponseFormat) -> str:
     """Return a form in the words of the library."""
-    match form.kind:
+    match response_format.kind:
         case "schema":
-            return str(library.grammar_from_json_schema(form.text, overrides=COMPACT))
+            return str(library.grammar_from_json_schema(response_format.text, overrides=COMPACT))
         case "regex":
-            return str(library.grammar_from_regex(form.text))
+            return str(library.grammar_from_regex(response_format.text))
         case "choice":
-            if not form.choices:
+            if not response_format.choices:
                 raise ContractError("a choice has nothing to choose from; give at least one text")
-            return str(library.grammar_from_lark("start: " + " | ".join(json.dumps(c) for c in form.choices)))
+            return str(
+                library.grammar_from_lark("start: " + " | ".join(json.dumps(c) for c in response_format.choices))
+            )
 
 
 def _closing(text: bytes) -> tuple[int, int, bytes]:

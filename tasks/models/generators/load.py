@@ -5,7 +5,7 @@ from typing import assert_never
 from configs.generators import LanguageModel, LocalModel, ModelServer, VllmModel
 from tasks.data.messages import Generator
 from tasks.errors import ContractError
-from tasks.models.generators.base import Engine
+from tasks.models.generators.base import GenerationEngine
 
 
 def describe(config: LanguageModel) -> Generator:
@@ -33,7 +33,7 @@ def describe(config: LanguageModel) -> Generator:
             assert_never(config)
 
 
-def _engine(generator: Generator, config: LanguageModel) -> Engine:
+def _engine(generator: Generator, config: LanguageModel) -> GenerationEngine:
     """Return what answers: loaded, or connected.
 
     Raises:

@@ -180,8 +180,8 @@ class LocalEngine:
             )
         limit = min(room, sampling.max_tokens)
         row = Row(prompt, limit, reply_cache.key_of(request, sampling), request.draw, sampling.seed)
-        if request.form is not None:
-            row.grammar = self.decoder.grammars.start(request.form, limit)
+        if request.response_format is not None:
+            row.grammar = self.decoder.grammars.start(request.response_format, limit)
         return row
 
     def _batches(self, rows: Sequence[Row], new: int) -> list[Batch]:

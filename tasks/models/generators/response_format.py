@@ -6,34 +6,40 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from tasks.data.messages import Form, Message, Reply, Request
+from tasks.data.messages import Message, Reply, Request, ResponseFormat
 from tasks.errors import ContractError, ReplyError
 from tasks.text.prompts import fill, messages_of, read_template
 
 SHOWN = 500  # characters of a wrong reply in an error
 
 
-def schema_form(model: Any) -> Form:
+def schema_format(model: Any) -> ResponseFormat:
     """Return the form of a pydantic model, or of a JSON Schema given as a dict."""
     stated = model if isinstance(model, dict) else model.model_json_schema()
-    return Form("schema", json.dumps(stated, sort_keys=True))
+    return ResponseFormat("schema", json.dumps(stated, sort_keys=True))
 
 
-def fault(form: Form | None, reply: Reply) -> str:
+def fault(response_format: ResponseFormat | None, reply: Reply) -> str:
     """Return what is wrong with a reply; empty where nothing is, and where no form was asked for.
 
     Raises:
         ContractError: The form itself is none.
     """
-    if form is None:
+    if response_format is None:
         return ""
-    match form.kind:
+    match response_format.kind:
         case "choice":
-            return "" if reply.text in form.choices else f"it is none of {json.dumps(list(form.choices))[:SHOWN]}"
+            return (
+                ""
+                if reply.text in response_format.choices
+                else f"it is none of {json.dumps(list(response_format.choices))[:SHOWN]}"
+            )
         case "regex":
-            return "" if re.fullmatch(form.text, reply.text) else f"it does not match {form.text}"
+            return (
+                "" if re.fullmatch(response_format.text, reply.text) else f"it does not match {response_format.text}"
+            )
         case "schema":
-            return _against_schema(form.text, reply.text)
+            return _against_schema(response_format.text, reply.text)
 
 
 def repair(request: Request, reply: Reply, why: str) -> Request:
@@ -42,13 +48,13 @@ def repair(request: Request, reply: Reply, why: str) -> Request:
     return replace(request, messages=(*request.messages, Message("assistant", reply.text), *said))
 
 
-def require(form: Form | None, reply: Reply) -> None:
+def require(response_format: ResponseFormat | None, reply: Reply) -> None:
     """Refuse a reply without the form asked for.
 
     Raises:
         ReplyError: It has another; the error shows the reply.
     """
-    if why := fault(form, reply):
+    if why := fault(response_format, reply):
         digest = hashlib.sha256(reply.text.encode()).hexdigest()[:12]
         raise ReplyError(
             f"the model's reply cannot be used: {why}; ask for less, raise max_tokens or use another model. "

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from configs.generators import ModelServer, Sampling
-from tasks.data.messages import Cost, Finish, Form, Generator, Keep, Reply, Request
+from tasks.data.messages import Cost, Finish, Generator, Keep, Reply, Request, ResponseFormat
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
 from tasks.models.openai_http import Connection, Limits, Passing, Patience
@@ -111,15 +111,19 @@ class ServerEngine:
     def _at_most(self, request: Request, sampling: Sampling) -> Cost:
         """Return what a request can cost at most: a token has at least one byte."""
         prompt = sum(len(m.content.encode("utf-8", "replace")) + TURN for m in request.messages) + TURN
-        form = 0 if request.form is None else len(request.form.text) + sum(map(len, request.form.choices))
-        return Cost(prompt + form, sampling.max_tokens)
+        extra = (
+            0
+            if request.response_format is None
+            else len(request.response_format.text) + sum(map(len, request.response_format.choices))
+        )
+        return Cost(prompt + extra, sampling.max_tokens)
 
     def _ask(self, request: Request, sampling: Sampling, aside: Cost, given_up: threading.Event) -> Reply:
         """Return the reply to one request; what passes is waited for."""
         started, spent = time.perf_counter(), Cost(0, 0)
         try:
             stated, tries = self.server.ask(self._body(request, sampling), self._parse, given_up)
-            text, finish, spent = self._read(stated, request.form, aside)
+            text, finish, spent = self._read(stated, request.response_format, aside)
         except ContractError as error:
             raise ContractError(
                 f"{error}; change the prompt beginning {request.messages[-1].content[:60]!r}"
@@ -141,8 +145,8 @@ class ServerEngine:
             body |= {"top_k": sampling.top_k} if sampling.top_k else {}
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        if request.form is not None:
-            schema = {"name": "reply", "schema": schema_of(request.form), "strict": True}
+        if request.response_format is not None:
+            schema = {"name": "reply", "schema": schema_of(request.response_format), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
@@ -157,7 +161,9 @@ class ServerEngine:
             raise Passing(f"{self.server.host} gives no chat completion ({what})") from error
         return dict(stated)
 
-    def _read(self, stated: dict[str, Any], form: Form | None, aside: Cost) -> tuple[str, Finish, Cost]:
+    def _read(
+        self, stated: dict[str, Any], response_format: ResponseFormat | None, aside: Cost
+    ) -> tuple[str, Finish, Cost]:
         """Return text, finish and cost of a reply; one that states no cost is taken to cost what was set aside."""
         choice = stated["choices"][0]
         message = choice["message"]
@@ -169,24 +175,24 @@ class ServerEngine:
         counts = [usage.get(n) if isinstance(usage, dict) else None for n in ("prompt_tokens", "completion_tokens")]
         if not all(isinstance(n, int) and n >= 0 for n in counts):
             counts = [aside.prompt, aside.completion]
-        return unwrapped(text, form), finish, Cost(int(counts[0] or 0), int(counts[1] or 0))
+        return unwrapped(text, response_format), finish, Cost(int(counts[0] or 0), int(counts[1] or 0))
 
 
-def schema_of(form: Form) -> dict[str, Any]:
+def schema_of(response_format: ResponseFormat) -> dict[str, Any]:
     """Return a form as the JSON Schema of an object, which is what servers enforce."""
-    match form.kind:
+    match response_format.kind:
         case "schema":
-            return dict(json.loads(form.text))
+            return dict(json.loads(response_format.text))
         case "choice":
-            held: dict[str, Any] = {"type": "string", "enum": list(form.choices)}
+            held: dict[str, Any] = {"type": "string", "enum": list(response_format.choices)}
         case "regex":
-            held = {"type": "string", "pattern": f"^(?:{form.text})$"}
+            held = {"type": "string", "pattern": f"^(?:{response_format.text})$"}
     return {"type": "object", "properties": {"reply": held}, "required": ["reply"], "additionalProperties": False}
 
 
-def unwrapped(text: str, form: Form | None) -> str:
+def unwrapped(text: str, response_format: ResponseFormat | None) -> str:
     """Take a choice or a text out of the object it was asked for in; what is no such object stays as it is."""
-    if form is None or form.kind == "schema":
+    if response_format is None or response_format.kind == "schema":
         return text
     try:
         stated = json.loads(text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from configs.generators import LocalModel, Sampling, VllmModel
-from tasks.data.messages import Form, Generator, Keep, Reply, Request
+from tasks.data.messages import Generator, Keep, Reply, Request, ResponseFormat
 from tasks.errors import ContractError, MissingExtra
 from tasks.models import chat_template
 from tasks.models import files as model_files
@@ -74,16 +74,18 @@ class VllmEngine:
         return self.vllm.SamplingParams(
             temperature=sampling.temperature, top_p=sampling.top_p, top_k=sampling.top_k, stop=list(sampling.stop),
             max_tokens=sampling.max_tokens, seed=sampling.seed + request.draw,
-            structured_outputs=None if request.form is None else self._form(request.form),
+            structured_outputs=self._structured(request.response_format),
         )  # fmt: skip
 
-    def _form(self, form: Form) -> Any:
+    def _structured(self, response_format: ResponseFormat | None) -> Any:
+        if response_format is None:
+            return None
         from vllm.sampling_params import StructuredOutputsParams
 
-        match form.kind:
+        match response_format.kind:
             case "schema":
-                return StructuredOutputsParams(json=form.text)
+                return StructuredOutputsParams(json=response_format.text)
             case "choice":
-                return StructuredOutputsParams(choice=list(form.choices))
+                return StructuredOutputsParams(choice=list(response_format.choices))
             case "regex":
-                return StructuredOutputsParams(regex=form.text)
+                return StructuredOutputsParams(regex=response_format.text)

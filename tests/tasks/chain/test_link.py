@@ -1,10 +1,10 @@
 import pytest
 
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
-from tasks.chain.checks import check_text, form_of, usable
+from tasks.chain.checks import check_text, response_format_of, usable
 from tasks.chain.link import run_link
 from tasks.data.chains import Output
-from tasks.data.messages import Form
+from tasks.data.messages import ResponseFormat
 from tasks.errors import ContractError
 from tasks.text.prompts import parse_template, read_template
 from tests.tasks.chain.scripted import Scripted, when
@@ -35,7 +35,7 @@ def test_what_fails_its_check_is_asked_for_once_more_with_what_was_wrong() -> No
     assert outputs == [Output("no", "")]
     assert [(t.what, t.reply, bool(t.wrong)) for t in told] == [("reply", "perhaps", True), ("repair", "No.", False)]
     assert [m.role for m in model.asked[-1].messages] == ["user", "assistant", "user"]
-    assert model.asked[0].form == Form("choice", choices=("yes", "no"))
+    assert model.asked[0].response_format == ResponseFormat("choice", choices=("yes", "no"))
 
 
 def test_after_one_repair_the_output_is_shown_and_no_third_is_paid_for() -> None:
@@ -70,16 +70,16 @@ def test_an_output_is_checked(text: str, check: Check, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "form"),
+    ("check", "response_format"),
     [
-        (Schema(text="{}"), Form("schema", text="{}")),
-        (Pattern(pattern="a+"), Form("regex", text="a+")),
+        (Schema(text="{}"), ResponseFormat("schema", text="{}")),
+        (Pattern(pattern="a+"), ResponseFormat("regex", text="a+")),
         (Contains(words=("a",)), None),
         (Anything(), None),
     ],
 )
-def test_what_can_be_enforced_is_asked_for(check: Check, form: Form | None) -> None:
-    assert form_of(check) == form
+def test_what_can_be_enforced_is_asked_for(check: Check, response_format: ResponseFormat | None) -> None:
+    assert response_format_of(check) == response_format
 
 
 @pytest.mark.parametrize("check", [Schema(text="{"), Schema(text='{"type": 3}'), Pattern(pattern="(")])

@@ -9,10 +9,10 @@ from configs.flows import PromptChain
 from configs.generators import LocalModel
 from flows.prompt_chain import methods_of, preflight, run_method
 from tasks.chain import make_small, small_voice, take_problems
-from tasks.data.chains import MethodRun, MethodsJudged, Output, ProblemsRef, Told
+from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, ProblemsRef
 from tasks.data.documents import Document, DocumentsRef
-from tasks.data.messages import Form, Generator, Message, Request
-from tasks.data.prompts import Voice
+from tasks.data.messages import Generator, Message, Request, ResponseFormat
+from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import evaluate_replies
 from tasks.models.generators import client
@@ -22,7 +22,9 @@ from tasks.store import objects
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
-VOICE = Voice(generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL)
+VOICE = GeneratorHandle(
+    generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL
+)
 STORY = Steps(name="story")
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
@@ -174,7 +176,7 @@ def test_methods_that_answer_alike_are_not_ranked_and_their_tokens_are_told(
     assert summary["verdict"] == "8 questions do not tell these methods apart: no ranking"
     assert summary["exact match"]["direct"] == summary["exact match"]["self-consistency"]
     assert summary["exact match"]["direct"]["low"] < 0.7
-    told = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.told, Told)]
+    told = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
     assert summary["prompt_tokens"] == sum(t.prompt_tokens for t in told)
 
 
@@ -210,7 +212,7 @@ def test_a_small_model_is_made_in_seconds_and_keeps_to_a_form() -> None:
     from configs.generators import Sampling
 
     ask = client.replies(voice.generator, Sampling(max_tokens=8), voice.config)
-    request = Request((Message("user", "yes or no?"),), Form("choice", choices=("yes", "no")))
+    request = Request((Message("user", "yes or no?"),), ResponseFormat("choice", choices=("yes", "no")))
     (reply,) = ask([request])
     assert reply.text in ("yes", "no")
     assert reply.prompt_tokens > 3

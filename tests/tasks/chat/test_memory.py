@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from configs.chat import Automatic, Buffer, Memory, Summary, Window
-from tasks.chat.memory import Model, check_summary, held_to, size_of, transcript
-from tasks.chat.session import Setting, take_turn
+from tasks.chat.memory import MemoryModel, check_summary, held_to, size_of, transcript
+from tasks.chat.session import TurnContext, take_turn
 from tasks.data.chats import Conversation
 from tasks.data.messages import Message, Request
 from tasks.errors import ContractError
@@ -46,8 +46,8 @@ def answers(last: str, request: Request) -> str:
 def talk_of(memory: Memory, turns: int, room: int = 10_000) -> tuple[Conversation, Scripted]:
     """Plant a fact, talk of other things for some turns, and ask."""
     script = Scripted(summarises, answers)
-    setting = Setting(memory, OPENING, read_template("chat-summary"), room)
-    talk, model = Conversation(), Model(script, count)
+    setting = TurnContext(memory, OPENING, read_template("chat-summary"), room)
+    talk, model = Conversation(), MemoryModel(script, count)
     for message in [
         FACT,
         *(f"It rained again, as it did on the day before, item {'x' * n}." for n in range(1, turns)),
@@ -111,13 +111,13 @@ def test_a_planted_false_summary_is_struck_and_counted() -> None:
         return "My locker has the code 4711. The code was given by Doctor Brown. The bill is 900 euros."
 
     script = Scripted(lies, answers)
-    setting = Setting(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
+    setting = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
     talk = Conversation()
     for message in [FACT, *["It rained all day, and the day before, and the day before that one too."] * 2]:
-        talk = take_turn(talk, message, setting, Model(script, count))
+        talk = take_turn(talk, message, setting, MemoryModel(script, count))
     assert "Brown" not in talk.summary
     assert "900" not in talk.summary
-    assert {s.why for s in talk.struck} == {"nobody said Doctor, Brown", "nobody said 900"}
+    assert {s.why for s in talk.removed} == {"nobody said Doctor, Brown", "nobody said 900"}
     assert talk.turns[-1].summary_tokens > 0
 
 
@@ -132,17 +132,17 @@ def test_a_planted_false_summary_is_struck_and_counted() -> None:
     ],
 )
 def test_what_was_never_said_or_is_denied_is_struck(summary: str, why: str | None) -> None:
-    kept, struck = check_summary(summary, "My locker has the code 4711.\nI don't like tea from Assam.")
-    assert [s.why for s in struck] == ([why] if why else [])
+    kept, removed = check_summary(summary, "My locker has the code 4711.\nI don't like tea from Assam.")
+    assert [s.why for s in removed] == ([why] if why else [])
     assert kept == ([] if why else [summary])
 
 
 def test_an_empty_summary_takes_the_place_of_nothing() -> None:
     script = Scripted(lambda last, request: "" if "New lines" in last else None, answers)
-    setting = Setting(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
+    setting = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
     talk = Conversation()
     for message in [FACT, *["It rained all day, and the day before, and the day before that one too."] * 3, ASK]:
-        talk = take_turn(talk, message, setting, Model(script, count))
+        talk = take_turn(talk, message, setting, MemoryModel(script, count))
     assert (talk.summarised, talk.turns[-1].reply) == (0, "It is 4711.")
 
 
@@ -151,9 +151,9 @@ def test_whole_sentences_are_kept_within_what_is_allowed() -> None:
 
 
 def test_a_message_that_has_no_room_is_refused_with_both_numbers() -> None:
-    setting = Setting(Buffer(), OPENING, read_template("chat-summary"), 10)
+    setting = TurnContext(Buffer(), OPENING, read_template("chat-summary"), 10)
     with pytest.raises(ContractError, match="the message alone takes 29 tokens but the prompt has room for 10"):
-        take_turn(Conversation(), "x " * 20, setting, Model(Scripted(answers), count))
+        take_turn(Conversation(), "x " * 20, setting, MemoryModel(Scripted(answers), count))
 
 
 def test_a_transcript_names_who_spoke() -> None:

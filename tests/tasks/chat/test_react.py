@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tasks.chat.calculator import calculate
-from tasks.chat.memory import Model
+from tasks.chat.memory import MemoryModel
 from tasks.chat.react import Acted, Caps, Toolbox, act
 from tasks.data.messages import Message, Reply, Request
 from tasks.errors import DataError
@@ -24,7 +24,7 @@ def count(messages: Sequence[Message]) -> int:
     return sum(2 + len(message.content.split()) for message in messages)
 
 
-def frozen(replies: Sequence[str]) -> tuple[Model, list[Request]]:
+def frozen(replies: Sequence[str]) -> tuple[MemoryModel, list[Request]]:
     """Return a model that says recorded replies one after the other, and what it is asked."""
     asked: list[Request] = []
 
@@ -33,7 +33,7 @@ def frozen(replies: Sequence[str]) -> tuple[Model, list[Request]]:
         text = replies[min(len(asked), len(replies)) - 1]
         return [Reply(text, "stop", count(requests[0].messages), len(text.split()), "frozen")]
 
-    return Model(say, count), asked
+    return MemoryModel(say, count), asked
 
 
 def run(question: str, replies: Sequence[str], results: dict[str, str] | None = None, caps: Caps = CAPS) -> Acted:
@@ -56,7 +56,7 @@ def test_a_task_ends_as_its_recorded_replies_make_it_end(task: ToolTask) -> None
     assert acted.text == task.answer
     assert acted.finish == task.finish
     assert sum(call.wrong for call in acted.calls) == task.invalid
-    assert acted.unfounded == task.unfounded
+    assert acted.unsupported == task.unsupported
     assert len(acted.calls) <= CAPS.steps
 
 
@@ -67,12 +67,12 @@ def test_there_are_fifty_tasks_and_most_succeed() -> None:
 
 def test_the_discount_of_the_book_is_exact() -> None:
     acted = run("How much is 2,249 less 15 %?", ["Action: calculator[2,249 x 0.85]", "Final answer: It is 1,911.65."])
-    assert (acted.calls[0].result, acted.unfounded) == ("1911.65", ())
+    assert (acted.calls[0].result, acted.unsupported) == ("1911.65", ())
 
 
 def test_an_invented_number_is_flagged() -> None:
     acted = run("How much is 2,249 less 15 %?", ["Final answer: It is about 1,900."])
-    assert acted.unfounded == ("1900",)
+    assert acted.unsupported == ("1900",)
 
 
 def test_what_stands_in_a_result_is_never_acted_on() -> None:

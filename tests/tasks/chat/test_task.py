@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.chat import Agent, Automatic, Buffer, Summary, Talking
+from configs.chat import Agent, Automatic, Buffer, ChatPrompt, Summary
 from configs.flows import ChatSession
 from configs.generators import LocalModel, ModelServer, Sampling
 from flows.chat_session import preflight, take
@@ -20,7 +20,7 @@ from tasks.chat import (
 )
 from tasks.data.chats import ConversationRef
 from tasks.data.messages import Generator, Message
-from tasks.data.prompts import Voice
+from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError
 from tasks.models.generators import client
 from tasks.models.generators.client import counter_of
@@ -29,7 +29,9 @@ from tasks.runtime import steps, tracking
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
-VOICE = Voice(generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL)
+VOICE = GeneratorHandle(
+    generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL
+)
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 
@@ -86,7 +88,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
 
 def test_an_agent_reckons_and_the_number_it_adds_is_flagged(model: Scripted) -> None:
     (turn,) = load_conversation(converse(["How much is 2,249 x 0.85?"], agent=Agent())).turns
-    assert (turn.reply, turn.unfounded) == ("It is 1,911.65, and 7 more.", ("7",))
+    assert (turn.reply, turn.unsupported) == ("It is 1,911.65, and 7 more.", ("7",))
     assert [(call.tool, call.result) for call in turn.calls] == [("calculator", "1911.65")]
     assert "calculator[2,249 x 0.85]" in model.asked[0].messages[0].content  # the tools are explained
     before = len(model.asked)
@@ -109,7 +111,7 @@ def test_tools_of_installed_packages_can_be_used(monkeypatch: pytest.MonkeyPatch
         (["a", " "], {}, "messages has 2 entries"),
         (["a"], {"agent": Agent(tools=("abacus",))}, "there is no tool 'abacus'; there are calculator, search"),
         (["a"], {"memory": Summary(prompt="direct")}, r"place \{question\}"),
-        (["a"], {"talking": Talking(prompt="nowhere")}, "there is no prompt 'nowhere'"),
+        (["a"], {"talking": ChatPrompt(prompt="nowhere")}, "there is no prompt 'nowhere'"),
     ],
     ids=["none", "empty", "tool", "summary", "prompt"],
 )
@@ -121,7 +123,7 @@ def test_a_call_that_cannot_work_is_refused_before_any_model_is_looked_for(
 
 
 def test_a_reply_that_leaves_no_room_for_a_prompt_is_refused(model: Scripted) -> None:
-    manner = manner_of(Buffer(), None, Talking(context=256))
+    manner = manner_of(Buffer(), None, ChatPrompt(context=256))
     with pytest.raises(ContractError, match=r"reads 256 tokens but sampling\.max_tokens is 256"):
         task.chat_turn(open_conversation(None), "x", VOICE, Sampling(), manner)
 

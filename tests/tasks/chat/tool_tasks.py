@@ -23,7 +23,7 @@ class ToolTask:
     results: dict[str, str] = field(default_factory=dict)
     finish: str = "stop"
     invalid: int = 0
-    unfounded: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
 
 
 SUMS = [
@@ -63,7 +63,7 @@ TASKS = [
     *(ToolTask(f"recovers: {why}", "What is 1 + 1?", (said, "Action: calculator[1 + 1]", "Final answer: 2"), "2",
                invalid=1) for said, why in WRONG),
     *(ToolTask(f"invents {n}", "How many are there?", (f"Final answer: There are {n}.",), f"There are {n}.",
-               unfounded=(str(n),)) for n in (3, 41, 500)),
+               unsupported=(str(n),)) for n in (3, 41, 500)),
     ToolTask("never ends", "What is 1 + 1?", ("Action: calculator[1 + 1]",), "", finish="steps"),
     ToolTask("only chats", "What is 1 + 1?", ("Well.",), "", finish="steps", invalid=4),
 ]  # fmt: skip

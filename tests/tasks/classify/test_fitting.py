@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from configs.classify import Centroid, Combined, Curve, Embeddings, Fit, Neighbours, TfIdf, Trained
 from tasks.classify.files import Saved, read_classifier, write_classifier
-from tasks.classify.fitting import Fitted, draw, fit_method, folds, learn_from_shares
+from tasks.classify.fitting import FittedMethod, draw, fit_method, folds, learn_from_shares
 from tasks.classify.linear import best_temperature, best_thresholds, regressions
 from tasks.classify.model import Features, LinearModel, probabilities
 from tasks.errors import ContractError, StoreError
@@ -40,11 +40,11 @@ LABELS = TARGETS.argmax(axis=1)
 VECTORS = FEATURES.known_vectors
 
 
-def fitted(method: Trained, config: Fit = ONE) -> Fitted:
+def fitted(method: Trained, config: Fit = ONE) -> FittedMethod:
     return fit_method(FEATURES, TARGETS, method, config, multiple=False)
 
 
-def raw(found: Fitted) -> npt.NDArray[np.float32]:
+def raw(found: FittedMethod) -> npt.NDArray[np.float32]:
     return probabilities(found.model.scores(FEATURES), temperature=1.0, multiple=False)
 
 

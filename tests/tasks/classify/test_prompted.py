@@ -65,7 +65,7 @@ def test_what_is_no_label_is_given_none_and_counted() -> None:
 
 def test_tokens_of_kept_replies_are_saved_and_those_of_new_ones_spent() -> None:
     def replies(requests: Sequence[Request]) -> list[Reply]:
-        return [Reply("bread", "stop", 10, 2, "m", 0.1, from_ledger=n > 0) for n, _ in enumerate(requests)]
+        return [Reply("bread", "stop", 10, 2, "m", 0.1, cached=n > 0) for n, _ in enumerate(requests)]
 
     ask = Labeller(CLASSES, read_label_prompt("label-text"), FREE, replies, count, 500)
     ask(["a", "b", "c"])
@@ -86,8 +86,8 @@ def test_a_text_is_data_between_marks_it_cannot_know_and_labels_are_told_with_wh
     assert "{labels}" in user.content
     assert model.asked[1].messages[1].content.split("\n")[0] != opened
     assert model.asked[0].messages[0] == model.asked[1].messages[0]  # the stable part comes first
-    assert model.asked[0].form is not None
-    assert model.asked[0].form.choices == CLASSES
+    assert model.asked[0].response_format is not None
+    assert model.asked[0].response_format.choices == CLASSES
 
 
 def test_a_long_text_is_cut_to_fit_and_a_prompt_without_room_is_refused() -> None:

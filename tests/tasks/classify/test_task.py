@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from configs.classify import Embeddings, Fit, Labelled, Measured, Mistaken, Neighbours, Nli, TaskModel, TfIdf
+from configs.classify import Embeddings, Fit, LabelIssues, Labelled, Measured, Neighbours, Nli, TaskModel, TfIdf
 from configs.ingest import Files, PythonDocs, Tables
 from tasks.classify import (
     classify_texts,
@@ -70,7 +70,7 @@ def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     table = pq.read_table(objects.path(made) / "predictions.parquet")
     assert table["label"].to_pylist() == [["a", "c"], []]
     with pytest.raises(ContractError, match="embeddings cannot doubt labels"):
-        find_mistaken.fn(divided, trials[0], Mistaken())
+        find_mistaken.fn(divided, trials[0], LabelIssues())
 
 
 @pytest.mark.usefixtures("home")

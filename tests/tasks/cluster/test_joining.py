@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.cluster.core import Found
+from tasks.cluster.core import Clusters
 from tasks.cluster.joining import guided, joined, merged, nearest_names
 from tasks.errors import ContractError
 from tasks.vectors.arithmetic import normalise
@@ -37,8 +37,8 @@ def test_rows_go_to_the_nearest_name_that_is_near_enough() -> None:
 
 
 def test_found_topics_are_numbered_behind_the_named_ones() -> None:
-    first = Found(np.array([1, -1, -1, 0, -1]), np.array([0.9, 0, 0, 0.8, 0], dtype=np.float32))
-    rest = Found(np.array([0, -1, 1]), np.array([0.5, 0.0, 0.7], dtype=np.float32))
+    first = Clusters(np.array([1, -1, -1, 0, -1]), np.array([0.9, 0, 0, 0.8, 0], dtype=np.float32))
+    rest = Clusters(np.array([0, -1, 1]), np.array([0.5, 0.0, 0.7], dtype=np.float32))
     made = joined(first, np.array([1, 2, 4]), rest, names=2)
     assert made.labels.tolist() == [1, 2, -1, 0, 3]
     np.testing.assert_allclose(made.strengths, [0.9, 0.5, 0.0, 0.8, 0.7], rtol=1e-6)

@@ -9,7 +9,7 @@ from tasks.data.base import Ref, Value
 from tasks.data.documents import PassagesRef
 from tasks.data.models import Encoder, Fingerprint, Numerics
 from tasks.data.run import Outcome
-from tasks.data.vectors import VectorsRef
+from tasks.data.vectors import Shard, VectorsRef
 
 PASSAGES = PassagesRef(digest="d1", rows=3, shape=(3, 8))
 ENCODER = Encoder(
@@ -24,11 +24,11 @@ def test_every_value_is_known_by_its_class_name() -> None:
 
 
 def test_a_reference_counts_by_kind_and_digest_alone() -> None:
-    assert PASSAGES.counts_as() == {"ref": "passages", "digest": "d1"}
+    assert PASSAGES.cache_key() == {"ref": "passages", "digest": "d1"}
 
 
 def test_a_plain_value_counts_by_all_its_fields() -> None:
-    assert Numerics(precision="exact", engine="torch-cpu").counts_as() is None
+    assert Numerics(precision="exact", engine="torch-cpu").cache_key() is None
 
 
 def test_a_value_cannot_be_changed() -> None:
@@ -59,10 +59,16 @@ def test_the_kinds_of_references_all_differ() -> None:
 
 def test_an_encoder_counts_as_the_sum_of_all_fields_but_its_names() -> None:
     fields = ENCODER.model_dump_json(exclude={"model", "revision", "base_url"})
-    assert ENCODER.counts_as() == ENCODER.identity == hashlib.sha256(fields.encode()).hexdigest()
+    assert ENCODER.cache_key() == ENCODER.identity == hashlib.sha256(fields.encode()).hexdigest()
 
 
 def test_a_fingerprint_counts_as_its_digest() -> None:
     made = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu"))
     text = f"{ENCODER.identity} torch-cpu exact"
-    assert made.counts_as() == made.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert made.cache_key() == made.digest == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_second_value_of_one_name_is_refused_with_both_modules() -> None:
+    with pytest.raises(TypeError, match=r"has the name of tasks\.data\.vectors\.Shard but step records know"):
+        type("Shard", (Value,), {"__module__": "tasks.elsewhere"})
+    assert Value.registry["Shard"] is Shard

@@ -44,13 +44,13 @@ def mark(folder: Path) -> Fingerprint:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that every text is added to when an engine really encodes it."""
     seen: list[str] = []
-    encode = encoder_base.Engine.encode
+    encode = encoder_base.EncodingEngine.encode
 
-    def watched(self: encoder_base.Engine, texts: Sequence[str], *others: Any) -> encoder_base.Floats:
+    def watched(self: encoder_base.EncodingEngine, texts: Sequence[str], *others: Any) -> encoder_base.Floats:
         seen.extend(texts)
         return encode(self, texts, *others)
 
-    monkeypatch.setattr(encoder_base.Engine, "encode", watched)
+    monkeypatch.setattr(encoder_base.EncodingEngine, "encode", watched)
     return seen
 
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from tasks.evaluate.classes import Given, calibration_bins, class_by_class, confusion, judge_ways, majority, mcnemar
+from tasks.evaluate.classes import (
+    ScoredTexts,
+    calibration_bins,
+    class_by_class,
+    confusion,
+    judge_ways,
+    majority,
+    mcnemar,
+)
 from tasks.metrics.classification import decide
 
 RANDOM = np.random.default_rng(5)
@@ -10,10 +18,10 @@ TRUE = RANDOM.integers(0, 3, 120)
 TARGETS = np.eye(3, dtype=bool)[TRUE]
 
 
-def way(noise: float, seed: int) -> Given:
+def way(noise: float, seed: int) -> ScoredTexts:
     random = np.random.default_rng(seed)
     likely = random.dirichlet(np.ones(3), 120) * noise + TARGETS * (1 - noise)
-    return Given(decide(likely, None), likely)
+    return ScoredTexts(decide(likely, None), likely)
 
 
 GOOD, BAD = way(0.6, 1), way(0.95, 2)
@@ -81,7 +89,7 @@ def test_the_majority_is_always_the_same_class_and_as_sure_as_it_is_common() -> 
 def test_of_several_labels_micro_f1_is_measured_too() -> None:
     random = np.random.default_rng(3)
     targets, likely = random.random((80, 3)) < 0.3, random.random((80, 3))
-    said = Given(decide(likely, [0.5] * 3), likely)
+    said = ScoredTexts(decide(likely, [0.5] * 3), likely)
     measures, _ = judge_ways(targets, {"w": said}, multiple=True, resamples=20, bins=5, seed=0)
     found = {m.name: m.value for m in measures}
     assert found["micro-F1"] == pytest.approx(f1_score(targets, said.labels, average="micro"))

@@ -12,7 +12,7 @@ from tasks.data.messages import Reply, Request
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
 from tasks.generate import answer_grounded, describe_generator, load_answers, read_prompt
-from tasks.generate.answering import Asking, ground_answers
+from tasks.generate.answering import AnswerSettings, ground_answers
 from tasks.retrieve import retrieve
 from tasks.store import objects
 from tests.tasks.models import language_models
@@ -42,7 +42,9 @@ def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[An
     hits = objects.load_rows(found(shelf, *(a.question for a in answers)), Hit)
     passages = dict(enumerate(objects.load_rows(shelf.passages, Passage)))
     documents = dict(enumerate(objects.load_rows(shelf.documents, Document)))
-    asking = Asking(replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000)
+    asking = AnswerSettings(
+        replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000
+    )
     made = ground_answers(answers, hits, passages, documents, asking)
     assert len(asked) == sum(not a.abstained for a in answers)
     return made

@@ -7,7 +7,7 @@ from configs.generate import Extractive
 from tasks.data.answers import Answer, Threshold
 from tasks.data.documents import Document, Passage
 from tasks.generate.extract import (
-    Found,
+    MatchedSentences,
     choose,
     match_sentences,
     passage_of,
@@ -25,7 +25,9 @@ SENTENCES = list(sentences_of([WHOLE]))
 
 
 def answer(scores: list[float], *, closest: float | None = 0.9, threshold: float = 0.35, **config: float) -> Answer:
-    found = Found("What do cats do?", closest, 0.5, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32), {})
+    found = MatchedSentences(
+        "What do cats do?", closest, 0.5, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32), {}
+    )
     quoted = quote_answer(found, {0: DOCUMENT}, Extractive.model_validate(config))
     return withhold(quoted, Threshold(below=threshold))
 
@@ -83,7 +85,7 @@ def test_so_many_sentences_are_quoted(limit: int, within: float, quoted: int) ->
 def test_a_wording_that_stands_in_two_documents_is_quoted_once_where_it_scores_best() -> None:
     twice = "Cats purr when warm. And more words here. CATS  purr\nwhen WARM."
     (first, _, second) = sentences_of([Passage("t#0", "t", 0, 0, len(twice), "", twice, 9)])
-    found = Found("?", 0.9, 0.0, [first, second], np.array([0.8, 0.9], dtype=np.float32), {})
+    found = MatchedSentences("?", 0.9, 0.0, [first, second], np.array([0.8, 0.9], dtype=np.float32), {})
     document = Document("t", twice, "T", "shelf", "t.txt", 1)
     (cited,) = quote_answer(found, {0: document}, Extractive(within=0.0)).citations
     assert (cited.start, cited.score) == (second.start, 0.9)

@@ -16,7 +16,7 @@ from configs.ingest import Hub
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError, MissingExtra, RemoteError
 from tasks.ingest import name_of
-from tasks.ingest.sources import Found, read_source, scan_source
+from tasks.ingest.sources import SourceContents, read_source, scan_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---
@@ -53,7 +53,7 @@ def comets(tmp_path: Path) -> Path:
     return folder
 
 
-def read(place: Path | str, **fields: Any) -> Found:
+def read(place: Path | str, **fields: Any) -> SourceContents:
     """Scan and read a data set."""
     source = Hub(dataset=str(place), **fields)
     return read_source(source, scan_source(source)[0], lambda texts: [1 for _ in texts])

@@ -10,7 +10,7 @@ from configs.ingest import Files, PythonDocs, Source, Tables
 from tasks.data.documents import Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.python_docs import read_package
-from tasks.ingest.sources import Found, read_source, scan_source
+from tasks.ingest.sources import SourceContents, read_source, scan_source
 
 
 def letters(texts: Sequence[str]) -> list[int]:
@@ -18,7 +18,7 @@ def letters(texts: Sequence[str]) -> list[int]:
     return [len(text) for text in texts]
 
 
-def read(source: Source) -> Found:
+def read(source: Source) -> SourceContents:
     """Scan and read a source."""
     return read_source(source, scan_source(source)[0], letters)
 

@@ -19,7 +19,7 @@ from tasks.launch import housekeeping
 from tasks.runtime import steps
 from tasks.runtime.steps import Record
 from tasks.store import collections, durable, objects, vector_cache
-from tasks.store.reply_cache import Ledger
+from tasks.store.reply_cache import ReplyCache
 
 pytestmark = pytest.mark.usefixtures("home")
 KINDS: dict[str, type[Ref]] = {
@@ -286,7 +286,7 @@ def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
 ) -> None:
     talk = objects.save_json(ConversationRef, {"turns": []}, rows=0)
     durable.write_json(home / "conversations" / "ada.json", talk.model_dump(mode="json"))
-    ledger = Ledger(Generator(kind="server", model="m", revision="server", weights="w"))
+    ledger = ReplyCache(Generator(kind="server", model="m", revision="server", weights="w"))
     ledger.add({"key": Reply("hello", "stop", 1, 1, "m")})
     (segment,) = home.glob("replies/*/[!.]*")
     for path in (objects.path(talk), segment):
@@ -298,7 +298,7 @@ def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
 
 def test_a_damaged_reply_and_a_damaged_conversation_are_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     durable.write_json(home / "conversations" / "ada.json", {"turns": 1})
-    Ledger(Generator(kind="server", model="m", revision="server", weights="w")).add(
+    ReplyCache(Generator(kind="server", model="m", revision="server", weights="w")).add(
         {"key": Reply("hello", "stop", 1, 1, "m")}
     )
     assert call(capsys, "store", "check")[0] == 0

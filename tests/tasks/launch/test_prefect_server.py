@@ -148,21 +148,21 @@ def test_the_environment_goes_before_the_profile_and_the_profile_before_the_note
     profiles: Path, workspace: Path, speak: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     durable.write_json(workspace / prefect_server.NOTE, {"prefect": speak(OK)})  # type: ignore[operator]
-    assert prefect_server.choose() == prefect_server.Server("http://one/api", "configured")
+    assert prefect_server.choose() == prefect_server.PrefectServer("http://one/api", "configured")
     monkeypatch.setitem(os.environ, "PREFECT_API_URL", "http://mine/api")
-    assert prefect_server.choose() == prefect_server.Server("http://mine/api", "configured")
+    assert prefect_server.choose() == prefect_server.PrefectServer("http://mine/api", "configured")
 
 
 def test_a_noted_server_is_put_into_the_environment_of_prefect(workspace: Path, speak: object) -> None:
     url = speak(OK)  # type: ignore[operator]
     durable.write_json(workspace / prefect_server.NOTE, {"prefect": url})
-    assert prefect_server.choose() == prefect_server.Server(url, "noted")
+    assert prefect_server.choose() == prefect_server.PrefectServer(url, "noted")
     assert os.environ["PREFECT_API_URL"] == url
     assert os.environ["PREFECT_HOME"] == str(workspace / "prefect")
 
 
 def test_a_server_that_answers_is_waited_for_no_longer(speak: object) -> None:
-    found = prefect_server.Server(speak(OK), "configured")  # type: ignore[operator]
+    found = prefect_server.PrefectServer(speak(OK), "configured")  # type: ignore[operator]
     found.wait()
     assert found.seconds < 3
 
@@ -170,16 +170,16 @@ def test_a_server_that_answers_is_waited_for_no_longer(speak: object) -> None:
 def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    found = prefect_server.Server(f"http://127.0.0.1:{prefect_server.free_port()}/api", "temporary", process)
+    found = prefect_server.PrefectServer(f"http://127.0.0.1:{prefect_server.free_port()}/api", "temporary", process)
     with pytest.raises(RemoteError, match=r"the Prefect server at http://.* does not answer; start it, or unset PREF"):
         found.wait()
 
 
 def test_stopping_ends_the_process_of_a_temporary_server_and_leaves_any_other_alone() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
-    prefect_server.Server("http://x", "configured").stop()
+    prefect_server.PrefectServer("http://x", "configured").stop()
     assert process.poll() is None
-    prefect_server.Server("http://x", "temporary", process).stop()
+    prefect_server.PrefectServer("http://x", "temporary", process).stop()
     assert process.returncode is not None
     assert process.stdin is not None
     process.stdin.close()

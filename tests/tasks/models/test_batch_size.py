@@ -34,26 +34,26 @@ def ran(tiny_bert: Path) -> encoders.Fingerprint:
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_every_text_has_its_vector(ran: encoders.Fingerprint) -> None:
-    whole = encoder_base.Engine(ran, TorchForward(ran)).encode(TEXTS)
+    whole = encoder_base.EncodingEngine(ran, TorchForward(ran)).encode(TEXTS)
     small = SmallMemory(TorchForward(ran), 100)
     meter = encoder_base.Meter()
-    np.testing.assert_allclose(encoder_base.Engine(ran, small).encode(TEXTS, meter), whole, atol=1e-6)
+    np.testing.assert_allclose(encoder_base.EncodingEngine(ran, small).encode(TEXTS, meter), whole, atol=1e-6)
     assert small.refused >= 1
     assert small.batch_tokens <= 100
     assert meter.tokens == sum(min(n, ran.encoder.max_tokens) for n in encoder_base.count_tokens(ran.encoder, TEXTS))
 
 
 def test_the_size_that_was_found_is_remembered(ran: encoders.Fingerprint) -> None:
-    encoder_base.Engine(ran, SmallMemory(TorchForward(ran), 100)).encode(TEXTS)
+    encoder_base.EncodingEngine(ran, SmallMemory(TorchForward(ran), 100)).encode(TEXTS)
     again = SmallMemory(TorchForward(ran), 100)
-    encoder_base.Engine(ran, again).encode(TEXTS)
+    encoder_base.EncodingEngine(ran, again).encode(TEXTS)
     assert again.refused == 0
     assert again.batch_tokens == batch_size.remembered(ran)
 
 
 def test_one_text_that_does_not_fit_is_an_error_and_no_endless_halving(ran: encoders.Fingerprint) -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
-        encoder_base.Engine(ran, SmallMemory(TorchForward(ran), 8)).encode(TEXTS)
+        encoder_base.EncodingEngine(ran, SmallMemory(TorchForward(ran), 8)).encode(TEXTS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.data.models import Numerics
 from tasks.models import fixed_shapes
-from tasks.models.fixed_shapes import Heights
+from tasks.models.fixed_shapes import PaddingProbe
 
 HEIGHT, WIDTH = 8, 16
 
@@ -30,13 +30,13 @@ def batch(rows: int) -> np.ndarray:
 
 
 def test_a_shape_that_gives_the_same_bits_runs_without_filler_from_then_on(tmp_path: Path) -> None:
-    forward, known = Forward(), Heights(tmp_path / "h.json")
+    forward, known = Forward(), PaddingProbe(tmp_path / "h.json")
     first, read_first = known.run(forward, 3, batch(3))
     second, read_second = known.run(forward, 3, batch(3))
     assert forward.seen == [8, 3, 3]
     assert first.tolist() == second.tolist() == [[16], [32], [48]]
     assert (read_first, read_second) == (HEIGHT * WIDTH, 3 * WIDTH)
-    again = Heights(tmp_path / "h.json")
+    again = PaddingProbe(tmp_path / "h.json")
     again.run(forward, 3, batch(3))
     assert forward.seen[3:] == [3]
     again.run(forward, 5, batch(5))  # another shape is found out anew
@@ -44,7 +44,7 @@ def test_a_shape_that_gives_the_same_bits_runs_without_filler_from_then_on(tmp_p
 
 
 def test_a_shape_that_moves_a_bit_always_runs_whole(tmp_path: Path) -> None:
-    forward, known = Forward(leaks=1e-3), Heights(tmp_path / "h.json")
+    forward, known = Forward(leaks=1e-3), PaddingProbe(tmp_path / "h.json")
     whole = forward(batch(3))[:3]
     for _ in range(3):
         found, read = known.run(forward, 3, batch(3))
@@ -55,17 +55,17 @@ def test_a_shape_that_moves_a_bit_always_runs_whole(tmp_path: Path) -> None:
 
 def test_a_full_batch_is_never_run_twice(tmp_path: Path) -> None:
     forward = Forward()
-    Heights(tmp_path / "h.json").run(forward, HEIGHT, batch(HEIGHT))
+    PaddingProbe(tmp_path / "h.json").run(forward, HEIGHT, batch(HEIGHT))
     assert forward.seen == [8]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"3 of 8 x 16": true}'])
 def test_what_cannot_be_read_is_found_out_again(content: str, tmp_path: Path) -> None:
     (tmp_path / "h.json").write_text(content)
-    forward, known = Forward(), Heights(tmp_path / "h.json")
+    forward, known = Forward(), PaddingProbe(tmp_path / "h.json")
     known.run(forward, 3, batch(3))
     assert forward.seen == [8, 3]
-    assert Heights(tmp_path / "h.json").same == {"3 of 8 x 16": True}
+    assert PaddingProbe(tmp_path / "h.json").same == {"3 of 8 x 16": True}
 
 
 @pytest.mark.parametrize(("precision", "engine"), [("int8", "openvino-cpu"), ("bf16", "torch-cuda")])
@@ -74,5 +74,5 @@ def test_other_engines_always_run_whole(precision: str, engine: str, workspace: 
     assert fixed_shapes.path_for("model", numerics) is None
     forward = Forward()
     for _ in range(2):
-        Heights(None).run(forward, 3, batch(3))
+        PaddingProbe(None).run(forward, 3, batch(3))
     assert forward.seen == [8, 8]

@@ -78,8 +78,8 @@ def test_a_form_is_kept_to(tmp_path: Path) -> None:
     assert described.precision == "bf16"
     speaker = client.replies(described, Sampling(max_tokens=128, temperature=1.0), config, ledger=False)
     for schema in SCHEMAS.values():
-        form = response_format.schema_form(schema)
-        for reply in speaker([Request((Message("user", "Describe it."),), form, draw) for draw in range(8)]):
+        wanted = response_format.schema_format(schema)
+        for reply in speaker([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(8)]):
             jsonschema.validate(json.loads(reply.text), schema)
 
 

@@ -81,11 +81,11 @@ def test_a_scorer_counts_by_content_and_precision_not_by_name(folder: Path) -> N
     first = sequence_classifier.describe(str(folder), "exact", "cpu")
     renamed = first.model_copy(update={"model": "other", "revision": "other"})
     said = first.model_copy(update={"numerics": first.numerics.model_copy(update={"reason": "other"})})
-    assert first.counts_as() == renamed.counts_as() == said.counts_as()
+    assert first.cache_key() == renamed.cache_key() == said.cache_key()
     halved = first.model_copy(update={"numerics": first.numerics.model_copy(update={"precision": "bf16"})})
     changed = [first.model_copy(update={name: "x"}) for name in ("weights", "tokenizer", "settings")]
     shorter = first.model_copy(update={"max_tokens": 20})
-    assert len({s.counts_as() for s in (first, halved, shorter, *changed)}) == 6
+    assert len({s.cache_key() for s in (first, halved, shorter, *changed)}) == 6
 
 
 def test_a_model_that_is_not_the_one_described_is_refused(folder: Path) -> None:

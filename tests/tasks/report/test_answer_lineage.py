@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tasks.data.answers import Answer, AnswersRef
-from tasks.data.lineage import Given, Trail
+from tasks.data.lineage import GivenAnswers, Trail
 from tasks.data.search import Generation
 from tasks.report.answer_lineage import Followed, is_live, lineage_page, lineage_summary
 from tasks.runtime.tracking import Run, _Client
@@ -16,9 +16,9 @@ TRAIL = Trail(
 
 
 @pytest.fixture
-def given(shelf: Generation) -> Given:
+def given(shelf: Generation) -> GivenAnswers:
     answer = Answer(question="?", text="", citations=(), abstained="", score=1, threshold=0)
-    return Given(
+    return GivenAnswers(
         answers=objects.save_json(AnswersRef, [answer.model_dump(mode="json")]),
         sentences=shelf.passages,
         documents=shelf.documents,
@@ -39,17 +39,17 @@ def given(shelf: Generation) -> Given:
     ids=["as it was", "changed", "the same in another collection", "gone"],
 )
 def test_a_version_is_live_if_its_own_collection_still_has_it(
-    live: dict[str, dict[str, str]], expected: bool, given: Given
+    live: dict[str, dict[str, str]], expected: bool, given: GivenAnswers
 ) -> None:
     assert is_live(given, TRAIL, live) is expected
 
 
-def test_of_a_generation_that_is_not_kept_any_collection_will_do(given: Given) -> None:
+def test_of_a_generation_that_is_not_kept_any_collection_will_do(given: GivenAnswers) -> None:
     unknown = given.model_copy(update={"generations": ()})
     assert is_live(unknown, TRAIL, {"cats": {"elsewhere": TRAIL.version}})
 
 
-def test_the_summary_holds_everything_between_citation_and_file(given: Given) -> None:
+def test_the_summary_holds_everything_between_citation_and_file(given: GivenAnswers) -> None:
     found = lineage_summary([Followed(given, [TRAIL])], {"cats": {"shelf": TRAIL.version}}, None, 3)
     (trail,) = found["trails"]
     assert (found["answers"], found["followed"]) == (3, 1)
@@ -67,7 +67,7 @@ def test_the_summary_holds_everything_between_citation_and_file(given: Given) ->
     }
 
 
-def test_the_summary_of_a_document_names_its_live_versions(given: Given) -> None:
+def test_the_summary_of_a_document_names_its_live_versions(given: GivenAnswers) -> None:
     found = lineage_summary([], {"cats": {"shelf": "v"}}, "cats", 0)
     assert found == {
         "document": "cats", "live_versions": {"shelf": "v"}, "answers": 0, "followed": 0, "trails": []
@@ -79,7 +79,7 @@ def page_of(followed: list[Followed], document: str | None) -> str:
     return Path(lineage_page(run, followed, {"cats": {"shelf": TRAIL.version}}, document)).read_text("utf-8")
 
 
-def test_the_page_draws_the_way_of_every_citation_and_runs_nothing_of_it(given: Given) -> None:
+def test_the_page_draws_the_way_of_every_citation_and_runs_nothing_of_it(given: GivenAnswers) -> None:
     text = page_of([Followed(given, [TRAIL])], None)
     assert (
         "<td>&lt;b&gt;Who purrs?&lt;/b&gt;</td><td>Cats &lt;script&gt;purr&lt;/script&gt;.</td><td>cats#0</td>" in text

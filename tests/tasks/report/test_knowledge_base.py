@@ -7,7 +7,16 @@ import pytest
 
 from tasks.data.answers import Answer, AnswersRef, Citation
 from tasks.data.documents import Ingested, Rejected, RejectedRef
-from tasks.data.evaluation import Asked, Evaluation, Measure, MeasuresRef, Question, QuestionsRef, Scored, ScoresRef
+from tasks.data.evaluation import (
+    Evaluation,
+    Measure,
+    MeasuresRef,
+    Question,
+    QuestionSet,
+    QuestionsRef,
+    Scored,
+    ScoresRef,
+)
 from tasks.data.releases import Comparison, Delta, Release
 from tasks.data.search import Generation, QueriesRef, Query, Verified
 from tasks.data.topics import LabelsRef, LayoutRef, Topic, TopicMap, TopicsRef
@@ -70,7 +79,7 @@ def evaluation() -> Evaluation:
         Measure("ndcg@10 difference", "dense - bm25", -0.1, -0.2, 0.1, 2),
     ]
     return Evaluation(
-        asked=Asked(
+        asked=QuestionSet(
             questions=objects.save_rows(QuestionsRef, Question, QUESTIONS),
             queries=objects.save_rows(QueriesRef, Query, []),
             answerable=2,

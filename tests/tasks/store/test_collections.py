@@ -234,5 +234,5 @@ def test_two_writers_at_once_get_a_number_each() -> None:
 def test_a_generation_counts_by_what_is_searched() -> None:
     counted = generation(mark="1")
     renamed = counted.model_copy(update={"collection": "other", "number": 9, "source": "elsewhere"})
-    assert renamed.counts_as() == counted.counts_as() == ["1"] * 5 + [counted.fingerprint.digest]
-    assert generation(mark="2").counts_as() != counted.counts_as()
+    assert renamed.cache_key() == counted.cache_key() == ["1"] * 5 + [counted.fingerprint.digest]
+    assert generation(mark="2").cache_key() != counted.cache_key()

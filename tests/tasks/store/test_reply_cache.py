@@ -10,7 +10,7 @@ from tasks.data.messages import Generator, Message, Reply, Request
 from tasks.models.generators import client
 from tasks.models.generators.local import Keep
 from tasks.store import reply_cache
-from tasks.store.reply_cache import Ledger, key_of
+from tasks.store.reply_cache import ReplyCache, key_of
 
 GENERATOR = Generator(kind="transformers", model="m", revision="r", weights="w")
 CONFIG = LocalModel(model="a folder that is gone")
@@ -39,11 +39,11 @@ def test_what_was_paid_for_is_replayed_without_a_model_and_counted(home: Path) -
     engine = Scripted()
     first = client.replies(GENERATOR, Sampling(), CONFIG, engine=engine)([asked("a"), asked("b"), asked("a")])
     assert engine.asked == ["a", "b"]
-    assert [(r.text, r.from_ledger) for r in first] == [("A", False), ("B", False), ("A", True)]
+    assert [(r.text, r.cached) for r in first] == [("A", False), ("B", False), ("A", True)]
     again = client.replies(GENERATOR, Sampling(), CONFIG)  # the folder of its model is not there
     replayed = again([asked("b"), asked("a")])
-    assert [(r.text, r.from_ledger, r.attempts) for r in replayed] == [("B", True, 0), ("A", True, 0)]
-    assert (again.spent.asked, again.spent.from_ledger, again.spent.saved_tokens) == (2, 2, 10)
+    assert [(r.text, r.cached, r.attempts) for r in replayed] == [("B", True, 0), ("A", True, 0)]
+    assert (again.spent.asked, again.spent.cached, again.spent.saved_tokens) == (2, 2, 10)
     assert again.spent.completion_tokens == 0
 
 
@@ -69,20 +69,20 @@ def test_a_key_holds_what_decides_a_reply_and_nothing_else() -> None:
 
 def test_segments_are_merged_and_nothing_is_lost(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply_cache, "MAX_SEGMENTS", 4)
-    made, other = Ledger(GENERATOR), Ledger(GENERATOR)
+    made, other = ReplyCache(GENERATOR), ReplyCache(GENERATOR)
     for number in range(23):
         made.add({f"{number:02}": Reply(f"text {number}", "stop", 1, 1, "g")})
         assert other.read(["00"])["00"].text == "text 0"
     assert len(list(made.folder.glob("[!.]*"))) <= 5
-    found = Ledger(GENERATOR).read([f"{number:02}" for number in range(23)])
+    found = ReplyCache(GENERATOR).read([f"{number:02}" for number in range(23)])
     assert [found[f"{number:02}"].text for number in range(23)] == [f"text {number}" for number in range(23)]
 
 
 def test_a_damaged_segment_is_dropped_and_said(home: Path, caplog: pytest.LogCaptureFixture) -> None:
-    made = Ledger(GENERATOR)
+    made = ReplyCache(GENERATOR)
     made.add({"k": Reply("right", "stop", 1, 1, "g")})
     (path,) = made.folder.glob("*/replies.jsonl")
     path.write_text(path.read_text("utf-8").replace("right", "wrong"), "utf-8")
     with caplog.at_level(logging.WARNING):
-        assert Ledger(GENERATOR).read(["k"]) == {}
+        assert ReplyCache(GENERATOR).read(["k"]) == {}
     assert "damaged" in caplog.text

@@ -43,8 +43,8 @@ def test_parts_make_one_message_and_each_can_be_left_out() -> None:
     assert parse_template("p", PARTED).turns == (("user", "You are a poet.\nWrite about {question}.\nBe glad."),)
     without = parse_template("p", PARTED, ["tone"])
     assert without.turns == (("user", "You are a poet.\nWrite about {question}."),)
-    assert without.counts_as() != parse_template("p", PARTED).counts_as()
-    assert without.counts_as() == parse_template("other", PARTED.partition("# tone")[0]).counts_as()
+    assert without.cache_key() != parse_template("p", PARTED).cache_key()
+    assert without.cache_key() == parse_template("other", PARTED.partition("# tone")[0]).cache_key()
 
 
 def test_the_parts_of_a_prompt_are_named_in_order_and_messages_have_none() -> None:

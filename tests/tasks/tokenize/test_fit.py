@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from configs.models import EMBEDDED
-from tasks.data.tokens import Fit
+from tasks.data.tokens import TokenizerFit
 from tasks.errors import DataError, ModelError
 from tasks.models import files as model_files
 from tasks.tokenize import check_fit, describe_tokenizers, describe_weights
@@ -41,7 +41,7 @@ def cutter(path: Path) -> Cutter:
     return load(*find(path))
 
 
-def fit(tokenizer: Path, model: Path, score: float = 4.0) -> Fit:
+def fit(tokenizer: Path, model: Path, score: float = 4.0) -> TokenizerFit:
     return check_fit.fn(describe_tokenizers([str(tokenizer)])[0], describe_weights(str(model)), 30, score)
 
 

@@ -5,9 +5,9 @@ from configs.word2vec import Recommended, Word2Vec
 from tasks.data.words import Line
 from tasks.errors import ContractError, DataError
 from tasks.word2vec.recommend import hold_out, recommend, score_items, score_lists
-from tasks.word2vec.train import WordVectors, train_word2vec
+from tasks.word2vec.train import TrainedVectors, train_word2vec
 
-KNOWN = WordVectors(
+KNOWN = TrainedVectors(
     list("abcd"),
     np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.float32),
     np.array([[0, 0], [2, 0], [0, 3], [1, 1]], dtype=np.float32),
@@ -71,6 +71,6 @@ def test_lists_with_a_pattern_are_foretold_better_than_by_popularity() -> None:
 
 
 def test_vectors_that_do_not_say_how_items_follow_recommend_nothing() -> None:
-    read = WordVectors(["a"], np.ones((1, 2), np.float32), np.empty((0, 2), np.float32), np.zeros(1, np.int64))
+    read = TrainedVectors(["a"], np.ones((1, 2), np.float32), np.empty((0, 2), np.float32), np.zeros(1, np.int64))
     with pytest.raises(ContractError, match="train them instead"):
         score_items(read, ["a"], CONFIG, 0.5)

@@ -10,15 +10,15 @@ from configs.word2vec import Word2Vec
 from tasks.errors import ContractError, DataError
 from tasks.word2vec.files import checked_file, read_files, read_vectors, write_files
 from tasks.word2vec.near import neighbours_of, parse_sum, solve_analogies
-from tasks.word2vec.train import WordVectors, stable_hash, train_word2vec, training_pairs
+from tasks.word2vec.train import TrainedVectors, stable_hash, train_word2vec, training_pairs
 
 LINES = [["sun", "moon", "star"], ["bread", "flour", "oven"]] * 60 + [["moon", "sun"], ["oven", "bread"]] * 30
 SMALL = Word2Vec(width=8, epochs=20, window=2, sample=0)
 
 
-def by_hand(words: str, rows: list[list[float]], counts: list[int] | None = None) -> WordVectors:
+def by_hand(words: str, rows: list[list[float]], counts: list[int] | None = None) -> TrainedVectors:
     vectors = np.array(rows, dtype=np.float32)
-    return WordVectors(words.split(), vectors, vectors, np.array(counts or [0] * len(rows)))
+    return TrainedVectors(words.split(), vectors, vectors, np.array(counts or [0] * len(rows)))
 
 
 def test_words_that_stand_together_come_together() -> None:

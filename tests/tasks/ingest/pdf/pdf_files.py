@@ -9,7 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from configs.ingest import Files
-from tasks.ingest.sources import Found, read_source, scan_source
+from tasks.ingest.sources import SourceContents, read_source, scan_source
 
 WORDS = "The keeper of the lighthouse lit the lamp at dusk and polished its lens every morning with chalk."
 Draw = Callable[[Canvas], None]
@@ -94,16 +94,16 @@ def said(text: str, x: float = 72, y: float = 700, before: str = "") -> bytes:
     return f"q BT {before} /F 10 Tf {x} {y} Td ({text}) Tj ET Q\n".encode()
 
 
-def read(folder: Path, content: bytes, name: str = "a.pdf", **fields: Any) -> Found:
+def read(folder: Path, content: bytes, name: str = "a.pdf", **fields: Any) -> SourceContents:
     """Write, scan and read one file."""
     (folder / name).write_bytes(content)
     source = Files(path=str(folder), **fields)
     return read_source(source, scan_source(source)[0], lambda texts: [len(t) for t in texts])
 
 
-def texts(found: Found) -> list[str]:
+def texts(found: SourceContents) -> list[str]:
     return [d.text for d in found.documents]
 
 
-def titles(found: Found) -> list[str]:
+def titles(found: SourceContents) -> list[str]:
     return [d.title for d in found.documents]

@@ -18,7 +18,7 @@ from tasks.models import files as model_files
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
 from tasks.models.encoders import padded as padded_forward
-from tasks.models.encoders.base import Engine, Meter
+from tasks.models.encoders.base import EncodingEngine, Meter
 
 SENTENCE = "Compute the mean of all values along an axis. "
 Vectors = npt.NDArray[np.float32]
@@ -46,7 +46,7 @@ def mark(model: str | Path) -> Fingerprint:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> EncodingEngine:
     return encoders.engine(mark(EMBEDDED))
 
 
@@ -66,7 +66,7 @@ def reference() -> SentenceTransformer:
 
 
 @pytest.fixture(scope="module")
-def vectors(engine: Engine) -> Vectors:
+def vectors(engine: EncodingEngine) -> Vectors:
     return engine.encode(TEXTS)
 
 
@@ -83,30 +83,30 @@ def test_every_vector_has_unit_length(vectors: Vectors) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(engine: Engine, vectors: Vectors) -> None:
+def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(engine: EncodingEngine, vectors: Vectors) -> None:
     order = np.random.default_rng(0).permutation(len(TEXTS))
     parts = [order[:1], order[1:4], order[4:]]
     again = np.concatenate([engine.encode([TEXTS[row] for row in part]) for part in parts])
     np.testing.assert_array_equal(again, vectors[order])
 
 
-def test_no_texts_have_no_vectors(engine: Engine) -> None:
+def test_no_texts_have_no_vectors(engine: EncodingEngine) -> None:
     assert engine.encode([]).shape == (0, 384)
 
 
-def test_text_that_looks_like_a_special_token_stays_text(engine: Engine) -> None:
+def test_text_that_looks_like_a_special_token_stays_text(engine: EncodingEngine) -> None:
     tokens = engine.tokenizer.encode("[SEP] [CLS]").tokens
     assert tokens == ["[CLS]", "[", "sep", "]", "[", "cl", "##s", "]", "[SEP]"]
     assert encoder_base.count_tokens(engine.encoder, ["[SEP] [CLS]", "", "a"]) == [9, 2, 3]
 
 
-def test_tokens_are_counted_before_a_text_is_cut(engine: Engine, reference: SentenceTransformer) -> None:
+def test_tokens_are_counted_before_a_text_is_cut(engine: EncodingEngine, reference: SentenceTransformer) -> None:
     expected = [len(ids) for ids in reference.tokenizer(TEXTS[:10])["input_ids"]]
     assert encoder_base.count_tokens(engine.encoder, TEXTS[:10]) == expected
     assert max(expected) > 256
 
 
-def test_the_meter_counts_tokens_padding_and_cut_texts(engine: Engine) -> None:
+def test_the_meter_counts_tokens_padding_and_cut_texts(engine: EncodingEngine) -> None:
     meter = Meter()
     engine.encode(["a", SENTENCE * 60, "a"], meter)
     engine.encode(["a"], meter)
@@ -159,18 +159,18 @@ def test_a_saved_encoder_agrees_with_sentence_transformers(
 
 
 @pytest.fixture(scope="module")
-def small(tiny_bert: Path) -> Engine:
+def small(tiny_bert: Path) -> EncodingEngine:
     return encoders.engine(mark(tiny_bert))
 
 
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(st.text(alphabet="abc dog [SEP]é\u200b\n", max_size=60), max_size=12), at=st.integers(0, 12))
-def test_any_texts_cut_anywhere_give_the_same_bits(small: Engine, texts: list[str], at: int) -> None:
+def test_any_texts_cut_anywhere_give_the_same_bits(small: EncodingEngine, texts: list[str], at: int) -> None:
     parts = np.concatenate([small.encode(texts[:at]), small.encode(texts[at:])])
     np.testing.assert_array_equal(parts, small.encode(texts))
 
 
-def test_a_text_of_every_length_up_to_the_last_position_has_a_vector(small: Engine) -> None:
+def test_a_text_of_every_length_up_to_the_last_position_has_a_vector(small: EncodingEngine) -> None:
     vectors = small.encode(["cat " * n for n in range(45)])
     assert np.isfinite(vectors).all()
     np.testing.assert_array_equal(vectors[38], vectors[44])  # both are cut to 40 tokens

@@ -21,7 +21,7 @@ from tasks.models import device
 from tasks.models import files as model_files
 from tasks.models.encoders import int8 as int8_forward
 from tasks.models.encoders import load as encoders
-from tasks.models.encoders.base import Engine
+from tasks.models.encoders.base import EncodingEngine
 from tasks.models.encoders.int8 import agreement, check_texts, quantised, refuse_if_far
 from tasks.store import workspace
 
@@ -43,7 +43,7 @@ def mark(model: str | Path) -> Fingerprint:
 
 
 @pytest.fixture(scope="module")
-def embedded() -> Engine:
+def embedded() -> EncodingEngine:
     return encoders.engine(mark(EMBEDDED))
 
 
@@ -55,7 +55,7 @@ def loose(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transformers(embedded: Engine) -> None:
+def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transformers(embedded: EncodingEngine) -> None:
     texts = [SENTENCE * n + ending for n in (1, 2, 5, 12) for ending in ("Bread is baked at four.", "Why?", "A ship.")]
     reference = SentenceTransformer(str(model_files.locate(EMBEDDED).folder), device="cpu")
     expected = reference.encode(texts, normalize_embeddings=True)
@@ -66,7 +66,7 @@ def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transform
 
 
 @pytest.mark.slow
-def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(embedded: Engine) -> None:
+def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(embedded: EncodingEngine) -> None:
     texts = [*TEXTS, *(SENTENCE * n for n in range(1, 40, 3))]
     whole = embedded.encode(texts)
     order = np.random.default_rng(0).permutation(len(texts))
@@ -76,7 +76,7 @@ def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(embedded: Engin
 
 
 @pytest.mark.slow
-def test_the_next_process_loads_the_kept_model_without_torch(embedded: Engine, shared_home: Path) -> None:
+def test_the_next_process_loads_the_kept_model_without_torch(embedded: EncodingEngine, shared_home: Path) -> None:
     code = (
         "import sys, json; from tasks.models.encoders import load as encoders;"
         f"made = encoders.engine(encoders.fingerprint({EMBEDDED!r}, 'int8', 'auto'));"

@@ -22,7 +22,7 @@ from configs.models import EMBEDDED
 from tasks.data.models import Fingerprint, Numerics
 from tasks.models import batch_size
 from tasks.models.encoders import load as encoders
-from tasks.models.encoders.base import Engine, Meter
+from tasks.models.encoders.base import EncodingEngine, Meter
 from tasks.models.encoders.packed import PackedEngine, PackedForward, packs
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz"]
@@ -121,7 +121,7 @@ def test_an_error_that_is_not_of_memory_is_not_tried_again(monkeypatch: pytest.M
 def test_token_vectors_of_padded_texts_are_the_same_when_run_packed() -> None:
     ran = mark(EMBEDDED)
     plain = encoders.engine(ran)
-    assert isinstance(plain, Engine)
+    assert isinstance(plain, EncodingEngine)
     tokens, mask = np.array([[101, 2054, 102], [101, 102, 0]]), np.array([[1, 1, 1], [1, 1, 0]])
     there = mask.astype(bool)
     np.testing.assert_allclose(

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from configs.generators import LocalModel, Sampling
-from tasks.data.messages import Form, Message, Reply, Request
+from tasks.data.messages import Message, Reply, Request, ResponseFormat
 from tasks.errors import ContractError, ReplyError
 from tasks.models.generators import client, response_format
 from tasks.models.generators import load as generators
@@ -24,10 +24,10 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return language_models.save_causal(tmp_path_factory.mktemp("chat"))
 
 
-def say(folder: Path, form: Form, *, draws: int = 1, **sampling: Any) -> list[Reply]:
+def say(folder: Path, wanted: ResponseFormat, *, draws: int = 1, **sampling: Any) -> list[Reply]:
     config = LocalModel(model=str(folder), dtype="fp32", rows=8)
     speaker = client.replies(generators.describe(config), Sampling(**sampling), config, ledger=False)
-    return speaker([Request((Message("user", "the lamp"),), form, draw) for draw in range(draws)])
+    return speaker([Request((Message("user", "the lamp"),), wanted, draw) for draw in range(draws)])
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -35,34 +35,34 @@ def say(folder: Path, form: Form, *, draws: int = 1, **sampling: Any) -> list[Re
 def test_every_sample_is_valid_at_the_least_limit_and_at_a_larger_one(
     chat: Path, name: str, limit: int | None
 ) -> None:
-    form = response_format.schema_form(SCHEMAS[name])
+    wanted = response_format.schema_format(SCHEMAS[name])
     config = LocalModel(model=str(chat), dtype="fp32", rows=8)
     grammars = local_model.engine(generators.describe(config), config).decoder.grammars
-    limit = limit or grammars.least(form)
-    for reply in say(chat, form, draws=8, temperature=1.0, max_tokens=limit):
+    limit = limit or grammars.least(wanted)
+    for reply in say(chat, wanted, draws=8, temperature=1.0, max_tokens=limit):
         jsonschema.validate(json.loads(reply.text), SCHEMAS[name])
         assert reply.completion_tokens <= limit
 
 
 def test_a_reply_closed_at_its_limit_is_marked(chat: Path) -> None:
-    form = response_format.schema_form(
+    wanted = response_format.schema_format(
         {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
     )
-    (reply,) = say(chat, form, temperature=1.0, max_tokens=24, seed=1)
+    (reply,) = say(chat, wanted, temperature=1.0, max_tokens=24, seed=1)
     assert set(json.loads(reply.text)) >= {"text"}
     assert reply.finish == "length"
 
 
 def test_a_choice_is_one_of_the_texts_and_each_can_come(chat: Path) -> None:
     choices = ("yes", "no", 'maybe "so"', " not\nknown")
-    replies = say(chat, Form("choice", choices=choices), draws=60, temperature=3.0, max_tokens=16)
+    replies = say(chat, ResponseFormat("choice", choices=choices), draws=60, temperature=3.0, max_tokens=16)
     assert {reply.text for reply in replies} == set(choices)
     assert {reply.finish for reply in replies} == {"stop"}
 
 
 def test_an_expression_matches_the_whole_reply(chat: Path) -> None:
     expression = r"[A-Z]{2}-\d{4}( extra)*"
-    replies = say(chat, Form("regex", expression), draws=20, temperature=1.0, max_tokens=20)
+    replies = say(chat, ResponseFormat("regex", expression), draws=20, temperature=1.0, max_tokens=20)
     assert all(re.fullmatch(expression, reply.text) for reply in replies)
     assert len({reply.text for reply in replies}) > 15
 
@@ -72,7 +72,7 @@ def test_a_form_changes_no_reply_beside_it(chat: Path) -> None:
     speaker = client.replies(generators.describe(config), Sampling(max_tokens=8), config, ledger=False)
     free, tied = (
         Request((Message("user", "a"),)),
-        Request((Message("user", "b"),), Form("choice", choices=("yes", "no"))),
+        Request((Message("user", "b"),), ResponseFormat("choice", choices=("yes", "no"))),
     )
     assert speaker([free, tied])[0].text == speaker([free])[0].text
 
@@ -80,11 +80,11 @@ def test_a_form_changes_no_reply_beside_it(chat: Path) -> None:
 def test_a_form_that_cannot_be_kept_is_refused_before_anything_is_generated(chat: Path) -> None:
     least = {"type": "array", "items": {"enum": ["red"]}, "minItems": 30}
     with pytest.raises(ContractError, match=r"the limit is 8 tokens but the shortest .* has \d+; raise max_tokens"):
-        say(chat, response_format.schema_form(least), max_tokens=8)
+        say(chat, response_format.schema_format(least), max_tokens=8)
     with pytest.raises(ContractError, match="cannot be kept to this form"):
-        say(chat, Form("regex", "(unclosed"), max_tokens=8)
+        say(chat, ResponseFormat("regex", "(unclosed"), max_tokens=8)
     with pytest.raises(ContractError, match="nothing to choose from"):
-        say(chat, Form("choice"), max_tokens=8)
+        say(chat, ResponseFormat("choice"), max_tokens=8)
 
 
 def test_a_fault_names_the_place_and_a_pydantic_model_is_a_form() -> None:
@@ -92,10 +92,10 @@ def test_a_fault_names_the_place_and_a_pydantic_model_is_a_form() -> None:
         name: str
         watts: int = Field(ge=1, le=100)
 
-    form = response_format.schema_form(Lamp)
-    assert response_format.fault(form, Reply('{"name": "a", "watts": 5}', "stop", 1, 1, "g")) == ""
-    assert response_format.fault(form, Reply('{"name": "a", "watts": 500}', "stop", 1, 1, "g")).startswith(
+    wanted = response_format.schema_format(Lamp)
+    assert response_format.fault(wanted, Reply('{"name": "a", "watts": 5}', "stop", 1, 1, "g")) == ""
+    assert response_format.fault(wanted, Reply('{"name": "a", "watts": 500}', "stop", 1, 1, "g")).startswith(
         "$.watts: 500"
     )
     with pytest.raises(ReplyError, match=r"watts.*'\{\"name\": \"a\"\}'"):
-        response_format.require(form, Reply('{"name": "a"}', "stop", 1, 1, "g"))
+        response_format.require(wanted, Reply('{"name": "a"}', "stop", 1, 1, "g"))

@@ -97,7 +97,7 @@ def test_a_model_with_a_window_reads_every_prompt_whole(chat: Path, tmp_path: Pa
             vocab_size=400, sliding_window=16, num_key_value_heads=2, pad_token_id=0, eos_token_id=3, **sizes
         )
     ).save_pretrained(tmp_path)
-    local_model.chat_prompt.load_tokenizer(chat).save_pretrained(tmp_path)
+    local_model.chat_template.load_tokenizer(chat).save_pretrained(tmp_path)
     requests = [asked(text) for text in TEXTS]
     assert [reply.text for reply in say(tmp_path, requests)] == [theirs(tmp_path, request) for request in requests]
     assert engine_of(tmp_path).decoder.prefixes.read == {}

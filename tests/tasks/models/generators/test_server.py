@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from configs.generators import ModelServer, Prices, Sampling
-from tasks.data.messages import Form, Message, Request
+from tasks.data.messages import Message, Request, ResponseFormat
 from tasks.errors import BudgetError, ContractError, RemoteError, ReplyError
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
 from tasks.models.generators import server as model_server
-from tasks.models.generators.client import Speaker
+from tasks.models.generators.client import CachedGenerator
 from tasks.models.generators.server import ServerEngine
 from tasks.models.openai_http import Patience
 from tests.tasks.models.chat_server import ChatServer, served
@@ -43,15 +43,15 @@ class Waits:
 
 def speaker(
     server: ChatServer, waits: Waits | None = None, sampling: Sampling | None = None, **options: Any
-) -> Speaker:
+) -> CachedGenerator:
     config = ModelServer(base_url=server.base_url, model="small", **options)
     described = generators.describe(config)
     engine = ServerEngine(described, config, Patience(sleep=waits or Waits()))
     return client.replies(described, sampling or Sampling(max_tokens=10), config, engine=engine)
 
 
-def asked(text: str, form: Form | None = None) -> Request:
-    return Request((Message("user", text),), form)
+def asked(text: str, response_format: ResponseFormat | None = None) -> Request:
+    return Request((Message("user", text),), response_format)
 
 
 def test_five_hundred_prompts_through_a_bad_network_none_lost_none_paid_twice(server: ChatServer) -> None:
@@ -96,7 +96,7 @@ def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: C
     with pytest.raises(RemoteError, match=r"answers 500 .*asked 3 times"):
         speaker(server, retries=2, concurrency=1)([asked("a"), asked("b"), asked("c")])
     made = speaker(server, retries=9)([asked("a"), asked("b"), asked("c")])
-    assert [r.from_ledger for r in made] == [True, False, False]
+    assert [r.cached for r in made] == [True, False, False]
     assert server.paid == {"a": 1, "b": 1, "c": 1}
 
 
@@ -129,7 +129,7 @@ def test_a_budget_is_never_exceeded_and_what_came_is_kept(server: ChatServer, ca
     paid = sum(server.paid.values())
     assert 10 <= paid <= 20  # each costs 10 tokens, at most 51 while it is under way
     assert ask._engine.budget.tokens == paid * 10  # type: ignore[union-attr]
-    assert sum(r.from_ledger for r in speaker(server)(prompts)) == paid
+    assert sum(r.cached for r in speaker(server)(prompts)) == paid
 
 
 def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatServer) -> None:
@@ -141,7 +141,7 @@ def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatSe
 def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -> None:
     server.say = lambda body: '{"reply": "yes"}'
     (chosen, matched) = speaker(server)(
-        [asked("a", Form("choice", choices=("yes", "no"))), asked("b", Form("regex", "[a-z]+"))]
+        [asked("a", ResponseFormat("choice", choices=("yes", "no"))), asked("b", ResponseFormat("regex", "[a-z]+"))]
     )
     assert (chosen.text, matched.text) == ("yes", "yes")
     schemas = {b["messages"][0]["content"]: b["response_format"]["json_schema"]["schema"] for b in server.asked}
@@ -150,16 +150,18 @@ def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -
 
 
 def test_a_reply_without_its_form_is_repaired_once_and_then_shown(server: ChatServer) -> None:
-    form = Form("schema", '{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}')
+    response_format = ResponseFormat(
+        "schema", '{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}'
+    )
     server.say = lambda body: '{"n": 3}' if len(body["messages"]) > 1 else '{"n": "three"}'
-    (reply,) = speaker(server)([asked("a", form)])
+    (reply,) = speaker(server)([asked("a", response_format)])
     assert reply.text == '{"n": 3}'
     assert "$.n: 'three' is not of type 'integer'" in server.asked[1]["messages"][-1]["content"]
     server.say = lambda body: "I would rather not."
     with pytest.raises(ReplyError, match=r"it is not JSON .*'I would rather not\.'"):
-        speaker(server)([asked("b", form)])
+        speaker(server)([asked("b", response_format)])
     with pytest.raises(ReplyError):
-        speaker(server)([asked("b", form)])
+        speaker(server)([asked("b", response_format)])
     assert server.paid["b"] == 1  # what is wrong is paid for once as well
 
 
@@ -167,7 +169,7 @@ def test_who_checks_replies_is_handed_what_has_not_its_form(server: ChatServer) 
     server.say = lambda body: "I would rather not."
     config = ModelServer(base_url=server.base_url, model="small")
     ask = client.replies(generators.describe(config), Sampling(max_tokens=10), config, mend=False)
-    (reply,) = ask([asked("a", Form("choice", choices=("yes", "no")))])
+    (reply,) = ask([asked("a", ResponseFormat("choice", choices=("yes", "no")))])
     assert reply.text == "I would rather not."
     assert len(server.asked) == 1
 
