@@ -21,8 +21,8 @@ class Value(BaseModel):
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             other = f"{known.__module__}.{known.__name__}"
             raise TypeError(
-                f"{cls.__module__}.{cls.__name__} has the name of {other} but step records know a value by its name alone; "
-                "give it another"
+                f"{cls.__module__}.{cls.__name__} has the name of {other} but step records know a value by its name "
+                "alone; give it another"
             )
         Value.registry[cls.__name__] = cls
 
