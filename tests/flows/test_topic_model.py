@@ -8,16 +8,25 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from configs.cluster import Hdbscan
 from configs.embed import Embed
 from configs.flows import TopicModel, Topics
 from configs.generators import ModelServer
 from configs.ingest import Tables
+from configs.reduce import NoReduction
 from configs.represent import Labels, Written
 from configs.topics import Slices, Suspicions
-from flows.topic_model import topic_model
+from flows.topic_model import group_documents, recognise, topic_model
+from tasks.data.documents import Document, DocumentsRef
 from tasks.data.run import Outcome
+from tasks.data.topics import Fate, FatesRef
+from tasks.data.vectors import Pooled, VectorsRef
+from tasks.embed import describe_encoder
 from tasks.errors import DataError
+from tasks.models.encoders import load as encoders
 from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.vectors.arithmetic import normalise
 from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -62,6 +71,23 @@ def config(**changes: Any) -> TopicModel:
 def topics_of(outcome: Outcome) -> dict[str, int]:
     table = pq.read_table(Path(outcome.result["files"]) / "documents.parquet")
     return dict(zip(table["id"].to_pylist(), table["topic"].to_pylist(), strict=True))
+
+
+def fates_of(outcome: Outcome) -> list[Fate]:
+    return objects.load_rows(FatesRef.model_validate(outcome.refs["findings.fates"]), Fate)
+
+
+def kept_or_told(then: dict[str, int], now: dict[str, int], fates: list[Fate]) -> float:
+    """Return the share of documents of surviving topics that are in theirs, or in one said to have split off it.
+
+    A theme here is any eight of twelve words, so inside it density has valleys by chance, and whether HDBSCAN cuts it
+    along one hangs on the last bit of a vector: moved by 1e-7, in 32 bits, these texts gave 4 clusters or 5. No
+    processor or library promises that bit. What is promised is that no document moves without a word.
+    """
+    split = {f.topic: f.other for f in fates if f.fate == "split"}
+    alive = set(now.values()) - {-1}
+    rows = [name for name, topic in then.items() if topic in alive and now[name] >= 0]
+    return float(np.mean([then[name] in (now[name], split.get(now[name])) for name in rows]))
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +147,66 @@ def test_a_refresh_with_a_twentieth_of_new_documents_keeps_ids_and_gives_birth_t
     after = topic_model(source=write(home / "notes.jsonl", [*rows(40), *added, *planted]), config=config())
     then, now = topics_of(before), topics_of(after)
     assert set(then) <= set(now)
-    alive = set(now.values()) - {-1}
-    kept = [now[name] == topic for name, topic in then.items() if topic in alive and now[name] >= 0]
-    assert np.mean(kept) >= 0.95
+    assert kept_or_told(then, now, fates_of(after)) >= 0.95
     new = [now[f"new-{n}"] for n in range(8)]
     born = max(set(new) - {-1}, key=new.count)
     assert born not in then.values()
     assert {now[f"rubbish-{n}"] for n in range(8)} == {-1}
     assert after.result["fates"]["born"] >= 1
     assert "born" in Path(after.report).read_text("utf-8")
+
+
+def in_bf16(vectors: Any) -> Any:
+    import torch
+
+    return normalise(torch.from_numpy(vectors).bfloat16().float().numpy())
+
+
+def nudged(vectors: Any) -> Any:
+    """Move numbers by their last bit or so, as the arithmetic of another processor does."""
+    return normalise(vectors * (1 + 1e-7 * np.random.default_rng(1).standard_normal(vectors.shape)))
+
+
+ROUNDED = {"32 bits": lambda vectors: vectors, "another processor": nudged, "bf16": in_bf16}
+
+
+def found_in(texts: dict[str, str], rounded: Any, topics: Topics) -> tuple[dict[str, int], list[Fate]]:
+    """Return the topic of each text, matched with those of the run before, and what became of topics."""
+    vectors = encoders.engine(ran := describe_encoder(Embed(precision="exact", device="cpu"))).encode(
+        list(texts.values())
+    )
+    documents = [Document(name, text, "", "s", "p", meta={}) for name, text in texts.items()]
+    pooled = Pooled(
+        documents=objects.save_rows(DocumentsRef, Document, documents),
+        vectors=objects.save_array(VectorsRef, rounded(vectors).astype(np.float32)),
+    )
+    matched = recognise("notes", pooled, group_documents(pooled, topics, ran).clustered.labels, 0.3)
+    labels = objects.load_array(matched.labels).tolist()
+    return dict(zip(texts, labels, strict=True)), objects.load_rows(matched.fates, Fate)
+
+
+@pytest.mark.parametrize("rounded", ROUNDED.values(), ids=ROUNDED.keys())
+def test_no_document_moves_without_a_word_whatever_vectors_were_rounded_to(workspace: Path, rounded: Any) -> None:
+    texts = {row["id"]: row["text"] for row in rows(40)}
+    new = {f"new-{n}": text for n, text in enumerate(sentences(NEW, 8, 9))}
+    then, _ = found_in(texts, rounded, Topics(min_documents=10))
+    now, fates = found_in(texts | new, rounded, Topics(min_documents=10))
+    assert kept_or_told(then, now, fates) >= 0.95
+    assert {now[name] for name in new}.isdisjoint(then.values())
+
+
+@pytest.mark.parametrize("rounded", ROUNDED.values(), ids=ROUNDED.keys())
+def test_after_a_twentieth_of_new_documents_all_others_keep_topics_that_cannot_fall_apart(
+    workspace: Path, rounded: Any
+) -> None:
+    """A theme of 40 or 42 documents cannot be two clusters of 22, and no layout enlarges what was rounded."""
+    every = {row["id"]: row["text"] for row in rows(42)}
+    cluster = Hdbscan(min_cluster_size=22, min_samples=5)
+    whole = Topics(min_documents=10, reduce=NoReduction(), cluster=cluster)
+    then, _ = found_in({name: every[name] for name in every if int(name.split("-")[1]) < 40}, rounded, whole)
+    now, _ = found_in(every, rounded, whole)
+    assert sorted(set(then.values()) - {-1}) == sorted(set(now.values()) - {-1}) == [0, 1, 2, 3]
+    assert np.mean([now[name] == topic for name, topic in then.items()]) >= 0.95  # what is noise counts against it
 
 
 def test_too_few_documents_are_refused_with_both_numbers(workspace: Path, tmp_path: Path) -> None:
