@@ -13,7 +13,7 @@ from tasks.data.run import Outcome
 from tasks.errors import ContractError
 from tasks.lineage import answers_given, follow_citations, live_versions
 from tasks.report.answer_lineage import Followed, lineage_page, lineage_summary
-from tasks.runtime import tracking
+from tasks.runtime import steps, tracking
 
 
 def preflight(answer: str | None = None, document: str | None = None, config: AnswerLineage = AnswerLineage()) -> None:
@@ -32,8 +32,9 @@ def preflight(answer: str | None = None, document: str | None = None, config: An
 def follow(given: list[GivenAnswers], document: str | None) -> list[Followed]:
     """Follow the citations of answers, all of them or those of one document."""
     found = []
-    for made in given:
-        trails = follow_citations(made.answers, made.sentences, made.documents, made.snapshot).trails
+    for number, made in enumerate(given, start=1):
+        with steps.label(f"answer-{number}"):
+            trails = follow_citations(made.answers, made.sentences, made.documents, made.snapshot).trails
         found.append(Followed(made, [t for t in trails if document is None or t.document == document]))
     return found
 
@@ -58,6 +59,6 @@ def answer_lineage(
         followed = follow(given[: config.limit], document)
         cited = {trail.document for one in followed for trail in one.trails} | ({document} if document else set())
         live = {name: live_versions(name) for name in sorted(cited)}
-        run.measure(answers=len(given), citations=sum(len(one.trails) for one in followed))
+        steps.log_metrics("lineage", answers=len(given), citations=sum(len(one.trails) for one in followed))
         result = lineage_summary(followed, live, document, len(given))
         return run.outcome(result, lineage_page(run, followed, live, document))

@@ -5,6 +5,7 @@ Kept, resumed: python -m flows chat-session conversation=ada messages='["And wha
 On a worker:   prefect deployment run 'chat-session/cpu'    (then answer in the UI, where the run waits)
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from prefect import flow
@@ -78,10 +79,12 @@ def searched(config: ChatSession) -> Generation | None:
 
 def search_in(live: Generation, hits: int) -> Callable[[str], str]:
     """Return a tool that gives the passages of a collection that speak of some words."""
+    searches = itertools.count(1)
 
     def search(given: str) -> str:
         asked = ingest_queries([given])
-        found = retrieve(live, asked, embed_queries(asked, query_encoder(live)), Weighted(k=hits))
+        with steps.label(f"search-{next(searches)}"):
+            found = retrieve(live, asked, embed_queries(asked, query_encoder(live)), Weighted(k=hits))
         return "\n".join(f"[{h['document']}] {h['text']}" for h in describe_hits(live, asked, found)[0]["hits"])
 
     return search
@@ -142,8 +145,9 @@ def chat_session(
         voice = speak(config.generator)
         talk = open_conversation(conversation)
         before = len(load_conversation(talk).turns)
-        for message in said(messages, config.talking.wait_s):
-            talk = take(talk, message, voice, manner, live, config)
+        for number, message in enumerate(said(messages, config.talking.wait_s), start=before + 1):
+            with steps.label(f"turn-{number}"):
+                talk = take(talk, message, voice, manner, live, config)
             keep_conversation(conversation, talk)
         run.publish(conversation=talk)
         page = chat_page(run, talk, before, conversation, voice)

@@ -18,7 +18,8 @@ from flows.topic_model import check_naming, find_topics
 from tasks.data.evaluation import Evaluation
 from tasks.data.releases import Comparison, Release
 from tasks.data.run import Outcome
-from tasks.data.search import CalibrationRef, Generation, Verified
+from tasks.data.search import CalibrationRef, Generation, HitsRef, QueriesRef, Verified
+from tasks.data.vectors import VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
@@ -46,7 +47,7 @@ from tasks.ingest import ingest_documents, name_of, scan
 from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
-from tasks.runtime import tracking
+from tasks.runtime import steps, tracking
 from tasks.tokenize import chunk_documents
 
 
@@ -71,8 +72,10 @@ def preflight(
 def verify(made: Generation, config: Verify) -> Verified:
     """Make sure that a generation is whole and that its passages are found again, by meaning and by words."""
     probes = draw_probes(made.passages, made.vectors, config)
-    dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
-    sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
+    with steps.label("probes", "dense"):
+        dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
+    with steps.label("probes", "bm25"):
+        sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
     return verify_generation(made, probes, dense, sparse, config)
 
 
@@ -82,7 +85,8 @@ def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> Calibr
     asked = None if path is None else load_calibration(path, made.documents)
     if asked is None or config.evaluate.calibrate is None:
         return None
-    answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
+    with steps.label("calibration"):
+        answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
     way = way_of(config.retrieve, config.rerank, config.answer)
     return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
 
@@ -95,23 +99,36 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     asked = load_questions(path, config.evaluate.split, made.documents)
     if not asked.answerable:
         return None
-    vectors = embed_queries(asked.queries, made.fingerprint)
+    with steps.label("evaluation"):
+        vectors = embed_queries(asked.queries, made.fingerprint)
+        rankings = rank_all_ways(made, asked.queries, vectors, config)
+        answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
+    measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
+    scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
+    judged = evaluate_answers(asked.questions, answers, config.evaluate)
+    return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
+
+
+def rank_all_ways(
+    made: Generation, queries: QueriesRef, vectors: VectorsRef, config: KnowledgeBase
+) -> dict[str, HitsRef]:
+    """Return the hits of every way to search, by name."""
     ways: dict[str, Retrieve] = {
         "bm25": Sparse(k=100),
         "dense": Dense(k=100),
         "fused": Fused(k=100),
         "weighted": Weighted(k=100),
     }
-    rankings = {name: retrieve(made, asked.queries, vectors, way) for name, way in ways.items()}
+    rankings = {}
+    for name, way in ways.items():
+        with steps.label(name):
+            rankings[name] = retrieve(made, queries, vectors, way)
     if config.rerank is not None:  # judged with all it looked at: a document has many passages
         whole = config.rerank.model_copy(update={"k": config.rerank.candidates})
-        found = retrieve(made, asked.queries, vectors, enough_hits(config.retrieve, whole))
-        rankings["reranked"] = rerank(made, asked.queries, vectors, found, whole)
-    measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
-    scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
-    answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
-    judged = evaluate_answers(asked.questions, answers, config.evaluate)
-    return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
+        with steps.label("reranked"):
+            found = retrieve(made, queries, vectors, enough_hits(config.retrieve, whole))
+            rankings["reranked"] = rerank(made, queries, vectors, found, whole)
+    return rankings
 
 
 def compare(made: Generation, live: Generation | None, source: Source, config: KnowledgeBase) -> Comparison:
@@ -138,10 +155,11 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
         raise ModelError(f"{error}; or set publish.gate=null, and the live generation is not compared with") from error
     rankings, passages = {}, {}
     for name, generation in (("new", made), ("live", live)):
-        vectors = embed_queries(asked.queries, encoders[name])
-        hits = retrieve(generation, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
-        if config.rerank is not None:
-            hits = rerank(generation, asked.queries, vectors, hits, config.rerank)
+        with steps.label("gate", name):
+            vectors = embed_queries(asked.queries, encoders[name])
+            hits = retrieve(generation, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
+            if config.rerank is not None:
+                hits = rerank(generation, asked.queries, vectors, hits, config.rerank)
         rankings[name] = hits
         passages[name] = generation.passages
     found = compare_releases(asked.questions, passages, rankings, config.evaluate, gate.tolerance)
@@ -152,7 +170,7 @@ def release(made: Generation, verified: Verified, source: Source, config: Knowle
     """Publish a generation, unless it finds worse than the live one; say what changed in its documents."""
     live = live_before(made.collection)
     delta = compare_documents(live, made.documents)
-    tracking.count("delta", **delta.model_dump(exclude={"against"}))
+    steps.log_metrics("delta", **delta.model_dump(exclude={"against"}))
     comparison = compare(made, live, source, config)
     made = made.model_copy(update={"delta": delta.model_dump()})
     if not comparison.refused:

@@ -33,7 +33,7 @@ from tasks.errors import ContractError
 from tasks.evaluate import evaluate_replies
 from tasks.ingest import ingest_documents, scan
 from tasks.report.prompt_chain import chain_page, chain_summary
-from tasks.runtime import tracking
+from tasks.runtime import steps, tracking
 from tasks.text.prompts import check_places, parts_of, read_template
 
 Voices = dict[ChatModel, GeneratorHandle]
@@ -123,6 +123,12 @@ def speak(talker: ChatModel) -> GeneratorHandle:
 
 def run_method(method: Approach, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
     """Run one method on all problems."""
+    with steps.label(method.name):
+        return run_labelled(method, problems, voices, config)
+
+
+def run_labelled(method: Approach, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+    """Run one method, its steps labelled by its name."""
     voice, reading = voices[config.generator], (config.asking.answer, config.asking.most_invalid)
     match method:
         case Steps():
@@ -152,7 +158,8 @@ def run_steps(method: Steps, problems: ProblemsRef, voices: Voices, config: Prom
         sampling: Sampling = step.sampling or config.sampling
         demand = demand_of(step.check, step.repair, config)
         voice = voices[step.generator or config.generator]
-        linked = chain_link(template, problems, needed(template, outputs), voice, sampling, demand)
+        with steps.label(step.name):
+            linked = chain_link(template, problems, needed(template, outputs), voice, sampling, demand)
         outputs[step.name] = linked.outputs
         done.append(StepOutput(name=step.name, template=template, linked=linked))
     return MethodRun(name=method.name, steps=tuple(done))
@@ -172,7 +179,10 @@ def prompt_chain(
     preflight(question, questions, config)
     with tracking.run("prompt-chain", config, question=question, questions=questions) as run:
         problems = take_problems(question, questions, config.asking.limit)
-        voices = {talker: speak(talker) for talker in talkers_of(config)}
+        voices = {}
+        for number, talker in enumerate(talkers_of(config)):
+            with steps.label(f"model-{number}"):
+                voices[talker] = speak(talker)
         runs = [run_method(method, problems, voices, config) for method in methods_of(config)]
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})

@@ -126,11 +126,12 @@ def read_examples(
     """Return labelled texts to learn from and to judge by, and what was put aside when they were read."""
     vectors = needs_vectors(config)
     read, ingested = [], []
-    for given in (source, test):
+    for label, given in (("source", source), ("test", test)):
         if given is not None:
             column = column_of(given, config.labels)
-            texts, found = read_texts(with_column(given, column), config, encoder, vectors=vectors)
-            read.append(label_documents(texts, column, config.labels))
+            with steps.label(label):
+                texts, found = read_texts(with_column(given, column), config, encoder, vectors=vectors)
+                read.append(label_documents(texts, column, config.labels))
             ingested.append(found)
     held = read[1] if test is not None else None
     return divide_examples(read[0], held, config.labels, config.fit), tuple(ingested)
@@ -139,6 +140,12 @@ def read_examples(
 def needs_vectors(config: TextClassifier) -> bool:
     """Return whether a way needs vectors."""
     return not all(isinstance(method, WITHOUT_VECTORS) for method in config.methods)
+
+
+def try_labelled(divided: Divided, name: str, method: Method, config: TextClassifier, encoder: Fingerprint) -> Trial:
+    """Try one way to classify, its steps labelled by its name."""
+    with steps.label(name):
+        return try_method(divided, name, method, config, encoder)
 
 
 def try_method(divided: Divided, name: str, method: Method, config: TextClassifier, encoder: Fingerprint) -> Trial:
@@ -162,11 +169,12 @@ def draw_curves(divided: Divided, config: TextClassifier) -> tuple[CurveRef, ...
     if config.curve is None:
         return ()
     named = zip(names_of(config.methods), config.methods, strict=True)
-    return tuple(
-        learning_curve(divided, name, method, config.fit, config.curve)
-        for name, method in named
-        if isinstance(method, Trained)
-    )
+    curves = []
+    for name, method in named:
+        if isinstance(method, Trained):
+            with steps.label(name):
+                curves.append(learning_curve(divided, name, method, config.fit, config.curve))
+    return tuple(curves)
 
 
 def doubt_labels(
@@ -183,13 +191,14 @@ def doubt_labels(
 def judge_ways(divided: Divided, predict: Source | None, config: TextClassifier, encoder: Fingerprint) -> Verdict:
     """Try every way, judge them all, choose one by training texts, and classify new texts by it."""
     named = zip(names_of(config.methods), config.methods, strict=True)
-    trials = tuple(try_method(divided, name, method, config, encoder) for name, method in named)
+    trials = tuple(try_labelled(divided, name, method, config, encoder) for name, method in named)
     judgement = evaluate_classes(divided, trials, config.measured)
     best = chosen_of(trials, config.choose or judgement.ranked[0])
     predictions: PredictionsRef | None = None
     if predict is not None:
-        texts, _ = read_texts(predict, config, encoder, vectors=best.encodes)
-        predictions = classify_texts(texts, best.classifier)
+        with steps.label("predict"):
+            texts, _ = read_texts(predict, config, encoder, vectors=best.encodes)
+            predictions = classify_texts(texts, best.classifier)
     timed = needs_vectors(config) and encoder.encoder.architecture != "remote"
     return Verdict(
         divided=divided,

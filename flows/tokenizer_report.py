@@ -17,7 +17,7 @@ from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, scan
 from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
-from tasks.runtime import tracking
+from tasks.runtime import steps, tracking
 from tasks.tokenize import check_fit, count_tokens, describe_tokenizers, describe_weights, show_tokens
 
 
@@ -77,11 +77,11 @@ def tokenizer_report(
         counts = count_tokens(documents, tokenizers, group)
         pieces = show_tokens(documents, tokenizers, config.count.shown, config.count.shown_characters)
         weights = describe_weights(model) if model is not None else None
-        fits = [
-            check_fit(each, weights, config.fit.least_pairs, config.fit.least_score)
-            for each in tokenizers
-            if weights is not None
-        ]
+        fits = []
+        for each in tokenizers:
+            if weights is not None:
+                with steps.label(each.name):
+                    fits.append(check_fit(each, weights, config.fit.least_pairs, config.fit.least_score))
         run.publish(documents=documents, counts=counts, pieces=pieces)
         page = tokenizer_page(run, tokenizers, (documents, counts, pieces), fits, model, config.count)
         refused = [(each, fit) for each, fit in zip(tokenizers, fits, strict=False) if fit.verdict == "refused"]

@@ -132,14 +132,17 @@ def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | No
 def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Grouped:
     """Find neighbours, map and clusters of documents, as far as they are not given beforehand."""
     graph = graph_neighbours(pooled.vectors, *_neighbours(config))
-    points, clustered = guided_clusters(pooled, config, encoder)
+    with steps.label("clusters"):
+        points, clustered = guided_clusters(pooled, config, encoder)
     if config.worded:
         counts = count_terms(pooled.documents, config.represent.min_documents)
         clustered = drop_wordless(counts, clustered, config.worded)
+    with steps.label("map"):
+        layout = lay_out(pooled.vectors, graph, config)
     return Grouped(
         graph=graph,
         points=points,
-        layout=lay_out(pooled.vectors, graph, config),
+        layout=layout,
         clustered=without_outliers(pooled, graph, clustered, config),
     )
 
@@ -170,7 +173,8 @@ def clusters_of(vectors: VectorsRef, config: Topics, targets: LabelsRef | None =
     """Cluster rows; of very many those of a sample, whose neighbours decide on the rest."""
     if vectors.rows > config.sample_above and targets is None:
         drawn = sample_rows(vectors, config.sample_above, config.sample_seed)
-        points, found = clusters_of(drawn.vectors, config)
+        with steps.label("sample"):
+            points, found = clusters_of(drawn.vectors, config)
         among = graph_among(vectors, drawn.vectors, _neighbours(config)[0])
         return place_points(among, points), vote_clusters(among, found)
     graph = graph_neighbours(vectors, *_neighbours(config))
@@ -246,11 +250,12 @@ def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel
         return (measured,)
     runs, orders = [], []
     for seed in range(config.judge.runs):
-        shuffled = shuffle_rows(pooled.vectors, seed)
         other = config.topics
         if isinstance(other.reduce, Umap):
             other = other.model_copy(update={"reduce": other.reduce.model_copy(update={"seed": seed})})
-        runs.append(clusters_of(shuffled.vectors, other)[1].labels)
+        with steps.label(f"seed-{seed}"):
+            shuffled = shuffle_rows(pooled.vectors, seed)
+            runs.append(clusters_of(shuffled.vectors, other)[1].labels)
         orders.append(shuffled.rows)
     return measured, evaluate_stability(runs, orders, config.judge)
 
@@ -262,11 +267,15 @@ def look_closer(
     counts = count_terms(pooled.documents, config.topics.represent.min_documents)
     clusters = (topics.labels, pooled.vectors)
     clustered = Clustered(labels=topics.labels, strengths=grouped.clustered.strengths)
+    slices = []
+    for number, over in enumerate(config.over):
+        with steps.label(f"slices-{number}"):
+            slices.append(represent_slices(pooled.documents, counts, clusters, over))
     files = write_topics(pooled.documents, (clustered, pooled.vectors), topics.topics, matched.fates, encoder)
     return TopicReport(
         wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),
         tree=represent_tree(counts, *clusters),
-        slices=tuple(represent_slices(pooled.documents, counts, clusters, over) for over in config.over),
+        slices=tuple(slices),
         fates=matched.fates,
         remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.worth),
         measures=judge(pooled, grouped, topics, config),
@@ -306,7 +315,8 @@ def topic_model(
         topics = describe_topics(pooled, grouped.layout, labels, config.topics)
         places = None
         if find is not None:
-            queries = embed_queries(ingest_queries(find), encoder)
+            with steps.label("find"):
+                queries = embed_queries(ingest_queries(find), encoder)
             places = find_places(queries, pooled.vectors, topics.labels, config.found)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
         run.publish(topics=topics, findings=findings, places=places)

@@ -20,7 +20,7 @@ from tasks.errors import ContractError, ModelError
 from tasks.evaluate import evaluate_ways
 from tasks.ingest import ingest_documents, ingest_events, scan, scan_events
 from tasks.report.word_vectors import word_page, word_summary
-from tasks.runtime import tracking
+from tasks.runtime import steps, tracking
 from tasks.word2vec import (
     compare_senses,
     cut_sentences_into_words,
@@ -92,7 +92,8 @@ def learn(source: Source | None, events: Events | None, vectors: str | None, con
     lists = ingest_events(scan_events(events), events, config.ingest)
     learned = train_vectors(split_lists(lists.lines, config.recommend), config.train)
     foretold = predict_next(lists.lines, learned, config.train, config.recommend)
-    judged = evaluate_ways(foretold.scores, config.recommend.resamples, config.train.seed)
+    with steps.label("next_items"):
+        judged = evaluate_ways(foretold.scores, config.recommend.resamples, config.train.seed)
     return Learned(lines=lists.lines, names=lists.names, vectors=learned, foretold=foretold, judged=judged)
 
 
@@ -122,7 +123,8 @@ def word_vectors(
         senses = told = None
         if config.senses is not None:
             senses = compare_senses(encoder_of(config.senses), config.senses)
-            told = evaluate_ways(senses.scores, config.recommend.resamples, config.train.seed)
+            with steps.label("senses"):
+                told = evaluate_ways(senses.scores, config.recommend.resamples, config.train.seed)
         run.publish(learned=learned, neighbours=near, pairs=pairs, following=following, senses=senses, told=told)
         page = word_page(run, learned, (near, pairs, following), (senses, told), config)
         return run.outcome(word_summary(learned, near, following, told, config), page)

@@ -91,7 +91,7 @@ def make_small(documents: DocumentsRef, config: SmallModel) -> SmallModelFilesRe
     made = objects.save_files(
         SmallModelFilesRef, lambda folder: losses.append(make_small_model(text, config, folder)), shape=(1,)
     )
-    steps.record(loss=losses[0])
+    steps.log_metrics(loss=losses[0])
     return made
 
 
@@ -177,7 +177,7 @@ def chain_tree(
     ways = Ways(*templates, breadth=config.breadth, depth=config.depth, proposals=config.proposals)
     questions = [p.question for p in objects.load_rows(problems, Problem)]
     outputs, told, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])
-    steps.record(unscored=sum(t.score < 0 for t in thoughts), thoughts=len(thoughts))
+    steps.log_metrics(unscored=sum(t.score < 0 for t in thoughts), thoughts=len(thoughts))
     return _linked(outputs, told, reading[1], templates[2].name, thoughts)
 
 
@@ -211,7 +211,7 @@ def _linked(
         DataError: More problems than allowed have nothing valid.
     """
     wrong = [output.wrong for output in outputs if output.wrong]
-    steps.record(**counted(told), invalid=len(wrong))
+    steps.log_metrics(**counted(told), invalid=len(wrong))
     if len(wrong) > most_invalid * len(outputs):
         raise DataError(
             f"prompt {name!r} gave nothing valid for {len(wrong)} of {len(outputs)} questions, first: {wrong[0]}; "

@@ -95,7 +95,7 @@ def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledText
         separator=config.separator,
         rename=config.rename,
     )
-    steps.record(labelled=len(read.rows), unlabelled=len(read.rejected))
+    steps.log_metrics(labelled=len(read.rows), unlabelled=len(read.rejected))
     return LabelledTexts(
         examples=_kept(texts.documents, texts.vectors, np.array(read.rows, dtype=np.int64), read.labels),
         rejected=objects.save_rows(RejectedRef, Rejected, read.rejected),
@@ -135,7 +135,8 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
     count = min(fit.validate_rows, train.documents.rows)
     drawn = np.sort(np.random.default_rng(fit.seed).permutation(train.documents.rows)[:count])
-    steps.record(train=train.documents.rows, test=test.documents.rows, classes=len(classes), put_aside=len(rejected))
+    kept = {"train": train.documents.rows, "test": test.documents.rows}
+    steps.log_metrics(**kept, classes=len(classes), rejected=len(rejected))
     return Divided(
         train=train, test=test, classes=classes, multiple=config.multiple, noticed=noticed,
         tried=objects.save_array(RowsRef, drawn), rejected=objects.save_rows(RejectedRef, Rejected, rejected),
@@ -294,7 +295,7 @@ def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelI
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
     doubts = doubts_of(given, objects.load_array(trial.validation), divided.classes, documents)
-    steps.record(doubts=len(doubts), texts=len(given))
+    steps.log_metrics(doubts=len(doubts), texts=len(given))
     return objects.save_rows(LabelIssuesRef, LabelIssue, doubts)
 
 
@@ -317,7 +318,7 @@ def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
     _told(ask)
     columns = {"id": known["id"].to_pylist(), "text": words,
                "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
-    steps.record(texts=len(words), probability=float(likely.max(axis=1).mean()))
+    steps.log_metrics(texts=len(words), probability=float(likely.max(axis=1).mean()))
     return objects.save_files(
         PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
     )
@@ -344,8 +345,8 @@ def _labels(examples: Examples) -> list[tuple[str, ...]]:
 def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
     """Return texts that are put aside for their label."""
     ids, labels = objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
-    told = {"rare-label": "too few texts have", "unseen-label": "no training text has"}[reason]
-    return [Rejected(ids[row], reason, f"{told} the label {labels[row][0]!r}") for row in rows]
+    why = "too few texts have" if reason == "rare-label" else "no training text has"
+    return [Rejected(ids[row], reason, f"{why} the label {labels[row][0]!r}") for row in rows]
 
 
 def _kept(
@@ -396,5 +397,5 @@ def _told(ask: Asker | None) -> PromptUsage | None:
     """Record what a language model was asked; None of any other."""
     told = ask.told() if isinstance(ask, Labeller) else None
     if told is not None:
-        steps.record(**told.counted())
+        steps.log_metrics(**told.counted())
     return told

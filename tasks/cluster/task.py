@@ -61,7 +61,7 @@ def cluster_hdbscan(points: LayoutRef | VectorsRef, config: Hdbscan, scale: floa
     rows = objects.load_array(points)
     size = config.min_cluster_size or least_size(len(rows), scale)
     found = hdbscan_clusters(rows, min_cluster_size=size, min_samples=config.min_samples, method=config.method)
-    steps.record(least_size=size)
+    steps.log_metrics(least_size=size)
     return _save(found.labels, found.strengths)
 
 
@@ -147,7 +147,7 @@ def reduce_outliers(
             found, decided = outliers.by_neighbours(objects.load_array(graph), labels, config.threshold)
         case _:
             assert_never(config)
-    steps.record(given=int((found != labels).sum()))
+    steps.log_metrics(given=int((found != labels).sum()))
     return _save(found, np.where(found == labels, strengths, decided).astype(np.float32))
 
 
@@ -171,9 +171,9 @@ def match_clusters(
     names, fates = match_topics(old, new, least)
     named = np.array([names.get(int(label), -1) for label in found], dtype=np.int64)
     stayed = stay(old, new.documents, named, rows)
-    steps.record(stayed=int((stayed != named).sum()))
+    steps.log_metrics(stayed=int((stayed != named).sum()))
     for fate in ("kept", "born", "died", "merged", "split"):
-        steps.record(**{fate: sum(f.fate == fate for f in fates)})
+        steps.log_metrics(**{fate: sum(f.fate == fate for f in fates)})
     return Matched(
         labels=objects.save_array(LabelsRef, stayed),
         centres=objects.save_array(VectorsRef, centres_of(rows, stayed)[1]),
@@ -275,7 +275,7 @@ def known_classes(documents: DocumentsRef, column: str) -> LabelsRef:
 
 def _save(labels: npt.NDArray[np.int64], strengths: npt.NDArray[np.float32]) -> Clustered:
     """Save clusters; count them and their noise."""
-    steps.record(
+    steps.log_metrics(
         clusters=len(np.unique(labels[labels >= 0])), noise_share=float(np.mean(labels == -1)) if len(labels) else 0.0
     )
     return Clustered(

@@ -1,5 +1,6 @@
 """Questions whose answers are known, and what was measured with them: references and rows."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,12 @@ class QuestionsRef(Ref):
     """A table of `Question` rows."""
 
     kind: Literal["questions"] = "questions"
+
+
+def metric_name(text: str) -> str:
+    """Return a text as a part of a metric's name: small letters, digits and underscores, as `ndcg_at_10`."""
+    spelled = text.lower().replace("@", " at ").replace(" - ", " minus ").replace("%", " percent ")
+    return re.sub(r"\W+", "_", spelled).strip("_")
 
 
 class QuestionSet(Value):
@@ -62,6 +69,11 @@ class Measure:
     low: float
     high: float
     n: int
+
+    @property
+    def metric(self) -> str:
+        """Its name among the metrics of a run: of what, and which measure, as `weighted.ndcg_at_10`."""
+        return f"{metric_name(self.what)}.{metric_name(self.name)}"
 
     def stated(self) -> dict[str, float]:
         """Return value, interval and n, as the caller of a flow gets them."""

@@ -18,7 +18,7 @@ from tasks.data.vectors import Closeness, Embedded, Pooled, Shard, VectorsRef, V
 from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
-from tasks.runtime import runners, shards, steps, tracking
+from tasks.runtime import runners, shards, steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
@@ -143,7 +143,7 @@ def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[
     names = objects.load_table(passages, ["id"])["id"] if bad else []
     rejected = [Rejected(names[row].as_py(), "not-a-number", detail) for row, detail in poison]
     kept = objects.save_table(PassagesRef, objects.load_table(passages).take(keep)) if bad else passages
-    steps.record(vectors=len(keep), width=encoder.encoder.width, rejected=len(rejected))
+    steps.log_metrics(vectors=len(keep), width=encoder.encoder.width, rejected=len(rejected))
     return Embedded(
         passages=kept,
         vectors=_join(kept, encoder),
@@ -170,7 +170,7 @@ def compare_numerics(passages: PassagesRef, vectors: VectorsRef, here: Fingerpri
     rows = np.unique(np.linspace(0, passages.rows - 1, COMPARED).astype(int)).tolist()
     texts = [texts_of(passages, here, row, row + 1)[0] for row in rows]
     cosines = (encoders.engine(here).encode(texts) * objects.load_array(vectors)[rows]).sum(axis=1)
-    steps.record(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
+    steps.log_metrics(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
     return Closeness(passages=len(rows), least=float(cosines.min()), mean=float(cosines.mean()))
 
 
@@ -220,7 +220,7 @@ def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerpr
         shape=rows.shape,
         dtype="float32",
     )
-    steps.record(rows=len(rows), width=rows.shape[1], truncated=truncated)
+    steps.log_metrics(rows=len(rows), width=rows.shape[1], truncated=truncated)
     return made
 
 
@@ -282,12 +282,12 @@ def _count(source: PassagesRef | QueriesRef, encoder: Fingerprint, made: Sequenc
 
     tokens = sum(s.tokens for s in made)
     group = f"embed-{source.kind}"
-    tracking.count(group, texts=source.rows, encoded=sum(s.texts for s in made), tokens=tokens,
+    steps.log_metrics(group, texts=source.rows, encoded=sum(s.texts for s in made), tokens=tokens,
                    padded=sum(s.padded for s in made), truncated=sum(s.truncated for s in made),
                    seconds=seconds)  # fmt: skip
     reached = roofline.share(encoder, tokens / seconds) if tokens and isinstance(source, PassagesRef) else None
     if reached is not None:
-        tracking.count(group, roofline_share=reached)
+        steps.log_metrics(group, roofline_share=reached)
 
 
 def _run(calls: list[dict[str, Any]], runner: Runner) -> Iterator[Shard]:

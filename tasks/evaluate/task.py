@@ -60,8 +60,7 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
     seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
     validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
-    for measure in measures:
-        steps.record(**{f"{measure.name} {measure.what}": measure.value})
+    steps.log_measures("classify", measures)
     by_class, by_bin, confused = look_closer(
         targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
     )
@@ -179,7 +178,7 @@ def evaluate_rankings(
 
     asked = objects.load_rows(questions, Question)
     ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
-    return objects.save_rows(MeasuresRef, Measure, judge_rankings(score_rankings(asked, ranked, config.k), config))
+    return _logged("search", judge_rankings(score_rankings(asked, ranked, config.k), config))
 
 
 @step(name="evaluate-ways")
@@ -193,8 +192,7 @@ def evaluate_ways(scores: ScoresRef, resamples: int, seed: int) -> MeasuresRef:
     """
     from tasks.evaluate.core import judge_ways
 
-    found = judge_ways(objects.load_rows(scores, Scored), resamples=resamples, seed=seed)
-    return objects.save_rows(MeasuresRef, Measure, found)
+    return _logged("ways", judge_ways(objects.load_rows(scores, Scored), resamples=resamples, seed=seed))
 
 
 @step(name="evaluate-questions")
@@ -238,7 +236,7 @@ def compare_releases(
     asked = objects.load_rows(questions, Question)
     new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
     found = judge_release(asked, new, live, config, tolerance)
-    steps.record(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
+    steps.log_metrics(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
     return found
 
 
@@ -258,7 +256,7 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evalu
     asked = objects.load_rows(questions, Question)
     given = [Answer.model_validate(a) for a in objects.load_json(answers)]
     measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
-    return objects.save_rows(MeasuresRef, Measure, measures)
+    return _logged("answers", measures)
 
 
 @step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
@@ -280,7 +278,7 @@ def calibrate_threshold(
         objects.load_rows(questions, Question), [Answer.model_validate(a) for a in objects.load_json(answers)], config
     )
     stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
-    steps.record(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
+    steps.log_metrics(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
     made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
     return objects.save_json(CalibrationRef, made.model_dump(mode="json"))
 
@@ -324,7 +322,7 @@ def evaluate_topics(
         seed=config.seed,
         classes=classes,
     )
-    return objects.save_rows(MeasuresRef, Measure, found)
+    return _logged("topics", found)
 
 
 @step(name="evaluate-stability", libraries=("scikit-learn",))
@@ -342,7 +340,7 @@ def evaluate_stability(runs: Sequence[LabelsRef], orders: Sequence[RowsRef], con
         objects.load_array(run)[np.argsort(objects.load_array(order))] for run, order in zip(runs, orders, strict=True)
     ]
     found = stability(back, what="topics", resamples=config.resamples, seed=config.seed)
-    return objects.save_rows(MeasuresRef, Measure, [found])
+    return _logged("topics", [found])
 
 
 @step(name="evaluate-replies", libraries=("scipy",))
@@ -367,8 +365,7 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
         for run in runs
     }
     measures, verdict, apart = judge_methods([p.answer for p in asked], replies, tokens, kind)
-    steps.record(**{f"exact_match.{m.what}": m.value for m in measures if m.name == "exact match"})
-    return MethodsJudged(measures=objects.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
+    return MethodsJudged(measures=_logged("methods", measures), verdict=verdict, told_apart=apart)
 
 
 @step(name="evaluate-books", libraries=("numpy",))
@@ -378,4 +375,10 @@ def evaluate_books(questions: QuestionsRef, opened: AnswersRef, closed: AnswersR
 
     ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (opened, closed))
     measures, verdict, apart = compare_closed_book(objects.load_rows(questions, Question), ours, theirs, config)
-    return MethodsJudged(measures=objects.save_rows(MeasuresRef, Measure, measures), verdict=verdict, told_apart=apart)
+    return MethodsJudged(measures=_logged("answers", measures), verdict=verdict, told_apart=apart)
+
+
+def _logged(group: str, measures: Sequence[Measure]) -> MeasuresRef:
+    """Store measures, and log each as a metric of the run."""
+    steps.log_measures(group, measures)
+    return objects.save_rows(MeasuresRef, Measure, measures)

@@ -133,7 +133,7 @@ def answer_extractive(
         quote_answer(evidence.of(query.text, towards, cosines, config), documents, config)
         for query, towards, cosines in _read_for(collection, queries, vectors, found)
     ]
-    steps.record(questions=len(answers), flagged=sum(a.flagged for a in answers))
+    steps.log_metrics(questions=len(answers), flagged=sum(a.flagged for a in answers))
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
 
 
@@ -148,7 +148,7 @@ def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
     from tasks.generate.extract import withhold
 
     decided = [withhold(answer, threshold) for answer in load_answers(answers)]
-    steps.record(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
+    steps.log_metrics(questions=len(decided), abstained=sum(bool(a.abstained) for a in decided))
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
 
 
@@ -187,7 +187,7 @@ def withhold_hits(
         and threshold.answers(*signals(query.text, [texts[row] for row in cosines], cosines.values(), language))
     }
     kept = [hit for hit in found if hit.query in answered]
-    steps.record(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
+    steps.log_metrics(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
     return objects.save_rows(HitsRef, Hit, kept)
 
 
@@ -257,7 +257,7 @@ def answer_grounded(
         client.room(generator, config.sampling, config.prompt_tokens),
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
-    steps.record(unsupported=sum(a.unsupported for a in made))
+    steps.log_metrics(unsupported=sum(a.unsupported for a in made))
     return _saved(made, speaker.spent)
 
 
@@ -281,7 +281,7 @@ def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, c
 
 def _saved(made: Sequence[Answer], spent: "Spent") -> AnswersRef:
     """Save answers that a model wrote, and keep what they took."""
-    steps.record(
+    steps.log_metrics(
         questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
         completion_tokens=spent.completion_tokens, prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
     )  # fmt: skip

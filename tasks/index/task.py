@@ -21,7 +21,7 @@ from tasks.data.search import (
 )
 from tasks.data.vectors import VectorsRef
 from tasks.errors import StoreError
-from tasks.runtime import steps
+from tasks.runtime import records, steps
 from tasks.runtime.steps import step
 from tasks.store import collections, objects
 from tasks.text.sentences import terms
@@ -43,7 +43,7 @@ def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
 
     def fill(folder: Path) -> None:
         about = build_dense(rows, folder, config, digest=vectors.digest)
-        steps.record(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
+        steps.log_metrics(vectors=len(rows), width=rows.shape[1], recall_at_10=about.recall_at_10)
         log.info("indexed as %s, recall@10 %s: %s", about.kind, about.recall_at_10, about.reason)
 
     return objects.save_files(DenseIndexRef, fill, shape=rows.shape)
@@ -60,7 +60,7 @@ def index_sparse(passages: PassagesRef, config: Bm25) -> SparseIndexRef:
     from tasks.index.bm25 import build_bm25
 
     texts = [p.indexed for p in objects.load_rows(passages, Passage)]
-    steps.record(passages=len(texts))
+    steps.log_metrics(passages=len(texts))
     return objects.save_files(SparseIndexRef, lambda folder: build_bm25(texts, folder, config), shape=(len(texts),))
 
 
@@ -101,7 +101,7 @@ def verify_generation(made: Generation, probes: Probes, dense: HitsRef, sparse: 
     """
     from tasks.index import verify
 
-    for ref in steps.refs_in(made):
+    for ref in records.refs_in(made):
         objects.path(ref)
     kinds = ("passages", "vectors", "dense", "sparse")
     passages = verify.check_counts({name: getattr(made, name).rows for name in kinds})
@@ -113,7 +113,7 @@ def verify_generation(made: Generation, probes: Probes, dense: HitsRef, sparse: 
     language = json.loads((objects.path(made.sparse) / "language.json").read_text("utf-8"))
     asked = [verify.Probe(int(q.id), bool(terms(q.text, language))) for q in objects.load_rows(probes.queries, Query)]
     verified = verify.look_for(asked, _found(dense, len(asked)), _found(sparse, len(asked)), vectors, config)
-    steps.record(passages=passages, probes=len(asked), **verified)
+    steps.log_metrics(passages=passages, probes=len(asked), **verified)
     return Verified(passages=passages, probes=len(asked), **verified)
 
 
@@ -128,7 +128,7 @@ def live_before(collection: str) -> Generation | None:
         return None
     try:
         live = collections.live(collection)
-        for ref in steps.refs_in(live):
+        for ref in records.refs_in(live):
             objects.path(ref)
     except StoreError as error:
         log.warning("the live generation of %s cannot be compared with: %s", collection, error)

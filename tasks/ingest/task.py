@@ -123,7 +123,7 @@ def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> Even
             f"{len(rejected)} of {events + len(rejected)} events cannot be read{first}; name the columns with "
             "events.user, events.item and events.time, or raise ingest.max_rejected_share"
         )
-    steps.record(users=len(lines), events=events, rejected=len(rejected))
+    steps.log_metrics(users=len(lines), events=events, rejected=len(rejected))
     return EventLists(
         lines=objects.save_rows(LinesRef, Line, lines),
         names=objects.save_rows(LinesRef, Line, names),
@@ -164,7 +164,7 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
             "mend them or raise ingest.max_rejected_share"
         )
     characters = sum(len(d.text) for d in found.documents)
-    steps.record(
+    steps.log_metrics(
         documents=len(found.documents), characters=characters, rejected=len(bad),
         duplicates=len(found.rejected) - len(bad), left_out=found.left_out, **found.counts,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
     from tasks.models.tiny import write_small
 
     model, run = train_small(_text(documents), "full", config, config.seed)
-    steps.record(perplexity=run.perplexity, first=run.first)
+    steps.log_metrics(perplexity=run.perplexity, first=run.first)
     return objects.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
 
 
@@ -80,7 +80,7 @@ def list_stages(causal: Causal, prompt: str, config: Reading) -> StagesRef:
 
     model, _, ids = _read(causal, prompt, config)
     stages = walk_stages(model, ids)
-    steps.record(parameters=sum(p.numel() for p in model.parameters()), tokens=len(ids))
+    steps.log_metrics(parameters=sum(p.numel() for p in model.parameters()), tokens=len(ids))
     return objects.save_rows(StagesRef, Stage, stages)
 
 

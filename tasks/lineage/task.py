@@ -11,8 +11,9 @@ from tasks.data.models import Fingerprint
 from tasks.data.search import Generation
 from tasks.data.vectors import Embedded
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import steps, tracking
-from tasks.runtime.steps import Inputs, Record, step
+from tasks.runtime import records, steps, tracking
+from tasks.runtime.records import Inputs, Record
+from tasks.runtime.steps import step
 from tasks.store import collections, objects, workspace
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def follow_citations(
             {item.name: item for item in objects.load_rows(snapshot, Item)},
         )
     )
-    steps.record(answers=len(given), citations=len(trails))
+    steps.log_metrics(answers=len(given), citations=len(trails))
     return Trails(trails=trails)
 
 
@@ -108,10 +109,10 @@ def _digests(answer: str) -> tuple[str, str]:
 def _answered() -> Iterator[tuple[AnswersRef, Record]]:
     """Yield answers as they were given, newest first, each with the record of the step that quoted them."""
     quoted: dict[str, list[Record]] = {}
-    for record in steps.recorded("generate-extractive"):
+    for record in records.recorded("generate-extractive"):
         if isinstance(record.value, AnswersRef):
             quoted.setdefault(record.value.digest, []).append(record)
-    for decided in steps.recorded("generate-withhold"):
+    for decided in records.recorded("generate-withhold"):
         if isinstance(decided.value, AnswersRef):
             yield from ((decided.value, record) for record in quoted.get(decided.inputs["answers"]["digest"], []))
 
@@ -149,7 +150,7 @@ def _origin(
     """
     for made in generations:
         return made.documents, made.snapshot, made.fingerprint
-    for record in steps.recorded("embed-join-passages"):
+    for record in records.recorded("embed-join-passages"):
         joined = record.value
         if isinstance(joined, Embedded) and {joined.passages.digest, joined.fingerprint.digest} <= set(searched):
             cut = _inputs_of("tokenize-*", record.inputs["passages"]["digest"])
@@ -161,7 +162,7 @@ def _origin(
 
 def _inputs_of(steps_named: str, digest: str) -> Inputs:
     """Return what the step was given that made an object."""
-    for record in steps.recorded(steps_named):
-        if digest in {ref.digest for ref in steps.refs_in(record.value)}:
+    for record in records.recorded(steps_named):
+        if digest in {ref.digest for ref in records.refs_in(record.value)}:
             return record.inputs
     raise LookupError(f"no record of {steps_named} says how {digest[:12]} was made")

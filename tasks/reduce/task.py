@@ -78,7 +78,7 @@ def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap, targets: Lab
 
     known = None if targets is None else objects.load_array(targets)
     layout = umap_layout(objects.load_array(vectors), objects.load_array(graph), config=config, targets=known)
-    steps.record(points=len(layout))
+    steps.log_metrics(points=len(layout))
     return objects.save_array(LayoutRef, layout)
 
 

@@ -58,7 +58,7 @@ def count_terms(documents: DocumentsRef, min_documents: int) -> CountsRef:
     from tasks.represent.counts import count_words, write_counts
 
     counts = count_words(_texts(documents), min_documents)
-    steps.record(words=len(counts.words))
+    steps.log_metrics(words=len(counts.words))
     return objects.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
 
 
@@ -75,7 +75,7 @@ def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, c
     from tasks.represent.words import put_into_words
 
     topics = put_into_words(_counts(counts), objects.load_array(labels), objects.load_array(vectors), config)
-    steps.record(topics=sum(t.topic >= 0 for t in topics))
+    steps.log_metrics(topics=sum(t.topic >= 0 for t in topics))
     return objects.save_rows(TopicsRef, Topic, topics)
 
 
@@ -114,7 +114,7 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     from tasks.represent.labels import label_measures, label_topics
 
     named = label_topics(_texts(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
-    steps.record(**label_measures(named, config.held_by))
+    steps.log_metrics(**label_measures(named, config.held_by))
     return objects.save_rows(TopicsRef, Topic, named)
 
 
@@ -153,7 +153,7 @@ def write_topic_labels(
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
     named, counted = write_labels(_texts(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
-    steps.record(
+    steps.log_metrics(
         **label_measures(named, config.held_by), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
     )
     return objects.save_rows(TopicsRef, Topic, named)
@@ -173,7 +173,7 @@ def drop_wordless(counts: CountsRef, clustered: Clustered, part: float) -> Clust
     labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
     found = without_wordless(_counts(counts), labels, part)
     gone = found != labels
-    steps.record(
+    steps.log_metrics(
         dropped=len(np.unique(labels[gone])), documents=int(gone.sum()), noise_share=float(np.mean(found < 0))
     )
     return Clustered(
@@ -197,7 +197,7 @@ def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsR
     labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
     found = noise_by_words(_counts(counts), labels, objects.load_array(vectors), config.threshold)
     given = found != labels
-    steps.record(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
+    steps.log_metrics(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
     return Clustered(
         labels=objects.save_array(LabelsRef, found),
         strengths=objects.save_array(StrengthsRef, np.where(given, config.threshold, strengths).astype(np.float32)),
@@ -276,7 +276,7 @@ def remark_documents(
     if config.classes is not None:
         found += finding.probably_mislabelled(near, column_of(documents, config.classes), config.agreement)
     for what in ("outlier", "near-duplicate", "mislabelled"):
-        steps.record(**{what: sum(r.what == what for r in found)})
+        steps.log_metrics(**{what: sum(r.what == what for r in found)})
     return objects.save_rows(RemarksRef, Remark, found)
 
 

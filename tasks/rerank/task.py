@@ -168,7 +168,7 @@ def rerank_mmr(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, config:
         for query, mine in itertools.groupby(found, key=lambda hit: hit.query)
         for hit in rerank_by_novelty(list(mine), asked[query], rows, k=config.k, diversity=config.diversity)
     ]
-    steps.record(candidates=len(found), hits=len(kept))
+    steps.log_metrics(candidates=len(found), hits=len(kept))
     return objects.save_rows(HitsRef, Hit, kept)
 
 
@@ -191,7 +191,7 @@ def _count(found: list[Hit], scores: npt.NDArray[np.float32], kept: list[Hit], m
     unscored = int(np.isnan(scores).sum())
     if unscored:
         log.warning("%d of %d hits have no score that is a number and are left out", unscored, len(found))
-    steps.record(
+    steps.log_metrics(
         candidates=len(found), hits=len(kept), unscored=unscored, tokens=meter.tokens, padded=meter.padded,
         truncated=meter.truncated,
     )  # fmt: skip

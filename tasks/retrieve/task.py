@@ -50,7 +50,7 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
                 lambda query, found: index.scores(asked[query].text)[found],
             )
     hits = rank(dense, sparse, config)
-    steps.record(queries=len(asked), hits=len(hits))
+    steps.log_metrics(queries=len(asked), hits=len(hits))
     return objects.save_rows(HitsRef, Hit, hits)
 
 
@@ -74,7 +74,7 @@ def cut_hits(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, threshold
         if float(of_passages[hit.passage] @ of_queries[hit.query]) >= threshold.below:
             rank = kept[-1].rank + 1 if kept and kept[-1].query == hit.query else 1
             kept.append(replace(hit, rank=rank))
-    steps.record(hits=len(kept), cut=len(found) - len(kept))
+    steps.log_metrics(hits=len(kept), cut=len(found) - len(kept))
     return objects.save_rows(HitsRef, Hit, kept)
 
 

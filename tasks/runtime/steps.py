@@ -4,19 +4,16 @@ The key of a step is its name, its inputs (a reference counts by kind and digest
 reach, the versions of the libraries it names, and the store's format. A result that is there and verifies comes back
 as a Prefect state named *Cached*; anything else is computed, saved with a record of what it came from, and returned.
 
-    steps/<name>/<key>.json    value, inputs, code, libraries, metrics
-
 State lives in this module and is reached through it: Prefect pickles the functions of tasks by value for other
 processes, and a lock or `ContextVar` among their globals would break that.
 """
 
 import functools
 import inspect
-import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,28 +27,15 @@ from prefect.task_runners import TaskRunner
 from pydantic import BaseModel
 
 from configs.base import NotInCacheKey
-from tasks.data.base import Ref, Value
+from tasks.data.base import Value
+from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code
-from tasks.store import durable, objects, workspace
+from tasks.runtime import code, records
+from tasks.runtime.records import Inputs, Metrics, Record, find
+from tasks.store import durable, workspace
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Value)
-Inputs = dict[str, Any]
-Metrics = dict[str, float]
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the store knows of one finished step."""
-
-    value: Value
-    inputs: Inputs
-    code: str
-    libraries: dict[str, str]
-    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -64,6 +48,18 @@ class Finished:
     seconds: float
     record: Record | None
     started: float = 0.0
+    label: str = ""
+
+    def metrics(self) -> Metrics:
+        """Return what the step has logged, by the names it has in a run.
+
+        What it counted is `<step>.<label>.<metric>`; what was measured is `<group>.<label>.<metric>`.
+        """
+        found = {}
+        for name, value in self.record.metrics.items() if self.record else ():
+            group, _, rest = name[1:].partition("/") if name.startswith("/") else (self.name, "", name)
+            found[".".join(filter(None, (group, self.label, rest)))] = value
+        return found
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,9 @@ class PlanEnds(BaseException):
 
 
 _interrupted = threading.Event()
-_metrics: ContextVar[Metrics] = ContextVar("metrics")
+_metrics: ContextVar[Metrics | None] = ContextVar("metrics", default=None)  # of the running step
+_run_metrics: ContextVar[Metrics | None] = ContextVar("run_metrics", default=None)
+_label: ContextVar[tuple[str, ...]] = ContextVar("label", default=())
 _finished: ContextVar[list[Finished] | None] = ContextVar("finished", default=None)
 _plan: ContextVar[list[PlanLine] | None] = ContextVar("plan", default=None)
 
@@ -90,19 +88,52 @@ def interrupt() -> None:
     _interrupted.set()
 
 
-def record(**metrics: float) -> None:
-    """Add what the running step counted to its record; outside a step nothing is kept."""
-    _metrics.get({}).update({name: float(value) for name, value in metrics.items()})
+def log_metrics(group: str = "", /, **metrics: float) -> None:
+    """Log numbers of the running step, which keeps them in its record; outside of one, of the run.
+
+    Args:
+        group: First part of their names; left out, the name of the step.
+        metrics: The numbers by name.
+
+    Raises:
+        ContractError: The run has a number of that name and label already.
+    """
+    if (mine := _metrics.get()) is not None:
+        mine.update({f"/{group}/{name}" if group else name: float(value) for name, value in metrics.items()})
+    elif (logged := _run_metrics.get()) is not None:
+        for metric, value in metrics.items():
+            name = ".".join(filter(None, (group, *_label.get(), metric)))
+            if logged.setdefault(name, float(value)) != float(value):
+                raise ContractError(f"{name} is {logged[name]:g} already but {value:g} was logged; give it a label")
+
+
+def log_measures(group: str, measures: Iterable[Measure]) -> None:
+    """Log measures as `<group>.<of what>.<measure>`, and their interval and n as `.low`, `.high` and `.n` of it."""
+    for measure in measures:
+        name = measure.metric.removeprefix(f"{group}.")
+        ends = {"": measure.value, ".low": measure.low, ".high": measure.high, ".n": measure.n}
+        log_metrics(group, **{f"{name}{end}": value for end, value in ends.items()})
 
 
 @contextmanager
-def watch() -> Iterator[list[Finished]]:
-    """Collect the steps that end while the context is open, in order."""
-    token = _finished.set([])
+def label(*names: str) -> Iterator[None]:
+    """Tell apart the steps that run while the context is open: their metrics are `<step>.<label>.<metric>`."""
+    token = _label.set((*_label.get(), *map(metric_name, names)))
+    try:
+        yield
+    finally:
+        _label.reset(token)
+
+
+@contextmanager
+def watch(metrics: Metrics | None = None) -> Iterator[list[Finished]]:
+    """Collect the steps that end while the context is open, in order; and what is logged outside of them."""
+    tokens = _finished.set([]), _run_metrics.set(metrics)
     try:
         yield cast("list[Finished]", _finished.get())
     finally:
-        _finished.reset(token)
+        _finished.reset(tokens[0])
+        _run_metrics.reset(tokens[1])
 
 
 @contextmanager
@@ -182,6 +213,7 @@ class Step(Generic[P, V]):
         key = self.spec.key(inputs)
         if (lines := _plan.get()) is not None:
             return cast("V", _planned(self.spec, key, inputs, lines))
+        self._require_label(key)
         started = time.perf_counter()
         outcome = self.task(*args, **kwargs)
         cached = isinstance(outcome, State)
@@ -189,8 +221,23 @@ class Step(Generic[P, V]):
             seconds = time.perf_counter() - started
             ended = time.time()
             record = find(self.spec.name, key) if self.spec.stored else None
-            finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds))
+            named = ".".join(_label.get())
+            finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds, named))
         return cast("V", outcome.result() if isinstance(outcome, State) else outcome)
+
+    def _require_label(self, key: str) -> None:
+        """Refuse a second call under one label: which of the two a metric is of could not be told.
+
+        Raises:
+            ContractError: The step has run under this label, with other inputs.
+        """
+        name, named = self.spec.name, ".".join(_label.get())
+        before = [f for f in _finished.get() or () if (f.name, f.label) == (name, named) and f.key != key]
+        if before and self.spec.stored:
+            raise ContractError(
+                f"{name} runs a second time, with other inputs, under the label {named!r}; "
+                "open a `steps.label` of its own around one of the calls"
+            )
 
     def run_each(self, calls: Sequence[Mapping[str, Any]], runner: "TaskRunner[Any]") -> Iterator[V]:
         """Run the step once a call, side by side as the runner can; results come in the order of the calls.
@@ -254,56 +301,8 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
                 f"step {spec.name} returned {type(value).__name__} but a Value of tasks.data was needed"
             )
         libraries = code.versions(spec.libraries)
-        _write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics))
+        records.write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics))
     return value
-
-
-def find(name: str, key: str) -> Record | None:
-    """Return the record of a finished step if it and every object it names verify.
-
-    What is damaged is said, deleted and so computed again.
-    """
-    path = workspace.folder("steps", name) / f"{key}.json"
-    if not path.exists():
-        return None
-    try:
-        found = _read(path)
-    except StoreError as error:
-        log.warning("the record of %s is damaged and will be made again: %s", name, error)
-        path.unlink(missing_ok=True)
-        return None
-    for ref in refs_in(found.value):
-        try:
-            objects.path(ref)
-        except StoreError as error:
-            log.warning("a result of %s is missing or damaged and will be made again: %s", name, error)
-            objects.forget(ref)
-            path.unlink(missing_ok=True)
-            return None
-    return found
-
-
-def recorded(pattern: str) -> Iterator[Record]:
-    """Yield the records of finished steps whose name fits a pattern, newest first; what is damaged is left out."""
-    paths = workspace.folder("steps").glob(f"{pattern}/*.json")
-    for path in sorted(paths, key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True):
-        try:
-            yield _read(path)
-        except StoreError as error:
-            log.warning("the record %s is left out: %s", path.name, error)
-
-
-def refs_in(value: Any) -> list[Ref]:
-    """List the references in a value, however deep."""
-    if isinstance(value, Ref):
-        return [value]
-    if isinstance(value, BaseModel):
-        return [ref for name in type(value).model_fields for ref in refs_in(getattr(value, name))]
-    if isinstance(value, Mapping):
-        return [ref for item in value.values() for ref in refs_in(item)]
-    if isinstance(value, list | tuple):
-        return [ref for item in value for ref in refs_in(item)]
-    return []
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -341,7 +340,7 @@ def _why(spec: Spec, inputs: Inputs) -> str:
     if newest is None:
         return "never run here"
     try:
-        before = _read(newest)
+        before = records.read(newest)
     except StoreError:
         return "its record is damaged"
     reasons = [f"{name} changed" for name in inputs if inputs[name] != before.inputs.get(name)]
@@ -353,24 +352,3 @@ def _why(spec: Spec, inputs: Inputs) -> str:
         if now[name] != before.libraries.get(name)
     ]
     return ", ".join(reasons) or "its stored result is gone"
-
-
-def _write(name: str, key: str, made: Record) -> None:
-    value = {"type": type(made.value).__name__, "fields": made.value.model_dump(mode="json")}
-    content = {"inputs": made.inputs, "code": made.code, "libraries": made.libraries, "metrics": made.metrics}
-    durable.write_json(workspace.folder("steps", name) / f"{key}.json", {"value": value, **content})
-
-
-def _read(path: Any) -> Record:
-    """Read a record.
-
-    Raises:
-        StoreError: It is damaged, or its value is of a type that this version does not have.
-    """
-    content = durable.read_json(path)
-    try:
-        stated = content["value"]
-        value = Value.registry[stated["type"]].model_validate(stated["fields"])
-        return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} was written by another version ({type(error).__name__})") from error

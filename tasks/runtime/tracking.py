@@ -14,7 +14,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,7 +30,7 @@ from tasks import hardware
 from tasks.data.base import Ref, Value
 from tasks.data.run import Outcome
 from tasks.errors import StoreError
-from tasks.runtime import steps, traces
+from tasks.runtime import records, steps, traces
 from tasks.store import durable, workspace
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
@@ -42,6 +41,7 @@ LIMITS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
 SAFETY = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+METRICS_A_BATCH = 1_000  # MLflow's own limit
 PARAM_LENGTH = 500
 
 log = logging.getLogger(__name__)
@@ -58,13 +58,6 @@ def current() -> "Run":
     if found is None:
         raise RuntimeError("no run is being tracked here; open one with tracking.run")
     return found
-
-
-def count(group: str, **metrics: float) -> None:
-    """Add `<group>.<metric>` to the run that is being tracked; untracked, nothing is kept."""
-    if (found := _current.get()) is not None:
-        for name, value in metrics.items():
-            found.metrics[f"{group}.{name}"] = found.metrics.get(f"{group}.{name}", 0.0) + value
 
 
 def tracking_uri() -> str:
@@ -108,16 +101,12 @@ class Run:
         found = {"Prefect": str(flow_run.ui_url or ""), "MLflow": self.client.url}
         return {name: url for name, url in found.items() if url}
 
-    def measure(self, **metrics: float) -> None:
-        """Add numbers of the whole run, beside those the steps have counted."""
-        self.metrics.update({name: float(value) for name, value in metrics.items()})
-
     def publish(self, **values: Value | None) -> None:
         """Name what the run made; None was not made."""
         for name, value in values.items():
             if value is None:
                 continue
-            found = steps.refs_in(value)
+            found = records.refs_in(value)
             named = {name: value} if isinstance(value, Ref) else {f"{name}.{ref.kind}": ref for ref in found}
             self.published.update(named)
 
@@ -133,15 +122,11 @@ class Run:
         self.models[name] = RegisteredModel(folder, digest, signature)
 
     def all_metrics(self) -> dict[str, float]:
-        """Return every number of the run: `<step>.<metric>` and what `measure` was told."""
-        counted: dict[str, float] = {}
-        times: Counter[str] = Counter()
+        """Return every number of the run, by name: of its steps, stored ones included, and of the run itself."""
+        found: dict[str, float] = {}
         for step in self.finished:
-            times[step.name] += 1
-            name = step.name if times[step.name] == 1 else f"{step.name}-{times[step.name]}"
-            found = step.record.metrics if step.record else {}
-            counted |= {f"{name}.{metric}": value for metric, value in found.items()}
-        return {**counted, **self.metrics}
+            found |= step.metrics()
+        return {**found, **self.metrics}
 
     def outcome(self, result: Mapping[str, Any], report: Path | None = None) -> Outcome:
         """Return what the run hands back to its caller."""
@@ -167,8 +152,9 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     """
     flow_run_id = str(flow_run.id or "")
     client = _Client() if steps.planning() is None else _Client(unreachable=True)
-    with steps.watch() as finished:
-        tracked = Run(flow, flow_run_id, client, finished, parameters=parameters)
+    metrics: dict[str, float] = {}
+    with steps.watch(metrics) as finished:
+        tracked = Run(flow, flow_run_id, client, finished, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         token = _current.set(tracked)
         status = "FAILED"
@@ -256,7 +242,9 @@ class _Client:
 
         now = int(time.time() * 1000)
         numbers = {**tracked.all_metrics(), "seconds": time.monotonic() - tracked.started}
-        self._mlflow.log_batch(self.run_id, metrics=[Metric(_metric_name(k), v, now, 0) for k, v in numbers.items()])
+        metrics = [Metric(_metric_name(k), v, now, 0) for k, v in numbers.items()]
+        for start in range(0, len(metrics), METRICS_A_BATCH):
+            self._mlflow.log_batch(self.run_id, metrics=metrics[start : start + METRICS_A_BATCH])
         refs = {name: ref.model_dump(mode="json") for name, ref in tracked.published.items()}
         lineage = [{"step": f.name, "key": f.key, "cached": f.cached, "seconds": f.seconds, "inputs": f.record.inputs}
                    for f in tracked.finished if f.record]  # fmt: skip

@@ -37,7 +37,7 @@ def chunk_documents(documents: DocumentsRef, encoder: Encoder, config: Chunk) ->
         )
     )
     tokens = sum(p.tokens for p in passages)
-    steps.record(passages=len(passages), tokens=tokens, tokens_per_passage=tokens / len(passages))
+    steps.log_metrics(passages=len(passages), tokens=tokens, tokens_per_passage=tokens / len(passages))
     return objects.save_rows(PassagesRef, Passage, passages)
 
 
@@ -58,7 +58,7 @@ def whole_documents(documents: DocumentsRef, encoder: Encoder) -> PassagesRef:
             lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
         )
     )
-    steps.record(passages=len(passages), tokens=sum(p.tokens for p in passages))
+    steps.log_metrics(passages=len(passages), tokens=sum(p.tokens for p in passages))
     return objects.save_rows(PassagesRef, Passage, passages)
 
 
@@ -77,7 +77,7 @@ def cover_documents(documents: DocumentsRef, encoder: Encoder) -> Coverage:
     found = cover_words(
         texts, lambda words: [e.tokens for e in tokenizer.encode_batch(list(words), add_special_tokens=False)]
     )
-    steps.record(pieces_per_word=found.pieces_per_word, unknown_share=found.unknown_share)
+    steps.log_metrics(pieces_per_word=found.pieces_per_word, unknown_share=found.unknown_share)
     return found
 
 
@@ -120,7 +120,7 @@ def count_tokens(documents: DocumentsRef, tokenizers: Sequence[Vocabulary], grou
     found = [
         row for number, wanted in enumerate(tokenizers) for row in count_pieces(number, _loaded(wanted), texts, groups)
     ]
-    steps.record(texts=len(texts), tokens=sum(row.tokens for row in found if not row.group))
+    steps.log_metrics(texts=len(texts), tokens=sum(row.tokens for row in found if not row.group))
     return objects.save_rows(PieceCountsRef, PieceCount, found)
 
 

@@ -57,7 +57,7 @@ def cut_sentences_into_words(documents: DocumentsRef) -> LinesRef:
         for number, (start, end) in enumerate(sentences(d.text))
     ]
     kept = [line for line in lines if line.words]
-    steps.record(sentences=len(kept), words=sum(len(line.words) for line in kept))
+    steps.log_metrics(sentences=len(kept), words=sum(len(line.words) for line in kept))
     return objects.save_rows(LinesRef, Line, kept)
 
 
@@ -100,7 +100,7 @@ def find_neighbours(vectors: WordVectorsRef, config: Related) -> NeighboursRef:
     words = config.words or tuple(known.words[at] for at in range(20, min(len(known.words), 120), 20))
     found = neighbours_of(known, words or known.words[:5], config.neighbours, config.said)
     found += solve_analogies(known, config.analogies, config.neighbours, config.said)
-    steps.record(unknown=sum(row.rank == 0 for row in found))
+    steps.log_metrics(unknown=sum(row.rank == 0 for row in found))
     return objects.save_rows(NeighboursRef, Neighbour, found)
 
 
@@ -130,7 +130,7 @@ def split_lists(lines: LinesRef, config: Recommended) -> LinesRef:
 
     rows = objects.load_rows(lines, Line)
     train, held = hold_out(rows, split=config.split, least_items=config.least_items)
-    steps.record(lists=len(rows), judged=len(held))
+    steps.log_metrics(lists=len(rows), judged=len(held))
     return objects.save_rows(
         LinesRef, Line, [Line(r.id, words) for r, words in zip(rows, train, strict=True) if words]
     )
@@ -152,7 +152,7 @@ def predict_next(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, conf
     _, held = hold_out(objects.load_rows(lines, Line), split=config.split, least_items=config.least_items)
     scored = list(score_lists(known, held, config, train.exponent, train.seed))
     unknown = sum(one.next not in known.places for one in held)
-    steps.record(lists=len(held), items=len(known.words), unknown=unknown)
+    steps.log_metrics(lists=len(held), items=len(known.words), unknown=unknown)
     return Predicted(
         scores=objects.save_rows(ScoresRef, Scored, scored), lists=len(held), items=len(known.words), unknown=unknown
     )
@@ -228,7 +228,7 @@ def _in_sentences(encoder: Fingerprint, config: Senses) -> tuple[Floats, Floats]
 def _saved(made: TrainedVectors) -> WordVectorsRef:
     from tasks.word2vec.files import write_files
 
-    steps.record(words=len(made.words), width=made.vectors.shape[1])
+    steps.log_metrics(words=len(made.words), width=made.vectors.shape[1])
     return objects.save_files(WordVectorsRef, lambda folder: write_files(made, folder), shape=made.vectors.shape)
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.flow
 @step(name="test-flow-count", run_name="count from {start}")
 def count(start: int) -> VectorsRef:
     """Save three numbers."""
-    steps.record(first=start)
+    steps.log_metrics(first=start)
     return objects.save_array(VectorsRef, np.arange(start, start + 3, dtype=np.float32).reshape(-1, 1))
 
 

@@ -13,6 +13,8 @@ from prefect.runtime import flow_run
 
 from configs.base import Config
 from tasks.data.documents import Item, SnapshotRef
+from tasks.data.evaluation import Measure
+from tasks.errors import ContractError
 from tasks.runtime import steps, traces, tracking
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -29,8 +31,28 @@ class Nothing(Config):
 
 @step(name="test-count")
 def counted(n: int) -> SnapshotRef:
-    steps.record(squared=n * n)
+    steps.log_metrics(squared=n * n)
     return objects.save_rows(SnapshotRef, Item, [Item(str(n), n, "")])
+
+
+@step(name="test-measure")
+def measured(n: int) -> SnapshotRef:
+    steps.log_measures(
+        "search", [Measure("ndcg@10", "weighted", 0.5, 0.25, 0.75, n), Measure("npmi", "search", 1, 1, 1, 4)]
+    )
+    return objects.save_rows(SnapshotRef, Item, [Item("measured", n, "")])
+
+
+@flow(name="labelled")
+def labelled(*labels: str) -> dict[str, float]:
+    with tracking.run("labelled", Nothing()) as run:
+        measured(9)
+        measured(9)  # the same again: there is nothing to tell apart
+        for n, name in enumerate(labels):
+            with steps.label("probes", name):
+                counted(n)
+        steps.log_metrics("delta", added=2)
+        return run.all_metrics()
 
 
 attempts: list[int] = []
@@ -126,3 +148,42 @@ def test_without_mlflow_the_flow_ends_the_same_with_one_warning_and_little_delay
     assert len(warnings) == 1
     assert "does not answer" in warnings[0]
     assert time.monotonic() - started < 12  # the promise is ten seconds over the flow's own two
+
+
+def test_metrics_are_told_apart_by_labels_and_measures_have_names_of_their_own(workspace: Path) -> None:
+    expected = {
+        "search.weighted.ndcg_at_10": 0.5,
+        "search.weighted.ndcg_at_10.low": 0.25,
+        "search.weighted.ndcg_at_10.high": 0.75,
+        "search.weighted.ndcg_at_10.n": 9,
+        "search.npmi": 1,
+        "search.npmi.low": 1,
+        "search.npmi.high": 1,
+        "search.npmi.n": 4,
+        "test-count.probes.dense.squared": 0,
+        "test-count.probes.by_words.squared": 1,
+        "delta.added": 2,
+    }
+    assert labelled("dense", "by words") == expected
+    assert labelled("dense", "by words") == expected  # now every step is stored
+    client = mlflow.MlflowClient(tracking.tracking_uri())
+    experiment = client.get_experiment_by_name("labelled").experiment_id
+    for found in client.search_runs([experiment]):
+        assert {name: found.data.metrics[name] for name in expected} == expected
+
+
+def test_a_repeated_label_is_an_error_that_names_the_step_and_the_label(workspace: Path) -> None:
+    with pytest.raises(
+        ContractError, match=r"test-count runs a second time, with other inputs, under .*'probes\.dense'"
+    ):
+        labelled("dense", "dense")
+
+
+def test_a_number_that_was_logged_already_is_an_error() -> None:
+    with steps.watch({}):
+        steps.log_metrics("delta", added=2)
+        steps.log_metrics("delta", added=2)
+        with steps.label("second"):
+            steps.log_metrics("delta", added=3)
+        with pytest.raises(ContractError, match=r"delta\.added is 2 already but 3 was logged; give it a label"):
+            steps.log_metrics("delta", added=3)

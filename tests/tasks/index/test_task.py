@@ -7,7 +7,7 @@ from tasks.data.documents import Passage, PassagesRef
 from tasks.data.search import Generation
 from tasks.errors import ContractError
 from tasks.index import index_dense, index_sparse, open_collection, publish_generation
-from tasks.runtime import steps
+from tasks.runtime import records, steps
 from tasks.store import objects
 
 
@@ -21,7 +21,7 @@ def test_every_build_records_its_recall(config: DenseIndex, shelf: Generation) -
     with steps.watch():
         made = index_dense(shelf.vectors, config)
     key = index_dense.spec.key(index_dense.spec.inputs((shelf.vectors, config), {}))
-    record = steps.find("index-dense", key)
+    record = records.find("index-dense", key)
     assert record is not None
     assert record.metrics == {"vectors": 3, "width": 3, "recall_at_10": 1}
     about = json.loads((objects.path(made) / "index.json").read_text("utf-8"))

@@ -16,8 +16,8 @@ from tasks.data.models import Encoder, Fingerprint, Numerics
 from tasks.data.search import DenseIndexRef, Generation, SparseIndexRef
 from tasks.data.vectors import VectorsRef
 from tasks.launch import housekeeping
-from tasks.runtime import steps
-from tasks.runtime.steps import Record
+from tasks.runtime import records
+from tasks.runtime.records import Record
 from tasks.store import collections, durable, objects, vector_cache
 from tasks.store.reply_cache import ReplyCache
 
@@ -43,7 +43,7 @@ def publish(name: str = "notes", number: int = 1) -> Generation:
 
 def finished(name: str, ref: VectorsRef) -> Path:
     """Write the record of a step that made an object."""
-    steps._write(name, "key", Record(ref, {}, "code", {}, {}))
+    records.write(name, "key", Record(ref, {}, "code", {}, {}))
     return Path(os.environ["LLM_FLOWS_HOME"]) / "steps" / name / "key.json"
 
 
@@ -199,7 +199,7 @@ def test_pruning_removes_what_is_old_and_unreferenced_and_keeps_the_rest(
     assert lines == [f"freed {size / 1e6:,.1f} MB of what was not written for 30 days and nothing live refers to"]
     assert [path.exists() for path in gone] == [False, False]
     objects._verified.clear()
-    for ref in (kept, new, *steps.refs_in(live)):
+    for ref in (kept, new, *records.refs_in(live)):
         assert objects.path(ref).exists()
 
 
@@ -230,23 +230,23 @@ def test_pruning_removes_drafts_a_kill_left_behind_after_a_day(home: Path, capsy
 
 def test_pruning_keeps_every_generation_of_a_collection(capsys: pytest.CaptureFixture[str]) -> None:
     generations = [publish(number=number) for number in (1, 2)]
-    for ref in (ref for made in generations for ref in steps.refs_in(made)):
+    for ref in (ref for made in generations for ref in records.refs_in(made)):
         age(objects.path(ref), 99)
     call(capsys, "store", "prune", "days=0")
-    for ref in (ref for made in generations for ref in steps.refs_in(made)):
+    for ref in (ref for made in generations for ref in records.refs_in(made)):
         assert durable.read_manifest(objects.path(ref))
 
 
 def test_pruning_frees_what_only_generations_that_are_not_kept_needed(capsys: pytest.CaptureFixture[str]) -> None:
     first = publish(number=1)
     second = collections.commit(publish(number=2).model_copy(update={"source": "again"}), keep=1)
-    for ref in (ref for made in (first, second) for ref in steps.refs_in(made)):
+    for ref in (ref for made in (first, second) for ref in records.refs_in(made)):
         age(objects.path(ref), 99)
     assert call(capsys, "store", "prune", "days=0")[2]["freed_bytes"] > 0
-    for ref in steps.refs_in(second):
+    for ref in records.refs_in(second):
         assert durable.read_manifest(objects.path(ref))
     assert not any((Path(os.environ["LLM_FLOWS_HOME"]) / "objects" / r.kind / r.digest).exists() for r in
-                   steps.refs_in(first))  # fmt: skip
+                   records.refs_in(first))  # fmt: skip
 
 
 def test_pruning_goes_on_past_a_damaged_record(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

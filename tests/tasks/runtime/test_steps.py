@@ -12,8 +12,9 @@ from prefect.client.schemas.objects import State
 
 from tasks.data.vectors import Pooled, Shard, VectorsRef
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code, steps
-from tasks.runtime.steps import Record, Spec, Step, step
+from tasks.runtime import code, records, steps
+from tasks.runtime.records import Record
+from tasks.runtime.steps import Spec, Step, step
 from tasks.store import durable, objects, workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -24,7 +25,7 @@ runs: list[str] = []
 def count(start: int, size: int = 2) -> VectorsRef:
     """Save numbers, and note that it ran."""
     runs.append("count")
-    steps.record(size=size)
+    steps.log_metrics(size=size)
     return objects.save_array(VectorsRef, np.arange(start, start + size, dtype=np.float32).reshape(-1, 1))
 
 
@@ -44,7 +45,7 @@ def unstored(start: int) -> Shard:
 @step(name="test-failing")
 def failing(start: int) -> VectorsRef:
     """Fail after it has counted."""
-    steps.record(start=start)
+    steps.log_metrics(start=start)
     raise RuntimeError(f"cannot start at {start}")
 
 
@@ -86,7 +87,7 @@ def test_a_step_runs_again_for_another_input() -> None:
 
 def test_the_record_holds_what_the_result_came_from() -> None:
     value = execute(count, 5)
-    assert steps.find("test-count", key(count, 5)) == Record(
+    assert records.find("test-count", key(count, 5)) == Record(
         value=value, inputs={"start": 5, "size": 2}, code=code.digest(__name__), libraries={}, metrics={"size": 2.0}
     )
 
@@ -100,9 +101,9 @@ def test_a_step_knows_whether_its_result_is_stored() -> None:
 
 
 def test_what_is_counted_outside_a_step_is_not_kept() -> None:
-    steps.record(size=1)
+    steps.log_metrics(size=1)
     execute(count, 5)
-    found = steps.find("test-count", key(count, 5))
+    found = records.find("test-count", key(count, 5))
     assert found is not None
     assert found.metrics == {"size": 2.0}
 
@@ -110,7 +111,7 @@ def test_what_is_counted_outside_a_step_is_not_kept() -> None:
 def test_a_step_that_fails_leaves_no_record_and_no_count(home: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot start at 5"):
         execute(failing, 5)
-    assert steps.find("test-failing", key(failing, 5)) is None
+    assert records.find("test-failing", key(failing, 5)) is None
     execute(count, 1)
     assert durable.read_json(record_of(home, "test-count"))["metrics"] == {"size": 2.0}
 
@@ -174,7 +175,7 @@ def test_a_damaged_result_is_said_and_made_again(
     damage(home)
     with caplog.at_level(logging.WARNING):
         assert execute(count, 5) == first
-    (said,) = [r.getMessage() for r in caplog.records if r.name == "tasks.runtime.steps"]
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "tasks.runtime.records"]
     assert re.search(message, said)
     assert runs == ["count", "count"]
     assert isinstance(execute(count, 5), State)
@@ -184,7 +185,7 @@ def test_a_damaged_result_is_said_and_made_again(
 def test_references_are_found_however_deep_they_lie() -> None:
     first, second = VectorsRef(digest="a", rows=1), VectorsRef(digest="b", rows=1)
     pooled = Pooled.model_construct(documents=first, vectors=second)
-    assert steps.refs_in({"x": [pooled, ("text", 1)], "y": first}) == [first, second, first]
+    assert records.refs_in({"x": [pooled, ("text", 1)], "y": first}) == [first, second, first]
 
 
 def planned(made: Step[..., Any], *args: Any) -> list[steps.PlanLine]:
@@ -281,20 +282,23 @@ def test_a_full_disk_does_not_leave_a_record_behind(home: Path, monkeypatch: pyt
 
 def test_every_value_a_step_may_return_survives_its_record(home: Path) -> None:
     made = Shard(texts=1, tokens=2, padded=3, truncated=0, poison=((4, "why"),))
-    steps._write("test-x", "k", Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1}))
-    assert steps.find("test-x", "k") == Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1})
+    records.write("test-x", "k", Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1}))
+    assert records.find("test-x", "k") == Record(made, {"a": [1]}, "code", {"numpy": "2"}, {"m": 0.1})
 
 
 def test_records_are_read_newest_first_by_the_name_of_their_step_and_damaged_ones_are_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for number in range(3):
-        steps._write(
+        records.write(
             "test-count", f"key{number}", Record(objects.save_array(VectorsRef, np.eye(number + 1)), {}, "", {}, {})
         )
         path = workspace.folder("steps", "test-count") / f"key{number}.json"
         os.utime(path, (number, number))
-    steps._write("other-count", "key", Record(objects.save_array(VectorsRef, np.eye(9)), {}, "", {}, {}))
+    records.write("other-count", "key", Record(objects.save_array(VectorsRef, np.eye(9)), {}, "", {}, {}))
     (workspace.folder("steps", "test-count") / "key1.json").write_bytes(b"{}")
-    assert [record.value.rows for record in steps.recorded("test-*") if isinstance(record.value, VectorsRef)] == [3, 1]
+    assert [record.value.rows for record in records.recorded("test-*") if isinstance(record.value, VectorsRef)] == [
+        3,
+        1,
+    ]
     assert "the record key1.json is left out" in caplog.text
