@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from configs.evaluate import Evaluate
 from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question
-from tasks.metrics.intervals import bootstrap_mean
+from tasks.metrics.intervals import mean_interval
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 UNMARKED = str.maketrans("", "", string.punctuation)
@@ -64,7 +64,7 @@ def judge_wording(questions: Sequence[Question], answers: Sequence[Answer], conf
             values.setdefault(name, []).append(value)
     measures = []
     for name, cases in values.items():
-        mean, (low, high) = bootstrap_mean(cases, resamples=config.resamples, seed=config.seed)
+        mean, (low, high) = mean_interval(cases, resamples=config.resamples, seed=config.seed)
         measures.append(Measure(name, "answered", mean, low, high, len(cases)))
     return measures
 

@@ -14,7 +14,7 @@ from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
 from tasks.evaluate.answers import exact_match, token_f1
-from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap
+from tasks.metrics.intervals import mean_interval, paired_bootstrap
 from tasks.text.sentences import sentences
 
 OPEN, CLOSED = "retrieval", "closed book"
@@ -61,7 +61,7 @@ def compare_closed_book(
             continue
         ours, theirs = ([pair[way] for pair in pairs] for way in (0, 1))
         for way, of in ((OPEN, ours), (CLOSED, theirs)):
-            mean, (low, high) = bootstrap_mean(of, **options)
+            mean, (low, high) = mean_interval(of, **options)
             measures.append(Measure(name, way, mean, low, high, len(of)))
         value, (low, high) = paired_bootstrap(ours, theirs, **options)
         measures.append(Measure(f"{name} difference", f"{OPEN} - {CLOSED}", value, low, high, len(ours)))

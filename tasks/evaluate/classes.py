@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tasks.data.classes import Bin, ClassScore, Confused, Paired
 from tasks.data.evaluation import Measure
 from tasks.metrics.classification import counts, f1_of, mean_f1, right_texts
+from tasks.metrics.intervals import Interval, drawn_rows, percentile_interval, wilson
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -68,25 +69,30 @@ def judge_ways(
         way that gives no probabilities the share of texts without a label; and how much every two differ in macro-F1
         and accuracy.
     """
-    random = np.random.default_rng(seed)
-    draws = [np.bincount(random.integers(0, len(targets), len(targets)), minlength=len(targets)).astype(np.float64)
-             for _ in range(resamples)]  # fmt: skip
+    draws = [np.bincount(rows, minlength=len(targets)).astype(np.float64)
+             for rows in drawn_rows(len(targets), resamples=resamples, seed=seed)]  # fmt: skip
     measures: list[Measure] = []
     found: dict[str, dict[str, tuple[float, Floats]]] = {}
     for name, way in ways.items():
         found[name] = _resampled(targets, way, draws, bins, multiple)
         for metric, (value, samples) in found[name].items():
-            low, high = np.percentile(samples, [2.5, 97.5])
-            measures.append(Measure(metric, name, value, float(low), float(high), len(targets)))
+            measures.append(Measure(metric, name, value, *_interval(value, samples, len(targets)), len(targets)))
     paired = []
     for ours, theirs in combinations(ways, 2):
         right = right_texts(targets, ways[ours].labels), right_texts(targets, ways[theirs].labels)
         p, only_ours, only_theirs = mcnemar(*right)
         for metric in ("macro-F1", "accuracy"):
             (a, many_a), (b, many_b) = found[ours][metric], found[theirs][metric]
-            low, high = np.percentile(many_a - many_b, [2.5, 97.5])
-            paired.append(Paired(ours, theirs, metric, a - b, float(low), float(high), p, only_ours, only_theirs))
+            low, high = percentile_interval(many_a - many_b)
+            paired.append(Paired(ours, theirs, metric, a - b, low, high, p, only_ours, only_theirs))
     return measures, paired
+
+
+def _interval(value: float, samples: Floats, texts: int) -> Interval:
+    """Return the percentile interval; where no resample differs from 0 or from 1, that of so many texts of so many."""
+    if value in (0.0, 1.0) and (samples == value).all():
+        return wilson(int(value) * texts, texts)
+    return percentile_interval(samples)
 
 
 def _resampled(

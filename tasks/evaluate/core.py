@@ -9,7 +9,7 @@ from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question, Scored
 from tasks.data.releases import Comparison
 from tasks.errors import ContractError
-from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap, wilson
+from tasks.metrics.intervals import mean_interval, paired_bootstrap, wilson
 from tasks.metrics.ranking import average_precision, ndcg_at, precision_at, recall_at, reciprocal_rank
 
 METRICS = {
@@ -60,7 +60,7 @@ def judge_rankings(scored: Sequence[Scored], config: Evaluate) -> list[Measure]:
     if not values:
         raise ContractError("no ranking was measured; ask at least one question that has an answer")
     for (way, metric), mine in values.items():
-        mean, (low, high) = bootstrap_mean(list(mine.values()), resamples=config.resamples, seed=config.seed)
+        mean, (low, high) = mean_interval(list(mine.values()), resamples=config.resamples, seed=config.seed)
         measures.append(Measure(metric, way, mean, low, high, len(mine)))
     compared = f"ndcg@{config.k}"
     for before, after in combinations([way for way, metric in values if metric == compared], 2):
@@ -92,7 +92,7 @@ def judge_ways(scored: Sequence[Scored], *, resamples: int, seed: int) -> list[M
         ways = [way for way, measured in values if measured == metric]
         for way in ways:
             mine = list(values[way, metric].values())
-            mean, (low, high) = bootstrap_mean(mine, resamples=resamples, seed=seed)
+            mean, (low, high) = mean_interval(mine, resamples=resamples, seed=seed)
             measures.append(Measure(metric, way, mean, low, high, len(mine)))
         first = values[ways[0], metric]
         measures += [

@@ -4,7 +4,7 @@ Source: Efron & Tibshirani 1993 (percentile bootstrap); Wilson 1927, doi:10.1080
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,39 @@ Z_95 = 1.959963984540054
 Interval = tuple[float, float]
 
 
+def mean_interval(values: Sequence[float], *, resamples: int, seed: int) -> tuple[float, Interval]:
+    """Return the mean of values from 0 to 1, one a question, and its 95 % interval.
+
+    Values that are all 0 or 1 are a share, whose interval is Wilson's: that of a share of 0 or 1 has a width, where
+    every resample would be the same. Of other values it is the percentile interval of resampled means.
+
+    Raises:
+        ContractError: There are no values.
+    """
+    array = _at_least_one(values)
+    if np.isin(array, (0.0, 1.0)).all():
+        return float(array.mean()), wilson(int(array.sum()), len(array))
+    return bootstrap_mean(values, resamples=resamples, seed=seed)
+
+
 def bootstrap_mean(values: Sequence[float], *, resamples: int, seed: int) -> tuple[float, Interval]:
     """Return the mean of values, one a question, and the 95 % percentile interval of resampled means."""
     array = _at_least_one(values)
-    means = _resampled(array, resamples, seed)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(array.mean()), (float(low), float(high))
+    means = [array[rows].mean() for rows in drawn_rows(len(array), resamples=resamples, seed=seed)]
+    return float(array.mean()), percentile_interval(means)
+
+
+def drawn_rows(size: int, *, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the rows of each bootstrap sample: (size,) numbers below `size`, drawn with replacement."""
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield random.integers(0, size, size)
+
+
+def percentile_interval(samples: Sequence[float] | npt.NDArray[np.float64]) -> Interval:
+    """Return the 95 % interval of a measure from its values on bootstrap samples."""
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def paired_bootstrap(
@@ -48,11 +75,6 @@ def wilson(hits: int, trials: int) -> Interval:
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _resampled(array: npt.NDArray[np.float64], resamples: int, seed: int) -> npt.NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    return np.array([array[rng.integers(0, len(array), len(array))].mean() for _ in range(resamples)])
 
 
 def _at_least_one(values: Sequence[float]) -> npt.NDArray[np.float64]:

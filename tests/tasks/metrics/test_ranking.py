@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import ndcg_score
 
 from tasks.errors import ContractError
-from tasks.metrics.intervals import bootstrap_mean, paired_bootstrap, wilson
+from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, wilson
 from tasks.metrics.ranking import average_precision, ndcg_at, precision_at, recall_at, reciprocal_rank
 
 NAMES = list("abcdefgh")
@@ -164,3 +164,17 @@ def test_the_interval_of_a_share_is_that_of_scipy(case: tuple[int, int]) -> None
 def test_what_is_no_share_is_refused_with_both_numbers(hits: int, trials: int) -> None:
     with pytest.raises(ContractError, match=f"{hits} hits of {trials} trials is no share"):
         wilson(hits, trials)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 0.5])
+def test_the_interval_of_a_share_is_that_of_wilson_and_has_a_width_at_its_ends(share: float) -> None:
+    values = [1.0] * int(8 * share) + [0.0] * (8 - int(8 * share))
+    mean, (low, high) = mean_interval(values, resamples=200, seed=0)
+    assert mean == share
+    assert (low, high) == wilson(int(8 * share), 8)
+    assert low < high
+
+
+def test_other_values_from_0_to_1_get_a_percentile_interval() -> None:
+    values = [0.2, 1.0, 0.63, 0.4]
+    assert mean_interval(values, resamples=200, seed=0) == bootstrap_mean(values, resamples=200, seed=0)
