@@ -8,12 +8,13 @@ A record is written once and never changed; the same classifier makes no new rec
 
 from tasks.data.classes import Classifier
 from tasks.errors import ContractError, StoreError
-from tasks.store import collections, durable, objects, workspace
+from tasks.store import collections, objects, versions, workspace
+from tasks.store.versions import Versions
 
 
 def names() -> list[str]:
     """List the names under which classifiers are kept."""
-    return sorted(path.parent.name for path in workspace.folder("classifiers").glob("*/live"))
+    return versions.names("classifiers")
 
 
 def live(name: str) -> Classifier:
@@ -23,17 +24,15 @@ def live(name: str) -> Classifier:
         ContractError: None is kept under the name.
         StoreError: Its record or files are damaged.
     """
-    pointer = workspace.folder("classifiers", collections.checked_name(name)) / "live"
-    if not pointer.exists():
+    if collections.checked_name(name) not in names():
         known = ", ".join(names()) or "none"
         raise ContractError(
             f"there is no classifier {name!r} in {workspace.home()}, there are: {known}; run text-classifier first"
         )
     try:
-        record = pointer.parent / "records" / f"{int(durable.read_json(pointer)['record']):04d}.json"
-        found = Classifier.model_validate(durable.read_json(record))
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"the record of classifier {name!r} cannot be read ({error}); train it again") from error
+        found = _records(name).live()
+    except StoreError as error:
+        raise StoreError(f"classifier {name!r} is damaged ({error}); run text-classifier again for it") from error
     objects.path(found.classifier)
     return found
 
@@ -48,13 +47,8 @@ def commit(made: Classifier) -> Classifier:
         The newest now.
     """
     with workspace.lock(f"classifiers-{collections.checked_name(made.name)}"):
-        folder = workspace.folder("classifiers", made.name, "records")
-        if made.name in names():
-            newest = live(made.name)
-            if newest.model_copy(update={"number": 0}) == made.model_copy(update={"number": 0}):
-                return newest
-        number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1
-        numbered = made.model_copy(update={"number": number})
-        durable.write_json(folder / f"{number:04d}.json", numbered.model_dump(mode="json"))
-        durable.write_json(folder.parent / "live", {"record": number})
-        return numbered
+        return _records(made.name).commit(made, same=versions.same_but("number"))
+
+
+def _records(name: str) -> Versions[Classifier]:
+    return Versions("classifiers", name, Classifier)

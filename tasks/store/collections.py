@@ -3,20 +3,17 @@
     collections/<name>/generations/0001.json    references of one generation
     collections/<name>/live                     its number; replacing this file is the swap
 
-A generation is written once and never changed. A reader resolves the pointer once and keeps what it got. The last few
-generations are kept to go back to; a number is never given twice.
+The last few generations are kept to go back to.
 """
 
-import logging
 import re
-from pathlib import Path
 
 from tasks.data.base import Ref
 from tasks.data.search import Generation
 from tasks.errors import ContractError, StoreError
-from tasks.store import durable, workspace
+from tasks.store import versions, workspace
+from tasks.store.versions import Versions
 
-log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -39,7 +36,7 @@ def name_from(text: str) -> str:
 
 def names() -> list[str]:
     """List the collections of the workspace that have a live generation."""
-    return sorted(path.parent.name for path in workspace.folder("collections").glob("*/live"))
+    return versions.names("collections")
 
 
 def resolve(name: str | None) -> str:
@@ -70,19 +67,11 @@ def live(name: str | None) -> Generation:
         ContractError: No such collection.
         StoreError: Its pointer or record is damaged.
     """
-    folder = workspace.folder("collections", resolve(name))
-    pointed: int | None = None
+    found = _generations(resolve(name))
     try:
-        while True:
-            last, pointed = pointed, int(durable.read_json(folder / "live")["generation"])
-            try:
-                return Generation.model_validate(durable.read_json(_record(folder, pointed)))
-            except StoreError:
-                if pointed == last:  # else it was swapped out and removed between the two reads
-                    raise
-    except (StoreError, KeyError, TypeError, ValueError) as error:  # the last three: of another version
-        reason = str(error).partition("\n")[0]
-        raise StoreError(f"collection {folder.name} is damaged ({reason}); run knowledge-base again for it") from error
+        return found.live()
+    except StoreError as error:
+        raise StoreError(f"collection {found.name} is damaged ({error}); run knowledge-base again for it") from error
 
 
 def history(name: str | None) -> list[Generation]:
@@ -91,13 +80,7 @@ def history(name: str | None) -> list[Generation]:
     Raises:
         ContractError: No such collection.
     """
-    found = []
-    for path in sorted(workspace.folder("collections", resolve(name), "generations").glob("*.json")):
-        try:
-            found.append(Generation.model_validate(durable.read_json(path)))
-        except (StoreError, ValueError) as error:
-            log.warning("generation %s is left out: %s", path.stem, str(error).partition("\n")[0])
-    return sorted(found, key=lambda made: made.number)
+    return _generations(resolve(name)).kept()
 
 
 def commit(made: Generation, keep: int | None = None) -> Generation:
@@ -111,16 +94,7 @@ def commit(made: Generation, keep: int | None = None) -> Generation:
         The generation that is live now.
     """
     with workspace.lock(f"collection-{checked_name(made.collection)}"):
-        folder = workspace.folder("collections", made.collection, "generations")
-        number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1  # before any is removed
-        current = _current(made.collection, folder)
-        if current is not None and _content(current) == _content(made):
-            return current
-        numbered = made.model_copy(update={"number": number})
-        durable.write_json(_record(folder.parent, number), numbered.model_dump(mode="json"))
-        durable.write_json(folder.parent / "live", {"generation": number})
-        _remove_old(folder, keep)
-        return numbered
+        return _generations(made.collection).commit(made, same=versions.same_but("number", "delta"), keep=keep)
 
 
 def rollback(name: str, number: int | None = None) -> Generation:
@@ -142,8 +116,7 @@ def rollback(name: str, number: int | None = None) -> Generation:
     with workspace.lock(f"collection-{checked_name(name)}"):
         kept = {made.number: made for made in history(name)}
         if number is None:
-            pointed = _pointed(name)
-            number = max((n for n in kept if n < pointed), default=0)
+            number = max((n for n in kept if n < _generations(name).pointed()), default=0)
         if number not in kept:
             known = ", ".join(map(str, kept))
             what = f"generation {number}" if number else "generation before the live one"
@@ -151,45 +124,9 @@ def rollback(name: str, number: int | None = None) -> Generation:
         for field in type(kept[number]).model_fields:
             if isinstance(ref := getattr(kept[number], field), Ref):
                 objects.path(ref)
-        durable.write_json(workspace.folder("collections", name) / "live", {"generation": number})
+        _generations(name).point(number)
         return kept[number]
 
 
-def _record(folder: Path, number: int) -> Path:
-    return folder / "generations" / f"{number:04d}.json"
-
-
-def _content(made: Generation) -> Generation:
-    """Return a generation without what only says how it came about."""
-    return made.model_copy(update={"number": 0, "delta": None})
-
-
-def _pointed(name: str) -> int:
-    """Return the number of the live generation, 0 where the pointer is damaged."""
-    try:
-        return int(durable.read_json(workspace.folder("collections", name) / "live")["generation"])
-    except (StoreError, KeyError, TypeError, ValueError):
-        return 0
-
-
-def _remove_old(generations: Path, keep: int | None) -> None:
-    """Remove the records of the oldest generations; what they alone refer to is freed by `store prune`."""
-    if keep is not None:
-        for number in sorted(int(path.stem) for path in generations.glob("*.json"))[:-keep]:
-            _record(generations.parent, number).unlink(missing_ok=True)
-
-
-def _current(name: str, generations: Path) -> Generation | None:
-    """Return the live generation; if it is damaged say so, and remove what cannot be read."""
-    if name not in names():
-        return None
-    try:
-        return live(name)
-    except StoreError as error:
-        log.warning("%s; it is published again", error)
-    for path in generations.glob("*.json"):
-        try:
-            durable.read_json(path)
-        except StoreError:
-            path.unlink()
-    return None
+def _generations(name: str) -> Versions[Generation]:
+    return Versions("collections", name, Generation, records="generations", pointer="generation")

@@ -12,15 +12,16 @@ import logging
 from tasks.data.documents import DocumentsRef
 from tasks.data.topics import LabelsRef, TopicRecord
 from tasks.errors import StoreError
-from tasks.store import collections, durable, objects, workspace
+from tasks.store import collections, objects, versions, workspace
+from tasks.store.versions import Versions
 
 log = logging.getLogger(__name__)
 
 
 def live(name: str) -> TopicRecord | None:
     """Return the newest record of a name, None where there is none or it cannot be read, which is said."""
-    pointer = workspace.folder("topics", collections.checked_name(name)) / "live"
-    return _read(name, int(_number(pointer))) if pointer.exists() else None
+    records = _records(collections.checked_name(name))
+    return _read(name, records.pointed()) if name in versions.names("topics") else None
 
 
 def previous(name: str, documents: DocumentsRef, found: LabelsRef) -> TopicRecord | None:
@@ -44,32 +45,19 @@ def commit(made: TopicRecord) -> TopicRecord:
         The newest record now.
     """
     with workspace.lock(f"topics-{collections.checked_name(made.name)}"):
-        folder = workspace.folder("topics", made.name, "records")
-        newest = live(made.name)
-        if newest is not None and newest.model_copy(update={"number": 0}) == made.model_copy(update={"number": 0}):
-            return newest
-        number = max((int(path.stem) for path in folder.glob("*.json")), default=0) + 1
-        numbered = made.model_copy(update={"number": number})
-        durable.write_json(folder / f"{number:04d}.json", numbered.model_dump(mode="json"))
-        durable.write_json(folder.parent / "live", {"record": number})
-        return numbered
+        return _records(made.name).commit(made, same=versions.same_but("number"))
 
 
-def _number(pointer: object) -> int:
-    try:
-        return int(durable.read_json(pointer)["record"])  # type: ignore[arg-type]
-    except (StoreError, KeyError, TypeError, ValueError):
-        return 0
+def _records(name: str) -> Versions[TopicRecord]:
+    return Versions("topics", name, TopicRecord)
 
 
 def _read(name: str, number: int) -> TopicRecord | None:
-    path = workspace.folder("topics", name, "records") / f"{number:04d}.json"
     try:
-        found = TopicRecord.model_validate(durable.read_json(path))
+        found = _records(name).read(number)
         for ref in (found.documents, found.labels, found.centres):
             objects.path(ref)
-    except (StoreError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        log.warning("the earlier topics of %s cannot be read (%s); all topics count as new", name, reason)
+    except StoreError as error:
+        log.warning("the earlier topics of %s cannot be read (%s); all topics count as new", name, error)
         return None
     return found

@@ -155,7 +155,8 @@ def test_damage_is_said_with_the_way_out_and_repaired_by_publishing_again(
         collections.live("notes")
     with caplog.at_level(logging.WARNING):
         made = collections.commit(generation())
-    assert "collection notes is damaged" in caplog.text
+    assert "collections/notes" in caplog.text
+    assert "it is written again" in caplog.text
     assert collections.live("notes") == made
     for path in (home / "collections").rglob("*.json"):
         assert durable.read_json(path)

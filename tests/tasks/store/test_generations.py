@@ -49,7 +49,8 @@ def test_a_damaged_generation_is_left_out_of_the_history_and_said(
     flip(home / "collections" / "notes" / "generations" / "0001.json")
     with caplog.at_level(logging.WARNING):
         assert [made.number for made in collections.history("notes")] == [2]
-    assert "generation 0001 is left out" in caplog.text
+    assert "generation 1 of collections/notes cannot be read" in caplog.text
+    assert "it is left out" in caplog.text
 
 
 @pytest.fixture
