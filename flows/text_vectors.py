@@ -64,9 +64,9 @@ def text_vectors(
         else:
             passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
         embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
-        table = export_vectors(embedded.passages, embedded.vectors, encoder)
+        exported = export_vectors(embedded.passages, embedded.vectors, encoder)
+        table = exported.table
         run.publish(table=table, rejected=ingested.rejected, unencoded=embedded.rejected)
-        counted = run.all_metrics()
         return run.outcome(
             {
                 "path": str(write_output(table, output, run.flow_run_id)),
@@ -74,7 +74,7 @@ def text_vectors(
                 "width": table.shape[1],
                 "encoder": encoder.encoder.model,
                 "precision": encoder.numerics.precision,
-                "truncated": int(counted.get("embed-export.truncated", 0)),
+                "truncated": exported.truncated,
                 "rejected": ingested.rejected.rows + embedded.rejected.rows,
             }
         )

@@ -49,6 +49,20 @@ class RunsRef(Ref):
     kind: Literal["mask-runs"] = "mask-runs"
 
 
+class StageList(Value):
+    """The parts a text passes, and how large the model and the text are.
+
+    Attributes:
+        table: The parts.
+        parameters: Numbers of the model, shared ones counted once.
+        tokens: Tokens of the text.
+    """
+
+    table: StagesRef
+    parameters: int
+    tokens: int
+
+
 class Causal(Value):
     """A causal model by its files.
 
@@ -138,7 +152,7 @@ class Anatomy(Value):
 
     causal: Causal
     fit: TokenizerFit | None = None
-    stages: StagesRef
+    stages: StageList
     steps: StepsRef
     attention: AttentionRef
     masks: MaskRowsRef

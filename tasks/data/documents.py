@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
+from pydantic import Field
+
 from tasks.data.base import Ref, Value
 
 
@@ -32,10 +34,17 @@ class PassagesRef(Ref):
 
 
 class Ingested(Value):
-    """What came out of a source: the documents and the quarantine."""
+    """What came out of a source.
+
+    Attributes:
+        documents: What was read.
+        rejected: What was not, and why.
+        counts: What a reader has counted, by name: pages, headings, characters left out.
+    """
 
     documents: DocumentsRef
     rejected: RejectedRef
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 Reason = Literal[

@@ -29,6 +29,35 @@ class Shard(Value):
     poison: tuple[tuple[int, str], ...] = ()
 
 
+class Encoded(Value):
+    """What encoding the texts of a source took in one run.
+
+    Attributes:
+        texts: Texts asked for.
+        encoded: Of them, those that no earlier run had encoded, equal ones counted once.
+        tokens: Tokens that went through the encoder.
+        padded: The same with padding.
+        truncated: Texts longer than the encoder reads.
+        seconds: Time it took.
+        roofline_share: Speed over what this machine multiplies; None where that is not known.
+    """
+
+    texts: int
+    encoded: int
+    tokens: int
+    padded: int
+    truncated: int
+    seconds: float
+    roofline_share: float | None = None
+
+
+class VectorTable(Value):
+    """A file of vectors for others, and how many of its texts were longer than the encoder reads."""
+
+    table: VectorTableRef
+    truncated: int
+
+
 class Embedded(Value):
     """Passages and their vectors, row by row, and what could not be encoded."""
 

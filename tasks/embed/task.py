@@ -14,11 +14,11 @@ from configs.runner import Runner, Threads
 from tasks.data.documents import DocumentsRef, PassagesRef, Rejected, RejectedRef, indexed
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.search import Generation, QueriesRef
-from tasks.data.vectors import Closeness, Embedded, Pooled, Shard, VectorsRef, VectorTableRef
+from tasks.data.vectors import Closeness, Embedded, Encoded, Pooled, Shard, VectorsRef, VectorTable, VectorTableRef
 from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
-from tasks.runtime import runners, shards, steps
+from tasks.runtime import runners, shards, steps, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
@@ -194,7 +194,7 @@ def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: Docume
 
 
 @step(name="embed-export", libraries=("pyarrow",))
-def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerprint) -> VectorTableRef:
+def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerprint) -> VectorTable:
     """Return a Parquet file with the id and the vector of every passage; say how many were cut at the encoder's limit.
 
     Args:
@@ -221,7 +221,7 @@ def export_vectors(passages: PassagesRef, vectors: VectorsRef, encoder: Fingerpr
         dtype="float32",
     )
     steps.log_metrics(rows=len(rows), width=rows.shape[1], truncated=truncated)
-    return made
+    return VectorTable(table=made, truncated=truncated)
 
 
 def _cut_short(texts: Sequence[str], tokens: npt.NDArray[np.int64], encoder: Encoder) -> int:
@@ -281,13 +281,17 @@ def _count(source: PassagesRef | QueriesRef, encoder: Fingerprint, made: Sequenc
     from tasks.models.encoders import roofline
 
     tokens = sum(s.tokens for s in made)
-    group = f"embed-{source.kind}"
-    steps.log_metrics(group, texts=source.rows, encoded=sum(s.texts for s in made), tokens=tokens,
-                   padded=sum(s.padded for s in made), truncated=sum(s.truncated for s in made),
-                   seconds=seconds)  # fmt: skip
     reached = roofline.share(encoder, tokens / seconds) if tokens and isinstance(source, PassagesRef) else None
-    if reached is not None:
-        steps.log_metrics(group, roofline_share=reached)
+    taken = Encoded(
+        texts=source.rows,
+        encoded=sum(s.texts for s in made),
+        tokens=tokens,
+        padded=sum(s.padded for s in made),
+        truncated=sum(s.truncated for s in made),
+        seconds=seconds,
+        roofline_share=reached,
+    )
+    tracking.note_encoding(source.kind, taken)
 
 
 def _run(calls: list[dict[str, Any]], runner: Runner) -> Iterator[Shard]:

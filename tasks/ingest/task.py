@@ -171,4 +171,5 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
     return Ingested(
         documents=objects.save_rows(DocumentsRef, Document, found.documents),
         rejected=objects.save_rows(RejectedRef, Rejected, found.rejected),
+        counts={"left_out": found.left_out, **found.counts},
     )

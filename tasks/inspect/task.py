@@ -18,6 +18,7 @@ from tasks.data.anatomy import (
     RunsRef,
     SmallModelRef,
     Stage,
+    StageList,
     StagesRef,
     StepsRef,
     StepToken,
@@ -68,7 +69,7 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
 
 
 @step(name="inspect-stages", libraries=LIBRARIES)
-def list_stages(causal: Causal, prompt: str, config: Reading) -> StagesRef:
+def list_stages(causal: Causal, prompt: str, config: Reading) -> StageList:
     """List the parts a text passes, with what each gives and how many parameters it has.
 
     Args:
@@ -80,8 +81,9 @@ def list_stages(causal: Causal, prompt: str, config: Reading) -> StagesRef:
 
     model, _, ids = _read(causal, prompt, config)
     stages = walk_stages(model, ids)
-    steps.log_metrics(parameters=sum(p.numel() for p in model.parameters()), tokens=len(ids))
-    return objects.save_rows(StagesRef, Stage, stages)
+    parameters = sum(p.numel() for p in model.parameters())
+    steps.log_metrics(parameters=parameters, tokens=len(ids))
+    return StageList(table=objects.save_rows(StagesRef, Stage, stages), parameters=parameters, tokens=len(ids))
 
 
 @step(name="inspect-steps", libraries=LIBRARIES)

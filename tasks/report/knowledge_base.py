@@ -1,6 +1,5 @@
 """The pages of the flows: from references to what `report` shows."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +9,7 @@ from tasks.data.evaluation import Evaluation, Measure, Question
 from tasks.data.releases import Release
 from tasks.data.search import Generation
 from tasks.data.topics import Topic, TopicMap
-from tasks.data.vectors import Embedded
+from tasks.data.vectors import Embedded, Encoded
 from tasks.report import knowledge_base
 from tasks.report import page as pages
 from tasks.report.page import Bar, Chart, Page, Table
@@ -46,7 +45,7 @@ def collection_page(
     evaluation: Evaluation | None,
 ) -> Path:
     """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
-    metrics, live = run.all_metrics(), released.generation
+    live = released.generation
     passages = objects.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = objects.load_rows(ingested.rejected, Rejected) + objects.load_rows(embedded.rejected, Rejected)
     bad = [r for r in rejected if r.reason != "duplicate"]
@@ -80,8 +79,7 @@ def collection_page(
         charts = _ways(evaluation)
         answers = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
-    counted = [(words, int(metrics.get(f"ingest-documents.{name}", 0))) for name, words in COUNTED.items()]
-    facts += [(words, f"{count:,}") for words, count in counted if count]
+    facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
@@ -194,18 +192,16 @@ def _spread(rows: list[T], count: int) -> list[T]:
     return rows[:: max(1, -(-len(rows) // count))] if count else []
 
 
-def _encoding(metrics: Mapping[str, float]) -> dict[str, str]:
-    """Say what encoding the passages took: tokens, padding, what was cached, speed."""
-    counted = {n: metrics.get(f"embed-passages.{n}", 0) for n in ("texts", "encoded", "tokens", "padded", "seconds")}
-    if not counted["padded"]:
+def _encoding(taken: Encoded | None) -> dict[str, str]:
+    """Say what encoding the passages took: tokens, padding, what was cached, speed; None where all was stored."""
+    if taken is None or not taken.padded:
         return {"encoded in this run": "0 tokens"}
-    speed = counted["tokens"] / counted["seconds"]
-    reached = metrics.get("embed-passages.roofline_share")
+    reached = taken.roofline_share
     return {
-        "encoded in this run": f"{counted['tokens']:,.0f} tokens of {counted['encoded']:,.0f} texts",
-        "found in the cache": f"{counted['texts'] - counted['encoded']:,.0f} texts, or equal to another",
-        "padding": f"{1 - counted['tokens'] / counted['padded']:.0%} of what the encoder saw",
-        "speed": f"{speed:,.0f} tokens a second"
+        "encoded in this run": f"{taken.tokens:,} tokens of {taken.encoded:,} texts",
+        "found in the cache": f"{taken.texts - taken.encoded:,} texts, or equal to another",
+        "padding": f"{1 - taken.tokens / taken.padded:.0%} of what the encoder saw",
+        "speed": f"{taken.tokens / taken.seconds:,.0f} tokens a second"
         + ("" if reached is None else f", {reached:.0%} of what this machine multiplies"),
     }
 
@@ -215,7 +211,7 @@ def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
     facts = {
         "encoder": f"{live.fingerprint.encoder.model}, {live.fingerprint.encoder.width} wide",
         "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
-        **_encoding(run.all_metrics()),
+        **_encoding(run.encoded.get("passages")),
     }
     return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
 

@@ -25,15 +25,14 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
-    counted = run.all_metrics()
-    stages, cost = objects.load_rows(seen.stages, Stage), objects.load_rows(seen.cost, Timing)
+    stages, cost = objects.load_rows(seen.stages.table, Stage), objects.load_rows(seen.cost, Timing)
     following = objects.load_rows(seen.steps, StepToken)
     page = Page(
         title=f"Inside {seen.causal.name}",
         subtitle=f"while it reads “{prompt[:120]}”",
         facts=[
-            ("parameters", f"{int(counted['inspect-stages.parameters']):,}"),
-            ("tokens read", f"{int(counted['inspect-stages.tokens']):,}"),
+            ("parameters", f"{seen.stages.parameters:,}"),
+            ("tokens read", f"{seen.stages.tokens:,}"),
             ("likeliest next", f"{following[0].token.strip()} {following[0].probability:.0%}"),
             ("times faster with cache", f"{cache_gain(seen.cache)[0]:.1f}"),
             ("reply", "cut by its limit" if seen.reply.finish == "length" else "ended by itself"),

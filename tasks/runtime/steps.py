@@ -102,7 +102,7 @@ def log_metrics(group: str = "", /, **metrics: float) -> None:
         mine.update({f"/{group}/{name}" if group else name: float(value) for name, value in metrics.items()})
     elif (logged := _run_metrics.get()) is not None:
         for metric, value in metrics.items():
-            name = ".".join(filter(None, (group, *_label.get(), metric)))
+            name = f"{labelled(group)}.{metric}" if group else labelled(metric)
             if logged.setdefault(name, float(value)) != float(value):
                 raise ContractError(f"{name} is {logged[name]:g} already but {value:g} was logged; give it a label")
 
@@ -113,6 +113,11 @@ def log_measures(group: str, measures: Iterable[Measure]) -> None:
         name = measure.metric.removeprefix(f"{group}.")
         ends = {"": measure.value, ".low": measure.low, ".high": measure.high, ".n": measure.n}
         log_metrics(group, **{f"{name}{end}": value for end, value in ends.items()})
+
+
+def labelled(name: str) -> str:
+    """Return a name with the labels that are open here: `<name>.<label>`."""
+    return ".".join((name, *_label.get()))
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from configs.base import Config
 from tasks import hardware
 from tasks.data.base import Ref, Value
 from tasks.data.run import Outcome
+from tasks.data.vectors import Encoded
 from tasks.errors import StoreError
 from tasks.runtime import records, steps, traces
 from tasks.store import durable, workspace
@@ -58,6 +59,13 @@ def current() -> "Run":
     if found is None:
         raise RuntimeError("no run is being tracked here; open one with tracking.run")
     return found
+
+
+def note_encoding(what: str, taken: Encoded) -> None:
+    """Log what encoding some texts took, and keep it for the page of the run under `<what>.<label>`."""
+    steps.log_metrics(f"embed-{what}", **taken.model_dump(exclude_none=True))
+    if (found := _current.get()) is not None:
+        found.encoded[steps.labelled(what)] = taken
 
 
 def tracking_uri() -> str:
@@ -90,6 +98,7 @@ class Run:
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     models: dict[str, "RegisteredModel"] = field(default_factory=dict)
+    encoded: dict[str, Encoded] = field(default_factory=dict)
 
     @property
     def mlflow_run_id(self) -> str:

@@ -57,7 +57,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def run(encoder: Fingerprint) -> tuple[Embedded, np.ndarray, pa.Table]:
     """Return what is made of the texts, the vectors, and the table written of them."""
     made = embed_passages(passages(TEXTS), encoder, Shards(tokens=1_000, max_rejected_share=0.5))
-    table = export_vectors(made.passages, made.vectors, encoder)
+    table = export_vectors(made.passages, made.vectors, encoder).table
     return made, np.array(objects.load_array(made.vectors)), pq.read_table(objects.path(table) / "vectors.parquet")
 
 

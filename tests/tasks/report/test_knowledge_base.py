@@ -20,7 +20,7 @@ from tasks.data.evaluation import (
 from tasks.data.releases import Comparison, Delta, Release
 from tasks.data.search import Generation, QueriesRef, Query, Verified
 from tasks.data.topics import LabelsRef, LayoutRef, Topic, TopicMap, TopicsRef
-from tasks.data.vectors import Embedded
+from tasks.data.vectors import Embedded, Encoded
 from tasks.models.encoders import load as encoders
 from tasks.report import knowledge_base
 from tasks.runtime.tracking import Run, _Client
@@ -51,9 +51,9 @@ def released(shelf: Generation, comparison: Comparison | None = None) -> Release
     )
 
 
-def run_of(shelf: Generation, **metrics: float) -> Run:
-    """Return a run that has counted something, outside any flow and without MLflow."""
-    return Run("knowledge-base", "", _Client(unreachable=True), [], metrics=metrics)
+def run_of(shelf: Generation) -> Run:
+    """Return a run outside any flow and without MLflow."""
+    return Run("knowledge-base", "", _Client(unreachable=True), [])
 
 
 def topics(shelf: Generation) -> TopicMap:
@@ -120,16 +120,15 @@ def test_what_was_not_done_is_said(shelf: Generation) -> None:
 
 
 def test_documents_left_out_for_want_of_budget_are_counted(shelf: Generation) -> None:
-    run = run_of(shelf, **{"ingest-documents.left_out": 1234})
-    text = text_of(knowledge_base.collection_page(run, released(shelf), ingested(shelf), embedded(shelf), None, None))
+    read = ingested(shelf).model_copy(update={"counts": {"left_out": 1234}})
+    page = knowledge_base.collection_page(run_of(shelf), released(shelf), read, embedded(shelf), None, None)
+    text = text_of(page)
     assert facts_of(text)["left out for want of budget"] == "1,234"
 
 
 def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: Generation) -> None:
-    run = run_of(
-        shelf, **{"ingest-documents.repeated": 12, "ingest-documents.hidden": 3, "ingest-documents.hyphens": 0}
-    )
-    page = knowledge_base.collection_page(run, released(shelf), ingested(shelf), embedded(shelf), None, None)
+    read = ingested(shelf).model_copy(update={"counts": {"repeated": 12, "hidden": 3, "hyphens": 0}})
+    page = knowledge_base.collection_page(run_of(shelf), released(shelf), read, embedded(shelf), None, None)
     facts = facts_of(text_of(page))
     assert facts["running lines dropped"] == "12"
     assert facts["hidden characters left out"] == "3"
@@ -219,8 +218,10 @@ def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed
     shelf: Generation, tiny_bert: Path
 ) -> None:
     ran = encoders.fingerprint(str(tiny_bert), "exact", "cpu")
-    counted = {"texts": 5.0, "encoded": 2.0, "tokens": 30.0, "padded": 40.0, "seconds": 0.5, "roofline_share": 0.4}
-    run = run_of(shelf, **{f"embed-passages.{name}": value for name, value in counted.items()})
+    run = run_of(shelf)
+    run.encoded["passages"] = Encoded(
+        texts=5, encoded=2, tokens=30, padded=40, truncated=0, seconds=0.5, roofline_share=0.4
+    )
     facts = knowledge_base._how(run, shelf.model_copy(update={"fingerprint": ran}))["facts"]
     assert facts == {
         "encoder": f"{tiny_bert}, 32 wide",
