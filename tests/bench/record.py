@@ -25,11 +25,26 @@ BLOCK = re.compile(r"(<!-- measured: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.D
 # What the README shows: a label, the benchmark, how its row begins, and what it was measured on.
 RESULTS = (
     ("Search by words and meaning, nDCG@10", "retrieval", "all sets, weighted$", "Cranfield, XQuAD, HotpotQA"),
-    ("its gain over the better of BM25 and vectors", "retrieval", "all sets, weighted over the better", "the same, paired"),
+    (
+        "its gain over the better of BM25 and vectors",
+        "retrieval",
+        "all sets, weighted over the better",
+        "the same, paired",
+    ),
     ("Citations from the paragraph asked about", "answers", "xquad odd: citation precision", "XQuAD, held-out half"),
     ("Questions from elsewhere that get no answer", "answers", "hotpotqa odd: abstained", "HotpotQA asked of XQuAD"),
-    ("Accuracy of text-classifier, 77 classes", "classify", "banking77 test: embeddings, acc", "banking77, test split"),
-    ("Topics, times as fast as BERTopic", "topics", "25,000 abstracts: times as fast as BERTopic, w", "arXiv, same vectors"),
+    (
+        "Accuracy of text-classifier, 77 classes",
+        "classify",
+        "banking77 test: embeddings, acc",
+        "banking77, test split",
+    ),
+    (
+        "Topics, times as fast as BERTopic",
+        "topics",
+        "25,000 abstracts: times as fast as BERTopic, w",
+        "arXiv, same vectors",
+    ),
 )
 
 
