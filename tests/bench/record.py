@@ -73,8 +73,18 @@ def results() -> str:
         shown = f"{_number(row['value'])} ({interval[1]})" if interval else f"{_number(row['value'])} {row['unit']}"
         lines.append(f"| {label} | {shown.strip()} | {where} |")
     kept = [row["kept"] for name in _benchmarks() for row in _rows(name) if "promised" in row]
-    lines.append(f"\n{sum(kept)} of {len(kept)} targets of the benchmarks were reached.")
+    lines.append(f"\n{sum(kept)} of {len(kept)} targets of the benchmarks were reached. {_demo()}")
     return "\n".join(lines)
+
+
+def _demo() -> str:
+    """Say how long the collection of `make demo` took, and where."""
+    stated = json.loads((MEASURED / "knowledge-base.json").read_text("utf-8"))
+    tokens, seconds = stated["metrics"]["embed-passages.tokens"], stated["metrics"]["embed-passages.seconds"]
+    return (
+        f"The collection of `make demo` took {stated['seconds'] / 60:.0f} minutes, {seconds / 60:.0f} of them for "
+        f"encoding {tokens:,.0f} tokens, on {_place(stated)}."
+    )
 
 
 def missed() -> str:
