@@ -1,11 +1,13 @@
-"""Keep a measurement in `docs/measured/` and show it in the README.
+"""Keep a measurement in `docs/measured/` and show it on the pages that hold its table.
 
     python -m flows knowledge-base | python -m tests.bench.record knowledge-base
     python -m tests.bench embed topics | python -m tests.bench.record bench
+    python -m tests.bench.record pages      (no measurement: fill the tables of all pages again)
 
 Reads the last line of standard input; paths and ids of the machine are left out. Every benchmark has a file of its
-own, another one if the machine has a GPU, with the commit and the machine it was taken on; the README shows what was
-promised.
+own, another one if the machine has a GPU, with the commit and the machine it was taken on. A page shows a measurement
+between `<!-- measured: NAME -->` and `<!-- end -->`; NAME is a file of `docs/measured/`, or `results`, the few rows of
+the README, or `missed`, the targets that were not reached.
 """
 
 import json
@@ -15,12 +17,35 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
 MEASURED = ROOT / "docs" / "measured"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 KEPT = ("seconds", "tasks", "metrics", "result", "results", "kept", "libraries", "machine", "commit")
-NAMES = ("knowledge-base", "bench")
 GPU = "-gpu"  # ends the name of what was measured where there is one
-BLOCK = r"(<!-- measured: {name} -->\n).*?(<!-- end -->)"
+BLOCK = re.compile(r"(<!-- measured: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# What the README shows: a label, the benchmark, how its row begins, and what it was measured on.
+RESULTS = (
+    ("Search by words and meaning, nDCG@10", "retrieval", "all sets, weighted$", "Cranfield, XQuAD, HotpotQA"),
+    (
+        "its gain over the better of BM25 and vectors",
+        "retrieval",
+        "all sets, weighted over the better",
+        "the same, paired",
+    ),
+    ("Citations from the paragraph asked about", "answers", "xquad odd: citation precision", "XQuAD, held-out half"),
+    ("Questions from elsewhere that get no answer", "answers", "hotpotqa odd: abstained", "HotpotQA asked of XQuAD"),
+    (
+        "Accuracy of text-classifier, 77 classes",
+        "classify",
+        "banking77 test: embeddings, acc",
+        "banking77, test split",
+    ),
+    (
+        "Topics, times as fast as BERTopic",
+        "topics",
+        "25,000 abstracts: times as fast as BERTopic, w",
+        "arXiv, same vectors",
+    ),
+)
 
 
 def quality(stated: dict[str, Any]) -> str:
@@ -33,46 +58,106 @@ def quality(stated: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def speed() -> str:
-    """Return what every benchmark was promised to reach and reached, as a table, and where that was."""
-    rows: list[tuple[str, dict[str, Any]]] = []
-    places: dict[str, list[str]] = {}
-    for path in sorted(MEASURED.glob("bench-*.json")):
-        stated = json.loads(path.read_text("utf-8"))
-        name, machine = path.stem.removeprefix("bench-"), stated["machine"]
-        rows += [(name, row) for row in stated["results"][name.removesuffix(GPU)] if "promised" in row]
-        parts = (machine.get("gpu"), f"{machine['cores']} cores", machine["processor"], f"{machine['memory_gb']} GB")
-        where = ", ".join([*filter(None, parts), f"Python {machine['python']}"])
-        places.setdefault(f"{where}, commit {stated['commit'][:7]}", []).append(name)
-    kept = sum(row["kept"] for _, row in rows)
-    head = f"<details><summary>{kept} of {len(rows)} promises kept</summary>\n"
-    table = ["| | what | measured | promised | |", "|---|---|---|---|---|", *(_line(*row) for row in rows)]
-    where = [f"{', '.join(names)}: {place}.  " for place, names in places.items()]
-    return "\n".join([head, *table, "", *where, "</details>"])
+def results() -> str:
+    """Return the few measurements that stand for all, as a table.
+
+    Raises:
+        KeyError: A benchmark no longer has the row.
+    """
+    lines = ["| what | measured | measured on |", "|---|---|---|"]
+    for label, name, start, where in RESULTS:
+        row = next((r for r in _rows(name) if re.match(start, r["what"])), None)
+        if row is None:
+            raise KeyError(f"bench-{name}.json has no row {start!r}; change RESULTS in tests/bench/record.py")
+        interval = re.search(r"\(([^()]* to [^(),]*)", f"{row['what']} {row['unit']}")
+        shown = f"{_number(row['value'])} ({interval[1]})" if interval else f"{_number(row['value'])} {row['unit']}"
+        lines.append(f"| {label} | {shown.strip()} | {where} |")
+    kept = [row["kept"] for name in _benchmarks() for row in _rows(name) if "promised" in row]
+    lines.append(f"\n{sum(kept)} of {len(kept)} targets of the benchmarks were reached. {_demo()}")
+    return "\n".join(lines)
 
 
-def _line(name: str, row: dict[str, Any]) -> str:
-    value = f"{row['value']:,.0f}" if abs(row["value"]) >= 100 else f"{row['value']:.3g}"
-    said = "" if row["kept"] else "**missed**"
-    return f"| {name} | {row['what']} | {value} {row['unit']} | {row['promised']} | {said} |"
+def _demo() -> str:
+    """Say how long the collection of `make demo` took, and where."""
+    stated = json.loads((MEASURED / "knowledge-base.json").read_text("utf-8"))
+    tokens, seconds = stated["metrics"]["embed-passages.tokens"], stated["metrics"]["embed-passages.seconds"]
+    return (
+        f"The collection of `make demo` took {stated['seconds'] / 60:.0f} minutes, {seconds / 60:.0f} of them for "
+        f"encoding {tokens:,.0f} tokens, on {_place(stated)}."
+    )
+
+
+def missed() -> str:
+    """Return the targets that were not reached, as a table, under how many there are."""
+    rows = [(name, row) for name in _benchmarks() for row in _rows(name) if "promised" in row]
+    lost = [(name, row) for name, row in rows if not row["kept"]]
+    head = f"{len(rows) - len(lost)} of {len(rows)} targets were reached. These were not:\n"
+    table = ["| benchmark | what | measured | target |", "|---|---|---|---|"]
+    table += [f"| {name} | {r['what']} | {_measured(r)} | {r['promised']} |" for name, r in lost]
+    return "\n".join([head, *table])
+
+
+def benchmark(name: str) -> str:
+    """Return every row of a benchmark as a table, and the machine it ran on."""
+    stated = _stated(name)
+    table = ["| what | measured | target | |", "|---|---|---|---|"]
+    for row in _rows(name):
+        said = {True: "reached", False: "**missed**", None: ""}[row.get("kept")]
+        table.append(f"| {row['what']} | {_measured(row)} | {row.get('promised', '')} | {said} |")
+    return "\n".join([*table, "", f"Measured on {_place(stated)}."])
+
+
+def _benchmarks() -> list[str]:
+    return [path.stem.removeprefix("bench-") for path in sorted(MEASURED.glob("bench-*.json"))]
+
+
+def _stated(name: str) -> dict[str, Any]:
+    stated: dict[str, Any] = json.loads((MEASURED / f"bench-{name}.json").read_text("utf-8"))
+    return stated
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _stated(name)["results"][name.removesuffix(GPU)]
+    return rows
+
+
+def _place(stated: dict[str, Any]) -> str:
+    machine = stated["machine"]
+    parts = (machine.get("gpu"), f"{machine['cores']} cores", machine["processor"], f"{machine['memory_gb']} GB")
+    return ", ".join([*filter(None, parts), f"Python {machine['python']}", f"commit {stated['commit'][:7]}"])
+
+
+def _measured(row: dict[str, Any]) -> str:
+    return f"{_number(row['value'])} {row['unit']}".strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def block(name: str) -> str:
-    """Return what the README shows of a measurement."""
-    if name == "bench":
-        return speed()
-    return quality(json.loads((MEASURED / f"{name}.json").read_text("utf-8")))
+    """Return what a page shows of a measurement."""
+    if name in ("results", "missed"):
+        return {"results": results, "missed": missed}[name]()
+    if name.startswith("bench-"):
+        return benchmark(name.removeprefix("bench-"))
+    stated = json.loads((MEASURED / f"{name}.json").read_text("utf-8"))
+    return f"{quality(stated)}\n\nMeasured on {_place(stated)}."
 
 
 def written(text: str) -> str:
-    """Return a README with every measurement in its place."""
-    for name in NAMES:
-        text = re.sub(BLOCK.format(name=name), lambda m, n=name: f"{m[1]}{block(n)}\n{m[2]}", text, flags=re.DOTALL)
-    return text
+    """Return a page with every measurement in its place."""
+    return BLOCK.sub(lambda m: f"{m[1]}{block(m[2])}\n{m[3]}", text)
+
+
+def write_pages() -> None:
+    """Bring the tables of every page up to date."""
+    for page in PAGES:
+        page.write_text(written(page.read_text("utf-8")), "utf-8")
 
 
 def main(name: str) -> None:
-    """Keep the last line of standard input under a name, and bring the README up to date."""
+    """Keep the last line of standard input under a name, and bring the pages up to date."""
     from tasks.runtime import tracking
 
     *said, last = sys.stdin.read().splitlines()
@@ -86,8 +171,8 @@ def main(name: str) -> None:
         parts = {f"bench-{part}{end}": {**kept, "results": {part: rows}} for part, rows in found.items()}
     for part, content in parts.items():
         (MEASURED / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    write_pages()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write_pages() if sys.argv[1] == "pages" else main(sys.argv[1])
