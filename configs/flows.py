@@ -162,7 +162,7 @@ class WordVectors(Config):
     ask: Related = Related()
     """What is asked of them."""
     recommend: Recommended = Recommended()
-    """How the next item of a list is foretold and judged; only lists of events are."""
+    """How the next item of a list is predicted and judged; only lists of events are."""
     senses: Senses | None = Senses()
     """The word whose senses are told apart by static and by contextual vectors; null for none."""
 

@@ -181,7 +181,7 @@ def clusters_of(vectors: VectorsRef, config: Topics, targets: LabelsRef | None =
 def lay_out(vectors: VectorsRef, graph: GraphRef, config: Topics) -> LayoutRef:
     """Lay rows out on the map; of very many those of a sample, among which the rest are placed."""
     base = config.reduce if isinstance(config.reduce, Umap) else Umap()
-    flat = base.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
+    flat = base.model_copy(update={"n_components": 2, "min_dist": config.map_min_dist})
     if vectors.rows <= config.sample_above:
         return reduce_umap(vectors, graph, flat)
     drawn = sample_rows(vectors, config.sample_above, config.sample_seed)
@@ -193,7 +193,7 @@ def lay_out(vectors: VectorsRef, graph: GraphRef, config: Topics) -> LayoutRef:
 def _neighbours(config: Topics) -> tuple[int, int | None]:
     """Return how many neighbours a document has, and the principal axes they are sought in."""
     known = config.reduce if isinstance(config.reduce, Umap) else Umap()
-    return known.neighbours, known.pca
+    return known.n_neighbors, known.pca
 
 
 def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, config: Topics) -> Clustered:

@@ -81,7 +81,7 @@ def encoder_of(config: Senses) -> Fingerprint:
 
 
 def learn(source: Source | None, events: Events | None, vectors: str | None, config: WordVectors) -> Learned:
-    """Return vectors, read or trained; of lists of events also how well they foretell what was held back."""
+    """Return vectors, read or trained; of lists of events also how well they predict what was held back."""
     if vectors is not None:
         return Learned(vectors=read_trained_vectors(describe_vectors(vectors)))
     if events is None:
@@ -91,9 +91,9 @@ def learn(source: Source | None, events: Events | None, vectors: str | None, con
         return Learned(lines=lines, vectors=train_vectors(lines, config.train))
     lists = ingest_events(scan_events(events), events, config.ingest)
     learned = train_vectors(split_lists(lists.lines, config.recommend), config.train)
-    foretold = predict_next(lists.lines, learned, config.train, config.recommend)
-    judged = evaluate_ways(foretold.scores, config.recommend.resamples, config.train.seed)
-    return Learned(lines=lists.lines, names=lists.names, vectors=learned, foretold=foretold, judged=judged)
+    predicted = predict_next(lists.lines, learned, config.train, config.recommend)
+    judged = evaluate_ways(predicted.scores, config.recommend.resamples, config.train.seed)
+    return Learned(lines=lists.lines, names=lists.names, vectors=learned, predicted=predicted, judged=judged)
 
 
 @flow(name="word-vectors", flow_run_name="word-vectors")
@@ -108,7 +108,7 @@ def word_vectors(
 
     Args:
         source: Where sentences come from, if neither events nor vectors are given; left out, Python's packages.
-        events: Who chose what when; the lists of users are learned from, and their last items foretold.
+        events: Who chose what when; the lists of users are learned from, and their last items predicted.
         vectors: File of vectors that others have trained: word2vec or GloVe, text or binary.
         after: Items to recommend the next after; only with events.
         config: How vectors are learned, and what is asked of them.
