@@ -1,4 +1,4 @@
-"""Tasks of `classify`: read labels, try ways to classify, doubt labels, predict."""
+"""Tasks of `classify`: read labels, try ways to classify, find label issues, predict."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from tasks.data.classes import (
     TargetsRef,
     Texts,
     Trial,
-    WordedRef,
+    ZeroShotRef,
 )  # fmt: skip
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
@@ -74,7 +74,7 @@ def identify(method: Ready) -> Identified | Prompting:
 
 @step(name="classify-labels")
 def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledTexts:
-    """Read the labels of documents; those without one are put aside.
+    """Read the labels of documents; those without one are rejected.
 
     Args:
         texts: Documents.
@@ -135,7 +135,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
     count = min(fit.validate_rows, train.documents.rows)
     drawn = np.sort(np.random.default_rng(fit.seed).permutation(train.documents.rows)[:count])
-    steps.record(train=train.documents.rows, test=test.documents.rows, classes=len(classes), put_aside=len(rejected))
+    steps.record(train=train.documents.rows, test=test.documents.rows, classes=len(classes), rejected=len(rejected))
     return Divided(
         train=train, test=test, classes=classes, multiple=config.multiple, noticed=noticed,
         tried=objects.save_array(RowsRef, drawn), rejected=objects.save_rows(RejectedRef, Rejected, rejected),
@@ -173,7 +173,7 @@ def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encod
     )  # fmt: skip
 
 
-@step(name="classify-worded", run_name="classify-worded {name}", libraries=LIBRARIES)
+@step(name="classify-zero-shot", run_name="classify-zero-shot {name}", libraries=LIBRARIES)
 def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: VectorsRef, encoder: Fingerprint) -> Trial:
     """Give texts the class whose descriptions have the closest vectors; each wording is tried alone too.
 
@@ -184,20 +184,20 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
         phrases: (W * K, D) vectors of the classes, wording by wording.
         encoder: Whose vectors they are.
     """
-    from tasks.classify.wordings import judge_wordings, worded_model
+    from tasks.classify.zero_shot import judge_wordings, zero_shot_model
 
-    worded = objects.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
-    saved = Saved(name, divided.classes, method.temperature, None, worded_model(worded))
+    wordings = objects.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
+    saved = Saved(name, divided.classes, method.temperature, None, zero_shot_model(wordings))
     test, started = features_of(divided.test), time.perf_counter()
     likely = saved.probabilities(test)
     seconds = time.perf_counter() - started
-    judged = judge_wordings(worded, test, targets_of(divided.test, divided.classes))
+    judged = judge_wordings(wordings, test, targets_of(divided.test, divided.classes))
     rows = [LabelWording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
     return Trial(
         name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
         test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
-        worded=objects.save_rows(WordedRef, LabelWording, rows), encodes=True,
+        zero_shot=objects.save_rows(ZeroShotRef, LabelWording, rows), encodes=True,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
     )  # fmt: skip
 
@@ -273,8 +273,8 @@ def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
     return Speed(seconds_per_1000=(time.perf_counter() - started) * 1_000 / len(rows))
 
 
-@step(name="classify-mistaken", libraries=("numpy",))
-def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
+@step(name="classify-label-issues", libraries=("numpy",))
+def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
     """List training texts whose label is probably wrong.
 
     Args:
@@ -285,17 +285,17 @@ def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelI
     Raises:
         ContractError: The way has learned from no labels, or texts have several.
     """
-    from tasks.classify.mistaken import doubts_of
+    from tasks.classify.label_issues import label_issues_of
 
     if not trial.learned or divided.multiple:
         raise ContractError(
-            f"{trial.name} cannot doubt labels; it needs one label a text, and to have learned from it"
+            f"{trial.name} cannot find label issues; it needs one label a text, and to have learned from it"
         )
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
-    doubts = doubts_of(given, objects.load_array(trial.validation), divided.classes, documents)
-    steps.record(doubts=len(doubts), texts=len(given))
-    return objects.save_rows(LabelIssuesRef, LabelIssue, doubts)
+    issues = label_issues_of(given, objects.load_array(trial.validation), divided.classes, documents)
+    steps.record(label_issues=len(issues), texts=len(given))
+    return objects.save_rows(LabelIssuesRef, LabelIssue, issues)
 
 
 @step(name="classify-predict", libraries=LIBRARIES)
@@ -342,7 +342,7 @@ def _labels(examples: Examples) -> list[tuple[str, ...]]:
 
 
 def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
-    """Return texts that are put aside for their label."""
+    """Return texts that are rejected for their label."""
     ids, labels = objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
     told = {"rare-label": "too few texts have", "unseen-label": "no training text has"}[reason]
     return [Rejected(ids[row], reason, f"{told} the label {labels[row][0]!r}") for row in rows]
