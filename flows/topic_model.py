@@ -48,7 +48,7 @@ from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_do
 from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
-from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
 from tasks.report.topic_model import topic_page, topic_summary
 from tasks.represent import (
@@ -88,7 +88,7 @@ def preflight(
     if collection is not None:
         open_collection(collection)
     else:
-        scan(source)
+        list_items(source)
         name_of(source, None)
         describe_encoder(config.embed)
     check_naming(config.topics)
@@ -114,7 +114,7 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
         known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": query_encoder(live)}
         return live.collection, live.documents, Embedded(rejected=rejected, **known)
     encoder = describe_encoder(config.embed)
-    ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+    ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
     passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
     embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
     return name_of(source, None), ingested.documents, embedded
@@ -133,9 +133,9 @@ def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Gro
     """Find neighbours, map and clusters of documents, as far as they are not given beforehand."""
     graph = graph_neighbours(pooled.vectors, *_neighbours(config))
     points, clustered = guided_clusters(pooled, config, encoder)
-    if config.worded:
+    if config.min_word_share:
         counts = count_terms(pooled.documents, config.represent.min_documents)
-        clustered = drop_wordless(counts, clustered, config.worded)
+        clustered = drop_wordless(counts, clustered, config.min_word_share)
     return Grouped(
         graph=graph,
         points=points,
@@ -241,18 +241,18 @@ def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matc
 
 def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel) -> tuple[MeasuresRef, ...]:
     """Measure topics; and, where that was asked for, how much runs with other seeds and orders agree."""
-    measured = evaluate_topics(pooled.documents, grouped.points, topics.labels, topics.topics, config.judge)
-    if config.judge.runs < 2:
+    measured = evaluate_topics(pooled.documents, grouped.points, topics.labels, topics.topics, config.evaluation)
+    if config.evaluation.runs < 2:
         return (measured,)
     runs, orders = [], []
-    for seed in range(config.judge.runs):
+    for seed in range(config.evaluation.runs):
         shuffled = shuffle_rows(pooled.vectors, seed)
         other = config.topics
         if isinstance(other.reduce, Umap):
             other = other.model_copy(update={"reduce": other.reduce.model_copy(update={"seed": seed})})
         runs.append(clusters_of(shuffled.vectors, other)[1].labels)
         orders.append(shuffled.rows)
-    return measured, evaluate_stability(runs, orders, config.judge)
+    return measured, evaluate_stability(runs, orders, config.evaluation)
 
 
 def look_closer(
@@ -266,9 +266,9 @@ def look_closer(
     return TopicReport(
         wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),
         tree=represent_tree(counts, *clusters),
-        slices=tuple(represent_slices(pooled.documents, counts, clusters, over) for over in config.over),
+        slices=tuple(represent_slices(pooled.documents, counts, clusters, over) for over in config.slices),
         fates=matched.fates,
-        remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.worth),
+        remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.checks),
         measures=judge(pooled, grouped, topics, config),
         coverage=cover_documents(pooled.documents, encoder.encoder),
         files=files,
@@ -307,7 +307,7 @@ def topic_model(
         places = None
         if find is not None:
             queries = embed_queries(ingest_queries(find), encoder)
-            places = find_places(queries, pooled.vectors, topics.labels, config.found)
+            places = find_places(queries, pooled.vectors, topics.labels, config.top_topics)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)

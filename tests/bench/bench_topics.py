@@ -94,7 +94,7 @@ def ours(texts: Sequence[str], vectors: Floats, config: Topics) -> tuple[Floats,
     size = least_size(len(texts), config.scale)
     found = hdbscan_clusters(points, min_cluster_size=size, min_samples=5).labels
     counts = count_words(texts, config.represent.min_documents)
-    labels = without_wordless(counts, found, config.worded)
+    labels = without_wordless(counts, found, config.min_word_share)
     return points, labels, put_into_words(counts, labels, vectors, config.represent)
 
 
