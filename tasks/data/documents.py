@@ -8,7 +8,7 @@ from tasks.data.base import Ref, Value
 
 
 class SnapshotRef(Ref):
-    """The items of a source as they were when it was scanned: name, size, sha256."""
+    """The items of a source as they were when it was listed: name, size, sha256."""
 
     kind: Literal["snapshot"] = "snapshot"
 
@@ -20,7 +20,7 @@ class DocumentsRef(Ref):
 
 
 class RejectedRef(Ref):
-    """A table of `Rejected` rows: the quarantine."""
+    """A table of `Rejected` rows."""
 
     kind: Literal["rejected"] = "rejected"
 
@@ -32,7 +32,7 @@ class PassagesRef(Ref):
 
 
 class Ingested(Value):
-    """What came out of a source: the documents and the quarantine."""
+    """What came out of a source: the documents and what was rejected."""
 
     documents: DocumentsRef
     rejected: RejectedRef
@@ -168,7 +168,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An item that was put aside, and why."""
+    """An item that was rejected, and why."""
 
     item: str
     reason: Reason

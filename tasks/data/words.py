@@ -60,7 +60,7 @@ class EventLists(Value):
     Attributes:
         lines: A list a user, in the order of time.
         names: A row for each item that has a name: the item, then the name.
-        rejected: Rows that were put aside.
+        rejected: Rows that could not be read, with the reason.
     """
 
     lines: LinesRef

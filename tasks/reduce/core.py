@@ -102,7 +102,9 @@ def umap_layout(vectors: Floats, graph: Floats, *, config: Umap, targets: Ints |
         ContractError: There are too few rows to lay out.
     """
     if len(vectors) < max(MIN_ROWS, config.n_components + 2):
-        raise ContractError(f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, config.n_components + 2)}")
+        raise ContractError(
+            f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, config.n_components + 2)}"
+        )
     from umap import UMAP
 
     rows, distances = graph[..., 0].astype(np.int64), np.ascontiguousarray(graph[..., 1])

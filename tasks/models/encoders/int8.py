@@ -83,7 +83,7 @@ def quantised(encoder: Encoder) -> Path:
     Raises:
         ModelError: Quantised, its vectors are too far from those of 32-bit floats.
     """
-    texts = check_texts()
+    texts = calibration_texts()
     key = durable.digest_of(
         {
             "encoder": encoder.identity,
@@ -97,7 +97,7 @@ def quantised(encoder: Encoder) -> Path:
         return _stored(parent) or parent / durable.write_folder(parent, lambda to: _build(encoder, texts, to))
 
 
-def check_texts() -> list[str]:
+def calibration_texts() -> list[str]:
     """Return the texts that calibrate and check: documentation of Python's own modules, of mixed lengths.
 
     Raises:

@@ -201,7 +201,9 @@ def test_parameters_of_an_earlier_version_are_refused_in_words_and_never_misread
     about = json.loads((tmp_path / "index.json").read_text("utf-8"))
     about["parameters"] = {"lists": about["parameters"]["nlist"], "probes": 1, "seed": 0}
     (tmp_path / "index.json").write_text(json.dumps(about), "utf-8")
-    with pytest.raises(StoreError, match=r"\(ivf without nlist and nprobe\); it is of another version: run knowledge-base"):
+    with pytest.raises(
+        StoreError, match=r"\(ivf without nlist and nprobe\); it is of another version: run knowledge-base"
+    ):
         search_dense(tmp_path, rows, rows, 1)
 
 

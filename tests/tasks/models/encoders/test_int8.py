@@ -22,7 +22,7 @@ from tasks.models import files as model_files
 from tasks.models.encoders import int8 as int8_forward
 from tasks.models.encoders import load as encoders
 from tasks.models.encoders.base import EncodingEngine
-from tasks.models.encoders.int8 import agreement, check_texts, quantised, refuse_if_far
+from tasks.models.encoders.int8 import agreement, calibration_texts, quantised, refuse_if_far
 from tasks.store import workspace
 
 SENTENCE = "The night train to the coast leaves at ten. "
@@ -143,8 +143,8 @@ def test_agreement_at_the_bound_is_enough() -> None:
 
 
 def test_the_texts_are_python_s_own_of_mixed_lengths_and_the_same_each_time() -> None:
-    texts = check_texts()
-    assert texts == check_texts()
+    texts = calibration_texts()
+    assert texts == calibration_texts()
     assert len(set(texts)) == int8_forward.TEXTS
     for half in (texts[:100], texts[100:]):  # those that calibrate, and those that check
         spans = np.digitize([len(text) for text in half], [20, 60, 200, 600])
@@ -160,7 +160,7 @@ def test_the_texts_of_a_module_are_what_python_shows_of_it() -> None:
 def test_a_python_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MODULES", ("no_such_module",))
     with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use exact or bf16"):
-        check_texts()
+        calibration_texts()
 
 
 @pytest.mark.parametrize("gpu", [True, False], ids=["GPU", "no GPU"])
