@@ -24,7 +24,7 @@ class Labelled(Config):
     rename: dict[str, str] = Field(default_factory=dict)
     """Label as it is written to label as it is meant; spellings that differ are reported, never merged unasked."""
     min_examples: int = Field(2, ge=2, le=10_000)
-    """Classes of fewer texts are put aside with their texts and named: nothing can be learned and judged of them."""
+    """Classes of fewer texts are rejected with their texts and named: nothing can be learned and judged of them."""
     test_share: float = Field(0.2, gt=0, lt=1)
     """Share of the texts kept back to judge by, of each class alike, where no `test` source is given."""
     seed: int = Field(0, ge=0, lt=2**32)
@@ -34,11 +34,11 @@ class Labelled(Config):
 class Fit(Config):
     """How the ways that learn from labels are fitted; only training texts have a part in it."""
 
-    strengths: tuple[float, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1)
+    c_values: tuple[float, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1)
     """Values of C to choose from by cross-validation. Larger: fits the training texts more closely."""
     folds: int = Field(5, ge=2, le=20)
     """Parts of the training texts; each is predicted by what was fitted on the others. More take longer."""
-    weight: Literal["none", "balanced"] = "none"
+    class_weight: Literal["none", "balanced"] = "none"
     """balanced: a text of a rare class counts for more, so that all classes count alike."""
     validate_rows: int = Field(1_000, ge=50, le=1_000_000)
     """Training texts that ready models are tried on, to choose by; drawn by seed. Others are tried on all."""

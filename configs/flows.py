@@ -54,9 +54,9 @@ class Topics(Config):
     """Vectors to few dimensions."""
     cluster: Cluster = Hdbscan()
     """Points to clusters."""
-    worded: float = Field(0.25, ge=0, le=1)
-    """A cluster whose commonest word stands in a smaller share of its documents than this part of what is usual among
-    clusters is noise: texts that are no language lie together, too. 0: all clusters are topics."""
+    min_word_share: float = Field(0.25, ge=0, le=1)
+    """Share of its documents that the commonest word of a cluster must stand in, as part of what is usual among
+    clusters; a cluster below it is noise, for texts that are no language lie together, too. 0: all are topics."""
     outliers: Outliers = Keep()
     """What becomes of documents that belong to no topic."""
     represent: Represent = CTfIdf()
@@ -86,13 +86,13 @@ class TopicModel(Config):
     """Numbers of topics, as the page shows them, to make one of."""
     least_match: float = Field(0.3, gt=0, le=1)
     """Least overlap of a topic with one of the last run to bear its number."""
-    over: tuple[Slices, ...] = ()
+    slices: tuple[Slices, ...] = ()
     """Columns to follow topics over: times, classes."""
-    found: int = Field(3, ge=1, le=50)
-    """Topics named for each text that is looked for."""
-    worth: Suspicions = Suspicions()
+    top_topics: int = Field(3, ge=1, le=50)
+    """Nearest topics named for each text of `find`."""
+    checks: Suspicions = Suspicions()
     """Which documents are worth a look."""
-    judge: Judged = Judged()
+    evaluation: Judged = Judged()
     """By what topics are judged, and how thoroughly."""
     coverage: Covered = Covered()
     """When the page warns that the encoder does not know the language of the documents."""
@@ -162,7 +162,7 @@ class WordVectors(Config):
     ask: Related = Related()
     """What is asked of them."""
     recommend: Recommended = Recommended()
-    """How the next item of a list is foretold and judged; only lists of events are."""
+    """How the next item of a list is predicted and judged; only lists of events are."""
     senses: Senses | None = Senses()
     """The word whose senses are told apart by static and by contextual vectors; null for none."""
 
@@ -236,7 +236,7 @@ class TextClassifier(Config):
     """Name of the way that is kept and predicts; left out, the best by cross-validation on the training texts."""
     curve: Curve | None = Curve()
     """How good fewer labels would be; null for not at all."""
-    mistaken: LabelIssues | None = LabelIssues()
+    label_issues: LabelIssues | None = LabelIssues()
     """Which labels are probably wrong; null for not at all."""
     measured: Measured = Measured()
     """Intervals, calibration, prices, and what others have printed."""

@@ -33,11 +33,11 @@ class Hnsw(Config):
     """Walk a graph of near vectors (HNSW), rounded to bytes; the best are compared again with the vectors on disk."""
 
     kind: Literal["hnsw"] = "hnsw"
-    links: int | None = Field(None, ge=4, le=128)
+    m: int | None = Field(None, ge=4, le=128)
     """Links of a vector to near ones. Larger: better paths, more memory. Left out: 16 up to a million vectors, else
     32."""
     ef_construction: int | None = Field(None, ge=8, le=2_000)
-    """Candidates looked at to link a vector. Larger: better graph, slower build. Left out: 4 times the links, and 100
+    """Candidates looked at to link a vector. Larger: better graph, slower build. Left out: 4 times `m`, and 100
     at least."""
     ef_search: int | None = Field(None, ge=1, le=100_000)
     """Candidates looked at for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
@@ -49,9 +49,9 @@ class Ivf(Config):
     """Look into the nearest lists of vectors only (IVF): quick to build, less memory than a graph."""
 
     kind: Literal["ivf"] = "ivf"
-    lists: int | None = Field(None, ge=1, le=1_000_000)
+    nlist: int | None = Field(None, ge=1, le=1_000_000)
     """Lists the vectors are dealt into; 39 vectors a list are needed. Left out: 4 times the root of their number."""
-    probes: int | None = Field(None, ge=1, le=1_000_000)
+    nprobe: int | None = Field(None, ge=1, le=1_000_000)
     """Lists looked into for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
     recall: float = Field(0.97, ge=0.5, le=1)
     """Recall at ten hits that a left-out search setting must reach on a sample of the vectors."""
@@ -63,11 +63,11 @@ class IvfPq(Config):
     """Lists of vectors kept as short codes (IVF-PQ); the best are compared again with the vectors on disk."""
 
     kind: Literal["ivf-pq"] = "ivf-pq"
-    lists: int | None = Field(None, ge=1, le=1_000_000)
+    nlist: int | None = Field(None, ge=1, le=1_000_000)
     """Lists the vectors are dealt into; 39 vectors a list are needed. Left out: 4 times the root of their number."""
-    parts: int | None = Field(None, ge=1, le=4_096)
+    pq_m: int | None = Field(None, ge=1, le=4_096)
     """Bytes of a code; must divide the width. Larger: finer codes, more memory. Left out: an eighth of the width."""
-    probes: int | None = Field(None, ge=1, le=1_000_000)
+    nprobe: int | None = Field(None, ge=1, le=1_000_000)
     """Lists looked into for a query. Larger: better recall, slower. Left out: the fewest that reach `recall`."""
     refine: int | None = Field(None, ge=1, le=1_000)
     """Candidates a hit that are compared again. Larger: better recall, slower. Left out: the fewest that reach

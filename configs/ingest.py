@@ -26,13 +26,13 @@ class Files(Config):
     patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf")
     """File names to read; others are counted and left alone."""
     encoding: str = "utf-8"
-    """How the bytes of text are written. A file that does not decode is quarantined, never guessed at."""
+    """How the bytes of text are written. A file that does not decode is rejected, never guessed at."""
     max_file_mb: float = Field(5.0, gt=0, le=1_000)
-    """Larger files are quarantined."""
+    """Larger files are rejected."""
     max_pages: int = Field(1_000, ge=1, le=100_000)
-    """PDF files of more pages are quarantined."""
+    """PDF files of more pages are rejected."""
     timeout_s: float = Field(60.0, gt=0, le=3_600)
-    """Seconds of processor time a PDF may take; its parser is then stopped and the file quarantined."""
+    """Seconds of processor time a PDF may take; its parser is then stopped and the file rejected."""
 
 
 class Tables(Config):
@@ -52,7 +52,7 @@ class Tables(Config):
     encoding: str = "utf-8"
     """How jsonl and csv files are written."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
-    """Rows with a longer text are quarantined."""
+    """Rows with a longer text are rejected."""
 
 
 class Hub(Config):
@@ -78,7 +78,7 @@ class Hub(Config):
     max_rows: int = Field(100_000, ge=1, le=100_000_000)
     """Rows to read at most, from the first; how many more there are is reported."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
-    """Rows with a longer text are quarantined."""
+    """Rows with a longer text are rejected."""
 
 
 Source = Annotated[PythonDocs | Files | Tables | Hub, Field(discriminator="kind"), Tabs]
@@ -109,4 +109,4 @@ class Ingest(Config):
     """What may go wrong with a source before the run is stopped."""
 
     max_rejected_share: float = Field(0.5, ge=0, le=1)
-    """Share of items that may be quarantined; above it the run fails and names the commonest reason."""
+    """Share of items that may be rejected; above it the run fails and names the commonest reason."""

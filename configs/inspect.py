@@ -20,7 +20,7 @@ class Reading(Config):
     """Whether special tokens spelt out in the prompt count as such, as <|assistant|> does; else they are text."""
     shown_tokens: int = Field(16, ge=2, le=64)
     """Tokens of the prompt that maps of attention are drawn of, the first ones."""
-    shift: int = Field(7, ge=1, le=10_000)
+    position_offset: int = Field(7, ge=1, le=10_000)
     """Places that all positions are moved by, to show that only distances count."""
     window: int = Field(4, ge=1, le=100_000)
     """Tokens that a sliding mask lets a token look back, itself included; and the stride of the sparse one."""
@@ -31,7 +31,7 @@ class Replying(Config):
 
     max_new_tokens: int = Field(40, ge=1, le=10_000)
     """Tokens after which a reply is cut; a cut reply is flagged."""
-    go_on: int = Field(40, ge=1, le=10_000)
+    continue_tokens: int = Field(40, ge=1, le=10_000)
     """Tokens a cut reply is continued by; the whole must equal a reply that was never cut."""
     timed_tokens: int = Field(100, ge=2, le=10_000)
     """Tokens generated with and without cache to be timed; fewer where the model's positions end."""
@@ -65,7 +65,7 @@ class Small(Config):
     """Bytes a sliding mask lets a byte look back, itself included."""
     seeds: int = Field(3, ge=2, le=50)
     """Runs a mask, each from other weights and other windows."""
-    held: float = Field(0.1, gt=0, le=0.5)
+    holdout: float = Field(0.1, gt=0, le=0.5)
     """Share of the text, its end, that is held out."""
     seed: int = Field(0, ge=0)
     """Same seed, same model."""

@@ -13,16 +13,16 @@ class Umap(Config):
     kind: Literal["umap"] = "umap"
     pca: int | None = Field(None, ge=2, le=1_000)
     """Principal axes in which neighbours are sought; left out, in all dimensions. Smaller: faster, less exact."""
-    neighbours: int = Field(15, ge=2, le=200)
+    n_neighbors: int = Field(15, ge=2, le=200)
     """Neighbours a point is drawn to. Larger: broader themes, less detail."""
-    components: int = Field(5, ge=2, le=100)
+    n_components: int = Field(5, ge=2, le=100)
     """Dimensions in which clusters are sought; the map always has two."""
     min_dist: float = Field(0.0, ge=0, le=1)
     """Least distance of points where clusters are sought. Larger: looser clusters."""
-    epochs: int | None = Field(None, ge=10, le=5_000)
+    n_epochs: int | None = Field(None, ge=10, le=5_000)
     """Rounds in which points are moved; left out, 200, and 100 for more than 10,000 points. Fewer: faster, and less
     alike from seed to seed."""
-    pushes: int = Field(2, ge=1, le=20)
+    negative_sample_rate: int = Field(2, ge=1, le=20)
     """Random points a point is pushed away from for each it is drawn to. Fewer: faster, clusters steadier from seed to
     seed, more noise; UMAP's own is 5."""
     init: Literal["spectral", "pca", "random"] = "spectral"
@@ -35,7 +35,7 @@ class Pca(Config):
     """Keep the directions in which vectors differ most (principal components)."""
 
     kind: Literal["pca"] = "pca"
-    components: int = Field(50, ge=2, le=1_000)
+    n_components: int = Field(50, ge=2, le=1_000)
     """Dimensions in which clusters are sought."""
 
 

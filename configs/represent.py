@@ -27,7 +27,7 @@ class CTfIdf(Config):
 
 
 class Written(Config):
-    """Names by a language model; where the judges do not bear one out, the topic's own words stand."""
+    """Names by a language model; where the held-out members do not bear one out, the topic's own words stand."""
 
     generator: LanguageModel
     """What writes them."""
@@ -48,16 +48,16 @@ class Labels(Config):
 
     words: int = Field(3, ge=1, le=6)
     """Words a phrase has at most."""
-    made_of: int = Field(100, ge=5, le=10_000)
+    candidate_documents: int = Field(100, ge=5, le=10_000)
     """Members nearest the centre that phrases are taken from."""
-    held_by: float = Field(0.7, ge=0, le=1)
-    """Share of the members put aside that must bear a label out; else the next candidate is tried."""
-    judges: int = Field(20, ge=1, le=1_000)
-    """Members put aside: they judge labels and make none."""
+    min_support: float = Field(0.7, ge=0, le=1)
+    """Share of the held-out members that must bear a label out; else the next candidate is tried."""
+    holdout: int = Field(20, ge=1, le=1_000)
+    """Members held out: they judge labels and make none."""
     seed: int = Field(0, ge=0)
-    """Same seed, same members put aside."""
+    """Same seed, same members held out."""
     written: Written | None = None
-    """Lets a language model propose names, for the same judges; null for the topic's own words alone."""
+    """Lets a language model propose names, judged by the same members; null for the topic's own words alone."""
 
 
 Represent = CTfIdf

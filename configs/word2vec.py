@@ -12,23 +12,23 @@ from configs.samples import BANK
 class Word2Vec(Config):
     """Learn a vector for every word, or item, from those that stand near it."""
 
-    width: int = Field(64, ge=2, le=1_000)
+    vector_size: int = Field(64, ge=2, le=1_000)
     """Numbers in a vector."""
     window: int = Field(5, ge=1, le=100_000)
     """Places to either side that count as near; larger than the longest list: the whole of it."""
-    shrink: bool = True
+    shrink_windows: bool = True
     """Draw the window anew at each place, from 1 to `window`, so that nearer ones count more."""
-    negatives: int = Field(5, ge=1, le=100)
+    negative: int = Field(5, ge=1, le=100)
     """Words drawn at random that each pair is set against."""
-    exponent: float = Field(0.75, ge=-2, le=2)
+    ns_exponent: float = Field(0.75, ge=-2, le=2)
     """How often common words are drawn for that: 1 as often as they are said, 0 all alike, below 0 rare ones more."""
     skip_gram: bool = True
-    """Foretell the neighbours from a word; else the word from its neighbours."""
+    """Predict the neighbours from a word; else the word from its neighbours."""
     epochs: int = Field(10, ge=1, le=1_000)
     """Passes over the sentences; each takes as long."""
-    rate: float = Field(0.025, gt=0, le=1)
+    learning_rate: float = Field(0.025, gt=0, le=1)
     """How far a step goes at first; it falls to almost nothing."""
-    least: int = Field(2, ge=1, le=100_000)
+    min_count: int = Field(2, ge=1, le=100_000)
     """Times a word must be said to get a vector."""
     sample: float = Field(1e-3, ge=0, le=1)
     """Share of all words above which a word is left out at random, the more the commoner; 0 leaves none out."""
@@ -37,12 +37,12 @@ class Word2Vec(Config):
 
 
 class Recommended(Config):
-    """How the next item of a list is foretold, and judged on the last item of every list."""
+    """How the next item of a list is predicted, and judged on the last item of every list."""
 
     k: int = Field(10, ge=1, le=1_000)
     """Items recommended."""
-    recent: int = Field(5, ge=1, le=100_000)
-    """Items of the end of a list that the next is foretold from."""
+    context_items: int = Field(5, ge=1, le=100_000)
+    """Items of the end of a list that the next is predicted from."""
     popularity: float = Field(1.0, ge=0, le=2)
     """How much the frequency of an item counts beside how well it goes with the list: 1 as the training implies."""
     repeats: bool = False

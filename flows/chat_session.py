@@ -36,7 +36,7 @@ from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.index import open_collection
-from tasks.ingest import ingest_queries, scan
+from tasks.ingest import ingest_queries, list_items
 from tasks.report.chat_session import chat_page, chat_summary
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
@@ -65,7 +65,7 @@ def preflight(
     manner_of(config.memory, config.agent, config.talking)
     searched(config)
     if isinstance(config.generator, SmallModel):
-        scan(config.generator.source)
+        list_items(config.generator.source)
     else:
         voice_of(config.generator)
 

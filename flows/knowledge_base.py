@@ -43,7 +43,7 @@ from tasks.index import (
     publish_generation,
     verify_generation,
 )
-from tasks.ingest import ingest_documents, name_of, scan
+from tasks.ingest import ingest_documents, list_items, name_of
 from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
@@ -60,7 +60,7 @@ def preflight(
         FlowError: The source is not there, the name is no name, a model is not here, the questions cannot be read.
     """
     name_of(source, collection)
-    scan(source)
+    list_items(source)
     encoder = describe_encoder(config.embed)
     threshold_of(encoder.encoder, config.answer)
     check_reranker(encoder, config.rerank)
@@ -206,7 +206,7 @@ def knowledge_base(
     preflight(source, collection, config)
     with tracking.run("knowledge-base", config, source=source, collection=collection) as run:
         encoder = describe_encoder(config.embed)
-        snapshot = scan(source)
+        snapshot = list_items(source)
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
         passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
         embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)

@@ -16,7 +16,7 @@ from tasks.data.run import Outcome
 from tasks.data.tokens import TokenizerFit
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
-from tasks.ingest import ingest_documents, ingest_texts, name_of, scan
+from tasks.ingest import ingest_documents, ingest_texts, list_items, name_of
 from tasks.inspect import (
     check_cache,
     check_positions,
@@ -28,7 +28,7 @@ from tasks.inspect import (
     make_small,
     map_attention,
     prompt_tokens,
-    reply_and_go_on,
+    reply_and_continue,
     train_under_masks,
     try_masks,
 )
@@ -57,7 +57,7 @@ def preflight(
     if model is not None:
         describe_causal(model)
     if model is None or source is not None:
-        scan(source or PythonDocs())
+        list_items(source or PythonDocs())
 
 
 def read_source(source: Source | None, model: str | None, config: ModelAnatomy) -> DocumentsRef | None:
@@ -65,7 +65,7 @@ def read_source(source: Source | None, model: str | None, config: ModelAnatomy) 
     if source is None and model is not None:
         return None
     wanted, counts_budget = source or PythonDocs(), describe_encoder(Embed()).encoder
-    return ingest_documents(scan(wanted), wanted, config.ingest, counts_budget).documents
+    return ingest_documents(list_items(wanted), wanted, config.ingest, counts_budget).documents
 
 
 def choose_model(
@@ -118,7 +118,7 @@ def model_anatomy(
             steps=follow_steps(causal, prompt, reading),
             attention=map_attention(causal, prompt, reading),
             masks=try_masks(causal, prompt, reading),
-            reply=reply_and_go_on(causal, prompt, reading, replying),
+            reply=reply_and_continue(causal, prompt, reading, replying),
             cache=check_cache(causal, prompt, reading, replying),
             cost=cost_by_length(causal, prompt, reading, replying),
             positions=check_positions(causal, prompt, reading),

@@ -31,7 +31,7 @@ from tasks.data.run import Outcome
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_replies
-from tasks.ingest import ingest_documents, scan
+from tasks.ingest import ingest_documents, list_items
 from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import steps, tracking
 from tasks.text.prompts import check_places, parts_of, read_template
@@ -55,7 +55,7 @@ def preflight(question: str | None = None, questions: str | None = None, config:
     check_places(read_template(config.asking.repair), ("wrong", "reply"), "asking.repair")
     for talker in talkers_of(config):
         if isinstance(talker, SmallModel):
-            scan(talker.source)
+            list_items(talker.source)
         else:
             voice_of(talker)
 
@@ -117,7 +117,7 @@ def speak(talker: ChatModel) -> GeneratorHandle:
     """Return who speaks; a small model is made first."""
     if not isinstance(talker, SmallModel):
         return voice_of(talker)
-    ingested = ingest_documents(scan(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
+    ingested = ingest_documents(list_items(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
     return small_voice(make_small(ingested.documents, talker))
 
 

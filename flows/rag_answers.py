@@ -17,22 +17,22 @@ from tasks.data.run import Outcome
 from tasks.data.search import Generation, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
 from tasks.errors import ContractError
-from tasks.evaluate import evaluate_books, load_questions, questions_for
+from tasks.evaluate import evaluate_open_book, load_questions, questions_for
 from tasks.generate import (
-    answer_closed,
+    answer_closed_book,
     answer_extractive,
     answer_grounded,
     cut_sentences,
     describe_generator,
     load_answers,
-    read_closed_prompt,
+    read_closed_book_prompt,
     read_prompt,
     threshold_for,
     withhold_answers,
 )
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
-from tasks.report.rag_answers import books_page, books_summary
+from tasks.report.rag_answers import open_book_page, open_book_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -57,7 +57,7 @@ def preflight(question: str | None = None, collection: str | None = None, config
     live = open_collection(collection)
     if question is None and isinstance(answer, Generated):
         questions_for(live.source, config.evaluate)
-        read_closed_prompt(answer.closed_prompt)
+        read_closed_book_prompt(answer.closed_prompt)
     threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
     if isinstance(answer, Generated):
         describe_generator(answer)
@@ -90,13 +90,13 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     if path is None or not isinstance(answer, Generated):
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
     asked = load_questions(path, config.evaluate.split, live.documents)
-    opened = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
+    open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
     generator = describe_generator(answer)
-    closed = answer_closed(asked.queries, generator, read_closed_prompt(answer.closed_prompt), answer)
-    judged: MethodsJudged = evaluate_books(asked.questions, opened, closed, config.evaluate)
-    run.publish(collection=live, questions=asked.questions, answers=opened, closed=closed, judged=judged)
-    page = books_page(run, judged, asked.queries.rows, generator)
-    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **books_summary(judged)}
+    closed_book = answer_closed_book(asked.queries, generator, read_closed_book_prompt(answer.closed_prompt), answer)
+    judged: MethodsJudged = evaluate_open_book(asked.questions, open_book, closed_book, config.evaluate)
+    run.publish(collection=live, questions=asked.questions, answers=open_book, closed_book=closed_book, judged=judged)
+    page = open_book_page(run, judged, asked.queries.rows, generator)
+    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged)}
     return run.outcome({"collection": live.collection, "generation": live.number, **stated}, page)
 
 

@@ -30,7 +30,7 @@ from tasks.classify import (
     classify_texts,
     column_of,
     divide_examples,
-    find_mistaken,
+    find_label_issues,
     identify,
     label_documents,
     learning_curve,
@@ -50,7 +50,7 @@ from tasks.data.run import Outcome
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
-from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models.encoders import load as encoders
 from tasks.report.text_classifier import class_page, class_summary, predictions_page
 from tasks.runtime import steps, tracking
@@ -85,7 +85,7 @@ def preflight(
         name_of(source, None)
     for given in (source if classifier is None else None, test, predict):
         if given is not None:
-            scan(given)
+            list_items(given)
 
 
 def check_ways(config: TextClassifier) -> None:
@@ -99,7 +99,10 @@ def check_ways(config: TextClassifier) -> None:
         if isinstance(method, Ready):
             identify(method)
     names = names_of(config.methods)
-    for field, name in (("choose", config.choose), ("mistaken.method", config.mistaken and config.mistaken.method)):
+    for field, name in (
+        ("choose", config.choose),
+        ("label_issues.method", config.label_issues and config.label_issues.method),
+    ):
         if name is not None and name not in names:
             raise ContractError(f"{field} is {name!r} but the ways are: {', '.join(names)}")
 
@@ -107,8 +110,8 @@ def check_ways(config: TextClassifier) -> None:
 def read_texts(
     source: Source, config: TextClassifier, encoder: Fingerprint, *, vectors: bool
 ) -> tuple[Texts, Ingested]:
-    """Return the documents of a source, with a vector each where that is asked for, and what was put aside."""
-    ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+    """Return the documents of a source, with a vector each where that is asked for, and what was rejected."""
+    ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
     if not vectors:
         return Texts(documents=ingested.documents), ingested
     if config.chunk is None:
@@ -123,7 +126,7 @@ def read_texts(
 def read_examples(
     source: Source, test: Source | None, config: TextClassifier, encoder: Fingerprint
 ) -> tuple[Divided, tuple[Ingested, ...]]:
-    """Return labelled texts to learn from and to judge by, and what was put aside when they were read."""
+    """Return labelled texts to learn from and to judge by, and what was rejected when they were read."""
     vectors = needs_vectors(config)
     read, ingested = [], []
     for label, given in (("source", source), ("test", test)):
@@ -177,15 +180,15 @@ def draw_curves(divided: Divided, config: TextClassifier) -> tuple[CurveRef, ...
     return tuple(curves)
 
 
-def doubt_labels(
+def list_label_issues(
     divided: Divided, trials: tuple[Trial, ...], ranked: tuple[str, ...], config: TextClassifier
 ) -> LabelIssuesRef | None:
     """Return labels that are probably wrong; None where that was not asked for, or cannot be known."""
     by_name = {trial.name: trial for trial in trials}
     learned = [name for name in ranked if by_name[name].learned]
-    if config.mistaken is None or not learned or divided.multiple:
+    if config.label_issues is None or not learned or divided.multiple:
         return None
-    return find_mistaken(divided, by_name[config.mistaken.method or learned[0]], config.mistaken)
+    return find_label_issues(divided, by_name[config.label_issues.method or learned[0]], config.label_issues)
 
 
 def judge_ways(divided: Divided, predict: Source | None, config: TextClassifier, encoder: Fingerprint) -> Verdict:
@@ -207,7 +210,7 @@ def judge_ways(divided: Divided, predict: Source | None, config: TextClassifier,
         chosen=best.name,
         speed=time_encoding(divided.test.documents, encoder) if timed else None,
         curve=draw_curves(divided, config),
-        doubts=doubt_labels(divided, trials, judgement.ranked, config),
+        label_issues=list_label_issues(divided, trials, judgement.ranked, config),
         predictions=predictions,
     )
 
@@ -272,7 +275,7 @@ def text_classifier(
             classifier=chosen_of(found.trials, found.chosen).classifier,
             measures=found.judgement.measures,
             paired=found.judgement.paired,
-            doubts=found.doubts,
+            label_issues=found.label_issues,
             predictions=found.predictions,
             rejected=divided.rejected,
         )

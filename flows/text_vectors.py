@@ -15,7 +15,7 @@ from configs.ingest import PythonDocs, Source
 from tasks.data.run import Outcome
 from tasks.data.vectors import VectorTableRef
 from tasks.embed import describe_encoder, embed_passages, export_vectors
-from tasks.ingest import ingest_documents, scan
+from tasks.ingest import ingest_documents, list_items
 from tasks.runtime import steps, tracking
 from tasks.store import export, objects, workspace
 from tasks.tokenize import chunk_documents, whole_documents
@@ -29,7 +29,7 @@ def preflight(source: Source = PythonDocs(), output: str | None = None, config: 
     """
     if output is not None:
         export.checked(output)
-    scan(source)
+    list_items(source)
     describe_encoder(config.embed)
 
 
@@ -58,7 +58,7 @@ def text_vectors(
     preflight(source, output, config)
     with tracking.run("text-vectors", config, source=source, output=output) as run:
         encoder = describe_encoder(config.embed)
-        ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+        ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
         if config.chunk is None:
             passages = whole_documents(ingested.documents, encoder.encoder)
         else:

@@ -15,7 +15,7 @@ from tasks.data.documents import DocumentsRef
 from tasks.data.run import Outcome
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
-from tasks.ingest import ingest_documents, ingest_texts, scan
+from tasks.ingest import ingest_documents, ingest_texts, list_items
 from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
 from tasks.runtime import steps, tracking
 from tasks.tokenize import check_fit, count_tokens, describe_tokenizers, describe_weights, show_tokens
@@ -37,7 +37,7 @@ def preflight(
     if text is not None:
         ingest_texts(text)
     if source is not None:
-        scan(source)
+        list_items(source)
     describe_tokenizers(config.count.tokenizers)
     if model is not None:
         describe_weights(model)
@@ -52,7 +52,7 @@ def read_texts(
     if source is None:
         return ingest_texts(list(SAMPLES.values()), list(SAMPLES)), "group"
     counts_budget = describe_encoder(Embed()).encoder
-    return ingest_documents(scan(source), source, config.ingest, counts_budget).documents, config.count.group
+    return ingest_documents(list_items(source), source, config.ingest, counts_budget).documents, config.count.group
 
 
 @flow(name="tokenizer-report", flow_run_name="tokenizer-report")

@@ -48,7 +48,7 @@ from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_do
 from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
-from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
 from tasks.report.topic_model import topic_page, topic_summary
 from tasks.represent import (
@@ -88,7 +88,7 @@ def preflight(
     if collection is not None:
         open_collection(collection)
     else:
-        scan(source)
+        list_items(source)
         name_of(source, None)
         describe_encoder(config.embed)
     check_naming(config.topics)
@@ -114,7 +114,7 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
         known = {"passages": live.passages, "vectors": live.vectors, "fingerprint": query_encoder(live)}
         return live.collection, live.documents, Embedded(rejected=rejected, **known)
     encoder = describe_encoder(config.embed)
-    ingested = ingest_documents(scan(source), source, config.ingest, encoder.encoder)
+    ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
     passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
     embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
     return name_of(source, None), ingested.documents, embedded
@@ -134,9 +134,9 @@ def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Gro
     graph = graph_neighbours(pooled.vectors, *_neighbours(config))
     with steps.label("clusters"):
         points, clustered = guided_clusters(pooled, config, encoder)
-    if config.worded:
+    if config.min_word_share:
         counts = count_terms(pooled.documents, config.represent.min_documents)
-        clustered = drop_wordless(counts, clustered, config.worded)
+        clustered = drop_wordless(counts, clustered, config.min_word_share)
     with steps.label("map"):
         layout = lay_out(pooled.vectors, graph, config)
     return Grouped(
@@ -185,7 +185,7 @@ def clusters_of(vectors: VectorsRef, config: Topics, targets: LabelsRef | None =
 def lay_out(vectors: VectorsRef, graph: GraphRef, config: Topics) -> LayoutRef:
     """Lay rows out on the map; of very many those of a sample, among which the rest are placed."""
     base = config.reduce if isinstance(config.reduce, Umap) else Umap()
-    flat = base.model_copy(update={"components": 2, "min_dist": config.map_min_dist})
+    flat = base.model_copy(update={"n_components": 2, "min_dist": config.map_min_dist})
     if vectors.rows <= config.sample_above:
         return reduce_umap(vectors, graph, flat)
     drawn = sample_rows(vectors, config.sample_above, config.sample_seed)
@@ -197,7 +197,7 @@ def lay_out(vectors: VectorsRef, graph: GraphRef, config: Topics) -> LayoutRef:
 def _neighbours(config: Topics) -> tuple[int, int | None]:
     """Return how many neighbours a document has, and the principal axes they are sought in."""
     known = config.reduce if isinstance(config.reduce, Umap) else Umap()
-    return known.neighbours, known.pca
+    return known.n_neighbors, known.pca
 
 
 def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, config: Topics) -> Clustered:
@@ -245,11 +245,11 @@ def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matc
 
 def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel) -> tuple[MeasuresRef, ...]:
     """Measure topics; and, where that was asked for, how much runs with other seeds and orders agree."""
-    measured = evaluate_topics(pooled.documents, grouped.points, topics.labels, topics.topics, config.judge)
-    if config.judge.runs < 2:
+    measured = evaluate_topics(pooled.documents, grouped.points, topics.labels, topics.topics, config.evaluation)
+    if config.evaluation.runs < 2:
         return (measured,)
     runs, orders = [], []
-    for seed in range(config.judge.runs):
+    for seed in range(config.evaluation.runs):
         other = config.topics
         if isinstance(other.reduce, Umap):
             other = other.model_copy(update={"reduce": other.reduce.model_copy(update={"seed": seed})})
@@ -257,7 +257,7 @@ def judge(pooled: Pooled, grouped: Grouped, topics: TopicMap, config: TopicModel
             shuffled = shuffle_rows(pooled.vectors, seed)
             runs.append(clusters_of(shuffled.vectors, other)[1].labels)
         orders.append(shuffled.rows)
-    return measured, evaluate_stability(runs, orders, config.judge)
+    return measured, evaluate_stability(runs, orders, config.evaluation)
 
 
 def look_closer(
@@ -268,7 +268,7 @@ def look_closer(
     clusters = (topics.labels, pooled.vectors)
     clustered = Clustered(labels=topics.labels, strengths=grouped.clustered.strengths)
     slices = []
-    for number, over in enumerate(config.over):
+    for number, over in enumerate(config.slices):
         with steps.label(f"slices-{number}"):
             slices.append(represent_slices(pooled.documents, counts, clusters, over))
     files = write_topics(pooled.documents, (clustered, pooled.vectors), topics.topics, matched.fates, encoder)
@@ -277,7 +277,7 @@ def look_closer(
         tree=represent_tree(counts, *clusters),
         slices=tuple(slices),
         fates=matched.fates,
-        remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.worth),
+        remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.checks),
         measures=judge(pooled, grouped, topics, config),
         coverage=cover_documents(pooled.documents, encoder.encoder),
         files=files,
@@ -317,7 +317,7 @@ def topic_model(
         if find is not None:
             with steps.label("find"):
                 queries = embed_queries(ingest_queries(find), encoder)
-            places = find_places(queries, pooled.vectors, topics.labels, config.found)
+            places = find_places(queries, pooled.vectors, topics.labels, config.top_topics)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)

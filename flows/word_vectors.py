@@ -18,7 +18,7 @@ from tasks.data.words import Learned
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.evaluate import evaluate_ways
-from tasks.ingest import ingest_documents, ingest_events, scan, scan_events
+from tasks.ingest import ingest_documents, ingest_events, list_event_files, list_items
 from tasks.report.word_vectors import word_page, word_summary
 from tasks.runtime import steps, tracking
 from tasks.word2vec import (
@@ -56,11 +56,11 @@ def preflight(
     if after and events is None:
         raise ContractError(f"after names {len(after)} items but there are no events to learn from; give events.path")
     if events is not None:
-        scan_events(events)
+        list_event_files(events)
     elif vectors is not None:
         describe_vectors(vectors)
     else:
-        scan(source or PythonDocs())
+        list_items(source or PythonDocs())
     if config.senses is not None:
         encoder_of(config.senses)
 
@@ -81,20 +81,20 @@ def encoder_of(config: Senses) -> Fingerprint:
 
 
 def learn(source: Source | None, events: Events | None, vectors: str | None, config: WordVectors) -> Learned:
-    """Return vectors, read or trained; of lists of events also how well they foretell what was held back."""
+    """Return vectors, read or trained; of lists of events also how well they predict what was held back."""
     if vectors is not None:
         return Learned(vectors=read_trained_vectors(describe_vectors(vectors)))
     if events is None:
         wanted, counts_budget = source or PythonDocs(), describe_encoder(Embed()).encoder
-        documents = ingest_documents(scan(wanted), wanted, config.ingest, counts_budget).documents
+        documents = ingest_documents(list_items(wanted), wanted, config.ingest, counts_budget).documents
         lines = cut_sentences_into_words(documents)
         return Learned(lines=lines, vectors=train_vectors(lines, config.train))
-    lists = ingest_events(scan_events(events), events, config.ingest)
+    lists = ingest_events(list_event_files(events), events, config.ingest)
     learned = train_vectors(split_lists(lists.lines, config.recommend), config.train)
-    foretold = predict_next(lists.lines, learned, config.train, config.recommend)
+    predicted = predict_next(lists.lines, learned, config.train, config.recommend)
     with steps.label("next_items"):
-        judged = evaluate_ways(foretold.scores, config.recommend.resamples, config.train.seed)
-    return Learned(lines=lists.lines, names=lists.names, vectors=learned, foretold=foretold, judged=judged)
+        judged = evaluate_ways(predicted.scores, config.recommend.resamples, config.train.seed)
+    return Learned(lines=lists.lines, names=lists.names, vectors=learned, predicted=predicted, judged=judged)
 
 
 @flow(name="word-vectors", flow_run_name="word-vectors")
@@ -109,7 +109,7 @@ def word_vectors(
 
     Args:
         source: Where sentences come from, if neither events nor vectors are given; left out, Python's packages.
-        events: Who chose what when; the lists of users are learned from, and their last items foretold.
+        events: Who chose what when; the lists of users are learned from, and their last items predicted.
         vectors: File of vectors that others have trained: word2vec or GloVe, text or binary.
         after: Items to recommend the next after; only with events.
         config: How vectors are learned, and what is asked of them.

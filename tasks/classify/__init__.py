@@ -4,7 +4,7 @@ from tasks.classify.asked import column_of, models_that_fit, names_of, phrases_o
 from tasks.classify.task import (
     classify_texts,
     divide_examples,
-    find_mistaken,
+    find_label_issues,
     identify,
     label_documents,
     learning_curve,
@@ -18,7 +18,7 @@ __all__ = [
     "classify_texts",
     "column_of",
     "divide_examples",
-    "find_mistaken",
+    "find_label_issues",
     "identify",
     "label_documents",
     "learning_curve",

@@ -1,7 +1,7 @@
 """Fit a way to classify on labelled texts: choose its setting by cross-validation, then fit it on all of them.
 
 Every text is predicted once by what was fitted on other texts; setting, temperature and thresholds come from these
-predictions, which are kept: ways are chosen and labels doubted by them.
+predictions, which are kept: ways are chosen and label issues found by them.
 
 Shapes: N texts, K classes, S settings.
 Source: cross-validation, Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x; folds by scikit-learn.
@@ -126,7 +126,7 @@ def _settings(method: Simple, config: Fit) -> list[str]:
     """Return the settings of a way, in words, in the order in which they are tried."""
     match method:
         case TfIdf() | Embeddings():
-            return [f"C {c:g}" for c in config.strengths]
+            return [f"C {c:g}" for c in config.c_values]
         case Centroid():
             return [""]
         case Neighbours(k=ks):
@@ -138,7 +138,7 @@ def _only(method: Simple, config: Fit, best: int) -> tuple[Simple, Fit]:
     """Return a way and its config with the setting chosen alone."""
     if isinstance(method, Neighbours):
         return method.model_copy(update={"k": (method.k[best],)}), config
-    return method, config.model_copy(update={"strengths": (config.strengths[best],)})
+    return method, config.model_copy(update={"c_values": (config.c_values[best],)})
 
 
 def _attempts(
@@ -170,7 +170,9 @@ def _attempts(
 
 
 def _regressions(rows: Any, targets: Bools, config: Fit, multiple: bool) -> Iterator[tuple[Floats, Floats]]:
-    yield from regressions(rows, targets, strengths=config.strengths, weight=config.weight, multiple=multiple)
+    yield from regressions(
+        rows, targets, c_values=config.c_values, class_weight=config.class_weight, multiple=multiple
+    )
 
 
 def _scored(model: LinearModel, rest: Features) -> Iterator[tuple[Model, Floats]]:

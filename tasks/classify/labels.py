@@ -29,7 +29,7 @@ class Read:
     Attributes:
         rows: Texts that have labels.
         labels: Theirs, each in alphabetical order.
-        rejected: Texts put aside, with the reason.
+        rejected: Rejected texts, with the reason.
     """
 
     rows: tuple[int, ...]

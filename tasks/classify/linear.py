@@ -22,28 +22,28 @@ Weights = tuple[Floats, Floats]  # (K, F) and (K,)
 
 
 def regressions(
-    rows: Any, targets: Bools, *, strengths: Sequence[float], weight: Literal["none", "balanced"], multiple: bool
+    rows: Any, targets: Bools, *, c_values: Sequence[float], class_weight: Literal["none", "balanced"], multiple: bool
 ) -> Iterator[Weights]:
     """Fit a logistic regression for each strength.
 
     Args:
         rows: (N, F), sparse or dense.
         targets: (N, K) labels.
-        strengths: Values of C.
-        weight: Whether rare classes count for more.
+        c_values: Values of C.
+        class_weight: Whether rare classes count for more.
         multiple: Whether a text may have several labels.
 
     Yields:
         Weights (K, F) and bias (K,) of each strength; of a class without a text such that it is never chosen.
     """
     if multiple:
-        columns = [_binary(rows, targets[:, column], strengths, weight) for column in range(targets.shape[1])]
-        for at in range(len(strengths)):
+        columns = [_binary(rows, targets[:, column], c_values, class_weight) for column in range(targets.shape[1])]
+        for at in range(len(c_values)):
             yield np.stack([c[at][0] for c in columns]), np.array([c[at][1] for c in columns])
         return
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
-    for weights, bias in _path(rows, labels, strengths, weight):
+    for weights, bias in _path(rows, labels, c_values, class_weight):
         if len(present) == 2:  # one row of weights, for the second class
             weights, bias = np.concatenate([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
         spread = np.zeros((targets.shape[1], weights.shape[1]))
@@ -53,23 +53,23 @@ def regressions(
 
 
 def _binary(
-    rows: Any, column: Bools, strengths: Sequence[float], weight: Literal["none", "balanced"]
+    rows: Any, column: Bools, c_values: Sequence[float], class_weight: Literal["none", "balanced"]
 ) -> list[tuple[Floats, float]]:
     """Return weights (F,) and bias of one label for each strength; of one that all or none have, its share alone."""
     if column.all() or not column.any():
         share = (column.sum() + 0.5) / (len(column) + 1)
-        return [(np.zeros(rows.shape[1]), float(np.log(share / (1 - share))))] * len(strengths)
-    return [(weights[0], float(bias[0])) for weights, bias in _path(rows, column.astype(int), strengths, weight)]
+        return [(np.zeros(rows.shape[1]), float(np.log(share / (1 - share))))] * len(c_values)
+    return [(weights[0], float(bias[0])) for weights, bias in _path(rows, column.astype(int), c_values, class_weight)]
 
 
-def _path(rows: Any, labels: Any, strengths: Sequence[float], weight: str) -> Iterator[Weights]:
+def _path(rows: Any, labels: Any, c_values: Sequence[float], class_weight: str) -> Iterator[Weights]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     rows = rows if hasattr(rows, "tocsr") else np.asarray(rows, dtype=np.float64)  # 32 bits end the search early
-    for strength in strengths:
+    for c in c_values:
         model = LogisticRegression(
-            C=strength, max_iter=ITERATIONS, tol=TOLERANCE, class_weight=None if weight == "none" else weight
+            C=c, max_iter=ITERATIONS, tol=TOLERANCE, class_weight=None if class_weight == "none" else class_weight
         )
         with warnings.catch_warnings():
             warnings.simplefilter(

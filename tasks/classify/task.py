@@ -1,4 +1,4 @@
-"""Tasks of `classify`: read labels, try ways to classify, doubt labels, predict."""
+"""Tasks of `classify`: read labels, try ways to classify, find label issues, predict."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from tasks.data.classes import (
     TargetsRef,
     Texts,
     Trial,
-    WordedRef,
+    ZeroShotRef,
 )  # fmt: skip
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
@@ -74,7 +74,7 @@ def identify(method: Ready) -> Identified | Prompting:
 
 @step(name="classify-labels")
 def label_documents(texts: Texts, column: str, config: Labelled) -> LabelledTexts:
-    """Read the labels of documents; those without one are put aside.
+    """Read the labels of documents; those without one are rejected.
 
     Args:
         texts: Documents.
@@ -174,7 +174,7 @@ def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encod
     )  # fmt: skip
 
 
-@step(name="classify-worded", run_name="classify-worded {name}", libraries=LIBRARIES)
+@step(name="classify-zero-shot", run_name="classify-zero-shot {name}", libraries=LIBRARIES)
 def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: VectorsRef, encoder: Fingerprint) -> Trial:
     """Give texts the class whose descriptions have the closest vectors; each wording is tried alone too.
 
@@ -185,20 +185,20 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
         phrases: (W * K, D) vectors of the classes, wording by wording.
         encoder: Whose vectors they are.
     """
-    from tasks.classify.wordings import judge_wordings, worded_model
+    from tasks.classify.zero_shot import judge_wordings, zero_shot_model
 
-    worded = objects.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
-    saved = Saved(name, divided.classes, method.temperature, None, worded_model(worded))
+    wordings = objects.load_array(phrases).reshape(len(method.wordings), len(divided.classes), -1)
+    saved = Saved(name, divided.classes, method.temperature, None, zero_shot_model(wordings))
     test, started = features_of(divided.test), time.perf_counter()
     likely = saved.probabilities(test)
     seconds = time.perf_counter() - started
-    judged = judge_wordings(worded, test, targets_of(divided.test, divided.classes))
+    judged = judge_wordings(wordings, test, targets_of(divided.test, divided.classes))
     rows = [LabelWording(name, wording, *values) for wording, values in zip(method.wordings, judged, strict=True)]
     return Trial(
         name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
         test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
-        worded=objects.save_rows(WordedRef, LabelWording, rows), encodes=True,
+        zero_shot=objects.save_rows(ZeroShotRef, LabelWording, rows), encodes=True,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
     )  # fmt: skip
 
@@ -274,8 +274,8 @@ def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
     return Speed(seconds_per_1000=(time.perf_counter() - started) * 1_000 / len(rows))
 
 
-@step(name="classify-mistaken", libraries=("numpy",))
-def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
+@step(name="classify-label-issues", libraries=("numpy",))
+def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
     """List training texts whose label is probably wrong.
 
     Args:
@@ -286,17 +286,17 @@ def find_mistaken(divided: Divided, trial: Trial, config: LabelIssues) -> LabelI
     Raises:
         ContractError: The way has learned from no labels, or texts have several.
     """
-    from tasks.classify.mistaken import doubts_of
+    from tasks.classify.label_issues import label_issues_of
 
     if not trial.learned or divided.multiple:
         raise ContractError(
-            f"{trial.name} cannot doubt labels; it needs one label a text, and to have learned from it"
+            f"{trial.name} cannot find label issues; it needs one label a text, and to have learned from it"
         )
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
-    doubts = doubts_of(given, objects.load_array(trial.validation), divided.classes, documents)
-    steps.log_metrics(doubts=len(doubts), texts=len(given))
-    return objects.save_rows(LabelIssuesRef, LabelIssue, doubts)
+    issues = label_issues_of(given, objects.load_array(trial.validation), divided.classes, documents)
+    steps.log_metrics(label_issues=len(issues), texts=len(given))
+    return objects.save_rows(LabelIssuesRef, LabelIssue, issues)
 
 
 @step(name="classify-predict", libraries=LIBRARIES)
@@ -343,7 +343,7 @@ def _labels(examples: Examples) -> list[tuple[str, ...]]:
 
 
 def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
-    """Return texts that are put aside for their label."""
+    """Return texts that are rejected for their label."""
     ids, labels = objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
     why = "too few texts have" if reason == "rare-label" else "no training text has"
     return [Rejected(ids[row], reason, f"{why} the label {labels[row][0]!r}") for row in rows]

@@ -120,14 +120,14 @@ class Positions(Value):
 
     Attributes:
         rotary: Whether the model turns its heads by position.
-        shift: Places all positions were moved by.
+        position_offset: Places all positions were moved by.
         moved: Largest change of a logit then.
         zeroed: Largest change where all positions are zero.
         turns: Degrees that each pair of numbers is turned by from one place to the next, fastest first.
     """
 
     rotary: bool
-    shift: int
+    position_offset: int
     moved: float
     zeroed: float
     turns: tuple[float, ...] = ()

@@ -173,7 +173,7 @@ class CurveRef(Ref):
     kind: Literal["curve"] = "curve"
 
 
-class WordedRef(Ref):
+class ZeroShotRef(Ref):
     """A table of `LabelWording` rows of classification."""
 
     kind: Literal["worded"] = "worded"
@@ -236,8 +236,8 @@ class LabelReport(Value):
 
     Attributes:
         alike: Groups of labels that differ by case or space alone.
-        rare: Labels of too few texts, put aside.
-        unseen: Labels of the texts kept back that no training text has, put aside.
+        rare: Labels of too few texts, rejected.
+        unseen: Labels of the texts kept back that no training text has, rejected.
         overlap: Texts kept back that are among the training texts too.
     """
 
@@ -256,7 +256,7 @@ class Divided(Value):
         classes: Labels in alphabetical order; columns of probabilities are in this order.
         multiple: Whether a text may have several labels.
         tried: Rows of `train` that ready models are tried on.
-        rejected: Texts put aside, with the reason.
+        rejected: Rejected texts, with the reason.
         noticed: What was noticed about labels.
     """
 
@@ -299,7 +299,7 @@ class Trial(Value):
         classifier: What predicts, fitted on all training texts.
         thresholds: Of each class where a text may have several labels; none where it has one.
         tried_only: Whether `validation` is of the rows tried alone.
-        worded: What each wording reaches alone.
+        zero_shot: What each wording reaches alone.
         setting: What cross-validation chose, in words.
         fit_seconds: What fitting took here.
         seconds_per_1000: What 1,000 texts take here, vectors given.
@@ -315,7 +315,7 @@ class Trial(Value):
     classifier: ClassifierRef
     thresholds: tuple[float, ...] = ()
     tried_only: bool = False
-    worded: WordedRef | None = None
+    zero_shot: ZeroShotRef | None = None
     setting: str = ""
     fit_seconds: float = 0.0
     seconds_per_1000: float = 0.0
@@ -387,5 +387,5 @@ class Verdict(Value):
     chosen: str
     speed: Speed | None = None
     curve: tuple[CurveRef, ...] = ()
-    doubts: LabelIssuesRef | None = None
+    label_issues: LabelIssuesRef | None = None
     predictions: PredictionsRef | None = None

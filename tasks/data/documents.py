@@ -10,7 +10,7 @@ from tasks.data.base import Ref, Value
 
 
 class SnapshotRef(Ref):
-    """The items of a source as they were when it was scanned: name, size, sha256."""
+    """The items of a source as they were when it was listed: name, size, sha256."""
 
     kind: Literal["snapshot"] = "snapshot"
 
@@ -22,7 +22,7 @@ class DocumentsRef(Ref):
 
 
 class RejectedRef(Ref):
-    """A table of `Rejected` rows: the quarantine."""
+    """A table of `Rejected` rows."""
 
     kind: Literal["rejected"] = "rejected"
 
@@ -177,7 +177,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An item that was put aside, and why."""
+    """An item that was rejected, and why."""
 
     item: str
     reason: Reason

@@ -227,7 +227,7 @@ class Topic:
         words: Its words, weightiest first.
         weights: Their weights.
         documents: Rows of documents that stand for it, nearest to its centre first.
-        held: Share of members, none of which was used to make the label, whose text bears it out; 0 for none.
+        support: Share of members, none of which was used to make the label, whose text bears it out; 0 for none.
         general: Share of the documents of other topics whose text bears the label out as well.
     """
 
@@ -237,7 +237,7 @@ class Topic:
     words: tuple[str, ...]
     weights: tuple[float, ...]
     documents: tuple[int, ...]
-    held: float = 0.0
+    support: float = 0.0
     general: float = 0.0
 
 

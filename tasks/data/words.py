@@ -60,7 +60,7 @@ class EventLists(Value):
     Attributes:
         lines: A list a user, in the order of time.
         names: A row for each item that has a name: the item, then the name.
-        rejected: Rows that were put aside.
+        rejected: Rows that could not be read, with the reason.
     """
 
     lines: LinesRef
@@ -69,7 +69,7 @@ class EventLists(Value):
 
 
 class Predicted(Value):
-    """How well the next items of lists were foretold: every list's values, and means."""
+    """How well the next items of lists were predicted: every list's values, and means."""
 
     scores: ScoresRef
     lists: int
@@ -84,14 +84,14 @@ class Learned(Value):
         vectors: Words or items with vectors.
         lines: Sentences or lists, whole; None where vectors were read from a file.
         names: What items are called; None where they are words.
-        foretold: How well the next items of lists were foretold, list by list; None where there are no lists.
+        predicted: How well the next items of lists were predicted, list by list; None where there are no lists.
         judged: The same in the mean.
     """
 
     vectors: WordVectorsRef
     lines: LinesRef | None = None
     names: LinesRef | None = None
-    foretold: Predicted | None = None
+    predicted: Predicted | None = None
     judged: MeasuresRef | None = None
 
 

@@ -131,7 +131,7 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
 
 @step(name="embed-join-passages", libraries=("numpy",))
 def join_passages(passages: PassagesRef, encoder: Fingerprint, poison: Sequence[tuple[int, str]]) -> Embedded:
-    """Join cached vectors in the order of the passages; passages that could not be encoded are put aside.
+    """Join cached vectors in the order of the passages; passages that could not be encoded are rejected.
 
     Args:
         passages: N passages.
@@ -181,7 +181,7 @@ def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: Docume
     Args:
         passages: N passages.
         vectors: (N, D) vector of each.
-        documents: The documents; one all of whose passages were put aside is left out.
+        documents: The documents; one all of whose passages were rejected is left out.
     """
     from tasks.embed.core import mean_by_owner
 

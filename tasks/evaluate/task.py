@@ -368,12 +368,14 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
     return MethodsJudged(measures=_logged("methods", measures), verdict=verdict, told_apart=apart)
 
 
-@step(name="evaluate-books", libraries=("numpy",))
-def evaluate_books(questions: QuestionsRef, opened: AnswersRef, closed: AnswersRef, config: Evaluate) -> MethodsJudged:
+@step(name="evaluate-open-book", libraries=("numpy",))
+def evaluate_open_book(
+    questions: QuestionsRef, open_book: AnswersRef, closed_book: AnswersRef, config: Evaluate
+) -> MethodsJudged:
     """Compare answers of one model from passages with its answers without, question by question."""
-    from tasks.evaluate.books import compare_closed_book
+    from tasks.evaluate.open_book import compare_closed_book
 
-    ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (opened, closed))
+    ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (open_book, closed_book))
     measures, verdict, apart = compare_closed_book(objects.load_rows(questions, Question), ours, theirs, config)
     return MethodsJudged(measures=_logged("answers", measures), verdict=verdict, told_apart=apart)
 

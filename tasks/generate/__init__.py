@@ -1,8 +1,8 @@
 """Answer questions from what was found."""
 
-from tasks.generate.grounded import read_closed_prompt, read_prompt
+from tasks.generate.grounded import read_closed_book_prompt, read_prompt
 from tasks.generate.task import (
-    answer_closed,
+    answer_closed_book,
     answer_extractive,
     answer_grounded,
     cut_sentences,
@@ -16,13 +16,13 @@ from tasks.generate.task import (
 )
 
 __all__ = [
-    "answer_closed",
+    "answer_closed_book",
     "answer_extractive",
     "answer_grounded",
     "cut_sentences",
     "describe_generator",
     "load_answers",
-    "read_closed_prompt",
+    "read_closed_book_prompt",
     "read_prompt",
     "threshold_for",
     "threshold_of",

@@ -101,7 +101,7 @@ def read_prompt(name: str) -> Template:
     return read_for(name, "an answer", PLACES, ("passages", "question"))
 
 
-def read_closed_prompt(name: str) -> Template:
+def read_closed_book_prompt(name: str) -> Template:
     """Read the prompt of answers without passages.
 
     Raises:

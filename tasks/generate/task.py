@@ -261,8 +261,8 @@ def answer_grounded(
     return _saved(made, speaker.spent)
 
 
-@step(name="generate-closed", libraries=("torch", "transformers", "llguidance"))
-def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, config: Generated) -> AnswersRef:
+@step(name="generate-closed-book", libraries=("torch", "transformers", "llguidance"))
+def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Template, config: Generated) -> AnswersRef:
     """Let a model answer questions without any passage.
 
     Args:
@@ -271,11 +271,11 @@ def answer_closed(queries: QueriesRef, generator: Generator, prompt: Template, c
         prompt: What it is told; its words count, not its name.
         config: How it is asked.
     """
-    from tasks.generate.answering import answer_closed_book
+    from tasks.generate import answering
     from tasks.models.generators import client
 
     speaker = client.replies(generator, config.sampling, config.generator)
-    made = answer_closed_book([query.text for query in objects.load_rows(queries, Query)], speaker, prompt)
+    made = answering.answer_closed_book([query.text for query in objects.load_rows(queries, Query)], speaker, prompt)
     return _saved(made, speaker.spent)
 
 

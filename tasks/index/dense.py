@@ -171,11 +171,11 @@ def _hnsw(rows: Floats, config: Hnsw) -> tuple[Any, Parameters, list[Parameters]
     """Build a graph by one thread: about a millisecond a row. Rounded to bytes, the hits are compared again."""
     import faiss
 
-    links = config.links or (16 if len(rows) <= 1_000_000 else 32)
-    built: Parameters = {"links": links, "ef_construction": config.ef_construction or max(100, 4 * links), "refine": 2}
+    m = config.m or (16 if len(rows) <= 1_000_000 else 32)
+    built: Parameters = {"m": m, "ef_construction": config.ef_construction or max(100, 4 * m), "refine": 2}
     made: Any = faiss.IndexHNSWSQ  # its type stub knows fewer arguments
     byte = faiss.ScalarQuantizer.QT_8bit  # a quarter of the memory that a walk goes through, so faster
-    index = made(rows.shape[1], byte, links, faiss.METRIC_INNER_PRODUCT)
+    index = made(rows.shape[1], byte, m, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = int(built["ef_construction"])
     with one_thread():
         index.train(rows)
@@ -189,64 +189,64 @@ def _ivf(rows: Floats, config: Ivf | IvfPq) -> tuple[Any, Parameters, list[Param
     import faiss
 
     count, width = rows.shape
-    lists = config.lists or max(1, min(round(4 * math.sqrt(count)), count // LEAST_PER_LIST))
-    _enough(count, max(lists * LEAST_PER_LIST, CODES * LEAST_PER_LIST if isinstance(config, IvfPq) else 0), config)
-    built: Parameters = {"lists": lists, "seed": config.seed}
+    nlist = config.nlist or max(1, min(round(4 * math.sqrt(count)), count // LEAST_PER_LIST))
+    _enough(count, max(nlist * LEAST_PER_LIST, CODES * LEAST_PER_LIST if isinstance(config, IvfPq) else 0), config)
+    built: Parameters = {"nlist": nlist, "seed": config.seed}
     coarse = faiss.IndexFlatIP(width)
     index: Any
     if isinstance(config, Ivf):
-        index = faiss.IndexIVFFlat(coarse, width, lists, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexIVFFlat(coarse, width, nlist, faiss.METRIC_INNER_PRODUCT)
     else:
-        built["parts"] = _parts(width, config.parts)
-        index = faiss.IndexIVFPQ(coarse, width, lists, int(built["parts"]), 8, faiss.METRIC_INNER_PRODUCT)
+        built["pq_m"] = _code_bytes(width, config.pq_m)
+        index = faiss.IndexIVFPQ(coarse, width, nlist, int(built["pq_m"]), 8, faiss.METRIC_INNER_PRODUCT)
         index.pq.cp.seed, index.pq.cp.niter = config.seed, ITERATIONS
     index.cp.seed, index.cp.niter, index.cp.spherical = config.seed, ITERATIONS, True
     index.cp.max_points_per_centroid = TRAIN_PER_LIST
-    trained = min(count, max(lists, CODES if isinstance(config, IvfPq) else 0) * TRAIN_PER_LIST)
+    trained = min(count, max(nlist, CODES if isinstance(config, IvfPq) else 0) * TRAIN_PER_LIST)
     chosen = np.sort(np.random.default_rng(config.seed).choice(count, size=trained, replace=False))
     with one_thread():
         index.train(rows[chosen])
         index.add(rows)
-    return index, built, list(_dials(config, lists, count))
+    return index, built, list(_dials(config, nlist, count))
 
 
 def _enough(count: int, needed: int, config: Ivf | IvfPq) -> None:
     if count < needed:
-        fewer = "lower index.dense.lists, or " if config.lists else ""
+        fewer = "lower index.dense.nlist, or " if config.nlist else ""
         raise ContractError(
             f"index.dense.kind is {config.kind} but there are {count:,} vectors and {needed:,} were needed; "
             f"{fewer}use index.dense.kind=flat"
         )
 
 
-def _parts(width: int, asked: int | None) -> int:
+def _code_bytes(width: int, asked: int | None) -> int:
     """Return the bytes of a code: what was asked, or the largest divisor of the width up to an eighth of it."""
     if asked is None:
         return max(part for part in range(1, max(1, width // 8) + 1) if width % part == 0)
     if width % asked:
         near = [part for part in range(1, width + 1) if width % part == 0]
         raise ContractError(
-            f"index.dense.parts is {asked} but must divide the width, {width}; use one of {', '.join(map(str, near))}"
+            f"index.dense.pq_m is {asked} but must divide the width, {width}; use one of {', '.join(map(str, near))}"
         )
     return asked
 
 
-def _dials(config: Ivf | IvfPq, lists: int, count: int) -> Iterator[Parameters]:
+def _dials(config: Ivf | IvfPq, nlist: int, count: int) -> Iterator[Parameters]:
     """Yield search settings, each looking about twice as hard as the one before, up to looking at everything."""
-    probes, refine = config.probes or min(lists, 8), 1
+    nprobe, refine = config.nprobe or min(nlist, 8), 1
     if isinstance(config, IvfPq):
         refine = config.refine or min(4, -(-count // HITS))
     while True:
-        now: Parameters = {"probes": probes}
+        now: Parameters = {"nprobe": nprobe}
         yield {**now, "refine": refine} if isinstance(config, IvfPq) else now
-        more_probes = lists if config.probes is None else probes
-        more_refine = min(1_000, -(-count // HITS)) if isinstance(config, IvfPq) and config.refine is None else refine
-        if probes >= more_probes and refine >= more_refine:
+        most_probes = nlist if config.nprobe is None else nprobe
+        most_refine = min(1_000, -(-count // HITS)) if isinstance(config, IvfPq) and config.refine is None else refine
+        if nprobe >= most_probes and refine >= most_refine:
             return
-        if refine < more_refine and (refine * 2 <= probes or probes >= more_probes):
-            refine = min(2 * refine, more_refine)
+        if refine < most_refine and (refine * 2 <= nprobe or nprobe >= most_probes):
+            refine = min(2 * refine, most_refine)
         else:
-            probes = min(2 * probes, more_probes)
+            nprobe = min(2 * nprobe, most_probes)
 
 
 @contextmanager

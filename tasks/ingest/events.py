@@ -17,7 +17,7 @@ from tasks.text.sentences import unfit
 MAX_NAME = 512  # characters of a user, an item or a name
 
 
-def scan_files(source: Events) -> list[Item]:
+def list_files(source: Events) -> list[Item]:
     """List the files of events and of names, with their digests.
 
     Raises:
@@ -30,23 +30,23 @@ def scan_files(source: Events) -> list[Item]:
         path = Path(stated).expanduser()
         if not path.is_file():
             raise DataError(f"events.{field} {stated!r} is no file; give one of {', '.join(tables.PATTERNS)}")
-        found.append(files.scan_file(path.resolve(), path.name, 1 << 50))
+        found.append(files.describe_file(path.resolve(), path.name, 1 << 50))
     return found
 
 
 def read_events(source: Events, items: Sequence[Item]) -> tuple[list[Line], list[Line], list[Rejected]]:
-    """Read the lists of users, the names of items, and what was put aside.
+    """Read the lists of users, the names of items, and what was rejected.
 
     Args:
         source: Where the files are, and what their columns are called.
-        items: As they were scanned.
+        items: As they were listed.
 
     Returns:
         A line a user, users in the order they first appear, items by time, then by place in the file; a line (item,
-        name) a name; rows put aside.
+        name) a name; rows rejected.
 
     Raises:
-        DataError: A file has changed since it was scanned.
+        DataError: A file has changed since it was listed.
     """
     rejected: list[Rejected] = []
     events: dict[str, list[tuple[float, str]]] = defaultdict(list)
@@ -72,7 +72,7 @@ def read_events(source: Events, items: Sequence[Item]) -> tuple[list[Line], list
 
 def _rows(stated: str, item: Item, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
     path = Path(stated).expanduser()
-    if files.scan_file(path.resolve(), path.name, 1 << 50) != item:
+    if files.describe_file(path.resolve(), path.name, 1 << 50) != item:
         raise DataError(f"{path.name} has changed since it was listed; run again")
     for number, row in tables.rows_in(path, encoding, wanted):
         yield f"{item.name}#{number}", row

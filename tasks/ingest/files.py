@@ -26,7 +26,7 @@ MAX_TITLE_LENGTH = 512
 SILENT = {"script", "style", "template", "noscript", "svg", "iframe", "object"}
 
 
-def scan_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
+def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
     """List what a folder holds.
 
     Links are never followed, neither to files nor to folders, and nothing but a regular file is opened.
@@ -59,7 +59,7 @@ def scan_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
     return sorted(items, key=lambda item: item.name), ignored
 
 
-def scan_file(path: Path, name: str, max_bytes: int) -> Item:
+def describe_file(path: Path, name: str, max_bytes: int) -> Item:
     """Describe one file, under the name it has inside its source, by size and digest."""
     return _scan(str(path), None, name, max_bytes)
 
@@ -86,7 +86,7 @@ def _scan(name: str, folder: int | None, label: str, max_bytes: int) -> Item:
 
 
 def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
-    """Read one scanned file as a document, or say why it is quarantined."""
+    """Read one listed file as a document, or say why it is rejected."""
     if item.reason:
         return Rejected(item.name, item.reason, f"not read: {item.reason}, {item.size:,} bytes")  # type: ignore[arg-type]
     try:

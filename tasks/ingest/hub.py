@@ -19,7 +19,7 @@ from typing import Any
 from configs.ingest import Hub
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError, MissingExtra, RemoteError
-from tasks.ingest.files import scan_file, scan_folder
+from tasks.ingest.files import describe_file, list_folder
 from tasks.ingest.tables import read_row
 
 READERS = ("arrow", "csv", "json", "parquet", "text")
@@ -38,7 +38,7 @@ class HubRows:
     left_out: int = 0
 
 
-def scan_hub(source: Hub) -> list[Item]:
+def list_hub(source: Hub) -> list[Item]:
     """Describe a data set as it is now: the commit that its revision means on the hub, or every file of its folder.
 
     A revision that is a commit already needs no network.
@@ -56,26 +56,26 @@ def scan_hub(source: Hub) -> list[Item]:
         if pinned:
             return items
     elif place.is_dir():
-        items = [replace(item, reader=version) for item in scan_folder(place, ("*",), MAX_BYTES)[0]]
+        items = [replace(item, reader=version) for item in list_folder(place, ("*",), MAX_BYTES)[0]]
     else:
-        items = [replace(scan_file(place.resolve(), place.name, MAX_BYTES), reader=version)]
+        items = [replace(describe_file(place.resolve(), place.name, MAX_BYTES), reader=version)]
     with _opened(source, place, items):
         return items
 
 
 def read_hub(source: Hub, items: Sequence[Item]) -> HubRows:
-    """Read the rows of a scanned data set.
+    """Read the rows of a listed data set.
 
     Args:
         source: Which data set, and the names of its columns.
-        items: What the scan found.
+        items: What `list_source` found.
 
     Raises:
         DataError: It changed since, or holds something that no row can be read from.
         RemoteError: The hub does not answer.
     """
     place = _local(source)
-    if place is not None and scan_hub(source) != list(items):
+    if place is not None and list_hub(source) != list(items):
         raise DataError(f"source.dataset {source.dataset!r} changed since it was listed; run again")
     label = f"{place.name if place else source.dataset}/{source.split}"
     stated = _stated(source, place, items)

@@ -1,4 +1,4 @@
-"""Scan and read any source: the dispatch over its kinds."""
+"""List and read any source: the dispatch over its kinds."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ COUNTED_AT_ONCE = 256
 
 @dataclass(slots=True)
 class SourceContents:
-    """What a source gave: documents, quarantine, how many were left out for want of budget, what else was counted."""
+    """What a source gave: documents, what was rejected, how many the budget left out, what else was counted."""
 
     documents: list[Document] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -28,7 +28,7 @@ class SourceContents:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def scan_source(source: Source) -> tuple[list[Item], int]:
+def list_source(source: Source) -> tuple[list[Item], int]:
     """List the files of a source, with their digests, and count those that are not of it.
 
     Raises:
@@ -40,27 +40,27 @@ def scan_source(source: Source) -> tuple[list[Item], int]:
         case PythonDocs():
             found = [(p, f) for p in source.packages for f in python_docs.source_files(p)]
             roots = {p: python_docs.package_folder(p).parent for p in source.packages}
-            items = [files.scan_file(f.resolve(), f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
+            items = [files.describe_file(f.resolve(), f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
             return items, 0
         case Files():
-            items, ignored = files.scan_folder(place(source), source.patterns, _bytes(source.max_file_mb))
+            items, ignored = files.list_folder(place(source), source.patterns, _bytes(source.max_file_mb))
             return [replace(i, reader=pdf_read.reader()) if pdf_read.is_pdf(i.name) else i for i in items], ignored
         case Tables():
             path = place(source)
             if path.is_file():
-                return [files.scan_file(path.resolve(), path.name, 1 << 50)], 0
-            return files.scan_folder(path, tables.PATTERNS, 1 << 50)
+                return [files.describe_file(path.resolve(), path.name, 1 << 50)], 0
+            return files.list_folder(path, tables.PATTERNS, 1 << 50)
         case Hub():
-            return hub.scan_hub(source), 0
+            return hub.list_hub(source), 0
     assert_never(source)
 
 
 def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens) -> SourceContents:
-    """Read the documents of a scanned source.
+    """Read the documents of a listed source.
 
     Args:
         source: How to read it.
-        items: What the scan found.
+        items: What `list_source` found.
         count_tokens: Counts the encoder tokens of texts; used where the source has a budget.
     """
     match source:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from configs.ingest import Hub, Tables
 from tasks.data.documents import Document, Item, Reason, Rejected
 from tasks.errors import DataError
-from tasks.ingest.files import decode, scan_file
+from tasks.ingest.files import decode, describe_file
 from tasks.text.sentences import unfit
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet")
@@ -40,13 +40,13 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
 
     Args:
         path: The file.
-        item: As it was scanned.
+        item: As it was listed.
         source: Names of the columns, encoding, limit of a row.
     """
     if item.reason:
         yield Rejected(item.name, item.reason, f"not read: {item.reason}")  # type: ignore[arg-type]
         return
-    if scan_file(path.resolve(), item.name, item.size) != item:
+    if describe_file(path.resolve(), item.name, item.size) != item:
         yield Rejected(item.name, "changed", "changed since it was listed; run again")
         return
     number = 0
@@ -62,7 +62,7 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
 
 
 def read_row(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables | Hub) -> Document | Rejected:
-    """Make a document of one row, or say why it is put aside.
+    """Make a document of one row, or say why it is rejected.
 
     Args:
         row: Its cells, or why it could not be parsed.

@@ -1,4 +1,4 @@
-"""Tasks of `ingest`: scan a source as it is now, and read it once."""
+"""Tasks of `ingest`: list a source as it is now, and read it once."""
 
 import os
 from collections import Counter
@@ -32,7 +32,7 @@ def name_of(source: Source, collection: str | None) -> str:
     return collections.name_from(Path(os.path.expanduser(path)).resolve().name.partition(".")[0])
 
 
-def scan(source: Source) -> SnapshotRef:
+def list_items(source: Source) -> SnapshotRef:
     """Describe what a source holds now: name, size and digest of every file. Never looked up, always done.
 
     Raises:
@@ -40,9 +40,9 @@ def scan(source: Source) -> SnapshotRef:
         RemoteError: The hub does not answer.
         MissingExtra: What reads it is not installed.
     """
-    from tasks.ingest.sources import scan_source
+    from tasks.ingest.sources import list_source
 
-    items, ignored = scan_source(source)
+    items, ignored = list_source(source)
     if not items:
         raise DataError(
             f"the source holds nothing to read ({ignored} files of other kinds): {source.model_dump_json()}"
@@ -90,25 +90,25 @@ def ingest_texts(texts: Sequence[str], groups: Sequence[str] = ()) -> DocumentsR
     )
 
 
-def scan_events(source: Events) -> SnapshotRef:
+def list_event_files(source: Events) -> SnapshotRef:
     """Describe the files of events as they are now. Never looked up, always done.
 
     Raises:
         DataError: One is not there.
     """
-    from tasks.ingest.events import scan_files
+    from tasks.ingest.events import list_files
 
-    return objects.save_rows(SnapshotRef, Item, scan_files(source))
+    return objects.save_rows(SnapshotRef, Item, list_files(source))
 
 
 @step(name="ingest-events", libraries=("pyarrow",))
 def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> EventLists:
-    """Read who chose what when, as a list of items for each user; rows that cannot be read are put aside.
+    """Read who chose what when, as a list of items for each user; rows that cannot be read are rejected.
 
     Args:
-        snapshot: What `scan_events` found.
+        snapshot: What `list_event_files` found.
         source: How to read it.
-        limits: How much may be put aside.
+        limits: How much may be rejected.
 
     Raises:
         DataError: Nothing, or too little, could be read.
@@ -133,12 +133,12 @@ def ingest_events(snapshot: SnapshotRef, source: Events, limits: Ingest) -> Even
 
 @step(name="ingest-documents", run_name="ingest-documents {source.kind}", libraries=("pyarrow",))
 def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, encoder: Encoder) -> Ingested:
-    """Read the documents of a scanned source; put what cannot be read aside, with the reason.
+    """Read the documents of a listed source; reject what cannot be read, with the reason.
 
     Args:
-        snapshot: What `scan` found.
+        snapshot: What `list_items` found.
         source: How to read it.
-        limits: How much may be put aside.
+        limits: How much may be rejected.
         encoder: Whose tokens the budget of `python-docs` counts.
 
     Raises:

@@ -11,7 +11,7 @@ from tasks.inspect.task import (
     make_small,
     map_attention,
     prompt_tokens,
-    reply_and_go_on,
+    reply_and_continue,
     train_under_masks,
     try_masks,
 )
@@ -27,7 +27,7 @@ __all__ = [
     "make_small",
     "map_attention",
     "prompt_tokens",
-    "reply_and_go_on",
+    "reply_and_continue",
     "train_under_masks",
     "try_masks",
 ]

@@ -96,7 +96,7 @@ def split_bytes(text: str, config: Small) -> tuple[Any, Any]:
     import torch
 
     data = torch.tensor(list(text.encode("utf-8")), dtype=torch.long)
-    cut = int(len(data) * (1 - config.held))
+    cut = int(len(data) * (1 - config.holdout))
     if min(cut, len(data) - cut) <= config.length + 1:
         raise DataError(
             f"the text has {len(data):,} bytes, {len(data) - cut:,} of them held out, but a window has "

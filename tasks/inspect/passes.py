@@ -180,17 +180,17 @@ def attention_maps(model: Any, ids: Sequence[int]) -> Floats:
     return maps
 
 
-def move_positions(model: Any, ids: Sequence[int], shift: int) -> Positions:
+def move_positions(model: Any, ids: Sequence[int], position_offset: int) -> Positions:
     """Move all positions, and set them all to zero, and say what that does to the logits.
 
     A rotary model sees distances only, so moving changes nothing but rounding; without positions the order is lost.
     """
     plain = logits_of(model, ids)
-    moved = logits_of(model, ids, range(shift, shift + len(ids)))
+    moved = logits_of(model, ids, range(position_offset, position_offset + len(ids)))
     zeroed = logits_of(model, ids, [0] * len(ids))
     turning = next((m for n, m in model.named_modules() if n.endswith("rotary_emb") and hasattr(m, "inv_freq")), None)
     turns = () if turning is None else tuple(float(f) for f in np.degrees(turning.inv_freq.double().numpy()))
     return Positions(
-        rotary=turning is not None, shift=shift, moved=float(np.abs(moved - plain).max()),
+        rotary=turning is not None, position_offset=position_offset, moved=float(np.abs(moved - plain).max()),
         zeroed=float(np.abs(zeroed - plain).max()), turns=turns,
     )  # fmt: skip

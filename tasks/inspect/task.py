@@ -104,14 +104,14 @@ def follow_steps(causal: Causal, prompt: str, config: Reading) -> StepsRef:
 
 
 @step(name="inspect-reply", libraries=LIBRARIES)
-def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Replying) -> CutReply:
-    """Reply up to a limit, say whether it cut the reply, go on from the cut, and compare with a reply never cut.
+def reply_and_continue(causal: Causal, prompt: str, reading: Reading, config: Replying) -> CutReply:
+    """Reply up to a limit, say whether it cut the reply, continue from the cut, and compare with a reply never cut.
 
     Args:
         causal: The model.
         prompt: What it replies to.
         reading: How the prompt is read.
-        config: The limit, and how far it goes on.
+        config: The limit, and how far it is continued.
     """
     from tasks.inspect.generation import greedy
     from tasks.inspect.passes import longest_of
@@ -119,7 +119,7 @@ def reply_and_go_on(causal: Causal, prompt: str, reading: Reading, config: Reply
     model, tokenizer, ids = _read(causal, prompt, reading, room=2)
     room = longest_of(model) - len(ids)
     limit = min(config.max_new_tokens, room - 1)
-    more = min(config.go_on, room - limit)
+    more = min(config.continue_tokens, room - limit)
     first, _ = greedy(model, ids, limit, cache=True)
     whole, _ = greedy(model, ids, limit + more, cache=True)
     cut = len(first) == limit and len(whole) >= limit
@@ -194,8 +194,8 @@ def check_positions(causal: Causal, prompt: str, config: Reading) -> Positions:
     """
     from tasks.inspect.passes import move_positions
 
-    model, _, ids = _read(causal, prompt, config, room=config.shift)
-    return move_positions(model, ids, config.shift)
+    model, _, ids = _read(causal, prompt, config, room=config.position_offset)
+    return move_positions(model, ids, config.position_offset)
 
 
 @step(name="inspect-masks", libraries=LIBRARIES)

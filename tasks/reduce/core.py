@@ -23,17 +23,17 @@ BLOCK = 1_024  # rows compared with their candidates at a time
 ROUNDS, ROUNDS_OF_MANY = 200, 100
 
 
-def neighbour_graph(vectors: Floats, neighbours: int) -> Floats:
+def neighbour_graph(vectors: Floats, n_neighbors: int) -> Floats:
     """Find the nearest rows of every row by cosine: exactly of up to `MANY`, next to exactly of more.
 
     Args:
         vectors: (N, D) unit-length rows.
-        neighbours: K, the row itself included; at most N are returned.
+        n_neighbors: K, the row itself included; at most N are returned.
 
     Returns:
         (N, K, 2): row number and cosine distance, nearest first, each row's first neighbour itself at distance 0.
     """
-    k = min(neighbours, len(vectors))
+    k = min(n_neighbors, len(vectors))
     few = len(vectors) <= MANY or vectors.shape[1] <= 2 * AXES
     scores, rows = _search(vectors, vectors, k) if few else _nearest_of_many(vectors, k)
     own = np.arange(len(vectors))[:, None]
@@ -71,18 +71,18 @@ def _nearest_of_many(vectors: Floats, k: int) -> tuple[Floats, Ints]:
     return scores, found
 
 
-def neighbours_among(vectors: Floats, others: Floats, neighbours: int) -> Floats:
+def neighbours_among(vectors: Floats, others: Floats, n_neighbors: int) -> Floats:
     """Find the nearest of other rows to every row by cosine, exactly.
 
     Args:
         vectors: (N, D) unit-length rows.
         others: (M, D) unit-length rows that are searched.
-        neighbours: K; at most M are returned.
+        n_neighbors: K; at most M are returned.
 
     Returns:
         (N, K, 2): row number in `others` and cosine distance, nearest first.
     """
-    scores, rows = _search(vectors, others, min(neighbours, len(others)))
+    scores, rows = _search(vectors, others, min(n_neighbors, len(others)))
     return np.stack([rows, np.clip(1.0 - scores, 0.0, 2.0)], axis=2).astype(np.float32)
 
 
@@ -101,8 +101,10 @@ def umap_layout(vectors: Floats, graph: Floats, *, config: Umap, targets: Ints |
     Raises:
         ContractError: There are too few rows to lay out.
     """
-    if len(vectors) < max(MIN_ROWS, config.components + 2):
-        raise ContractError(f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, config.components + 2)}")
+    if len(vectors) < max(MIN_ROWS, config.n_components + 2):
+        raise ContractError(
+            f"there are {len(vectors)} rows but a layout needs {max(MIN_ROWS, config.n_components + 2)}"
+        )
     from umap import UMAP
 
     rows, distances = graph[..., 0].astype(np.int64), np.ascontiguousarray(graph[..., 1])
@@ -111,11 +113,11 @@ def umap_layout(vectors: Floats, graph: Floats, *, config: Umap, targets: Ints |
         warnings.simplefilter("ignore", UserWarning)
         model = UMAP(
             n_neighbors=graph.shape[1],
-            n_components=config.components,
+            n_components=config.n_components,
             min_dist=config.min_dist,
             metric="cosine",
-            n_epochs=config.epochs or (ROUNDS if len(vectors) <= MANY else ROUNDS_OF_MANY),
-            negative_sample_rate=config.pushes,
+            n_epochs=config.n_epochs or (ROUNDS if len(vectors) <= MANY else ROUNDS_OF_MANY),
+            negative_sample_rate=config.negative_sample_rate,
             init=config.init,
             random_state=config.seed,
             precomputed_knn=(rows, distances),

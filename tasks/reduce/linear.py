@@ -35,12 +35,12 @@ def principal_axes(vectors: Floats, axes: int) -> Floats:
     return normalise(turned)
 
 
-def principal_components(vectors: Floats, components: int) -> Floats:
+def principal_components(vectors: Floats, n_components: int) -> Floats:
     """Project rows onto the directions in which they differ most.
 
     Args:
         vectors: (N, D).
-        components: C, at most the smaller of N and D.
+        n_components: C, at most the smaller of N and D.
 
     Returns:
         (N, C), the direction of most variance first; signs are fixed, so that equal rows give equal points.
@@ -49,12 +49,12 @@ def principal_components(vectors: Floats, components: int) -> Floats:
         ContractError: There are fewer rows or dimensions than components.
     """
     most = min(vectors.shape)
-    if components > most:
+    if n_components > most:
         raise ContractError(
-            f"reduce.components is {components} but {vectors.shape[0]} rows of {vectors.shape[1]} dimensions "
+            f"reduce.n_components is {n_components} but {vectors.shape[0]} rows of {vectors.shape[1]} dimensions "
             f"have at most {most}; lower it"
         )
     from sklearn.decomposition import PCA
 
-    made = PCA(n_components=components, svd_solver="full" if len(vectors) < 1_000 else "covariance_eigh")
+    made = PCA(n_components=n_components, svd_solver="full" if len(vectors) < 1_000 else "covariance_eigh")
     return np.asarray(made.fit_transform(np.asarray(vectors, dtype=np.float64)), dtype=np.float32)

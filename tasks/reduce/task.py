@@ -32,39 +32,39 @@ def reduce_points(
             assert_never(config)
 
 
-@step(name="reduce-graph", run_name="reduce-graph neighbours={neighbours}", libraries=("faiss-cpu",))
-def graph_neighbours(vectors: VectorsRef, neighbours: int, pca: int | None = None) -> GraphRef:
+@step(name="reduce-graph", run_name="reduce-graph n_neighbors={n_neighbors}", libraries=("faiss-cpu",))
+def graph_neighbours(vectors: VectorsRef, n_neighbors: int, pca: int | None = None) -> GraphRef:
     """Find the nearest neighbours of every row.
 
     Args:
         vectors: (N, D) unit-length rows.
-        neighbours: How many a row has, itself included.
+        n_neighbors: How many a row has, itself included.
         pca: Principal axes in which they are sought; None for all dimensions.
     """
     from tasks.reduce.core import neighbour_graph
     from tasks.reduce.linear import principal_axes
 
     rows = objects.load_array(vectors)
-    return objects.save_array(GraphRef, neighbour_graph(principal_axes(rows, pca or rows.shape[1]), neighbours))
+    return objects.save_array(GraphRef, neighbour_graph(principal_axes(rows, pca or rows.shape[1]), n_neighbors))
 
 
-@step(name="reduce-among", run_name="reduce-among neighbours={neighbours}", libraries=("faiss-cpu",))
-def graph_among(vectors: VectorsRef, sample: VectorsRef, neighbours: int) -> GraphRef:
+@step(name="reduce-among", run_name="reduce-among n_neighbors={n_neighbors}", libraries=("faiss-cpu",))
+def graph_among(vectors: VectorsRef, sample: VectorsRef, n_neighbors: int) -> GraphRef:
     """Find the nearest rows of a sample to every row, exactly.
 
     Args:
         vectors: (N, D) unit-length rows.
         sample: (M, D) unit-length rows that are searched.
-        neighbours: How many a row has.
+        n_neighbors: How many a row has.
     """
     from tasks.reduce.core import neighbours_among
 
     return objects.save_array(
-        GraphRef, neighbours_among(objects.load_array(vectors), objects.load_array(sample), neighbours)
+        GraphRef, neighbours_among(objects.load_array(vectors), objects.load_array(sample), n_neighbors)
     )
 
 
-@step(name="reduce-umap", run_name="reduce-umap {config.components}d", libraries=("umap-learn", "numba"))
+@step(name="reduce-umap", run_name="reduce-umap {config.n_components}d", libraries=("umap-learn", "numba"))
 def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap, targets: LabelsRef | None = None) -> LayoutRef:
     """Lay rows out in few dimensions so that neighbours stay together.
 
@@ -82,7 +82,7 @@ def reduce_umap(vectors: VectorsRef, graph: GraphRef, config: Umap, targets: Lab
     return objects.save_array(LayoutRef, layout)
 
 
-@step(name="reduce-pca", run_name="reduce-pca {config.components}d", libraries=("scikit-learn",))
+@step(name="reduce-pca", run_name="reduce-pca {config.n_components}d", libraries=("scikit-learn",))
 def reduce_pca(vectors: VectorsRef, config: Pca) -> LayoutRef:
     """Project rows onto the directions in which they differ most.
 
@@ -92,7 +92,7 @@ def reduce_pca(vectors: VectorsRef, config: Pca) -> LayoutRef:
     """
     from tasks.reduce.linear import principal_components
 
-    return objects.save_array(LayoutRef, principal_components(objects.load_array(vectors), config.components))
+    return objects.save_array(LayoutRef, principal_components(objects.load_array(vectors), config.n_components))
 
 
 @step(name="reduce-place", libraries=("numpy",))

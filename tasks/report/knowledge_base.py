@@ -44,7 +44,7 @@ def collection_page(
     topics: TopicMap | None,
     evaluation: Evaluation | None,
 ) -> Path:
-    """Write the page of `knowledge-base`: numbers, map, quality, answers, what was put aside, what took how long."""
+    """Write the page of `knowledge-base`: numbers, map, quality, answers, what was rejected, what took how long."""
     live = released.generation
     passages = objects.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = objects.load_rows(ingested.rejected, Rejected) + objects.load_rows(embedded.rejected, Rejected)
@@ -54,7 +54,7 @@ def collection_page(
         ("passages", f"{live.passages.rows:,}"),
         ("tokens in passages", f"{int(passages.sum()):,}"),
         ("duplicates", f"{len(rejected) - len(bad):,}"),
-        ("put aside", f"{len(bad):,}"),
+        ("rejected", f"{len(bad):,}"),
     ]
     tables: list[Table] = []
     points: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ def collection_page(
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
         note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
-        tables.append(Table("Put aside", ("item", "reason", "detail"), rows, note))
+        tables.append(Table("Rejected", ("item", "reason", "detail"), rows, note))
     page = Page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source, read, indexed, mapped and judged",

@@ -156,7 +156,7 @@ def _cache(cache: CacheTest) -> Table:
 
 def _positions(found: Positions) -> Table:
     rows = [
-        (f"all positions {found.shift} places later", f"{found.moved:.2e}"),
+        (f"all positions {found.position_offset} places later", f"{found.moved:.2e}"),
         ("all positions zero", f"{found.zeroed:.2e}"),
     ]
     note = "A model that turns its heads by position sees distances only: moving all changes rounding alone."

@@ -12,7 +12,7 @@ from tasks.runtime import tracking
 from tasks.store import objects
 
 
-def books_page(run: tracking.Run, judged: MethodsJudged, questions: int, generator: Generator) -> Path:
+def open_book_page(run: tracking.Run, judged: MethodsJudged, questions: int, generator: Generator) -> Path:
     """Write the page.
 
     Returns:
@@ -32,7 +32,7 @@ def books_page(run: tracking.Run, judged: MethodsJudged, questions: int, generat
     return pages.write_page(run, page)
 
 
-def books_summary(judged: MethodsJudged) -> dict[str, Any]:
+def open_book_summary(judged: MethodsJudged) -> dict[str, Any]:
     """Return measures and verdict, as the caller of the flow gets them."""
     return {
         "measures": {f"{m.name} {m.what}": m.stated() for m in objects.load_rows(judged.measures, Measure)},

@@ -73,9 +73,9 @@ def class_page(
             ("its accuracy", f"{right.value:.3f}"),
         ],
         tables=[
-            _ways(found, measures, config), *_offers(offers), *_doubts(found, config), *_wordings(found),
+            _ways(found, measures, config), *_offers(offers), *_label_issues(found, config), *_wordings(found),
             _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(points),
-            *_asked(found), *put_aside(divided.rejected, read),
+            *_asked(found), *rejected_table(divided.rejected, read),
         ],
         missing=_missing(found, config),
         run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
@@ -116,11 +116,11 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
         "language_models": {t.name: t.asked.counted() for t in found.trials if t.asked is not None},
         "ready_models": [card.id for card in offers],
         "warnings": warnings_of(divided.noticed),
-        "mistaken": [
+        "label_issues": [
             {"id": d.id, "given": d.given, "likely": d.likely, "probability": round(d.confidence, 4)}
-            for d in (objects.load_rows(found.doubts, LabelIssue) if found.doubts is not None else [])[:10]
+            for d in (objects.load_rows(found.label_issues, LabelIssue) if found.label_issues is not None else [])[:10]
         ],
-        "doubts": found.doubts.rows if found.doubts is not None else None,
+        "label_issue_count": found.label_issues.rows if found.label_issues is not None else None,
         "predictions": predictions_summary(found.predictions) if found.predictions is not None else None,
     }  # fmt: skip
 
@@ -148,7 +148,7 @@ def predictions_page(
         tables=[
             Table("Texts", ("id", "text", "label", "probability"), rows, note),
             Table("How often each label was given", ("label", "texts"), counted[:SHOWN_CLASSES]),
-            *put_aside(None, [read]),
+            *rejected_table(None, [read]),
         ],
         run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
     )
@@ -173,21 +173,21 @@ def warnings_of(noticed: LabelReport) -> list[str]:
         for group in noticed.alike
     ]
     if noticed.rare:
-        told.append(f"Too few texts have the label {_some(noticed.rare)}; they were put aside.")
+        told.append(f"Too few texts have the label {_some(noticed.rare)}; they were rejected.")
     if noticed.unseen:
-        told.append(f"No training text has the label {_some(noticed.unseen)}; texts kept back with it were put aside.")
+        told.append(f"No training text has the label {_some(noticed.unseen)}; texts kept back with it were rejected.")
     if noticed.overlap:
         told.append(f"{noticed.overlap:,} texts kept back are among the training texts: what they show is too good.")
     return told
 
 
-def put_aside(divided: RejectedRef | None, read: Sequence[Ingested]) -> list[Table]:
-    """Return a table of the texts that were put aside; none where none were."""
+def rejected_table(divided: RejectedRef | None, read: Sequence[Ingested]) -> list[Table]:
+    """Return a table of the texts that were rejected; none where none were."""
     rejected = [row for ingested in read for row in objects.load_rows(ingested.rejected, Rejected)]
     rejected += objects.load_rows(divided, Rejected) if divided is not None else []
     rows = [(r.item, r.reason, r.detail) for r in rejected[:SHOWN_REJECTED]]
     note = f"the first {SHOWN_REJECTED} of {len(rejected):,}" if len(rejected) > SHOWN_REJECTED else ""
-    return [Table("Put aside", ("item", "reason", "detail"), rows, note)] if rows else []
+    return [Table("Rejected", ("item", "reason", "detail"), rows, note)] if rows else []
 
 
 def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -> Table:
@@ -279,19 +279,22 @@ def _offers(offers: Offers) -> list[Table]:
     return [Table("Ready models whose labels fit", ("model", "task", "labels", "licence"), rows, note)] if rows else []
 
 
-def _doubts(found: Verdict, config: TextClassifier) -> list[Table]:
-    if found.doubts is None or config.mistaken is None:
+def _label_issues(found: Verdict, config: TextClassifier) -> list[Table]:
+    if found.label_issues is None or config.label_issues is None:
         return []
-    doubts = objects.load_rows(found.doubts, LabelIssue)
-    rows = [(d.id, d.text[:SHOWN_TEXT], d.given, d.likely, f"{d.confidence:.3f}") for d in doubts]
-    note = f"{len(doubts):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
+    issues = objects.load_rows(found.label_issues, LabelIssue)
+    rows = [(d.id, d.text[:SHOWN_TEXT], d.given, d.likely, f"{d.confidence:.3f}") for d in issues]
+    note = f"{len(issues):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
     columns = ("id", "text", "label", "probably", "probability of its label")
-    return [Table("Labels that are probably wrong", columns, rows[: config.mistaken.shown], note)]
+    return [Table("Label issues: labels that are probably wrong", columns, rows[: config.label_issues.shown], note)]
 
 
 def _wordings(found: Verdict) -> list[Table]:
     rows = [
-        w for trial in found.trials if trial.worded is not None for w in objects.load_rows(trial.worded, LabelWording)
+        w
+        for trial in found.trials
+        if trial.zero_shot is not None
+        for w in objects.load_rows(trial.zero_shot, LabelWording)
     ]
     if not rows:
         return []
@@ -352,8 +355,8 @@ def _missing(found: Verdict, config: TextClassifier) -> list[str]:
     missing = []
     if config.curve is None:
         missing.append("learning curve: switched off")
-    if found.doubts is None:
-        missing.append("wrong labels: switched off, no way that learns from labels, or several labels a text")
+    if found.label_issues is None:
+        missing.append("label issues: switched off, no way that learns from labels, or several labels a text")
     if found.divided.multiple:
         missing.append("confusion matrix: texts may have several labels")
     return missing
@@ -374,8 +377,8 @@ def _write_tables(folder: Path, found: Verdict, points: Sequence[CurvePoint]) ->
         "calibration": objects.load_table(judged.bins), "confusion": objects.load_table(judged.confused),
         "curve": objects.table_of(CurvePoint, points),
     }  # fmt: skip
-    if found.doubts is not None:
-        tables["doubts"] = objects.load_table(found.doubts)
+    if found.label_issues is not None:
+        tables["label-issues"] = objects.load_table(found.label_issues)
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
         pc.write_csv(spreadsheet(table), folder / f"{name}.csv")

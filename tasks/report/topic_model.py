@@ -62,7 +62,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             "tree": _tree(objects.load_rows(found.tree, Merge), names),
             "slices": [
                 _slices(over, objects.load_rows(ref, Share), names)
-                for over, ref in zip(config.over, found.slices, strict=True)
+                for over, ref in zip(config.slices, found.slices, strict=True)
                 if ref.rows
             ],
         },
@@ -90,8 +90,8 @@ def topic_summary(
         "documents": topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
         "labels": {
-            **_counted(counted, "represent-labels", ("held", "held_enough", "too_general")),
-            **_counted(counted, "represent-written", ("held", "held_enough", "too_general", *WRITTEN)),
+            **_counted(counted, "represent-labels", ("support", "supported", "too_general")),
+            **_counted(counted, "represent-written", ("support", "supported", "too_general", *WRITTEN)),
         },
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
         "measures": {m.name: m.stated() for m in measures},
@@ -137,7 +137,7 @@ def _bars(topic: Topic, documents: Sequence[Document]) -> dict[str, Any]:
         "topic": topic.topic,
         "label": topic.label,
         "size": topic.size,
-        "held": topic.held,
+        "support": topic.support,
         "words": [(w, round(100 * v / most)) for w, v in zip(topic.words, topic.weights, strict=True)],
         "documents": [_title(documents[row]) for row in topic.documents],
     }

@@ -31,15 +31,15 @@ def word_page(run: tracking.Run, learned: Learned, found: Found, told: ModelCall
     facts = [("words", f"{learned.vectors.rows:,}"), ("numbers in a vector", f"{learned.vectors.shape[1]:,}")]
     if learned.lines is not None:
         facts.insert(0, ("lines learned from", f"{learned.lines.rows:,}"))
-    if learned.foretold is not None:
-        facts.append(("lists judged", f"{learned.foretold.lists:,}"))
+    if learned.predicted is not None:
+        facts.append(("lists judged", f"{learned.predicted.lists:,}"))
     page = Page(
         title="Vectors of words" if learned.names is None else "Vectors of items",
         subtitle="learned from what stands beside what" if learned.lines else "read from a file",
         facts=facts,
         tables=[
             *_following(following, names),
-            *_judged("Foretelling the last item of a list", judged, "Means over the lists, 95 % intervals. Every way "
+            *_judged("Predicted next items", judged, "Means over the lists, 95 % intervals. Every way "
                      "chooses among the same items; items nobody else has are missed by all."),
             _near(rows, names, config),
             _pairs(pairs, names),
@@ -65,7 +65,7 @@ def word_summary(
     measures = [m for ref in (learned.judged, told) if ref is not None for m in objects.load_rows(ref, Measure)]
     return {
         "words": learned.vectors.rows,
-        "width": learned.vectors.shape[1],
+        "vector_size": learned.vectors.shape[1],
         "neighbours": neighbours,
         "after": [_said(row, names, {}) for row in objects.load_rows(following, Neighbour)] if following else [],
         "measures": {f"{m.name} {m.what}": m.stated() for m in measures},

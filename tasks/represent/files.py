@@ -1,7 +1,7 @@
 """Write topics as files that others read: Parquet, CSV and JSON; nothing is pickled.
 
     documents.parquet, documents.csv    id, title, topic, label, probability
-    topics.parquet, topics.csv          topic, size, label, words, held, fate
+    topics.parquet, topics.csv          topic, size, label, words, support, fate
     centres.npy                         (T, D) a row for each topic, in the order of model.json
     model.json                          the encoder, and number, label and words of each topic
 
@@ -52,7 +52,7 @@ def write_files(
             "size": [t.size for t in topics],
             "label": [t.label for t in topics],
             "words": [", ".join(t.words) for t in topics],
-            "held": [t.held for t in topics],
+            "support": [t.support for t in topics],
             "fate": [became.get(t.topic, "") for t in topics],
         }
     )

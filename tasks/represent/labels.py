@@ -47,7 +47,7 @@ def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], co
     """Give every topic a short name of its own.
 
     Candidates are the topic's first twenty words and the phrases of its members nearest the centre, one of whose
-    words is among those. The best is the one most members have and few other documents. Members put aside judge it: a
+    words is among those. The best is the one most members have and few other documents. Members held out judge it: a
     candidate they do not bear out is replaced by the next; where no single one holds, two or three stand side by
     side; if none of those is, the one borne out most is taken.
 
@@ -58,7 +58,7 @@ def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], co
         config: How long a name may be, who judges.
 
     Returns:
-        The topics with label, `held` and `general`; no two have a label of the same stems.
+        The topics with label, `support` and `general`; no two have a label of the same stems.
     """
     stems = Stems(texts)
     taken: set[frozenset[str]] = set()
@@ -72,8 +72,8 @@ def parts_of(topic: Topic, labels: Ints, config: Labels) -> tuple[Ints, Ints, In
     """Return the members that make a label, those that judge it, and documents of other topics it is held against."""
     random = np.random.default_rng([config.seed, topic.topic])
     members = random.permutation(np.flatnonzero(labels == topic.topic))
-    judges = members[: min(config.judges, len(members) // 2)]
-    makers = members[len(judges) :][: config.made_of]
+    judges = members[: min(config.holdout, len(members) // 2)]
+    makers = members[len(judges) :][: config.candidate_documents]
     others = random.permutation(np.flatnonzero((labels != topic.topic) & (labels >= 0)))[:OUTSIDERS]
     return makers, judges if len(judges) else makers, others
 
@@ -84,16 +84,16 @@ def _named(topic: Topic, labels: Ints, stems: "Stems", taken: set[frozenset[str]
     for label in _labels(_candidates(topic, stems, makers, others, config), stems, makers, others):
         if label.stems in taken:
             continue
-        held = stems.share(label.parts, jury)
-        if best is None or held > best[0]:
-            best = held, label
-        if held >= config.held_by:
+        support = stems.share(label.parts, jury)
+        if best is None or support > best[0]:
+            best = support, label
+        if support >= config.min_support:
             break
     if best is None:
         return replace(topic, label=f"topic {topic.topic}")
-    held, label = best
+    support, label = best
     taken.add(label.stems)
-    return replace(topic, label=label.text, held=held, general=stems.share(label.parts, others))
+    return replace(topic, label=label.text, support=support, general=stems.share(label.parts, others))
 
 
 def _labels(found: Sequence[_Candidate], stems: "Stems", makers: Ints, others: Ints) -> Iterator[_Label]:
@@ -195,7 +195,7 @@ def label_measures(topics: Sequence[Topic], least: float) -> Mapping[str, float]
     if not named:
         return {}
     return {
-        "held": float(np.mean([t.held for t in named])),
-        "held_enough": float(np.mean([t.held >= least for t in named])),
-        "too_general": float(np.mean([t.general >= 0.5 * t.held for t in named])),
+        "support": float(np.mean([t.support for t in named])),
+        "supported": float(np.mean([t.support >= least for t in named])),
+        "too_general": float(np.mean([t.general >= 0.5 * t.support for t in named])),
     }

@@ -114,7 +114,7 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     from tasks.represent.labels import label_measures, label_topics
 
     named = label_topics(_texts(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
-    steps.log_metrics(**label_measures(named, config.held_by))
+    steps.log_metrics(**label_measures(named, config.min_support))
     return objects.save_rows(TopicsRef, Topic, named)
 
 
@@ -154,7 +154,7 @@ def write_topic_labels(
     named, counted = write_labels(_texts(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
     steps.log_metrics(
-        **label_measures(named, config.held_by), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
+        **label_measures(named, config.min_support), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
     )
     return objects.save_rows(TopicsRef, Topic, named)
 

@@ -86,13 +86,13 @@ def write_labels(
         if not why and key in [other for number, other in taken.items() if number != topic.topic]:
             why = "duplicate"
         _, jury, others = parts_of(topic, labels, config)
-        held = stems.share(parts, jury)
-        if not why and held < config.held_by and held <= topic.held:
+        support = stems.share(parts, jury)
+        if not why and support < config.min_support and support <= topic.support:
             why = "not_held"
         counted[why or "written"] += 1
         if not why:
             taken[topic.topic] = key
-            made[topic.topic] = replace(topic, label=name, held=held, general=stems.share(parts, others))
+            made[topic.topic] = replace(topic, label=name, support=support, general=stems.share(parts, others))
     return [made[t.topic] for t in topics], counted
 
 

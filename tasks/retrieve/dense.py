@@ -67,7 +67,11 @@ def search_dense(
 
 def _described(folder: Path) -> Description:
     try:
-        return Description.model_validate_json((folder / "index.json").read_text("utf-8"))
+        about = Description.model_validate_json((folder / "index.json").read_text("utf-8"))
+        missing = [name for name in nearest.SEARCHED_BY.get(about.kind, ()) if name not in about.parameters]
+        if missing:
+            raise ValueError(f"{about.kind} without {' and '.join(missing)}")
+        return about
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise StoreError(

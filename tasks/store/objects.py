@@ -65,7 +65,7 @@ def save_array(ref: type[R], array: npt.NDArray[Any]) -> R:
     if array.dtype.hasobject:
         raise ContractError(f"the array for {ref.__name__} holds Python objects; save numbers, or rows of a table")
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise ContractError(f"the array for {ref.__name__} holds NaN or infinity; quarantine those rows first")
+        raise ContractError(f"the array for {ref.__name__} holds NaN or infinity; reject those rows first")
     fill = lambda folder: np.save(folder / "array.npy", np.ascontiguousarray(array), allow_pickle=False)  # noqa: E731
     return save_files(ref, fill, shape=array.shape, dtype=str(array.dtype))
 

@@ -118,7 +118,7 @@ class Items:
         if vectors.shape != (len(keys), self.width):
             raise ContractError(f"vectors have shape {vectors.shape} but {(len(keys), self.width)} was needed")
         if not np.isfinite(vectors).all():
-            raise ContractError("a vector holds NaN or infinity; quarantine its text")
+            raise ContractError("a vector holds NaN or infinity; reject its text")
         if len(keys):
             self._write(keys, vectors)
             if len(self._segments()) > MAX_SEGMENTS:

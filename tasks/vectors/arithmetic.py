@@ -21,7 +21,7 @@ def normalise(rows: Floats) -> npt.NDArray[np.float32]:
     bad = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
     if len(bad):
         raise ContractError(
-            f"row {bad[0]} has length {lengths[bad[0], 0]} but a direction was needed; quarantine it first"
+            f"row {bad[0]} has length {lengths[bad[0], 0]} but a direction was needed; reject it first"
         )
     return np.asarray(rows / lengths, dtype=np.float32)
 

@@ -24,6 +24,7 @@ Parameters = dict[str, int | float | str]
 FEW = 20_000  # allowed rows up to which comparing with each is as quick as an index
 NARROW = 0.1  # share of allowed rows below which an index would look at ten times as much to find as many
 QUERIES, BLOCK, PAIRS = 256, 16_384, 65_536  # compared at a time: bounds on memory
+SEARCHED_BY = {"hnsw": ("ef_search",), "ivf": ("nlist", "nprobe"), "ivf-pq": ("nlist", "nprobe")}
 ROUNDING = 1e-5  # how far two ways to add up a cosine in 32 bits may differ
 
 
@@ -192,10 +193,10 @@ def _effort(about: Description, k: int, count: int, among: Rows | None) -> Any:
             wide = max(int(about.parameters["ef_search"]), 2 * k)
             return faiss.SearchParametersHNSW(efSearch=min(count, math.ceil(wide / share)), **chosen)
         case "ivf" | "ivf-pq":
-            lists = int(about.parameters["lists"])
-            enough = 4 * k * lists / count  # lists that hold four times the hits, on average
-            probes = math.ceil(max(int(about.parameters["probes"]), enough) / share)
-            return faiss.SearchParametersIVF(nprobe=min(lists, probes), **chosen)
+            nlist = int(about.parameters["nlist"])
+            enough = 4 * k * nlist / count  # lists that hold four times the hits, on average
+            nprobe = math.ceil(max(int(about.parameters["nprobe"]), enough) / share)
+            return faiss.SearchParametersIVF(nprobe=min(nlist, nprobe), **chosen)
     raise ContractError(
         f"the index is of kind {about.kind!r} but FAISS has flat, hnsw, ivf and ivf-pq; build it again"
     )

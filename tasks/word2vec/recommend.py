@@ -1,8 +1,8 @@
-"""Foretell the next item of a list from the items before it, and judge it beside popularity and chance.
+"""Predict the next item of a list from the items before it, and judge it beside popularity and chance.
 
 With negative sampling the product of two vectors tends to log p(item | list) - log q(item) up to a constant, where q
-is how often an item is drawn as a negative: its count to the power `exponent`. Adding log q back gives the chance of
-the item itself; popularity is the case without any vector.
+is how often an item is drawn as a negative: its count to the power `ns_exponent`. Adding log q back gives the chance
+of the item itself; popularity is the case without any vector.
 Shapes: V items, D width, L items of a list, U lists.
 Source: Levy & Goldberg, NeurIPS 2014 (what negative sampling learns); the two baselines are the usual ones.
 """
@@ -60,7 +60,7 @@ def hold_out(lines: Sequence[Line], *, split: str, least_items: int) -> tuple[li
     return train, held
 
 
-def score_items(known: TrainedVectors, before: Sequence[str], config: Recommended, exponent: float) -> Scores:
+def score_items(known: TrainedVectors, before: Sequence[str], config: Recommended, ns_exponent: float) -> Scores:
     """Return the (V,) scores of all items after a list; a list without a known item gives the popular ones.
 
     Raises:
@@ -71,24 +71,24 @@ def score_items(known: TrainedVectors, before: Sequence[str], config: Recommende
             "these vectors were read from a file that does not say how items follow; train them instead"
         )
     popular = np.log(np.maximum(known.counts, 1).astype(np.float64))
-    rows = [row for item in before if (row := known.places.get(item)) is not None][-config.recent :]
+    rows = [row for item in before if (row := known.places.get(item)) is not None][-config.context_items :]
     if not rows:
         return popular
     goes_with: Scores = known.output.astype(np.float64) @ known.vectors[rows].astype(np.float64).mean(axis=0)
-    return goes_with + config.popularity * exponent * popular
+    return goes_with + config.popularity * ns_exponent * popular
 
 
 def recommend(
-    known: TrainedVectors, before: Sequence[str], config: Recommended, exponent: float
+    known: TrainedVectors, before: Sequence[str], config: Recommended, ns_exponent: float
 ) -> list[tuple[str, float]]:
     """Return the best `k` items after a list, best first, with their scores."""
-    scores = _open_only(known, before, score_items(known, before, config, exponent), config)
+    scores = _open_only(known, before, score_items(known, before, config, ns_exponent), config)
     best = np.argsort(-scores, kind="stable")[: config.k]
     return [(known.words[row], float(scores[row])) for row in best if np.isfinite(scores[row])]
 
 
 def score_lists(
-    known: TrainedVectors, held: Sequence[Held], config: Recommended, exponent: float, seed: int
+    known: TrainedVectors, held: Sequence[Held], config: Recommended, ns_exponent: float, seed: int
 ) -> Iterator[Scored]:
     """Yield hit rate and reciprocal rank of every list by word2vec, by popularity and by chance.
 
@@ -98,7 +98,7 @@ def score_lists(
     random = np.random.default_rng(seed)
     for one in held:
         ways = {
-            "word2vec": score_items(known, one.before, config, exponent),
+            "word2vec": score_items(known, one.before, config, ns_exponent),
             "popularity": popular,
             "random": random.random(len(popular)),
         }

@@ -1,4 +1,4 @@
-"""Tasks of `word2vec`: learn or read vectors of words and items, ask them, foretell with them."""
+"""Tasks of `word2vec`: learn or read vectors of words and items, ask them, predict with them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +61,7 @@ def cut_sentences_into_words(documents: DocumentsRef) -> LinesRef:
     return objects.save_rows(LinesRef, Line, kept)
 
 
-@step(name="word2vec-train", run_name="word2vec-train width={config.width} window={config.window}", libraries=GENSIM)
+@step(name="word2vec-train", run_name="word2vec-train {config.vector_size}d window={config.window}", libraries=GENSIM)
 def train_vectors(lines: LinesRef, config: Word2Vec) -> WordVectorsRef:
     """Learn a vector for every word of sentences, or every item of lists.
 
@@ -111,14 +111,14 @@ def show_pairs(vectors: WordVectorsRef, line: str, config: Word2Vec) -> PairsRef
     Args:
         vectors: Words that can be drawn.
         line: The sentence, or items with blanks between.
-        config: Window, negatives, exponent, seed.
+        config: Window, negatives, their exponent, seed.
     """
     from tasks.word2vec.train import training_pairs
 
     return objects.save_rows(PairsRef, Pair, training_pairs(line.lower().split(), _loaded(vectors), config))
 
 
-@step(name="word2vec-hold", run_name="word2vec-hold {config.split}")
+@step(name="word2vec-split", run_name="word2vec-split {config.split}")
 def split_lists(lines: LinesRef, config: Recommended) -> LinesRef:
     """Take away what lists are judged by, so that it is not trained on.
 
@@ -136,9 +136,9 @@ def split_lists(lines: LinesRef, config: Recommended) -> LinesRef:
     )
 
 
-@step(name="word2vec-foretell", libraries=("numpy",))
+@step(name="word2vec-predict", libraries=("numpy",))
 def predict_next(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, config: Recommended) -> Predicted:
-    """Foretell the item of each list that was held back, by word2vec, popularity and chance.
+    """Predict the item of each list that was held back, by word2vec, popularity and chance.
 
     Args:
         lines: Lists in the order of time, whole.
@@ -150,7 +150,7 @@ def predict_next(lines: LinesRef, vectors: WordVectorsRef, train: Word2Vec, conf
 
     known = _loaded(vectors)
     _, held = hold_out(objects.load_rows(lines, Line), split=config.split, least_items=config.least_items)
-    scored = list(score_lists(known, held, config, train.exponent, train.seed))
+    scored = list(score_lists(known, held, config, train.ns_exponent, train.seed))
     unknown = sum(one.next not in known.places for one in held)
     steps.log_metrics(lists=len(held), items=len(known.words), unknown=unknown)
     return Predicted(
@@ -178,7 +178,7 @@ def recommend_items(
             if item not in known.places]  # fmt: skip
     if len(rows) == len(before):
         rows.append(Neighbour(asked, 0, "no item is known, so these are the most popular ones", 0.0))
-    best = recommend(known, before, config, train.exponent)
+    best = recommend(known, before, config, train.ns_exponent)
     rows += [Neighbour(asked, rank, item, score) for rank, (item, score) in enumerate(best, start=1)]
     return objects.save_rows(NeighboursRef, Neighbour, rows)
 
@@ -228,7 +228,7 @@ def _in_sentences(encoder: Fingerprint, config: Senses) -> tuple[Floats, Floats]
 def _saved(made: TrainedVectors) -> WordVectorsRef:
     from tasks.word2vec.files import write_files
 
-    steps.log_metrics(words=len(made.words), width=made.vectors.shape[1])
+    steps.log_metrics(words=len(made.words), vector_size=made.vectors.shape[1])
     return objects.save_files(WordVectorsRef, lambda folder: write_files(made, folder), shape=made.vectors.shape)
 
 

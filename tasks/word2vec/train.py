@@ -65,8 +65,8 @@ def train_word2vec(lines: Sequence[Sequence[str]], config: Word2Vec) -> TrainedV
     known = model.wv.key_to_index
     if len(known) < 2 or not any(sum(word in known for word in line) > 1 for line in lines):
         raise DataError(
-            f"{len(known)} words are said {config.least} times or more in {len(lines)} lines, and two in one line "
-            "were needed; give more text or lower train.least"
+            f"{len(known)} words are said {config.min_count} times or more in {len(lines)} lines, and two in one line "
+            "were needed; give more text or lower train.min_count"
         )
     model.train([list(line) for line in lines], total_examples=len(lines), epochs=config.epochs)
     counts = np.array([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key], dtype=np.int64)
@@ -78,9 +78,10 @@ def _model(config: Word2Vec) -> Any:
     from gensim.models import Word2Vec as Gensim
 
     return Gensim(
-        vector_size=config.width, window=config.window, shrink_windows=config.shrink, negative=config.negatives,
-        ns_exponent=config.exponent, sg=int(config.skip_gram), min_count=config.least, sample=config.sample,
-        alpha=config.rate, seed=config.seed, workers=1, hashfxn=stable_hash, epochs=config.epochs,
+        vector_size=config.vector_size, window=config.window, shrink_windows=config.shrink_windows,
+        negative=config.negative, ns_exponent=config.ns_exponent, sg=int(config.skip_gram),
+        min_count=config.min_count, sample=config.sample,
+        alpha=config.learning_rate, seed=config.seed, workers=1, hashfxn=stable_hash, epochs=config.epochs,
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def training_pairs(line: Sequence[str], known: TrainedVectors, config: Word2Vec)
     Args:
         line: Words; those without a vector are no part of a pair.
         known: Words that can be drawn, and how often each was said.
-        config: Window, negatives, exponent, seed.
+        config: Window, negatives, their exponent, seed.
 
     Returns:
         Pairs in the order of the words. Negatives are drawn as in training and are never the neighbour; where there is
@@ -98,13 +99,13 @@ def training_pairs(line: Sequence[str], known: TrainedVectors, config: Word2Vec)
     """
     places = known.places
     words = [word for word in line if word in places]
-    weights = np.maximum(known.counts, 1).astype(np.float64) ** config.exponent
+    weights = np.maximum(known.counts, 1).astype(np.float64) ** config.ns_exponent
     random = np.random.default_rng(config.seed)
     pairs = []
     for at, word in enumerate(words):
         for near in range(max(0, at - config.window), min(len(words), at + config.window + 1)):
             if near != at:
-                pairs.append(Pair(word, words[near], _drawn(words[near], known, weights, config.negatives, random)))
+                pairs.append(Pair(word, words[near], _drawn(words[near], known, weights, config.negative, random)))
     return pairs
 
 

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from configs.classify import Centroid, Combined, Embeddings, Fit, Neighbours, TfIdf
 from configs.models import EMBEDDED
 from tasks.classify.fitting import fit_method
+from tasks.classify.label_issues import probably_wrong
 from tasks.classify.mapping import described
-from tasks.classify.mistaken import probably_wrong
 from tasks.classify.model import Features, probabilities
-from tasks.classify.wordings import judge_wordings, worded_model
+from tasks.classify.zero_shot import judge_wordings, zero_shot_model
 from tasks.data.evaluation import Measure
 from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, majority
 from tasks.metrics.classification import Bools, decide, table
@@ -66,12 +66,12 @@ def reviews(given: Labels) -> list[dict[str, Any]]:
         print(f"  {name}: {fitted.setting}, by {len(train[1])} training texts")
         said[name] = given_by(fitted.probabilities(test[0]))
     phrases = [phrase for wording in described(classes, {}, WORDINGS) for phrase in wording]
-    worded = vectors_of(phrases, "").reshape(len(WORDINGS), len(classes), -1)
-    scores = worded_model(worded).scores(test[0])
+    wordings = vectors_of(phrases, "").reshape(len(WORDINGS), len(classes), -1)
+    scores = zero_shot_model(wordings).scores(test[0])
     said["zero-shot"] = given_by(probabilities(scores, temperature=0.05, multiple=False))
     said[MAJORITY] = majority(train[1], len(test[1]), multiple=False)
     rows = _table("rotten_tomatoes test", test[1], said, BARS, "macro-F1")
-    alone = [f1 for f1, _ in judge_wordings(worded, test[0], test[1])]
+    alone = [f1 for f1, _ in judge_wordings(wordings, test[0], test[1])]
     spread = f"{min(alone):.3f} to {max(alone):.3f}"
     what = f"rotten_tomatoes test: zero-shot, macro-F1, mean of five wordings ({spread})"
     return [*rows, at_least(what, float(np.mean(alone)), "", WORDED)]
@@ -88,10 +88,10 @@ def requests(given: Labels) -> list[dict[str, Any]]:
         fitted = fit_method(*train, WAYS[name], Fit(), multiple=False)
         print(f"  {name}: {fitted.setting}, by {len(train[1])} training texts")
         said[name] = given_by(fitted.probabilities(test[0]))
-    return _table("banking77 test", test[1], said, {"embeddings": BANKING}, "accuracy") + mistaken(*train)
+    return _table("banking77 test", test[1], said, {"embeddings": BANKING}, "accuracy") + label_issues(*train)
 
 
-def mistaken(features: Features, targets: Bools) -> list[dict[str, Any]]:
+def label_issues(features: Features, targets: Bools) -> list[dict[str, Any]]:
     """Turn some labels wrong, find them by our list and by cleanlab's, from the same probabilities."""
     from cleanlab.filter import find_label_issues
 

@@ -1,4 +1,4 @@
-"""One model in fp32, bf16, int8 and 4 bits: its size, its memory, its speed, and how well it foretells text.
+"""One model in fp32, bf16, int8 and 4 bits: its size, its memory, its speed, and how well it predicts text.
 
 The models are a small one with a chat template, trained on the spot on the docstrings of numpy and scikit-learn (nine
 tenths of them, the rest is held out), and stories260K, where `LLM_FLOWS_DATA` names the folder that holds it (held-out

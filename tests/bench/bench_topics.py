@@ -90,11 +90,11 @@ def ours(texts: Sequence[str], vectors: Floats, config: Topics) -> tuple[Floats,
     """Return points, topics of the documents, and the topics in words, as `topic-model` makes them."""
     assert isinstance(config.reduce, Umap)
     near = principal_axes(vectors, config.reduce.pca or vectors.shape[1])
-    points = umap_layout(vectors, neighbour_graph(near, config.reduce.neighbours), config=config.reduce)
+    points = umap_layout(vectors, neighbour_graph(near, config.reduce.n_neighbors), config=config.reduce)
     size = least_size(len(texts), config.scale)
     found = hdbscan_clusters(points, min_cluster_size=size, min_samples=5).labels
     counts = count_words(texts, config.represent.min_documents)
-    labels = without_wordless(counts, found, config.worded)
+    labels = without_wordless(counts, found, config.min_word_share)
     return points, labels, put_into_words(counts, labels, vectors, config.represent)
 
 
@@ -181,7 +181,7 @@ def _stability(vectors: Floats) -> Measure:
         config = Topics().reduce.model_copy(update={"seed": seed})
         assert isinstance(config, Umap)
         near = principal_axes(vectors[order], config.pca or vectors.shape[1])
-        points = umap_layout(vectors[order], neighbour_graph(near, config.neighbours), config=config)
+        points = umap_layout(vectors[order], neighbour_graph(near, config.n_neighbors), config=config)
         found = hdbscan_clusters(points, min_cluster_size=least_size(len(vectors), 1.0), min_samples=5).labels
         runs.append(found[np.argsort(order)])
     return stability(runs, what="ours", resamples=1_000, seed=0)

@@ -12,8 +12,8 @@ def resolved(flow: str, *words: str) -> object:
 
 
 def test_a_kind_of_index_and_its_parameters_are_set_by_name() -> None:
-    dense = resolved("knowledge-base", "index.dense.kind=ivf", "index.dense.lists=8").index.dense  # type: ignore[attr-defined]
-    assert dense == Ivf(lists=8)
+    dense = resolved("knowledge-base", "index.dense.kind=ivf", "index.dense.nlist=8").index.dense  # type: ignore[attr-defined]
+    assert dense == Ivf(nlist=8)
     assert resolved("knowledge-base").index.dense == Auto()  # type: ignore[attr-defined]
     assert resolved("knowledge-base", "index.dense.kind=qdrant").index.dense == Qdrant()  # type: ignore[attr-defined]
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 SMALL = Small(width=16, layers=2, heads=2, length=32, batch=8, steps=20, rate=0.01, seeds=2, window=4)
 CONFIG = ModelAnatomy(
     reading=Reading(steps=2, top=3),
-    replying=Replying(max_new_tokens=5, go_on=5, timed_tokens=6, repeats=2, lengths=(16, 32)),
+    replying=Replying(max_new_tokens=5, continue_tokens=5, timed_tokens=6, repeats=2, lengths=(16, 32)),
     small=SMALL,
 )
 

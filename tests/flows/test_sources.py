@@ -1,4 +1,4 @@
-"""A person's own folder and tables: good items are searched, bad ones are put aside with the reason."""
+"""A person's own folder and tables: good items are searched, bad ones are rejected with the reason."""
 
 import json
 import os
@@ -25,7 +25,7 @@ EXACT = KnowledgeBase(embed=Embed(precision="exact"))
 
 
 def rejected(refs: dict[str, dict[str, object]]) -> dict[str, str]:
-    """Return item to reason of a run's quarantine."""
+    """Return item to reason of what a run rejected."""
     stated = refs["rejected"]
     ref = RejectedRef.model_validate({**stated, "shape": (stated["rows"], 3)})
     return {r.item: r.reason for r in objects.load_rows(ref, Rejected)}

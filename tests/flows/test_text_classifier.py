@@ -33,7 +33,7 @@ CONFIG = TextClassifier(
     ingest=Ingest(max_rejected_share=0.2),
     embed=Embed(precision="exact"),
     methods=(TfIdf(), Embeddings(), ZeroShot(wordings=("{label}", "A text about {label}."))),
-    fit=Fit(strengths=(1.0, 10.0), folds=3),
+    fit=Fit(c_values=(1.0, 10.0), folds=3),
     curve=Curve(shares=(0.2,), repeats=1),
     measured=Measured(resamples=100, price_per_hour=3.0),
     choose="embeddings",
@@ -106,7 +106,7 @@ def test_every_way_is_measured_beside_the_majority_and_the_chosen_one_is_kept(le
     }  # fmt: skip
     assert result["chosen"] == "embeddings"
     assert result["seconds_per_1000"]["embeddings"] > result["seconds_per_1000"]["tf-idf"] > 0
-    assert "turned" in [doubt["id"] for doubt in result["mistaken"]]
+    assert "turned" in [issue["id"] for issue in result["label_issues"]]
     assert result["predictions"]["first"][0]["label"] in ("ships", "Ships ")
 
 
@@ -182,8 +182,8 @@ def test_a_language_model_is_one_of_the_ways_is_kept_and_is_paid_for_once(worksp
             generator=ModelServer(base_url=server.base_url, model="small", prices=Prices(prompt=1.0)), enforced=False
         )
         config = TextClassifier(
-            methods=(TfIdf(), asked), choose="language-model small", curve=None, mistaken=None,
-            fit=Fit(strengths=(1.0,), folds=2), measured=Measured(resamples=100),
+            methods=(TfIdf(), asked), choose="language-model small", curve=None, label_issues=None,
+            fit=Fit(c_values=(1.0,), folds=2), measured=Measured(resamples=100),
         )  # fmt: skip
         made = text_classifier(source=source, config=config)
         assert len(server.asked) == 16

@@ -96,7 +96,7 @@ def test_a_second_run_encodes_nothing_and_one_changed_document_encodes_one(works
     assert same == [True, False, True, True]
 
 
-def test_a_bad_row_is_put_aside_and_costs_itself_alone(workspace: Path, tmp_path: Path) -> None:
+def test_a_bad_row_is_rejected_and_costs_itself_alone(workspace: Path, tmp_path: Path) -> None:
     bad = ("{not json", json.dumps({"key": "seven", "text": 7}))
     outcome = run(write_rows(tmp_path / "rows.jsonl", TEXTS, *bad), tmp_path / "vectors.parquet")
     assert pq.read_table(tmp_path / "vectors.parquet")["id"].to_pylist() == list(TEXTS)

@@ -75,7 +75,7 @@ def test_every_strategy_leaves_fewer_outliers(way: ByWords, pooled: tuple[Pooled
     assert (after[before >= 0] == before[before >= 0]).all()
 
 
-@pytest.mark.parametrize("reduce", [Umap(), Pca(components=5), NoReduction()], ids=["umap", "pca", "none"])
+@pytest.mark.parametrize("reduce", [Umap(), Pca(n_components=5), NoReduction()], ids=["umap", "pca", "none"])
 def test_clusters_are_found_in_any_space(reduce: Reduce, pooled: tuple[Pooled, Fingerprint]) -> None:
     labels = labels_of(pooled, Topics(reduce=reduce, cluster=Kmeans(clusters=2)))
     assert adjusted_rand_score(TRUTH, labels) == 1

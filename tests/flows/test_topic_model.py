@@ -97,8 +97,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
         wanted = config(
-            over=(Slices(column="day", bins=3), Slices(column="theme")), worth=Suspicions(classes="theme"),
-            judge={"runs": 2, "classes": "theme"},
+            slices=(Slices(column="day", bins=3), Slices(column="theme")), checks=Suspicions(classes="theme"),
+            evaluation={"runs": 2, "classes": "theme"},
         )  # fmt: skip
         return home, topic_model(source=write(home / "notes.jsonl", rows(40)), find=["a loaf of bread"], config=wanted)
 

@@ -20,9 +20,9 @@ def events(folder: Path) -> Events:
     return Events(path=str(folder / "plays.csv"))
 
 
-def test_lists_are_foretold_and_unknown_items_answered(workspace: Path, tmp_path: Path) -> None:
+def test_next_items_are_predicted_and_unknown_items_answered(workspace: Path, tmp_path: Path) -> None:
     config = WordVectors(
-        train=Word2Vec(width=16, epochs=60, least=1, sample=0), ask=Related(words=("f1-1", "<b>nope</b>")),
+        train=Word2Vec(vector_size=16, epochs=60, min_count=1, sample=0), ask=Related(words=("f1-1", "<b>nope</b>")),
         recommend=Recommended(k=3, resamples=100), senses=None,
     )  # fmt: skip
     found = word_vectors(events=events(tmp_path), after=["zzz"], config=config)

@@ -85,10 +85,10 @@ def test_a_process_worker_runs_the_main_job_as_deployed(
         "encode-passages": "progress",
         "knowledge-base-summary": "markdown",
         "knowledge-base-release": "table",
-        "knowledge-base-put-aside": "table",
+        "knowledge-base-rejected": "table",
         "knowledge-base-report": "markdown",
         "knowledge-base-mlflow": "markdown",
     }
     assert float(found["encode-passages"].data) == 100.0
-    assert "empty.txt" in str(found["knowledge-base-put-aside"].data)
+    assert "empty.txt" in str(found["knowledge-base-rejected"].data)
     assert str(workspace / "reports" / str(started.id)) in str(found["knowledge-base-report"].data)

@@ -25,7 +25,7 @@ from tasks.index import (
     open_collection,
     publish_generation,
 )
-from tasks.ingest import ingest_documents, ingest_queries, scan
+from tasks.ingest import ingest_documents, ingest_queries, list_items
 from tasks.retrieve import describe_hits, retrieve
 from tasks.store import vector_cache
 from tasks.tokenize import chunk_documents
@@ -75,7 +75,7 @@ def build(folder: Path, table: Table, model: Path) -> tuple[Generation, Delta]:
     rows = [json.dumps({"id": name, "text": text}) for name, text in table.items()]
     (folder / "rows.jsonl").write_text("\n".join(rows), "utf-8")
     source, encoder = Tables(path=str(folder / "rows.jsonl"), id="id"), describe_encoder(Embed(model=str(model)))
-    snapshot = scan(source)
+    snapshot = list_items(source)
     ingested = ingest_documents(snapshot, source, Ingest(), encoder.encoder)
     passages = chunk_documents(ingested.documents, encoder.encoder, Chunk(max_tokens=16))
     embedded = embed_passages(passages, encoder)

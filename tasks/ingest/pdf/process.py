@@ -31,12 +31,12 @@ def main(max_pages: int, seconds: int, memory: int) -> None:
 
 
 def refused(reason: str, detail: str) -> dict[str, Any]:
-    """Return why a file is put aside."""
+    """Return why a file is rejected."""
     return {"reason": reason, "detail": detail}
 
 
 def parsed(content: bytes, max_pages: int) -> dict[str, Any]:
-    """Return the title, sections and counts of a PDF, or the reason why it is put aside."""
+    """Return the title, sections and counts of a PDF, or the reason why it is rejected."""
     from pdfminer.pdfdocument import PDFEncryptionError
     from pdfminer.psparser import PSException
 

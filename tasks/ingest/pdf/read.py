@@ -40,7 +40,7 @@ main(*map(int, sys.argv[2:]))
 
 @dataclass(slots=True)
 class PdfFile:
-    """What a file gave: its documents, what was put aside, and what was counted."""
+    """What a file gave: its documents, what was rejected, and what was counted."""
 
     rows: list[Document | Rejected]
     counts: Counter[str] = field(default_factory=Counter)
@@ -68,11 +68,11 @@ def reader() -> str:
 
 
 def read_pdfs(root: Path, items: Sequence[Item], source: Files) -> Iterator[PdfFile]:
-    """Read scanned files, several at a time, and yield them in order.
+    """Read listed files, several at a time, and yield them in order.
 
     Args:
         root: The folder.
-        items: As they were scanned.
+        items: As they were listed.
         source: Limits of pages and seconds a file.
     """
     if not items:
@@ -82,7 +82,7 @@ def read_pdfs(root: Path, items: Sequence[Item], source: Files) -> Iterator[PdfF
 
 
 def read_pdf(root: Path, item: Item, source: Files) -> PdfFile:
-    """Read one scanned file as a document a section, or say why it is put aside."""
+    """Read one listed file as a document a section, or say why it is rejected."""
     if item.reason:
         detail = f"not read: {item.reason}, {item.size:,} bytes"
         return PdfFile([Rejected(item.name, item.reason, detail)])  # type: ignore[arg-type]

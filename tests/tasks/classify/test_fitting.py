@@ -22,7 +22,7 @@ from tasks.metrics.classification import decide, macro_f1
 from tasks.vectors.arithmetic import normalise
 
 WORDS = ("ship tide harbour sail crew", "flour oven dough yeast rye", "orbit comet planet lens star")
-ONE = Fit(strengths=(1.0,), folds=3)
+ONE = Fit(c_values=(1.0,), folds=3)
 
 
 def example(count: int = 90, classes: int = 3) -> tuple[Features, npt.NDArray[np.bool_]]:
@@ -54,12 +54,13 @@ def test_words_are_weighed_as_scikit_learn_weighs_them() -> None:
     np.testing.assert_allclose(raw(fitted(TfIdf())), theirs, atol=2e-3)
 
 
-@pytest.mark.parametrize("weight", ["none", "balanced"])
-def test_vectors_are_weighed_as_scikit_learn_weighs_them(weight: Any) -> None:
-    model = LogisticRegression(max_iter=1_000, class_weight=None if weight == "none" else weight)
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_vectors_are_weighed_as_scikit_learn_weighs_them(class_weight: Any) -> None:
+    model = LogisticRegression(max_iter=1_000, class_weight=None if class_weight == "none" else class_weight)
     theirs = model.fit(VECTORS[:70], LABELS[:70]).predict_proba(VECTORS)
     found = fit_method(
-        FEATURES.take(np.arange(70)), TARGETS[:70], Embeddings(), ONE.model_copy(update={"weight": weight}),
+        FEATURES.take(np.arange(70)), TARGETS[:70], Embeddings(),
+        ONE.model_copy(update={"class_weight": class_weight}),
         multiple=False,
     )  # fmt: skip
     np.testing.assert_allclose(raw(found), theirs, atol=2e-3)
@@ -69,7 +70,7 @@ def test_of_two_classes_probabilities_are_those_of_one_regression() -> None:
     keep = LABELS < 2
     theirs = LogisticRegression(max_iter=1_000).fit(VECTORS[keep], LABELS[keep]).predict_proba(VECTORS)
     ((weights, bias),) = regressions(
-        VECTORS[keep], TARGETS[keep][:, :2], strengths=[1.0], weight="none", multiple=False
+        VECTORS[keep], TARGETS[keep][:, :2], c_values=[1.0], class_weight="none", multiple=False
     )
     mine = probabilities(LinearModel(bias, vector_weights=weights).scores(FEATURES), temperature=1.0, multiple=False)
     np.testing.assert_allclose(mine, theirs, atol=2e-3)
@@ -140,14 +141,14 @@ def test_the_setting_chosen_is_the_best_on_texts_held_out() -> None:
 
 def test_a_class_of_one_text_and_a_text_without_a_known_word_are_no_obstacle() -> None:
     targets = np.eye(4, dtype=bool)[[3, *LABELS[1:]]]
-    found = fit_method(FEATURES, targets, TfIdf(), Fit(strengths=(1.0,)), multiple=False)
+    found = fit_method(FEATURES, targets, TfIdf(), Fit(c_values=(1.0,)), multiple=False)
     likely = found.probabilities(Features(["", "unheard"]))
     np.testing.assert_allclose(likely.sum(axis=1), 1.0, rtol=1e-5)
 
 
 def test_where_no_class_has_two_texts_nothing_is_chosen_and_that_is_said() -> None:
     rows = np.arange(3)
-    found = fit_method(FEATURES.take(rows), TARGETS[rows], Embeddings(), Fit(strengths=(1.0, 3.0)), multiple=False)
+    found = fit_method(FEATURES.take(rows), TARGETS[rows], Embeddings(), Fit(c_values=(1.0, 3.0)), multiple=False)
     assert found.setting == "C 3, not chosen: no class has two texts"
 
 

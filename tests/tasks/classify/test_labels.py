@@ -27,7 +27,7 @@ def test_a_label_is_renamed_where_that_is_asked_for() -> None:
     assert read(["0", "1"], **{"0": "negative"}) == [("negative",), ("1",)]
 
 
-def test_texts_without_a_label_are_put_aside_with_the_reason() -> None:
+def test_texts_without_a_label_are_rejected_with_the_reason() -> None:
     found = read_labels(["a", "b"], ["x", None], column="label", multiple=False, separator=";", rename={})
     assert found.rows == (0,)
     assert [(r.item, r.reason, r.detail) for r in found.rejected] == [
@@ -69,7 +69,7 @@ def test_one_class_only_is_refused_with_its_name() -> None:
         classes_of([("spam",), ("spam",)])
 
 
-def test_classes_of_too_few_texts_are_put_aside_and_named() -> None:
+def test_classes_of_too_few_texts_are_rejected_and_named() -> None:
     labels, gone, rare = without_rare([("a",), ("b",), ("a",)], 2, multiple=False)
     assert (labels, gone, rare) == ([("a",), (), ("a",)], [1], ("b",))
 
@@ -79,7 +79,7 @@ def test_a_text_of_several_labels_loses_the_rare_one_and_stays() -> None:
     assert (labels, gone, rare) == ([("b",), ("b",), ("b",)], [], ("a", "c"))
 
 
-def test_labels_that_no_training_text_has_are_put_aside_and_named() -> None:
+def test_labels_that_no_training_text_has_are_rejected_and_named() -> None:
     assert only_known([("a",), ("z",)], ("a", "b"), multiple=False) == ([("a",), ()], [1], ("z",))
     with pytest.raises(DataError, match="no text kept back has a label of the training texts; it has 'z'"):
         only_known([("z",)], ("a", "b"), multiple=False)

@@ -12,7 +12,7 @@ from tasks.classify import (
     classify_texts,
     column_of,
     divide_examples,
-    find_mistaken,
+    find_label_issues,
     label_documents,
     names_of,
     try_trained,
@@ -27,7 +27,7 @@ from tasks.evaluate import evaluate_classes
 from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 
-FIT = Fit(strengths=(1.0, 10.0), folds=3)
+FIT = Fit(c_values=(1.0, 10.0), folds=3)
 SEVERAL = Labelled(column="tags", multiple=True, test_share=0.25, min_examples=3)
 
 
@@ -69,8 +69,8 @@ def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     made = classify_texts.fn(texts(['["a", "c"]', "[]"]), trials[0].classifier)
     table = pq.read_table(objects.path(made) / "predictions.parquet")
     assert table["label"].to_pylist() == [["a", "c"], []]
-    with pytest.raises(ContractError, match="embeddings cannot doubt labels"):
-        find_mistaken.fn(divided, trials[0], LabelIssues())
+    with pytest.raises(ContractError, match="embeddings cannot find label issues"):
+        find_label_issues.fn(divided, trials[0], LabelIssues())
 
 
 @pytest.mark.usefixtures("home")

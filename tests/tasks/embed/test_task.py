@@ -179,7 +179,7 @@ def test_a_plan_of_what_is_cached_goes_on_to_the_join(tiny_encoder: Make) -> Non
 
 
 @pytest.mark.usefixtures("without_prefect")
-def test_passages_are_encoded_shard_by_shard_and_poison_is_put_aside_wherever_it_stands(
+def test_passages_are_encoded_shard_by_shard_and_poison_is_rejected_wherever_it_stands(
     poisoned_encoder: Path,
 ) -> None:
     texts = [*TEXTS, "a poison", *(f"the cat {'sat ' * (n % 30)}{'ran ' * (n // 30)}" for n in range(90))]

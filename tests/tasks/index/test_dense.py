@@ -58,11 +58,11 @@ def test_the_recall_that_is_stated_is_that_of_brute_force(
     assert about.recall_at_10 == pytest.approx(expected, abs=2e-4)  # near ties count as found
 
 
-@pytest.mark.parametrize(("kind", "setting"), [("hnsw", {"ef_search": 1}), ("ivf", {"probes": 1})])
+@pytest.mark.parametrize(("kind", "setting"), [("hnsw", {"ef_search": 1}), ("ivf", {"nprobe": 1})])
 def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     kind: str, setting: dict[str, int], many: np.ndarray, tmp_path: Path
 ) -> None:
-    config = type(KINDS[kind]).model_validate({**setting, **({"links": 4} if kind == "hnsw" else {})})
+    config = type(KINDS[kind]).model_validate({**setting, **({"m": 4} if kind == "hnsw" else {})})
     about = build_dense(many, tmp_path, config)
     assert setting.items() <= about.parameters.items()
     assert about.recall_at_10 < 0.97
@@ -72,19 +72,19 @@ def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
 
 def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, tmp_path: Path) -> None:
     about = build_dense(many, tmp_path, IvfPq())
-    assert {name: about.parameters[name] for name in ("lists", "parts", "seed")} == {
-        "lists": 256, "parts": 2, "seed": 0,
+    assert {name: about.parameters[name] for name in ("nlist", "pq_m", "seed")} == {
+        "nlist": 256, "pq_m": 2, "seed": 0,
     }  # fmt: skip
-    assert build_dense(many, tmp_path, Ivf(lists=16)).parameters["lists"] == 16
-    assert build_dense(many, tmp_path, Hnsw()).parameters.items() >= {"links": 16, "ef_construction": 100}.items()
+    assert build_dense(many, tmp_path, Ivf(nlist=16)).parameters["nlist"] == 16
+    assert build_dense(many, tmp_path, Hnsw()).parameters.items() >= {"m": 16, "ef_construction": 100}.items()
 
 
 def test_the_fewest_steps_that_reach_the_recall_are_taken(many: np.ndarray, tmp_path: Path) -> None:
     easy, hard = (build_dense(many, tmp_path, Ivf(recall=recall)) for recall in (0.5, 1.0))
-    assert easy.parameters["probes"] < hard.parameters["probes"]
+    assert easy.parameters["nprobe"] < hard.parameters["nprobe"]
     assert easy.recall_at_10 >= 0.5
     assert hard.recall_at_10 == 1
-    assert hard.reason.endswith(f"with probes {hard.parameters['probes']} it reaches the recall asked for, 1.0")
+    assert hard.reason.endswith(f"with nprobe {hard.parameters['nprobe']} it reaches the recall asked for, 1.0")
 
 
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
@@ -168,11 +168,11 @@ def test_a_few_vectors_are_indexed_and_all_found(kind: str, count: int, tmp_path
     ("config", "count", "words"),
     [
         (Ivf(), 38, r"ivf but there are 38 vectors and 39 were needed; use index\.dense\.kind=flat"),
-        (Ivf(lists=10), 389, r"ivf but there are 389 vectors and 390 were needed; lower index\.dense\.lists, or use"),
+        (Ivf(nlist=10), 389, r"ivf but there are 389 vectors and 390 were needed; lower index\.dense\.nlist, or use"),
         (IvfPq(), 9_983, r"ivf-pq but there are 9,983 vectors and 9,984 were needed; use index\.dense\.kind=flat"),
-        (IvfPq(lists=300), 10_000, r"ivf-pq but there are 10,000 vectors and 11,700 were needed; lower index"),
+        (IvfPq(nlist=300), 10_000, r"ivf-pq but there are 10,000 vectors and 11,700 were needed; lower index"),
     ],
-    ids=["lists", "lists asked for", "codes", "codes and lists asked for"],
+    ids=["nlist", "nlist asked for", "codes", "codes and nlist asked for"],
 )
 def test_too_few_vectors_to_train_are_refused_with_what_to_do(
     config: DenseIndex, count: int, words: str, tmp_path: Path
@@ -181,9 +181,9 @@ def test_too_few_vectors_to_train_are_refused_with_what_to_do(
         build_dense(topics(count, 4), tmp_path, config)
 
 
-def test_parts_that_do_not_divide_the_width_are_refused_with_those_that_do(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"parts is 3 but must divide the width, 4; use one of 1, 2, 4"):
-        build_dense(topics(10_000, 4), tmp_path, IvfPq(parts=3))
+def test_code_bytes_that_do_not_divide_the_width_are_refused_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"pq_m is 3 but must divide the width, 4; use one of 1, 2, 4"):
+        build_dense(topics(10_000, 4), tmp_path, IvfPq(pq_m=3))
 
 
 def test_a_gpu_that_is_not_there_is_refused_and_never_replaced(

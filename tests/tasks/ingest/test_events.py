@@ -6,11 +6,11 @@ import pytest
 
 from configs.ingest import Events
 from tasks.errors import DataError
-from tasks.ingest.events import read_events, scan_files
+from tasks.ingest.events import list_files, read_events
 
 
 def read(source: Events) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    lines, _, rejected = read_events(source, scan_files(source))
+    lines, _, rejected = read_events(source, list_files(source))
     return {line.id: line.words for line in lines}, [r.detail for r in rejected]
 
 
@@ -41,17 +41,17 @@ def test_parquet_and_names_are_read(tmp_path: Path) -> None:
     source = Events(
         path=str(tmp_path / "e.parquet"), user="who", item="what", time="at", names=str(tmp_path / "names.csv")
     )
-    lines, names, rejected = read_events(source, scan_files(source))
+    lines, names, rejected = read_events(source, list_files(source))
     assert ([line.words for line in lines], rejected) == ([("4", "3")], [])
     assert [(line.id, line.words) for line in names] == [("3", ("Alien",))]
 
 
 def test_a_file_that_is_missing_or_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'/no/such"):
-        scan_files(Events(path="/no/such.csv"))
+        list_files(Events(path="/no/such.csv"))
     path = tmp_path / "e.csv"
     path.write_text("user,item,time\nu,a,1\n", "utf-8")
-    items = scan_files(Events(path=str(path)))
+    items = list_files(Events(path=str(path)))
     path.write_text("user,item,time\nu,b,1\n", "utf-8")
     with pytest.raises(DataError, match="has changed since it was listed"):
         read_events(Events(path=str(path)), items)

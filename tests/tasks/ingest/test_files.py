@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
-from tasks.ingest.files import decode, plain_html, read_file, scan_file, scan_folder
+from tasks.ingest.files import decode, describe_file, list_folder, plain_html, read_file
 
 PATTERNS = ("*.txt", "*.md", "*.html", "*.htm")
 LIMIT = 5_000_000
@@ -19,8 +19,8 @@ GOOD = "The good file is always read."
 
 
 def read(folder: Path, encoding: str = "utf-8") -> dict[str, Document | Rejected]:
-    """Scan and read a folder; return what became of each file."""
-    items, _ = scan_folder(folder, PATTERNS, LIMIT)
+    """List and read a folder; return what became of each file."""
+    items, _ = list_folder(folder, PATTERNS, LIMIT)
     return {item.name: read_file(folder, item, encoding) for item in items}
 
 
@@ -51,7 +51,7 @@ def test_a_scan_lists_what_matches_by_name_with_size_and_digest_and_counts_the_r
     (folder / "b").mkdir()
     (folder / "b" / "NOTES.MD").write_bytes(b"# Hi")
     (folder / "a.png").write_bytes(b"\x89PNG")
-    items, ignored = scan_folder(folder, PATTERNS, LIMIT)
+    items, ignored = list_folder(folder, PATTERNS, LIMIT)
     good = hashlib.sha256(GOOD.encode()).hexdigest()
     assert items == [
         Item("b/NOTES.MD", 4, hashlib.sha256(b"# Hi").hexdigest()),
@@ -63,7 +63,7 @@ def test_a_scan_lists_what_matches_by_name_with_size_and_digest_and_counts_the_r
 def test_a_folder_that_is_not_there_is_named_with_what_was_looked_for(tmp_path: Path) -> None:
     message = r"source.path '.*missing' is not a folder; give one that holds \*.txt, \*.md"
     with pytest.raises(DataError, match=message):
-        scan_folder(tmp_path / "missing", ("*.txt", "*.md"), LIMIT)
+        list_folder(tmp_path / "missing", ("*.txt", "*.md"), LIMIT)
 
 
 def test_a_folder_named_by_a_link_is_read(folder: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_folder_named_by_a_link_is_read(folder: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "link").keys() == {"good.txt"}
 
 
-def test_a_link_to_a_file_is_put_aside_and_its_target_not_read(folder: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_file_is_rejected_and_its_target_not_read(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret", "utf-8")
     (folder / "out.txt").symlink_to(tmp_path / "secret.txt")
     (folder / "broken.txt").symlink_to(tmp_path / "nowhere.txt")
@@ -90,21 +90,21 @@ def test_a_link_to_a_folder_is_not_followed(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.timeout(10)
-def test_a_pipe_is_put_aside_without_waiting_for_it(folder: Path) -> None:
+def test_a_pipe_is_rejected_without_waiting_for_it(folder: Path) -> None:
     os.mkfifo(folder / "pipe.txt")
     found = read(folder)
     assert found["pipe.txt"] == Rejected("pipe.txt", "unreadable", "not read: unreadable, 0 bytes")
     assert isinstance(found["good.txt"], Document)
 
 
-def test_a_name_that_is_not_utf8_is_put_aside(folder: Path) -> None:
+def test_a_name_that_is_not_utf8_is_rejected(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("coffee", "utf-8")
     found = read(folder)
     assert found["caf\ufffd.txt"] == Rejected("caf\ufffd.txt", "unreadable", "not read: unreadable, 0 bytes")
     assert isinstance(found["good.txt"], Document)
 
 
-def test_a_file_and_a_folder_that_may_not_be_opened_are_put_aside(nobody: Path) -> None:
+def test_a_file_and_a_folder_that_may_not_be_opened_are_rejected(nobody: Path) -> None:
     (nobody / "locked.txt").write_text("x", "utf-8")
     (nobody / "locked.txt").chmod(0)
     (nobody / "closed").mkdir()
@@ -125,8 +125,8 @@ def test_a_name_of_signs_and_dots_is_only_a_name(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["content", "gone", "folder"])
-def test_a_file_that_changed_since_the_scan_is_put_aside(folder: Path, change: str) -> None:
-    item = scan_file(folder / "good.txt", "good.txt", LIMIT)
+def test_a_file_that_changed_since_it_was_listed_is_rejected(folder: Path, change: str) -> None:
+    item = describe_file(folder / "good.txt", "good.txt", LIMIT)
     (folder / "good.txt").unlink()
     if change == "content":
         (folder / "good.txt").write_text("other", "utf-8")
@@ -155,7 +155,7 @@ BAD: dict[str, tuple[str, bytes, str, str]] = {
 
 
 @pytest.mark.parametrize(("name", "content", "reason", "detail"), BAD.values(), ids=BAD.keys())
-def test_a_bad_file_is_put_aside_with_the_reason_and_the_good_one_is_read(
+def test_a_bad_file_is_rejected_with_the_reason_and_the_good_one_is_read(
     folder: Path, name: str, content: bytes, reason: str, detail: str
 ) -> None:
     (folder / name).write_bytes(content)

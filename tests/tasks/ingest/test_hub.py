@@ -16,7 +16,7 @@ from configs.ingest import Hub
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError, MissingExtra, RemoteError
 from tasks.ingest import name_of
-from tasks.ingest.sources import SourceContents, read_source, scan_source
+from tasks.ingest.sources import SourceContents, list_source, read_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---
@@ -54,9 +54,9 @@ def comets(tmp_path: Path) -> Path:
 
 
 def read(place: Path | str, **fields: Any) -> SourceContents:
-    """Scan and read a data set."""
+    """List and read a data set."""
     source = Hub(dataset=str(place), **fields)
-    return read_source(source, scan_source(source)[0], lambda texts: [1 for _ in texts])
+    return read_source(source, list_source(source)[0], lambda texts: [1 for _ in texts])
 
 
 def test_a_row_is_a_document_with_licence_and_origin_and_a_bad_one_costs_itself(comets: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_single_file_is_read_without_a_card(tmp_path: Path, name: str) -> None
 
 
 def test_a_scan_lists_every_file_with_its_digest_and_the_version_of_the_reader(comets: Path) -> None:
-    items, _ = scan_source(Hub(dataset=str(comets)))
+    items, _ = list_source(Hub(dataset=str(comets)))
     assert [item.name for item in items] == ["README.md", "data/test-0.parquet", "data/train-0.parquet"]
     assert {item.reader for item in items} == {f"datasets {datasets.__version__}"}
     assert len({item.sha256 for item in items}) == 3
@@ -117,9 +117,9 @@ def test_a_scan_lists_every_file_with_its_digest_and_the_version_of_the_reader(c
 
 def test_changed_data_change_the_snapshot_and_changes_after_the_scan_are_refused(comets: Path) -> None:
     source = Hub(dataset=str(comets))
-    before, _ = scan_source(source)
+    before, _ = list_source(source)
     pq.write_table(pa.table({"text": ["other"], "key": ["z"]}), comets / "data" / "train-0.parquet")
-    assert scan_source(source)[0] != before
+    assert list_source(source)[0] != before
     with pytest.raises(DataError, match=r"source.dataset '.*comets' changed since it was listed; run again"):
         read_source(source, before, lambda texts: [1 for _ in texts])
 
@@ -137,14 +137,14 @@ def test_a_wrong_name_is_refused_by_the_scan_with_those_there_are(
     comets: Path, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        scan_source(Hub(dataset=str(comets), **fields))
+        list_source(Hub(dataset=str(comets), **fields))
 
 
 @pytest.mark.parametrize("name", ["./missing", "/no/such", "~/nothing-here", "a/b/c"])
 def test_a_folder_that_is_not_there_is_named(name: str) -> None:
     message = f"source.dataset '{name}' is not a folder or file here; give one, or owner/name of the hub"
     with pytest.raises(DataError, match=message):
-        scan_source(Hub(dataset=name))
+        list_source(Hub(dataset=name))
 
 
 @pytest.mark.parametrize(
@@ -206,14 +206,14 @@ def test_a_name_of_the_hub_without_network_says_so(monkeypatch: pytest.MonkeyPat
         "source.dataset 'owner/name' is on the hub but HF_HUB_OFFLINE is set; unset it, or give the path of a copy"
     )
     with pytest.raises(RemoteError, match=f"^{message}$"):
-        scan_source(Hub(dataset="owner/name"))
+        list_source(Hub(dataset="owner/name"))
     pinned = Hub(dataset="owner/name", revision=COMMIT)
     with pytest.raises(RemoteError, match=f"^{message}$"):
-        read_source(pinned, scan_source(pinned)[0], lambda texts: [1 for _ in texts])
+        read_source(pinned, list_source(pinned)[0], lambda texts: [1 for _ in texts])
 
 
 def test_a_commit_needs_no_network_to_be_scanned() -> None:
-    items, _ = scan_source(Hub(dataset="owner/name", revision=COMMIT))
+    items, _ = list_source(Hub(dataset="owner/name", revision=COMMIT))
     assert items == [Item("owner/name", 0, COMMIT, "", f"datasets {datasets.__version__}")]
 
 
@@ -242,7 +242,7 @@ def test_the_commit_that_a_revision_means_is_recorded_and_read(comets: Path, mon
     monkeypatch.setattr(datasets, "load_dataset_builder", builder)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *args, **named: str(comets / "README.md"))
     source = Hub(dataset="owner/comets", revision="v1")
-    items, _ = scan_source(source)
+    items, _ = list_source(source)
     assert [(i.name, i.sha256) for i in items] == [("owner/comets", COMMIT)]
     found = read_source(source, items, lambda texts: [1 for _ in texts])
     assert [d.id for d in found.documents] == [f"owner/comets/train#{n}" for n in (1, 2, 3)]
@@ -275,7 +275,7 @@ def test_what_the_hub_fails_with_is_said_in_one_line(
 
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", info)
     with pytest.raises(kind, match=message):
-        scan_source(Hub(dataset="o/n"))
+        list_source(Hub(dataset="o/n"))
 
 
 class Absent:
@@ -292,7 +292,7 @@ def test_without_the_extra_the_source_is_refused(comets: Path, monkeypatch: pyte
         monkeypatch.delitem(sys.modules, name)
     message = r"source.kind is hub but datasets is not here; pip install 'llm-flows\[hub\]'"
     with pytest.raises(MissingExtra, match=message):
-        scan_source(Hub(dataset=str(comets)))
+        list_source(Hub(dataset=str(comets)))
 
 
 def test_a_collection_bears_the_name_of_the_data_set(comets: Path) -> None:

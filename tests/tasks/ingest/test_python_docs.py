@@ -220,7 +220,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("content", "error"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_file_that_does_not_parse_is_put_aside_and_the_others_are_read(
+def test_a_file_that_does_not_parse_is_rejected_and_the_others_are_read(
     build: Build, content: bytes, error: str
 ) -> None:
     docs = build(bad=content, good=f())
@@ -231,7 +231,7 @@ def test_a_file_that_does_not_parse_is_put_aside_and_the_others_are_read(
     assert error in rejected.detail
 
 
-def test_a_link_to_nowhere_is_put_aside_and_the_others_are_read(write: Callable[..., Path]) -> None:
+def test_a_link_to_nowhere_is_rejected_and_the_others_are_read(write: Callable[..., Path]) -> None:
     folder = write(good=f())
     (folder / ".#lock.py").symlink_to(folder / "user@host")
     docs = read_package("pkg")
@@ -244,7 +244,7 @@ def test_a_link_to_nowhere_is_put_aside_and_the_others_are_read(write: Callable[
     [("'Half \\ud800 a character.'", "lone-surrogate"), ("'A \\0 byte.'", "binary"), ("'\\u200b'", "empty")],
     ids=["surrogate", "NUL", "zero-width"],
 )
-def test_a_docstring_that_cannot_be_kept_is_put_aside(build: Build, literal: str, reason: str) -> None:
+def test_a_docstring_that_cannot_be_kept_is_rejected(build: Build, literal: str, reason: str) -> None:
     docs = build(mod=f(literal) + f(name="g") + f"class C:\n    'Class.'\n    def m(self): {literal}\n")
     assert texts(docs.names) == {"pkg.mod.C": "Class.", "pkg.mod.g": "Doc."}
     assert {(r.item, r.reason) for r in docs.rejected} == {("pkg.mod.f", reason), ("pkg.mod.C.m", reason)}

@@ -10,7 +10,7 @@ from configs.ingest import Files, PythonDocs, Source, Tables
 from tasks.data.documents import Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.python_docs import read_package
-from tasks.ingest.sources import SourceContents, read_source, scan_source
+from tasks.ingest.sources import SourceContents, list_source, read_source
 
 
 def letters(texts: Sequence[str]) -> list[int]:
@@ -19,8 +19,8 @@ def letters(texts: Sequence[str]) -> list[int]:
 
 
 def read(source: Source) -> SourceContents:
-    """Scan and read a source."""
-    return read_source(source, scan_source(source)[0], letters)
+    """List and read a source."""
+    return read_source(source, list_source(source)[0], letters)
 
 
 def digest(content: bytes) -> str:
@@ -29,7 +29,7 @@ def digest(content: bytes) -> str:
 
 def test_a_folder_is_scanned_and_read_file_by_file(notes: Path) -> None:
     (notes / "picture.png").write_bytes(b"\x89PNG")
-    items, ignored = scan_source(Files(path=str(notes)))
+    items, ignored = list_source(Files(path=str(notes)))
     names = ["bakery.md", "harbour.html", "lighthouse.txt", "orchard.txt", "railway.txt"]
     assert [item.name for item in items] == names
     assert ignored == 1
@@ -39,7 +39,7 @@ def test_a_folder_is_scanned_and_read_file_by_file(notes: Path) -> None:
 def test_the_limit_of_a_file_is_in_megabytes(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"x" * 1_001)
     (tmp_path / "b.txt").write_bytes(b"x" * 1_000)
-    items, _ = scan_source(Files(path=str(tmp_path), max_file_mb=0.001))
+    items, _ = list_source(Files(path=str(tmp_path), max_file_mb=0.001))
     assert items == [Item("a.txt", 1_001, "", "too-large"), Item("b.txt", 1_000, digest(b"x" * 1_000))]
 
 
@@ -63,7 +63,7 @@ def test_a_table_named_by_a_link_is_read_but_a_link_in_a_folder_is_not(tmp_path:
 @pytest.mark.parametrize("kind", [Files, Tables])
 def test_a_source_that_is_not_there_is_named(path: str, kind: type[Files | Tables]) -> None:
     with pytest.raises(DataError, match=f"source.path '{path}' is not a folder; give one that holds"):
-        scan_source(kind(path=path))
+        list_source(kind(path=path))
 
 
 def test_the_home_of_a_user_may_be_written_as_a_tilde(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_package_is_scanned_file_by_file_behind_links_too(write: Callable[...,
     folder = write(mod="x = 1\n")
     (tmp_path / "cached.py").write_bytes(b"y = 2\n")
     (folder / "linked.py").symlink_to(tmp_path / "cached.py")
-    items, ignored = scan_source(PythonDocs(packages=("pkg",)))
+    items, ignored = list_source(PythonDocs(packages=("pkg",)))
     assert items == [
         Item("pkg/__init__.py", 0, digest(b"")),
         Item("pkg/linked.py", 6, digest(b"y = 2\n")),
@@ -96,7 +96,7 @@ def test_the_first_of_each_id_and_each_text_is_kept(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), max_size=12))
-def test_every_row_is_kept_or_put_aside_and_none_is_kept_twice(
+def test_every_row_is_kept_or_rejected_and_none_is_kept_twice(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("t") / "t.csv"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from configs.ingest import Tables
 from tasks.data.documents import Document, Item, Rejected
-from tasks.ingest.files import scan_file
+from tasks.ingest.files import describe_file
 from tasks.ingest.tables import MAX_COLUMNS, read_table
 
 VISIBLE = st.text(st.characters(categories=("L", "N", "P", "S")) | st.sampled_from(' ,"\r\n\t'), max_size=20)
@@ -25,8 +25,8 @@ REUSED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixt
 
 
 def read(path: Path, **columns: Any) -> list[Document | Rejected]:
-    """Scan and read a table."""
-    return list(read_table(path, scan_file(path, path.name, 1 << 40), Tables(path=str(path), **columns)))
+    """List and read a table."""
+    return list(read_table(path, describe_file(path, path.name, 1 << 40), Tables(path=str(path), **columns)))
 
 
 def outcome(rows: list[Document | Rejected]) -> list[str]:
@@ -223,7 +223,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str, str]] = {
 
 
 @pytest.mark.parametrize(("name", "content", "reason", "detail"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_a_bad_file_is_put_aside_as_a_whole(
+def test_a_bad_file_is_rejected_as_a_whole(
     tmp_path: Path, name: str, content: bytes, reason: str, detail: str
 ) -> None:
     (bad,) = read(written(tmp_path / name, content))
@@ -250,7 +250,7 @@ def parquet(**columns: Any) -> bytes:
 
 
 @pytest.mark.parametrize("keep", [3, 100, -1, -200], ids=["magic", "head", "last byte", "footer"])
-def test_a_truncated_parquet_file_is_put_aside(tmp_path: Path, keep: int) -> None:
+def test_a_truncated_parquet_file_is_rejected(tmp_path: Path, keep: int) -> None:
     content = parquet(text=[f"row {i}" for i in range(500)])
     assert outcome(read(written(tmp_path / "t.parquet", content[:keep]))) == ["t.parquet: unreadable"]
 
@@ -275,14 +275,14 @@ def test_a_parquet_file_of_damaged_pages_gives_no_row_that_is_not_its_own(tmp_pa
     ],
     ids=["no text", "too many"],
 )
-def test_a_parquet_file_of_the_wrong_columns_is_put_aside(tmp_path: Path, columns: Any, detail: str) -> None:
+def test_a_parquet_file_of_the_wrong_columns_is_rejected(tmp_path: Path, columns: Any, detail: str) -> None:
     (bad,) = read(written(tmp_path / "t.parquet", parquet(**columns)))
     assert isinstance(bad, Rejected)
     assert bad.reason == "unreadable"
     assert bad.detail.startswith(detail)
 
 
-def test_a_parquet_file_that_names_its_text_twice_is_put_aside(tmp_path: Path) -> None:
+def test_a_parquet_file_that_names_its_text_twice_is_rejected(tmp_path: Path) -> None:
     pq.write_table(
         pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), tmp_path / "t.parquet"
     )
@@ -329,9 +329,9 @@ def test_a_file_that_was_not_scanned_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"text\nother\n", b"text\nlonger than it was\n", None], ids=["same size", "grown", "gone"]
 )
-def test_a_file_that_changed_since_the_scan_is_put_aside(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_changed_since_it_was_listed_is_rejected(tmp_path: Path, content: bytes | None) -> None:
     path = written(tmp_path / "t.csv", b"text\nfirst\n")
-    item = scan_file(path, path.name, 1 << 40)
+    item = describe_file(path, path.name, 1 << 40)
     path.unlink()
     if content is not None:
         path.write_bytes(content)

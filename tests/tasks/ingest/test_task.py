@@ -9,7 +9,7 @@ from configs.models import EMBEDDED
 from tasks.data.documents import Document, Ingested, Item, Rejected
 from tasks.data.search import Query
 from tasks.errors import ContractError, DataError
-from tasks.ingest import ingest_documents, ingest_queries, name_of, scan
+from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models import files as model_files
 from tasks.store import objects
 
@@ -17,8 +17,10 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 def ingest(source: Source, **limits: float) -> Ingested:
-    """Scan a source and ingest it with the tokens of the embedded encoder."""
-    return ingest_documents.fn(scan(source), source, Ingest.model_validate(limits), model_files.describe(EMBEDDED))
+    """List a source and ingest it with the tokens of the embedded encoder."""
+    return ingest_documents.fn(
+        list_items(source), source, Ingest.model_validate(limits), model_files.describe(EMBEDDED)
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,18 +50,18 @@ def test_a_given_name_that_is_none_is_refused() -> None:
 
 
 def test_a_scan_is_stored_item_by_item(notes: Path) -> None:
-    ref = scan(Files(path=str(notes)))
+    ref = list_items(Files(path=str(notes)))
     assert [item.name for item in objects.load_rows(ref, Item)][:2] == ["bakery.md", "harbour.html"]
-    assert scan(Files(path=str(notes))) == ref
+    assert list_items(Files(path=str(notes))) == ref
     (notes / "bakery.md").write_text("changed", "utf-8")
-    assert scan(Files(path=str(notes))) != ref
+    assert list_items(Files(path=str(notes))) != ref
 
 
 def test_a_source_of_nothing_but_other_files_is_refused_with_their_number(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     message = r"the source holds nothing to read \(1 files of other kinds\): .*\"kind\":\"files\""
     with pytest.raises(DataError, match=message):
-        scan(Files(path=str(tmp_path)))
+        list_items(Files(path=str(tmp_path)))
 
 
 def test_queries_are_stored_as_they_were_put() -> None:
@@ -82,7 +84,7 @@ def test_a_query_that_asks_nothing_is_refused(queries: list[str], message: str) 
         ingest_queries(queries)
 
 
-def test_documents_and_what_was_put_aside_are_stored(notes: Path) -> None:
+def test_documents_and_what_was_rejected_are_stored(notes: Path) -> None:
     (notes / "bad.txt").write_bytes(b"\xff\xfa")
     (notes / "copy.txt").write_bytes((notes / "orchard.txt").read_bytes())
     made = ingest(Files(path=str(notes)))

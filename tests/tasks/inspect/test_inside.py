@@ -11,7 +11,7 @@ from configs.inspect import Reading, Replying, Small
 from tasks.data.anatomy import Stage, Timing
 from tasks.data.documents import Document, DocumentsRef
 from tasks.errors import ContractError, DataError, ModelError
-from tasks.inspect import check_cache, describe_causal, list_stages, made_causal, make_small, reply_and_go_on
+from tasks.inspect import check_cache, describe_causal, list_stages, made_causal, make_small, reply_and_continue
 from tasks.inspect.generation import cost_of_length, ends, greedy, time_cache
 from tasks.inspect.masks import compare_masks, mask_of, seen_through, split_bytes, train_small
 from tasks.inspect.memory import peak_bytes
@@ -52,7 +52,7 @@ def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it(
     asked = words("the cat sat on", return_tensors="pt")
     assert asked["input_ids"][0].tolist() == IDS
     theirs = plain.generate(**asked, max_new_tokens=24, do_sample=False, pad_token_id=256)[0, len(IDS) :]
-    reply = reply_and_go_on.fn(causal, "the cat sat on", Reading(), Replying(max_new_tokens=10, go_on=14))
+    reply = reply_and_continue.fn(causal, "the cat sat on", Reading(), Replying(max_new_tokens=10, continue_tokens=14))
     assert reply.text + reply.continued == words.decode(theirs)
     assert (reply.finish, reply.tokens, reply.same) == ("length", 10, True)
     cache = check_cache.fn(causal, "the cat sat on", Reading(), Replying(timed_tokens=8, repeats=2))

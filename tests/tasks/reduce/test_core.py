@@ -19,10 +19,10 @@ def random_rows(seed: int, count: int, width: int = 6) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**16), st.integers(1, 50), st.integers(2, 20))
-def test_neighbours_and_distances_are_those_of_scikit_learn(seed: int, count: int, neighbours: int) -> None:
+def test_neighbours_and_distances_are_those_of_scikit_learn(seed: int, count: int, n_neighbors: int) -> None:
     rows = random_rows(seed, count)
-    k = min(neighbours, count)
-    graph = neighbour_graph(rows, neighbours)
+    k = min(n_neighbors, count)
+    graph = neighbour_graph(rows, n_neighbors)
     distances, found = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute").fit(rows).kneighbors(rows)
     assert graph.shape == (count, k, 2)
     np.testing.assert_allclose(graph[..., 1], distances, atol=1e-5)
@@ -72,9 +72,9 @@ def blobs() -> np.ndarray:
     return normalise(make_blobs([30] * 4, centers=5 * np.eye(4, 12), cluster_std=0.4, random_state=0)[0])
 
 
-def layout_of(rows: np.ndarray, *, seed: int = 42, components: int = 2, neighbours: int = 15) -> np.ndarray:
-    config = Umap(components=components, min_dist=0.1, seed=seed)
-    return umap_layout(rows, neighbour_graph(rows, neighbours), config=config)
+def layout_of(rows: np.ndarray, *, seed: int = 42, n_components: int = 2, n_neighbors: int = 15) -> np.ndarray:
+    config = Umap(n_components=n_components, min_dist=0.1, seed=seed)
+    return umap_layout(rows, neighbour_graph(rows, n_neighbors), config=config)
 
 
 def test_the_same_seed_gives_the_same_layout_and_another_seed_another(blobs: np.ndarray) -> None:
@@ -91,10 +91,10 @@ def test_what_is_near_in_the_layout_is_near_in_the_vectors(blobs: np.ndarray) ->
     assert (blob[nearest] == blob[:, None]).mean() > 0.98
 
 
-@pytest.mark.parametrize("components", [2, 5])
-def test_a_layout_has_as_many_dimensions_as_asked_for(components: int, blobs: np.ndarray) -> None:
-    layout = layout_of(blobs, components=components)
-    assert layout.shape == (120, components)
+@pytest.mark.parametrize("n_components", [2, 5])
+def test_a_layout_has_as_many_dimensions_as_asked_for(n_components: int, blobs: np.ndarray) -> None:
+    layout = layout_of(blobs, n_components=n_components)
+    assert layout.shape == (120, n_components)
     assert layout.dtype == np.float32
 
 
@@ -104,10 +104,10 @@ def test_a_layout_has_as_many_dimensions_as_asked_for(components: int, blobs: np
     ids=["fewer rows than neighbours", "as many", "all rows equal"],
 )
 def test_rows_that_are_few_or_all_equal_still_have_a_layout(rows: np.ndarray) -> None:
-    assert np.isfinite(layout_of(rows, neighbours=16)).all()
+    assert np.isfinite(layout_of(rows, n_neighbors=16)).all()
 
 
-@pytest.mark.parametrize(("count", "components", "needed"), [(9, 2, 10), (1, 2, 10), (11, 10, 12)])
-def test_too_few_rows_are_refused_with_both_numbers(count: int, components: int, needed: int) -> None:
+@pytest.mark.parametrize(("count", "n_components", "needed"), [(9, 2, 10), (1, 2, 10), (11, 10, 12)])
+def test_too_few_rows_are_refused_with_both_numbers(count: int, n_components: int, needed: int) -> None:
     with pytest.raises(ContractError, match=f"there are {count} rows but a layout needs {needed}"):
-        layout_of(random_rows(6, count), components=components)
+        layout_of(random_rows(6, count), n_components=n_components)

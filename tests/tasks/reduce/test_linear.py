@@ -30,5 +30,5 @@ def test_components_keep_distances_as_far_as_they_go() -> None:
 
 
 def test_more_components_than_there_can_be_are_refused_with_all_numbers() -> None:
-    with pytest.raises(ContractError, match=r"reduce.components is 50 but 60 rows of 12 dimensions have at most 12"):
+    with pytest.raises(ContractError, match=r"reduce.n_components is 50 but 60 rows of 12 dimensions have at most 12"):
         principal_components(ROWS, 50)

@@ -38,8 +38,10 @@ def ingested(shelf: Generation, rejected: Sequence[Rejected] = ()) -> Ingested:
 
 
 def embedded(shelf: Generation, rejected: Sequence[Rejected] = ()) -> Embedded:
-    put_aside = objects.save_rows(RejectedRef, Rejected, rejected)
-    return Embedded(passages=shelf.passages, vectors=shelf.vectors, rejected=put_aside, fingerprint=shelf.fingerprint)
+    rejected_ref = objects.save_rows(RejectedRef, Rejected, rejected)
+    return Embedded(
+        passages=shelf.passages, vectors=shelf.vectors, rejected=rejected_ref, fingerprint=shelf.fingerprint
+    )
 
 
 def released(shelf: Generation, comparison: Comparison | None = None) -> Release:
@@ -100,12 +102,12 @@ def text_of(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-def test_a_page_counts_documents_passages_tokens_duplicates_and_what_was_put_aside(shelf: Generation) -> None:
+def test_a_page_counts_documents_passages_tokens_duplicates_and_what_was_rejected(shelf: Generation) -> None:
     first = ingested(shelf, [Rejected("a", "duplicate", "of b"), Rejected("c", "binary", "holds a NUL byte")])
     second = embedded(shelf, [Rejected("d#0", "not-a-number", "NaN")])
     text = text_of(knowledge_base.collection_page(run_of(shelf), released(shelf), first, second, None, None))
     assert facts_of(text) == {
-        "documents": "3", "passages": "3", "tokens in passages": "36", "duplicates": "1", "put aside": "2"
+        "documents": "3", "passages": "3", "tokens in passages": "36", "duplicates": "1", "rejected": "2"
     }  # fmt: skip
     assert "<td>c</td><td>binary</td><td>holds a NUL byte</td>" in text
     assert "<td>a</td>" not in text
@@ -135,7 +137,7 @@ def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: 
     assert "words put together from two lines" not in facts
 
 
-def test_a_long_quarantine_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
+def test_a_long_list_of_rejected_items_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
     many = [Rejected(f"file-{n}", "empty", "has no visible character") for n in range(60)]
     page = knowledge_base.collection_page(
         run_of(shelf), released(shelf), ingested(shelf, many), embedded(shelf), None, None

@@ -32,11 +32,11 @@ def test_phrases_that_all_members_have_are_preferred_to_words_some_have() -> Non
     topics = named()
     assert set(topics[0].label.split()) & {"night", "train", "sleeping", "cars"}
     assert not set(topics[0].label.split()) & set(NOUNS)
-    assert (topics[0].held, topics[0].general) == (1.0, 0.0)
+    assert (topics[0].support, topics[0].general) == (1.0, 0.0)
 
 
 def test_noise_keeps_its_name_and_is_held_by_none() -> None:
-    assert (named()[-1].label, named()[-1].held) == ("outliers", 0.0)
+    assert (named()[-1].label, named()[-1].support) == ("outliers", 0.0)
 
 
 def test_no_two_topics_have_a_label_of_the_same_stems() -> None:
@@ -52,7 +52,7 @@ def test_no_two_topics_have_a_label_of_the_same_stems() -> None:
 def test_a_candidate_the_judges_do_not_bear_out_is_replaced_by_the_next() -> None:
     texts = [f"{'rare harbour' if n < 12 else 'ship'} and the sea" for n in range(40)] + ["bread and butter"] * 40
     topic = named(texts, np.repeat([0, 1], 40))[0]
-    assert topic.held >= 0.7
+    assert topic.support >= 0.7
     assert "sea" in topic.label
 
 
@@ -60,23 +60,23 @@ def test_where_no_single_candidate_is_borne_out_two_stand_side_by_side() -> None
     texts = [f"{NOUNS[n % 2]} {NOUNS[n % 2]}" for n in range(40)] + ["bread and butter"] * 40
     topic = named(texts, np.repeat([0, 1], 40))[0]
     assert set(topic.label.split(", ")) == set(NOUNS[:2])
-    assert (topic.held, topic.general) == (1.0, 0.0)
+    assert (topic.support, topic.general) == (1.0, 0.0)
 
 
 def test_where_none_is_borne_out_the_one_borne_out_most_is_taken_and_its_share_told() -> None:
     texts = [f"{NOUNS[n % 8]} {NOUNS[n % 8]}" for n in range(80)] + ["bread and butter"] * 1
     topic = named(texts, np.repeat([0, 1], [80, 1]))[0]
     assert set(topic.label.split(", ")) <= set(NOUNS)
-    assert 0 < topic.held < 0.7
+    assert 0 < topic.support < 0.7
 
 
 def test_a_topic_without_words_is_named_by_its_number() -> None:
     assert named(["1 2"] * 6 + ["cat dog"] * 6, np.repeat([0, 1], 6))[0].label == "topic 0"
 
 
-def test_measures_count_labels_held_enough_and_those_too_general() -> None:
-    topics = [Topic(n, 9, "x", (), (), (), held, general) for n, (held, general) in
+def test_measures_count_supported_labels_and_those_too_general() -> None:
+    topics = [Topic(n, 9, "x", (), (), (), support, general) for n, (support, general) in
               enumerate([(1.0, 0.1), (0.8, 0.5), (0.5, 0.1)], start=0)]  # fmt: skip
     found = label_measures([Topic(-1, 3, "outliers", (), (), ()), *topics], 0.7)
-    assert found == pytest.approx({"held": 2.3 / 3, "held_enough": 2 / 3, "too_general": 1 / 3})
+    assert found == pytest.approx({"support": 2.3 / 3, "supported": 2 / 3, "too_general": 1 / 3})
     assert label_measures([], 0.7) == {}

@@ -51,7 +51,7 @@ def test_a_name_the_judges_bear_out_is_taken_and_judged_as_any_other() -> None:
     topics, counted, _ = said('"Sleeping Cars of Night Trains."')
     assert counted == {"written": 2}
     assert topics[0].label == "Sleeping Cars of Night Trains"
-    assert (topics[0].held, topics[0].general) == (1.0, 0.0)
+    assert (topics[0].support, topics[0].general) == (1.0, 0.0)
     assert topics[1].label == "rye bread"
     assert topics[-1].label == NAMES[-1]
 
@@ -64,7 +64,7 @@ def test_a_name_the_judges_bear_out_is_taken_and_judged_as_any_other() -> None:
 )  # fmt: skip
 def test_a_name_that_does_not_stand_the_test_leaves_the_topics_own_words(reply: str, reason: str) -> None:
     topics, counted, _ = said(reply, bread="Sour starter")
-    assert (topics[0].label, topics[0].held) == (NAMES[0], 1.0)
+    assert (topics[0].label, topics[0].support) == (NAMES[0], 1.0)
     assert counted[reason] == 1
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,18 @@ def test_an_index_that_does_not_say_what_it_is_is_refused_with_its_folder(text: 
     if text is not None:
         (tmp_path / "index.json").write_text(text, "utf-8")
     with pytest.raises(StoreError, match=rf"{tmp_path} does not say what index it holds \(.+\); it is of another"):
+        search_dense(tmp_path, rows, rows, 1)
+
+
+def test_parameters_of_an_earlier_version_are_refused_in_words_and_never_misread(tmp_path: Path) -> None:
+    rows = rows_of(1, 200, 4)
+    made(rows, tmp_path, Ivf())
+    about = json.loads((tmp_path / "index.json").read_text("utf-8"))
+    about["parameters"] = {"lists": about["parameters"]["nlist"], "probes": 1, "seed": 0}
+    (tmp_path / "index.json").write_text(json.dumps(about), "utf-8")
+    with pytest.raises(
+        StoreError, match=r"\(ivf without nlist and nprobe\); it is of another version: run knowledge-base"
+    ):
         search_dense(tmp_path, rows, rows, 1)
 
 

@@ -129,7 +129,7 @@ def test_a_small_value_reads_back_with_its_count() -> None:
 def test_an_array_with_a_value_that_is_not_finite_is_refused(home: Path, bad: float, dtype: type) -> None:
     array = np.zeros((2, 2), dtype=dtype)
     array[1, 0] = bad
-    with pytest.raises(ContractError, match="the array for VectorsRef holds NaN or infinity; quarantine those rows"):
+    with pytest.raises(ContractError, match="the array for VectorsRef holds NaN or infinity; reject those rows"):
         objects.save_array(VectorsRef, array)
     assert not home.exists()
 

@@ -202,7 +202,7 @@ def test_the_first_of_two_vectors_for_one_text_is_kept(cache: vector_cache.Items
 def test_a_vector_that_is_not_finite_is_refused(cache: vector_cache.Items, bad: float) -> None:
     vectors = VECTORS.copy()
     vectors[2, 1] = bad
-    with pytest.raises(ContractError, match="a vector holds NaN or infinity; quarantine its text"):
+    with pytest.raises(ContractError, match="a vector holds NaN or infinity; reject its text"):
         cache.add(KEYS, vectors)
     assert segments(cache) == []
 

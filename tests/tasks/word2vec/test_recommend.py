@@ -13,7 +13,7 @@ KNOWN = TrainedVectors(
     np.array([[0, 0], [2, 0], [0, 3], [1, 1]], dtype=np.float32),
     np.array([8, 4, 2, 1]),
 )
-CONFIG = Recommended(k=2, recent=1, least_items=3)
+CONFIG = Recommended(k=2, context_items=1, least_items=3)
 
 
 def test_the_last_item_is_held_back_and_on_development_the_last_is_never_seen() -> None:
@@ -27,7 +27,7 @@ def test_the_last_item_is_held_back_and_on_development_the_last_is_never_seen() 
 
 
 def test_scores_are_products_of_input_and_output_plus_the_log_of_how_often_an_item_is_drawn() -> None:
-    found = score_items(KNOWN, ["b", "a"], CONFIG, exponent=0.5)
+    found = score_items(KNOWN, ["b", "a"], CONFIG, ns_exponent=0.5)
     np.testing.assert_allclose(found, np.array([0, 2, 0, 1]) + 0.5 * np.log([8, 4, 2, 1]))
 
 
@@ -53,14 +53,14 @@ def test_ranks_are_those_of_a_plain_sort_and_an_item_never_trained_on_is_missed_
     )
 
 
-def test_lists_with_a_pattern_are_foretold_better_than_by_popularity() -> None:
+def test_lists_with_a_pattern_are_predicted_better_than_by_popularity() -> None:
     random = np.random.default_rng(0)
     lines = []
     for user in range(200):
         first = int(random.integers(0, 20)) * 5
         lines.append(Line(str(user), tuple(f"i{first + step}" for step in random.permutation(5))))
     train, held = hold_out(lines, split="test", least_items=3)
-    made = train_word2vec(train, Word2Vec(width=16, epochs=30, least=1, sample=0))
+    made = train_word2vec(train, Word2Vec(vector_size=16, epochs=30, min_count=1, sample=0))
     scored = list(score_lists(made, held, Recommended(k=1), 0.75, 0))
     hits = {
         way: np.mean([s.value for s in scored if s.way == way and s.metric == "hit@1"])

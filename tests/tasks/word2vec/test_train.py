@@ -13,7 +13,7 @@ from tasks.word2vec.near import neighbours_of, parse_sum, solve_analogies
 from tasks.word2vec.train import TrainedVectors, stable_hash, train_word2vec, training_pairs
 
 LINES = [["sun", "moon", "star"], ["bread", "flour", "oven"]] * 60 + [["moon", "sun"], ["oven", "bread"]] * 30
-SMALL = Word2Vec(width=8, epochs=20, window=2, sample=0)
+SMALL = Word2Vec(vector_size=8, epochs=20, window=2, sample=0)
 
 
 def by_hand(words: str, rows: list[list[float]], counts: list[int] | None = None) -> TrainedVectors:
@@ -49,7 +49,7 @@ def test_too_little_text_is_refused_with_the_numbers() -> None:
 
 def test_pairs_of_a_sentence_are_all_words_within_the_window_with_negatives_that_are_not_the_neighbour() -> None:
     known = by_hand("a b c d", [[1, 0]] * 4, [4, 3, 2, 1])
-    pairs = training_pairs(["a", "x", "b", "c"], known, Word2Vec(window=1, negatives=3))
+    pairs = training_pairs(["a", "x", "b", "c"], known, Word2Vec(window=1, negative=3))
     assert [(p.word, p.neighbour) for p in pairs] == [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b")]
     assert all(len(p.negatives) == 3 and p.neighbour not in p.negatives for p in pairs)
     assert training_pairs(["a", "b"], by_hand("a", [[1, 0]]), Word2Vec()) == []
@@ -57,7 +57,7 @@ def test_pairs_of_a_sentence_are_all_words_within_the_window_with_negatives_that
 
 def test_negatives_are_drawn_by_count_to_the_power_of_the_exponent() -> None:
     known = by_hand("a b c", [[1, 0]] * 3, [1, 81, 16])
-    (pair, _) = training_pairs(["a", "a"], known, Word2Vec(window=1, negatives=100, exponent=0.25))
+    (pair, _) = training_pairs(["a", "a"], known, Word2Vec(window=1, negative=100, ns_exponent=0.25))
     assert 0.45 < pair.negatives.count("b") / 100 < 0.75  # 3 / (3 + 2)
 
 

@@ -9,7 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from configs.ingest import Files
-from tasks.ingest.sources import SourceContents, read_source, scan_source
+from tasks.ingest.sources import SourceContents, list_source, read_source
 
 WORDS = "The keeper of the lighthouse lit the lamp at dusk and polished its lens every morning with chalk."
 Draw = Callable[[Canvas], None]
@@ -95,10 +95,10 @@ def said(text: str, x: float = 72, y: float = 700, before: str = "") -> bytes:
 
 
 def read(folder: Path, content: bytes, name: str = "a.pdf", **fields: Any) -> SourceContents:
-    """Write, scan and read one file."""
+    """Write, list and read one file."""
     (folder / name).write_bytes(content)
     source = Files(path=str(folder), **fields)
-    return read_source(source, scan_source(source)[0], lambda texts: [len(t) for t in texts])
+    return read_source(source, list_source(source)[0], lambda texts: [len(t) for t in texts])
 
 
 def texts(found: SourceContents) -> list[str]:

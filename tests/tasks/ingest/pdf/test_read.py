@@ -13,7 +13,7 @@ from configs.ingest import Files
 from tasks.data.documents import Rejected
 from tasks.errors import MissingExtra
 from tasks.ingest.pdf import read as pdf_read
-from tasks.ingest.sources import read_source, scan_source
+from tasks.ingest.sources import list_source, read_source
 from tests.tasks.ingest.pdf.pdf_files import (
     FONT,
     PAGE,
@@ -82,7 +82,7 @@ def test_text_that_can_be_seen_is_read_whatever_its_colour(tmp_path: Path, conte
     assert found.counts["hidden"] == 0
 
 
-def test_a_scan_whose_text_is_all_invisible_is_put_aside(tmp_path: Path) -> None:
+def test_a_scan_whose_text_is_all_invisible_is_rejected(tmp_path: Path) -> None:
     found = read(tmp_path, page_of(said(INSTRUCTION, before="3 Tr")))
     assert found.rejected == [Rejected("a.pdf", "hidden", f"shows no text; {BLANKED} characters of it cannot be seen")]
 
@@ -208,16 +208,16 @@ def test_the_parser_knows_nothing_of_the_environment(tmp_path: Path, monkeypatch
     assert "SECRET_KEY" not in rejected.detail
 
 
-def test_a_file_that_changed_since_the_scan_is_put_aside(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_it_was_listed_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(made(paragraph(WORDS)))
     source = Files(path=str(tmp_path))
-    items, _ = scan_source(source)
+    items, _ = list_source(source)
     (tmp_path / "a.pdf").write_bytes(made(paragraph("Other.")))
     found = read_source(source, items, lambda texts: [1 for _ in texts])
     assert found.rejected == [Rejected("a.pdf", "changed", "changed while it was being read; run again")]
 
 
-def test_a_link_and_a_large_file_are_put_aside_unopened(tmp_path: Path) -> None:
+def test_a_link_and_a_large_file_are_rejected_unopened(tmp_path: Path) -> None:
     (tmp_path / "out.pdf").symlink_to("/etc/hostname")
     found = read(tmp_path, made(paragraph(WORDS)), max_file_mb=0.0001)
     assert [(r.item, r.reason) for r in found.rejected] == [("a.pdf", "too-large"), ("out.pdf", "link")]
@@ -247,21 +247,21 @@ def test_without_the_extra_a_folder_with_a_pdf_is_refused_and_one_without_is_rea
     for name in [name for name in sys.modules if name.partition(".")[0] == "pdfminer"]:
         monkeypatch.delitem(sys.modules, name)
     (tmp_path / "a.txt").write_text("plain", "utf-8")
-    assert len(scan_source(Files(path=str(tmp_path)))[0]) == 1
+    assert len(list_source(Files(path=str(tmp_path)))[0]) == 1
     (tmp_path / "b.pdf").write_bytes(b"")
     message = (
         r"the source holds PDF files but pdfminer.six is not here; pip install 'llm-flows\[pdf\]', "
         r"or leave \*.pdf out of source.patterns"
     )
     with pytest.raises(MissingExtra, match=message):
-        scan_source(Files(path=str(tmp_path)))
-    assert len(scan_source(Files(path=str(tmp_path), patterns=("*.txt",)))[0]) == 1
+        list_source(Files(path=str(tmp_path)))
+    assert len(list_source(Files(path=str(tmp_path), patterns=("*.txt",)))[0]) == 1
 
 
 def test_another_version_of_the_parser_changes_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.pdf").write_bytes(made(paragraph(WORDS)))
-    before = scan_source(Files(path=str(tmp_path)))[0]
+    before = list_source(Files(path=str(tmp_path)))[0]
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0.1")
-    after = scan_source(Files(path=str(tmp_path)))[0]
+    after = list_source(Files(path=str(tmp_path)))[0]
     assert after[0].reader == "pdfminer.six 0.0.1"
     assert before[0].reader != after[0].reader

@@ -22,7 +22,14 @@ from tasks.models import files as model_files
 from tasks.models.encoders import int8 as int8_forward
 from tasks.models.encoders import load as encoders
 from tasks.models.encoders.base import EncodingEngine, count_tokens
-from tasks.models.encoders.int8 import agreement, check_texts, compare, quantised, refuse_if_far, texts_of_lengths
+from tasks.models.encoders.int8 import (
+    agreement,
+    calibration_texts,
+    compare,
+    quantised,
+    refuse_if_far,
+    texts_of_lengths,
+)
 from tasks.store import durable, workspace
 
 SENTENCE = "The night train to the coast leaves at ten. "
@@ -161,7 +168,7 @@ def narrow(wrong_up_to: int) -> Any:
 @pytest.mark.parametrize("tokens", [3, 6])
 def test_a_model_that_is_wrong_for_short_texts_alone_is_refused(tokens: int, home: Path) -> None:
     described = model_files.describe(EMBEDDED).model_copy(update={"width": 32})
-    checks = [*check_texts()[100:], *texts_of_lengths(check_texts())]
+    checks = [*calibration_texts()[100:], *texts_of_lengths(calibration_texts())]
     refuse_if_far("m", *compare(described, checks, narrow(0), narrow(0)))
     with pytest.raises(ModelError, match=r"least cosine of -?0"):
         refuse_if_far("m", *compare(described, checks, narrow(tokens), narrow(0)))
@@ -169,9 +176,9 @@ def test_a_model_that_is_wrong_for_short_texts_alone_is_refused(tokens: int, hom
 
 def test_the_texts_that_check_are_of_every_length_that_a_model_reads(home: Path) -> None:
     described = model_files.describe(EMBEDDED)
-    checks = texts_of_lengths(check_texts())
+    checks = texts_of_lengths(calibration_texts())
     counts = np.array(count_tokens(described, checks))
-    assert checks == texts_of_lengths(check_texts())
+    assert checks == texts_of_lengths(calibration_texts())
     assert counts.min() == 3  # one, and two special ones
     assert counts[-int8_forward.EACH :].min() >= 512
     assert np.histogram(counts, [3, 5, 9, 17, 33, 65, 129, 257, 512, 10_000])[0].min() >= 5
@@ -207,8 +214,8 @@ def test_agreement_at_the_bound_is_enough() -> None:
 
 
 def test_the_texts_are_python_s_own_of_mixed_lengths_and_the_same_each_time() -> None:
-    texts = check_texts()
-    assert texts == check_texts()
+    texts = calibration_texts()
+    assert texts == calibration_texts()
     assert len(set(texts)) == int8_forward.TEXTS
     for half in (texts[:100], texts[100:]):  # those that calibrate, and those that check
         spans = np.digitize([len(text) for text in half], [20, 60, 200, 600])
@@ -224,7 +231,7 @@ def test_the_texts_of_a_module_are_what_python_shows_of_it() -> None:
 def test_a_python_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MODULES", ("no_such_module",))
     with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use exact or bf16"):
-        check_texts()
+        calibration_texts()
 
 
 @pytest.mark.parametrize("gpu", [True, False], ids=["GPU", "no GPU"])

@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 from cleanlab.count import compute_confident_joint, estimate_joint
 
-from tasks.classify.mistaken import class_thresholds, confident_labels, expected_wrong, probably_wrong
+from tasks.classify.label_issues import class_thresholds, confident_labels, expected_wrong, probably_wrong
 
 
 def noisy(seed: int, share: float = 0.1) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -49,6 +49,6 @@ def test_labels_that_are_least_likely_come_first() -> None:
     assert (np.diff(values) >= 0).all()
 
 
-def test_right_labels_are_not_doubted() -> None:
+def test_right_labels_are_no_issues() -> None:
     likely = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
     assert probably_wrong(np.array([0, 0, 1]), likely).tolist() == []

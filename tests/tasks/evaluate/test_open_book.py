@@ -4,7 +4,7 @@ from configs.evaluate import Evaluate
 from tasks.data.answers import Answer
 from tasks.data.evaluation import Question
 from tasks.errors import ContractError
-from tasks.evaluate.books import compare_closed_book, unsupported
+from tasks.evaluate.open_book import compare_closed_book, unsupported
 
 
 def said(text: str, *, unsupported: int = 0) -> Answer:
@@ -19,9 +19,9 @@ def asked(count: int) -> list[Question]:
 
 
 def test_a_clear_difference_is_stated_and_a_worked_example_is_met() -> None:
-    opened = [said("The blue whale [1].")] * 20
-    closed = [said("A grey whale.", unsupported=1)] * 10 + [said("")] * 10
-    measures, verdict, apart = compare_closed_book(asked(20), opened, closed, Evaluate())
+    open_book = [said("The blue whale [1].")] * 20
+    closed_book = [said("A grey whale.", unsupported=1)] * 10 + [said("")] * 10
+    measures, verdict, apart = compare_closed_book(asked(20), open_book, closed_book, Evaluate())
     found = {(m.name, m.what): m for m in measures}
     assert found["exact match", "retrieval"].value == 1.0
     assert found["token F1", "closed book"].value == pytest.approx(0.25)  # 1/2 each where it answers, else 0
@@ -39,8 +39,8 @@ def test_what_chance_could_have_made_is_no_ranking() -> None:
 
 
 def test_a_handful_of_questions_ranks_nothing_however_clear() -> None:
-    opened, closed = [said("blue whale")] * 9, [said("grey")] * 9
-    measures, verdict, apart = compare_closed_book(asked(9), opened, closed, Evaluate())
+    open_book, closed_book = [said("blue whale")] * 9, [said("grey")] * 9
+    measures, verdict, apart = compare_closed_book(asked(9), open_book, closed_book, Evaluate())
     assert {m.value for m in measures if m.name == "exact match difference"} == {1.0}
     assert (verdict, apart) == ("9 questions do not tell the two apart: no ranking", False)
 

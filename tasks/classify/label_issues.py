@@ -72,7 +72,7 @@ def probably_wrong(given: Ints, likely: Floats) -> Ints:
     return order[: expected_wrong(given, likely)]
 
 
-def doubts_of(
+def label_issues_of(
     given: Ints, likely: Floats, classes: Sequence[str], documents: Sequence[Mapping[str, Any]]
 ) -> list[LabelIssue]:
     """Return texts whose label is probably wrong; the documents have id and text."""

@@ -23,14 +23,14 @@ CITED = re.compile(r"\s*\[\d+\]")
 
 
 def compare_closed_book(
-    questions: Sequence[Question], opened: Sequence[Answer], closed: Sequence[Answer], config: Evaluate
+    questions: Sequence[Question], open_book: Sequence[Answer], closed_book: Sequence[Answer], config: Evaluate
 ) -> tuple[list[Measure], str, bool]:
     """Measure both ways and their differences.
 
     Args:
         questions: Q questions.
-        opened: Q answers from passages.
-        closed: Q answers without.
+        open_book: Q answers from passages.
+        closed_book: Q answers without.
         config: Resamples, seed.
 
     Returns:
@@ -40,11 +40,12 @@ def compare_closed_book(
     Raises:
         ContractError: They are not as many.
     """
-    if not len(questions) == len(opened) == len(closed):
+    if not len(questions) == len(open_book) == len(closed_book):
         raise ContractError(
-            f"there are {len(opened)} and {len(closed)} answers to {len(questions)} questions; each needs one of both"
+            f"there are {len(open_book)} and {len(closed_book)} answers to {len(questions)} questions; "
+            "each needs one of both"
         )
-    both = list(zip(questions, opened, closed, strict=True))
+    both = list(zip(questions, open_book, closed_book, strict=True))
     spans = [(q.spans, a, b) for q, a, b in both if q.spans]
     told = [(a, b) for _, a, b in both if not a.abstained and not b.abstained]
     values = {
