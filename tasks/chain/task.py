@@ -73,7 +73,7 @@ def voice_of(config: LanguageModel) -> GeneratorHandle:
 
 def small_voice(made: SmallModelFilesRef) -> GeneratorHandle:
     """Say that a small model that was just made speaks."""
-    return voice_of(LocalModel(model=str(objects.path(made)), dtype="fp32", device="cpu"))
+    return voice_of(LocalModel(model=str(objects.path(made)), precision="fp32", device="cpu"))
 
 
 @step(name="chain-make", libraries=LIBRARIES)

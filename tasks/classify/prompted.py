@@ -19,6 +19,7 @@ from tasks.errors import ContractError
 from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("labels", "nonce", "text")
+STORED_NAMES = {"dtype": "precision", "rows": "batch_size"}  # of a generator's fields in older classifiers
 # Ways in which a reply may be a label, the closest first.
 SAME = (str, str.strip, lambda said: said.strip().casefold())
 
@@ -34,8 +35,14 @@ def read_label_prompt(name: str) -> Template:
 
 def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, Sampling]:
     """Return how a model is asked, read from what was kept of it; replies are the likeliest ones."""
-    method = Prompted.model_validate(ready["method"])
+    method = Prompted.model_validate(_renamed(ready["method"]))
     return method, Prompting.model_validate(ready["prompting"]), Sampling(max_tokens=method.max_tokens)
+
+
+def _renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kept method with the names that its generator's fields have now."""
+    generator = {STORED_NAMES.get(name, name): value for name, value in stored["generator"].items()}
+    return {**stored, "generator": generator}
 
 
 def label_of(reply: str, classes: Sequence[str]) -> int | None:

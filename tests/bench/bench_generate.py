@@ -42,7 +42,7 @@ def measure(prompts: int = PROMPTS, rounds: int = ROUNDS) -> list[dict[str, Any]
 
 
 def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str, Any]]:
-    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=ROWS)
     described = generators.describe(config)
     engine = local_model.engine(described, config)
     chance, words = random.Random(0), STORY.split()
@@ -70,7 +70,7 @@ def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str,
 
 def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[str, Any]]:
     """Compare reading prefixes apart with reading every prompt whole."""
-    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=ROWS)
     described = generators.describe(config)
     engine = local_model.engine(described, config)
     if not engine.reuses:

@@ -33,7 +33,7 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         model = str(language_models.save_causal(Path(folder)))
-        config = LocalModel(model=model, dtype="fp32", rows=DRAWS, batch_tokens=65_536)
+        config = LocalModel(model=model, precision="fp32", batch_size=DRAWS, batch_tokens=65_536)
         grammars = local_model.engine(generators.describe(config), config).decoder.grammars
         for name, schema in SCHEMAS.items():
             wanted = response_format.schema_format(schema)

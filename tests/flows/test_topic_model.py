@@ -56,7 +56,7 @@ def write(path: Path, given: list[dict[str, Any]]) -> Tables:
 
 
 def config(**changes: Any) -> TopicModel:
-    return TopicModel(embed=Embed(precision="exact"), **changes)
+    return TopicModel(embed=Embed(precision="fp32"), **changes)
 
 
 def topics_of(outcome: Outcome) -> dict[str, int]:

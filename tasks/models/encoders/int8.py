@@ -110,7 +110,7 @@ def check_texts() -> list[str]:
     texts = [text for group in zip(*groups, strict=False) for text in group][:TEXTS]
     if len(texts) < TEXTS:
         raise ModelError(
-            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are here; use exact or bf16"
+            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are here; use fp32 or bf16"
         )
     return texts
 
@@ -141,7 +141,7 @@ def refuse_if_far(model: str, cosine: float, ranks: float) -> None:
     if not (cosine >= MIN_COSINE and ranks >= MIN_RANK_AGREEMENT):
         raise ModelError(
             f"{model} in int8 has a mean cosine of {cosine:.4f} and a rank agreement of {ranks:.4f} with 32 bits but "
-            f"{MIN_COSINE} and {MIN_RANK_AGREEMENT} were needed; use embed.precision exact or bf16"
+            f"{MIN_COSINE} and {MIN_RANK_AGREEMENT} were needed; use embed.precision fp32 or bf16"
         )
 
 

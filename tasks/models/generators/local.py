@@ -70,22 +70,21 @@ def describe(config: LocalModel) -> Generator:
 
 def _choose(config: LocalModel) -> tuple[Any, str]:
     """Return precision and engine."""
-    if config.dtype == "4bit":
+    if config.precision == "4bit":
         if lacking := hardware.missing(FOUR_BITS):
             raise MissingExtra(
-                f"dtype is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
+                f"precision is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
             )
-        return "4bit", device.choose("exact", config.device, "generator").engine
-    if config.dtype == "int8":
+        return "4bit", device.choose("fp32", config.device, "generator").engine
+    if config.precision == "int8":
         if config.device == "cuda":
-            raise ContractError("dtype is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
+            raise ContractError("precision is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
         return "int8", "torch-cpu"
     on_gpu = config.device == "cuda" or (config.device == "auto" and hardware.has_gpu())
-    if config.dtype == "bf16" and not on_gpu and not hardware.processor_has_bf16():
-        raise ContractError("dtype is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
-    asked: Any = "exact" if config.dtype == "fp32" else config.dtype
-    chosen = device.choose(asked, config.device, "generator")
-    return "bf16" if chosen.precision == "bf16" else "fp32", chosen.engine
+    if config.precision == "bf16" and not on_gpu and not hardware.processor_has_bf16():
+        raise ContractError("precision is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
+    chosen = device.choose(config.precision, config.device, "generator")
+    return chosen.precision, chosen.engine
 
 
 def _require_generating(folder: Path, config: dict[str, Any]) -> None:
@@ -190,7 +189,7 @@ class LocalEngine:
         if self.generator.precision == "int8":
             return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
         room = new if self.generator.family == "causal" else 0
-        tokens, most = self.config.batch_tokens, self.config.rows
+        tokens, most = self.config.batch_tokens, self.config.batch_size
         read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
         for length in np.unique(read):
             own, more = np.flatnonzero(read == length), room + int(length)
@@ -247,7 +246,7 @@ def _int8(model: Any) -> Any:
 
     quantise = getattr(getattr(getattr(torch, "ao", None), "quantization", None), "quantize_dynamic", None)
     if quantise is None:
-        raise ContractError("dtype is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
+        raise ContractError("precision is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says where its quantisation will move to
         return quantise(model, {torch.nn.Linear}, dtype=torch.qint8)

@@ -10,7 +10,7 @@ import pytest
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
-from tasks.classify.prompted import Labeller, label_of, read_label_prompt
+from tasks.classify.prompted import Labeller, kept_way, label_of, read_label_prompt
 from tasks.data.classes import Confused, Divided, Texts
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure
@@ -154,11 +154,20 @@ def test_the_words_of_a_prompt_and_the_model_count_in_the_key_and_the_names_of_b
     assert len({key(told), *map(key, changed), key(told, FREE.model_copy(update={"enforced": True}))}) == 4
 
 
+def test_the_generator_of_an_older_classifier_is_read() -> None:
+    method = Prompted(generator=LocalModel(model="m", precision="fp32", batch_size=4))
+    told = Prompting(generator=scripted_generator(), prompt=read_label_prompt(method.prompt)).model_dump(mode="json")
+    stored = method.model_dump(mode="json")
+    generator = stored["generator"]
+    generator["dtype"], generator["rows"] = generator.pop("precision"), generator.pop("batch_size")
+    assert kept_way({"method": stored, "prompting": told})[0] == method
+
+
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("save", [save_causal, save_text_to_text], ids=["chat", "text-to-text"])
 def test_a_real_model_gives_every_text_a_label_now_and_when_it_is_used_again(save: object, tmp_path: Path) -> None:
     model = save(tmp_path / "model")  # type: ignore[operator]
-    method = Prompted(generator=LocalModel(model=str(model), dtype="fp32", device="cpu"), prompt_tokens=1_000)
+    method = Prompted(generator=LocalModel(model=str(model), precision="fp32", device="cpu"), prompt_tokens=1_000)
     short = tmp_path / "short.md"
     short.write_text("# user\nA text: {text}\nIts label, one of {labels}:")
     method = method.model_copy(update={"prompt": str(short), "max_tokens": 8})

@@ -29,7 +29,7 @@ KINDS: dict[str, type[Ref]] = {
 ENCODER = Encoder(
     model="m", revision="r", weights="w", tokenizer="t", pooling="mean", normalize=True, max_tokens=8, width=3
 )
-MARK = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu"))
+MARK = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="fp32", engine="torch-cpu"))
 
 
 def array(number: int, kind: type[Ref] = VectorsRef) -> Any:

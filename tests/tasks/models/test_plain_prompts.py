@@ -52,7 +52,7 @@ def test_a_story_its_tokens_and_its_end_are_the_same_local_and_served(home: Path
         server.say = write
         with torch.inference_mode():
             there = say(ModelServer(base_url=server.base_url, model="stories", concurrency=1))
-    here = say(LocalModel(model=str(folder), dtype="fp32"))
+    here = say(LocalModel(model=str(folder), precision="fp32"))
     assert here == there
     assert "mom" in "".join(text for text, *_ in here)
     assert {tokens for _, finish, _, tokens in here if finish == "length"} <= {NEW}

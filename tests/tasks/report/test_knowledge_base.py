@@ -218,13 +218,13 @@ def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generat
 def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed(
     shelf: Generation, tiny_bert: Path
 ) -> None:
-    ran = encoders.fingerprint(str(tiny_bert), "exact", "cpu")
+    ran = encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
     counted = {"texts": 5.0, "encoded": 2.0, "tokens": 30.0, "padded": 40.0, "seconds": 0.5, "roofline_share": 0.4}
     run = run_of(shelf, **{f"embed-passages.{name}": value for name, value in counted.items()})
     facts = knowledge_base._how(run, shelf.model_copy(update={"fingerprint": ran}))["facts"]
     assert facts == {
         "encoder": f"{tiny_bert}, 32 wide",
-        "device and precision": "torch-cpu, exact: as configured",
+        "device and precision": "torch-cpu, fp32: as configured",
         "encoded in this run": "30 tokens of 2 texts",
         "found in the cache": "3 texts, or equal to another",
         "padding": "25% of what the encoder saw",

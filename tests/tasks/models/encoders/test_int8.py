@@ -134,7 +134,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("cosine", "ranks"), REFUSED.values(), ids=REFUSED.keys())
 def test_too_little_agreement_is_refused_with_the_way_out(cosine: float, ranks: float) -> None:
-    with pytest.raises(ModelError, match=r"0.99 and 0.99 were needed; use embed.precision exact or bf16"):
+    with pytest.raises(ModelError, match=r"0.99 and 0.99 were needed; use embed.precision fp32 or bf16"):
         refuse_if_far("m", cosine, ranks)
 
 
@@ -159,7 +159,7 @@ def test_the_texts_of_a_module_are_what_python_shows_of_it() -> None:
 
 def test_a_python_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MODULES", ("no_such_module",))
-    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use exact or bf16"):
+    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use fp32 or bf16"):
         check_texts()
 
 
@@ -180,7 +180,7 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.Mo
     wanted = mark(tiny_bert)
     find: Any = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "nncf" else find(name))
-    message = r"int8 but nncf is not installed; run: pip install 'llm-flows\[int8\]', or use exact or bf16"
+    message = r"int8 but nncf is not installed; run: pip install 'llm-flows\[int8\]', or use fp32 or bf16"
     with pytest.raises(MissingExtra, match=message):
         device.choose("int8", "cpu")
     with pytest.raises(MissingExtra, match=message):

@@ -63,6 +63,6 @@ def say(config: LanguageModel) -> list[tuple[str, str, int, int]]:
 
 
 def test_texts_finish_reasons_and_token_counts_are_the_same_local_and_served(chat: Path, address: str) -> None:
-    local = say(LocalModel(model=str(chat), dtype="fp32"))
+    local = say(LocalModel(model=str(chat), precision="fp32"))
     assert local == say(ModelServer(base_url=address, model=str(chat), concurrency=1))
     assert {finish for _, finish, _, _ in local} == {"stop", "length"}
