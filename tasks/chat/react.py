@@ -30,19 +30,19 @@ class Caps:
     """What a message may take.
 
     Attributes:
-        steps: Calls of a tool.
-        seconds: After which no step is begun.
-        tokens: Of all prompts and replies together.
+        max_steps: Calls of a tool.
+        max_seconds: After which no step is begun.
+        max_tokens: Of all prompts and replies together.
         reply: Tokens a reply has at most.
-        room: Tokens a prompt has at most.
+        prompt_budget: Tokens a prompt has at most.
         shown: Characters of a result that are read.
     """
 
-    steps: int
-    seconds: float
-    tokens: int
+    max_steps: int
+    max_seconds: float
+    max_tokens: int
     reply: int
-    room: int
+    prompt_budget: int
     shown: int
 
 
@@ -55,7 +55,7 @@ class Acted:
         finish: stop, or the cap: steps, seconds, tokens.
         calls: Tools used, in order.
         heard: The model's replies, in order.
-        unfounded: Numbers of the answer that neither the messages nor a result holds.
+        unsupported: Numbers of the answer that neither the messages nor a result holds.
     """
 
     text: str
@@ -111,7 +111,7 @@ def act(
             sources = [m.content for m in messages if m.role != "system"] + [c.result for c in calls]
             answer = final[1].strip()
             return Acted(answer, "stop", tuple(calls), tuple(heard), unsupported(answer, sources))
-        if len(calls) == caps.steps:
+        if len(calls) == caps.max_steps:
             return Acted("", "steps", tuple(calls), tuple(heard), ())
         if action is None:
             calls.append(Call(tool="", given=text[: caps.shown], result=UNREAD, wrong=True))
@@ -125,9 +125,9 @@ def act(
 
 def _ended(caps: Caps, seconds: float, tokens: int, size: int) -> str:
     """Return the cap that forbids another step, or nothing."""
-    if seconds > caps.seconds:
+    if seconds > caps.max_seconds:
         return "seconds"
-    return "tokens" if tokens > caps.tokens or size > caps.room else ""
+    return "tokens" if tokens > caps.max_tokens or size > caps.prompt_budget else ""
 
 
 def _called(name: str, given: str, tools: Mapping[str, Tool], shown: int) -> Call:

@@ -110,10 +110,10 @@ def work(model: str, precision: Any, held: str) -> dict[str, Any]:
     requests = [
         Request((Message("user", " ".join(chance.choices(known, k=chance.randint(4, 24)))),)) for _ in range(PROMPTS)
     ]
-    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
-    speaker(requests[:2])
+    ask = client.replies(described, Sampling(max_tokens=NEW), config, use_cache=False)
+    ask(requests[:2])
     started = time.perf_counter()
-    tokens = sum(reply.completion_tokens for reply in speaker(requests))
+    tokens = sum(reply.completion_tokens for reply in ask(requests))
     seconds, most = time.perf_counter() - started, _peak()
     saved = io.BytesIO()
     torch.save(engine.decoder.model.state_dict(), saved)

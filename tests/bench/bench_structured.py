@@ -54,8 +54,8 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
 
 def _replies(config: LocalModel, wanted: ResponseFormat, limit: int, draws: int) -> list[Reply]:
     sampling = Sampling(temperature=1.0, max_tokens=limit)
-    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    return speaker([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(draws)])
+    ask = client.replies(generators.describe(config), sampling, config, use_cache=False)
+    return ask([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(draws)])
 
 
 def _valid(schema: dict[str, Any], reply: Reply) -> bool:

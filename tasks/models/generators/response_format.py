@@ -44,7 +44,7 @@ def fault(response_format: ResponseFormat | None, reply: Reply) -> str:
 
 def repair(request: Request, reply: Reply, why: str) -> Request:
     """Return the request that asks once more, with the reply and what is wrong with it."""
-    said = messages_of(fill(read_template("mend"), {"wrong": why, "reply": reply.text}))
+    said = messages_of(fill(read_template("repair"), {"wrong": why, "reply": reply.text}))
     return replace(request, messages=(*request.messages, Message("assistant", reply.text), *said))
 
 

@@ -286,8 +286,8 @@ def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
 ) -> None:
     talk = objects.save_json(ConversationRef, {"turns": []}, rows=0)
     durable.write_json(home / "conversations" / "ada.json", talk.model_dump(mode="json"))
-    ledger = ReplyCache(Generator(kind="server", model="m", revision="server", weights="w"))
-    ledger.add({"key": Reply("hello", "stop", 1, 1, "m")})
+    cache = ReplyCache(Generator(kind="server", model="m", revision="server", weights="w"))
+    cache.add({"key": Reply("hello", "stop", 1, 1, "m")})
     (segment,) = home.glob("replies/*/[!.]*")
     for path in (objects.path(talk), segment):
         age(path, 31)

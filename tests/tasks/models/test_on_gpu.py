@@ -56,8 +56,8 @@ def test_greedy_replies_in_32_bits_are_those_of_the_processor(tmp_path: Path) ->
     folder, replies = language_models.save_causal(tmp_path / "chat"), {}
     for place in ("cpu", "cuda"):
         config = LocalModel(model=str(folder), precision="fp32", device=place)
-        speaker = client.replies(generators.describe(config), Sampling(max_tokens=12), config, ledger=False)
-        replies[place] = [(r.text, r.completion_tokens, r.finish) for r in speaker([asked(t) for t in TEXTS])]
+        ask = client.replies(generators.describe(config), Sampling(max_tokens=12), config, use_cache=False)
+        replies[place] = [(r.text, r.completion_tokens, r.finish) for r in ask([asked(t) for t in TEXTS])]
     assert replies["cuda"] == replies["cpu"]
 
 
@@ -67,8 +67,8 @@ def test_a_reply_is_one_whoever_shares_its_batch(precision: str, temperature: fl
     folder = language_models.save_causal(tmp_path / "chat", width=256)
     config = LocalModel(model=str(folder), precision=precision, device="cuda", batch_size=8)
     sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
-    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    assert len(language_models.among_others(speaker, rounds=30, others=7)) == 1
+    ask = client.replies(generators.describe(config), sampling, config, use_cache=False)
+    assert len(language_models.among_others(ask, rounds=30, others=7)) == 1
 
 
 def test_a_form_is_kept_to(tmp_path: Path) -> None:
@@ -76,10 +76,10 @@ def test_a_form_is_kept_to(tmp_path: Path) -> None:
     config = LocalModel(model=str(folder), device="cuda")
     described = generators.describe(config)
     assert described.precision == "bf16"
-    speaker = client.replies(described, Sampling(max_tokens=128, temperature=1.0), config, ledger=False)
+    ask = client.replies(described, Sampling(max_tokens=128, temperature=1.0), config, use_cache=False)
     for schema in SCHEMAS.values():
         wanted = response_format.schema_format(schema)
-        for reply in speaker([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(8)]):
+        for reply in ask([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(8)]):
             jsonschema.validate(json.loads(reply.text), schema)
 
 

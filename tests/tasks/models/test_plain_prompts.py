@@ -26,7 +26,7 @@ NEW = 200
 
 
 def say(config: LanguageModel) -> list[tuple[str, str, int, int]]:
-    ask = client.replies(generators.describe(config), Sampling(max_tokens=NEW), config, ledger=False)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=NEW), config, use_cache=False)
     made = ask([Request((Message("user", text),)) for text in BEGINNINGS])
     return [(r.text, r.finish, r.prompt_tokens, r.completion_tokens) for r in made]
 

@@ -49,10 +49,10 @@ def test_what_was_paid_for_is_replayed_without_a_model_and_counted(home: Path) -
 
 def test_what_came_before_a_failure_is_kept(home: Path) -> None:
     engine = Scripted()
-    speaker = client.replies(GENERATOR, Sampling(), CONFIG, engine=engine)
+    ask = client.replies(GENERATOR, Sampling(), CONFIG, engine=engine)
     with pytest.raises(RuntimeError, match="gone"):
-        speaker([asked("a"), asked("fail"), asked("b")])
-    speaker([asked("a"), asked("b")])
+        ask([asked("a"), asked("fail"), asked("b")])
+    ask([asked("a"), asked("b")])
     assert engine.asked == ["a", "b"]
 
 

@@ -41,7 +41,7 @@ def asked(text: str, draw: int = 0) -> Request:
 
 def speak(folder: Path, sampling: Sampling, texts: list[str], **options: Any) -> list[Reply]:
     config = LocalModel(model=str(folder), **{"precision": "fp32", "batch_size": 4, **options})
-    return client.replies(generators.describe(config), sampling, config, ledger=False)([asked(t) for t in texts])
+    return client.replies(generators.describe(config), sampling, config, use_cache=False)([asked(t) for t in texts])
 
 
 def theirs(folder: Path, text: str, new: int, **options: Any) -> tuple[str, int]:
@@ -94,8 +94,8 @@ def test_no_content_can_end_its_turn(chat: Path) -> None:
 def test_a_reply_is_one_whoever_shares_its_batch(chat: Path, temperature: float) -> None:
     sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
     config = LocalModel(model=str(chat), precision="fp32", batch_size=4)
-    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    assert len(language_models.among_others(speaker, rounds=100, others=3)) == 1
+    ask = client.replies(generators.describe(config), sampling, config, use_cache=False)
+    assert len(language_models.among_others(ask, rounds=100, others=3)) == 1
 
 
 def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
@@ -104,7 +104,7 @@ def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
 
     def sample(seed: int) -> list[str]:
         sampling = Sampling(max_tokens=8, temperature=1.0, seed=seed)
-        made = client.replies(described, sampling, config, ledger=False)([asked("a", draw) for draw in range(3)])
+        made = client.replies(described, sampling, config, use_cache=False)([asked("a", draw) for draw in range(3)])
         return [reply.text for reply in made]
 
     assert sample(1) == sample(1)

@@ -57,7 +57,7 @@ def address(chat: Path) -> Iterator[str]:
 
 
 def say(config: LanguageModel) -> list[tuple[str, str, int, int]]:
-    ask = client.replies(generators.describe(config), Sampling(max_tokens=30), config, ledger=False)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=30), config, use_cache=False)
     made: list[Reply] = ask([Request((Message("system", "Be brief."), Message("user", text))) for text in TEXTS])
     return [(r.text, r.finish, r.prompt_tokens, r.completion_tokens) for r in made]
 
