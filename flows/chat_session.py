@@ -108,7 +108,7 @@ def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
 
 
 def take(
-    talk: ConversationRef,
+    state: ConversationRef,
     message: str,
     handle: GeneratorHandle,
     settings: ChatSettings,
@@ -117,10 +117,10 @@ def take(
 ) -> ConversationRef:
     """Take one turn, with tools where they are allowed."""
     if config.agent is None:
-        return chat_turn(talk, message, handle, config.sampling, settings)
+        return chat_turn(state, message, handle, config.sampling, settings)
     tools = tools_for(config.agent, search_in(live, config.agent.hits) if live is not None else None)
-    answered = answer_with_tools(talk, message, handle, config.sampling, settings, tools)
-    return chat_keep(talk, message, answered, handle, config.sampling, settings)
+    answered = answer_with_tools(state, message, handle, config.sampling, settings, tools)
+    return chat_keep(state, message, answered, handle, config.sampling, settings)
 
 
 @flow(name="chat-session", flow_run_name="chat-session")
@@ -140,11 +140,11 @@ def chat_session(
         looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
         settings = read_settings(config.memory, config.agent, config.chat_prompt, looked_in)
         handle = prepare_handle(config.generator)
-        talk = open_conversation(conversation)
-        before = len(load_conversation(talk).turns)
+        state = open_conversation(conversation)
+        before = len(load_conversation(state).turns)
         for message in said(messages, config.chat_prompt.wait_s):
-            talk = take(talk, message, handle, settings, live, config)
-            keep_conversation(conversation, talk)
-        run.publish(conversation=talk)
-        page = chat_page(run, talk, before, conversation, handle)
-        return run.outcome(chat_summary(talk, before, conversation), page)
+            state = take(state, message, handle, settings, live, config)
+            keep_conversation(conversation, state)
+        run.publish(conversation=state)
+        page = chat_page(run, state, before, conversation, handle)
+        return run.outcome(chat_summary(state, before, conversation), page)

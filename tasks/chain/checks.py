@@ -53,9 +53,7 @@ def check_text(text: str, check: Check) -> CheckResult:
             found = known.get(bare.strip(" .\"'").casefold())
             return _verdict(found or bare, "" if found else f"it is none of {', '.join(check.choices)}")
         case Pattern():
-            return _verdict(
-                bare, "" if re.fullmatch(check.pattern, bare) else f"it is not of the form {check.pattern}"
-            )
+            return _verdict(bare, "" if re.fullmatch(check.pattern, bare) else f"it does not match {check.pattern}")
         case Contains():
             missing = [word for word in check.words if word.casefold() not in bare.casefold()]
             return _verdict(

@@ -94,15 +94,15 @@ def act(
         model: What is asked.
         clock: Seconds.
     """
-    started, talk = clock(), list(messages)
+    started, prompt = clock(), list(messages)
     heard: list[Reply] = []
     calls: list[Call] = []
     spent = 0
     while True:
-        size = model.count(talk)
+        size = model.count(prompt)
         if ended := _ended(caps, clock() - started, spent + size + caps.reply, size):
             return Acted("", ended, tuple(calls), tuple(heard), ())
-        (reply,) = model.replies([Request(tuple(talk))])
+        (reply,) = model.replies([Request(tuple(prompt))])
         heard.append(reply)
         spent += reply.prompt_tokens + reply.completion_tokens
         text = INVENTED.split(reply.text, maxsplit=1)[0].rstrip()
@@ -115,12 +115,12 @@ def act(
             return Acted("", "steps", tuple(calls), tuple(heard), ())
         if action is None:
             calls.append(Call(tool="", given=text[: caps.shown], result=UNREAD, wrong=True))
-            told = UNREAD
+            observation = UNREAD
         else:
             calls.append(_called(action[1], action[2].strip(), box.tools, caps.shown))
             text = text[: action.end()]
-            told = f"<{box.mark}>\n{calls[-1].result}\n</{box.mark}>"
-        talk += [Message("assistant", text or "(nothing)"), Message("user", told)]
+            observation = f"<{box.mark}>\n{calls[-1].result}\n</{box.mark}>"
+        prompt += [Message("assistant", text or "(nothing)"), Message("user", observation)]
 
 
 def _ended(caps: Caps, seconds: float, tokens: int, size: int) -> str:

@@ -74,7 +74,9 @@ def _against_schema(schema: str, text: str) -> str:
         jsonschema.validators.validator_for(stated).check_schema(stated)
         jsonschema.validate(value, stated)
     except (ValueError, jsonschema.SchemaError) as error:
-        raise ContractError(f"the form is no JSON Schema ({str(error).splitlines()[0]}); correct it") from error
+        raise ContractError(
+            f"the response format is not a JSON Schema ({str(error).splitlines()[0]}); correct it"
+        ) from error
     except jsonschema.ValidationError as error:
         return f"{error.json_path}: {error.message}"[:SHOWN]
     return ""

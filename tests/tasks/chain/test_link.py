@@ -59,7 +59,7 @@ def test_after_one_repair_the_output_is_shown_and_no_third_is_paid_for() -> None
         (DEEP, Schema(text=PERSON), "it is nested deeper than 60"),
         ("YES.", Choices(choices=("yes", "no")), ""),
         ("2024-05-01", Pattern(pattern=r"\d{4}-\d\d-\d\d"), ""),
-        ("on 2024-05-01", Pattern(pattern=r"\d{4}"), r"it is not of the form \d{4}"),
+        ("on 2024-05-01", Pattern(pattern=r"\d{4}"), r"it does not match \d{4}"),
         ("I screeged it", Contains(words=("Screeg", "sword")), "it does not contain sword"),
     ],
 )
