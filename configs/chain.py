@@ -173,6 +173,6 @@ class AskSettings(Config):
     limit: Annotated[int | None, NotInCacheKey] = Field(None, ge=1)
     """Questions of the table that are asked, from its first; left out, all."""
     most_invalid: float = Field(0.0, ge=0, le=1)
-    """Share of questions for which a step may give nothing valid; with more the step fails and shows an output."""
-    repair: str = "mend"
+    """Share of questions for which a step may have no valid output; with more, the step fails and shows one."""
+    repair: str = "repair"
     """Prompt that asks once more, with {wrong} and {reply}."""

@@ -8,7 +8,7 @@ from configs.base import Config, Tabs
 
 
 class Buffer(Config):
-    """Remember every turn; the oldest are left out of a prompt where they do not fit."""
+    """Remember every turn; the oldest are omitted from a prompt where they do not fit."""
 
     kind: Literal["buffer"] = "buffer"
 
@@ -30,7 +30,7 @@ class Summary(Config):
     share: float = Field(1 / 3, gt=0, le=1)
     """Tokens of the summary at most, as a share of those of the turns it stands for."""
     prompt: str = "chat-summary"
-    """Prompt that goes on with a summary, with {summary}, {turns} and {words}."""
+    """Prompt that updates a summary, with {summary}, {turns} and {words}."""
 
 
 class Automatic(Config):
@@ -57,11 +57,11 @@ class Agent(Config):
     """Passages a search gives."""
     prompt: str = "chat-agent"
     """Prompt that explains the tools, with {tools} and {mark}."""
-    steps: int = Field(6, ge=1, le=100)
+    max_steps: int = Field(6, ge=1, le=100)
     """Calls of a tool a message may take."""
-    seconds: float = Field(120.0, gt=0, le=86_400)
+    max_seconds: float = Field(120.0, gt=0, le=86_400)
     """Seconds after which no further step is begun."""
-    tokens: int = Field(8_192, ge=64, le=10_000_000)
+    max_tokens: int = Field(8_192, ge=64, le=10_000_000)
     """Tokens a message may take, prompts and replies of all its steps together; no step begins that could pass it."""
     shown: int = Field(2_000, ge=50, le=100_000)
     """Characters of a tool's result that are read."""

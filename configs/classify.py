@@ -111,8 +111,8 @@ class TaskModel(Config):
     """Id on the hub, or a folder, of a model for sequence classification; the page lists those known to fit."""
     mapping: dict[str, str] = Field(default_factory=dict)
     """Label of the model to label of ours, where the names differ; labels of the model left over are not used."""
-    precision: Literal["auto", "exact", "bf16"] = "auto"
-    """exact: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """fp32: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
 
@@ -127,8 +127,8 @@ class Nli(Config):
     """Statement in which `{label}` stands for a description."""
     descriptions: dict[str, str] = Field(default_factory=dict)
     """Label to what it means, in words; a label left out describes itself, `_` and `-` read as spaces."""
-    precision: Literal["auto", "exact", "bf16"] = "auto"
-    """exact: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """fp32: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
 

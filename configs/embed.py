@@ -49,10 +49,10 @@ class Embed(Config):
     model: str = EMBEDDED
     """Id on the hub, or the path of a folder that holds a sentence-transformers or model2vec model; with a server,
     the name the server has for it."""
-    precision: Literal["auto", "exact", "bf16", "int8"] = "auto"
-    """exact: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. int8: about
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """fp32: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. int8: about
     four times as fast on a processor, after a minute of calibration that is kept; refused where the vectors move too
-    far, and without the extra `int8`. auto: the better of exact and bf16."""
+    far, and without the extra `int8`. auto: the better of fp32 and bf16."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder runs; auto takes a GPU that is there."""
     server: Server | None = None

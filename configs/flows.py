@@ -276,5 +276,5 @@ class ChatSession(Config):
     """Model that is talked to."""
     sampling: Sampling = Sampling()
     """How replies are drawn."""
-    talking: ChatPrompt = ChatPrompt()
+    chat_prompt: ChatPrompt = ChatPrompt()
     """What stands around the conversation."""

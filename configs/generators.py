@@ -31,14 +31,14 @@ class LocalModel(Config):
     kind: Literal["transformers"] = "transformers"
     model: str
     """Id on the hub, or the path of a folder with safetensors and tokenizer.json."""
-    dtype: Literal["auto", "fp32", "bf16", "int8", "4bit"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "int8", "4bit"] = "auto"
     """auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8 bits, on a processor, one
     prompt at a time. 4bit: needs the extra `4bit`."""
-    rows: int = Field(16, ge=1, le=1_024)
+    batch_size: int = Field(16, ge=1, le=1_024)
     """Prompts of a batch; short batches are filled up, so that no reply depends on what else is asked. Larger: faster
     with many prompts, slower with one."""
     batch_tokens: int = Field(16_384, ge=256, le=4_194_304)
-    """Tokens of a batch at most, padding and room for the replies included; fewer rows where they are long."""
+    """Tokens of a batch at most, padding and replies included; fewer prompts where they are long."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
 
@@ -90,7 +90,7 @@ class VllmModel(Config):
     kind: Literal["vllm"] = "vllm"
     model: str
     """Id on the hub, or the path of a folder."""
-    dtype: Literal["auto", "bf16"] = "auto"
+    precision: Literal["auto", "bf16"] = "auto"
     """auto: as the model was saved."""
     memory: Annotated[float, NotInCacheKey] = Field(0.9, gt=0, le=1)
     """Share of the GPU's memory that vLLM takes."""

@@ -32,8 +32,8 @@ class CrossEncoder(Config):
     kind: Literal["cross-encoder"] = "cross-encoder"
     model: Annotated[str, NotInCacheKey] = "cross-encoder/ms-marco-MiniLM-L6-v2"
     """Id on the hub, or the path of a folder, of a model that gives one score to a pair of texts."""
-    precision: Annotated[Literal["auto", "exact", "bf16"], NotInCacheKey] = "auto"
-    """exact: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. auto: the better
+    precision: Annotated[Literal["auto", "fp32", "bf16"], NotInCacheKey] = "auto"
+    """fp32: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. auto: the better
     of the two."""
     device: Annotated[Literal["auto", "cpu", "cuda"], NotInCacheKey] = "auto"
     """Where the model runs; auto takes a GPU that is there."""

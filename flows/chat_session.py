@@ -17,16 +17,16 @@ from pydantic import Field
 from configs.chain import SmallModel
 from configs.flows import ChatSession
 from configs.retrieve import Weighted
-from flows.prompt_chain import speak
-from tasks.chain import voice_of
+from flows.prompt_chain import prepare_handle
+from tasks.chain import make_handle
 from tasks.chat import (
     answer_with_tools,
     chat_keep,
     chat_turn,
     keep_conversation,
     load_conversation,
-    manner_of,
     open_conversation,
+    read_settings,
     tools_for,
 )
 from tasks.data.chats import ChatSettings, ConversationRef
@@ -62,12 +62,12 @@ def preflight(
             "be asked in the Prefect UI"
         )
     open_conversation(conversation)
-    manner_of(config.memory, config.agent, config.talking)
+    read_settings(config.memory, config.agent, config.chat_prompt)
     searched(config)
     if isinstance(config.generator, SmallModel):
         list_items(config.generator.source)
     else:
-        voice_of(config.generator)
+        make_handle(config.generator)
 
 
 def searched(config: ChatSession) -> Generation | None:
@@ -111,19 +111,19 @@ def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
 
 
 def take(
-    talk: ConversationRef,
+    state: ConversationRef,
     message: str,
-    voice: GeneratorHandle,
-    manner: ChatSettings,
+    handle: GeneratorHandle,
+    settings: ChatSettings,
     live: Generation | None,
     config: ChatSession,
 ) -> ConversationRef:
     """Take one turn, with tools where they are allowed."""
     if config.agent is None:
-        return chat_turn(talk, message, voice, config.sampling, manner)
+        return chat_turn(state, message, handle, config.sampling, settings)
     tools = tools_for(config.agent, search_in(live, config.agent.hits) if live is not None else None)
-    answered = answer_with_tools(talk, message, voice, config.sampling, manner, tools)
-    return chat_keep(talk, message, answered, voice, config.sampling, manner)
+    answered = answer_with_tools(state, message, handle, config.sampling, settings, tools)
+    return chat_keep(state, message, answered, handle, config.sampling, settings)
 
 
 @flow(name="chat-session", flow_run_name="chat-session")
@@ -133,22 +133,22 @@ def chat_session(
     """Talk to a model that remembers, and may use tools; every turn is kept.
 
     Args:
-        messages: What to say, one after the other; left out, the run pauses for each in the Prefect UI.
-        conversation: Name under which it is kept and gone on with; left out, it is a new one without a name.
+        messages: Messages to send in order; without them, the run pauses for each in the Prefect UI.
+        conversation: Name under which it is stored and continued; without one, a new conversation without a name.
         config: Memory, tools, model.
     """
     preflight(messages, conversation, config)
     with tracking.run("chat-session", config, messages=messages, conversation=conversation) as run:
         live = searched(config)
         looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
-        manner = manner_of(config.memory, config.agent, config.talking, looked_in)
-        voice = speak(config.generator)
-        talk = open_conversation(conversation)
-        before = len(load_conversation(talk).turns)
-        for number, message in enumerate(said(messages, config.talking.wait_s), start=before + 1):
+        settings = read_settings(config.memory, config.agent, config.chat_prompt, looked_in)
+        handle = prepare_handle(config.generator)
+        state = open_conversation(conversation)
+        before = len(load_conversation(state).turns)
+        for number, message in enumerate(said(messages, config.chat_prompt.wait_s), start=before + 1):
             with steps.label(f"turn-{number}"):
-                talk = take(talk, message, voice, manner, live, config)
-            keep_conversation(conversation, talk)
-        run.publish(conversation=talk)
-        page = chat_page(run, talk, before, conversation, voice)
-        return run.outcome(chat_summary(talk, before, conversation), page)
+                state = take(state, message, handle, settings, live, config)
+            keep_conversation(conversation, state)
+        run.publish(conversation=state)
+        page = chat_page(run, state, before, conversation, handle)
+        return run.outcome(chat_summary(state, before, conversation), page)

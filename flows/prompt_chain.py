@@ -18,12 +18,12 @@ from tasks.chain import (
     chain_link,
     chain_tree,
     chain_vote,
+    make_handle,
     make_small,
+    make_small_handle,
     needed,
-    small_voice,
     take_problems,
     validate_check,
-    voice_of,
 )
 from tasks.data.chains import MethodRun, OutputSpec, OutputsRef, ProblemsRef, StepOutput
 from tasks.data.prompts import GeneratorHandle, Template
@@ -36,7 +36,7 @@ from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import steps, tracking
 from tasks.text.prompts import check_places, parts_of, read_template
 
-Voices = dict[ChatModel, GeneratorHandle]
+Handles = dict[ChatModel, GeneratorHandle]
 
 
 def preflight(question: str | None = None, questions: str | None = None, config: PromptChain = PromptChain()) -> None:
@@ -53,17 +53,17 @@ def preflight(question: str | None = None, questions: str | None = None, config:
     for method in methods:
         check_method(method, config)
     check_places(read_template(config.asking.repair), ("wrong", "reply"), "asking.repair")
-    for talker in talkers_of(config):
-        if isinstance(talker, SmallModel):
-            list_items(talker.source)
+    for model in chat_models_of(config):
+        if isinstance(model, SmallModel):
+            list_items(model.source)
         else:
-            voice_of(talker)
+            make_handle(model)
 
 
-def talkers_of(config: PromptChain) -> list[ChatModel]:
+def chat_models_of(config: PromptChain) -> list[ChatModel]:
     """Return every model that is asked, once."""
     own = [step.generator for m in config.methods if isinstance(m, Steps) for step in m.steps]
-    return list(dict.fromkeys(talker for talker in (config.generator, *own) if talker is not None))
+    return list(dict.fromkeys(model for model in (config.generator, *own) if model is not None))
 
 
 def methods_of(config: PromptChain) -> list[Approach]:
@@ -94,7 +94,7 @@ def check_method(method: Approach, config: PromptChain) -> None:
                 if step.name in known:
                     raise ContractError(f"{where} has the name {step.name!r} twice; rename a step")
                 check_places(read_template(step.prompt), known, f"step {step.name!r}")
-                validate_check(demand_of(step.check, step.repair, config), f"step {step.name!r}")
+                validate_check(output_spec_of(step.check, step.repair, config), f"step {step.name!r}")
                 known.append(step.name)
         case Vote():
             check_places(read_template(method.prompt), ["question"], where)
@@ -107,59 +107,61 @@ def check_method(method: Approach, config: PromptChain) -> None:
             assert_never(method)
 
 
-def demand_of(check: object, repair: bool, config: PromptChain) -> OutputSpec:
+def output_spec_of(check: object, repair: bool, config: PromptChain) -> OutputSpec:
     """Say what an output must be."""
     again = read_template(config.asking.repair) if repair else None
     return OutputSpec.model_validate({"check": check, "repair": again, "most_invalid": config.asking.most_invalid})
 
 
-def speak(talker: ChatModel) -> GeneratorHandle:
+def prepare_handle(model: ChatModel) -> GeneratorHandle:
     """Return who speaks; a small model is made first."""
-    if not isinstance(talker, SmallModel):
-        return voice_of(talker)
-    ingested = ingest_documents(list_items(talker.source), talker.source, Ingest(), describe_encoder(Embed()).encoder)
-    return small_voice(make_small(ingested.documents, talker))
+    if not isinstance(model, SmallModel):
+        return make_handle(model)
+    ingested = ingest_documents(list_items(model.source), model.source, Ingest(), describe_encoder(Embed()).encoder)
+    return make_small_handle(make_small(ingested.documents, model))
 
 
-def run_method(method: Approach, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+def run_method(method: Approach, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
     """Run one method on all problems."""
     with steps.label(method.name):
-        return run_labelled(method, problems, voices, config)
+        return run_labelled(method, problems, handles, config)
 
 
-def run_labelled(method: Approach, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+def run_labelled(method: Approach, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
     """Run one method, its steps labelled by its name."""
-    voice, reading = voices[config.generator], (config.asking.answer, config.asking.most_invalid)
+    handle, reading = handles[config.generator], (config.asking.answer, config.asking.most_invalid)
     match method:
         case Steps():
-            return run_steps(method, problems, voices, config)
+            return run_steps(method, problems, handles, config)
         case Vote():
             template = read_template(method.prompt)
-            linked = chain_vote(template, problems, voice, config.sampling, method, reading)
+            linked = chain_vote(template, problems, handle, config.sampling, method, reading)
         case Tree():
             templates = (read_template(method.think), read_template(method.score), read_template(method.answer))
-            linked = chain_tree(templates, problems, voice, config.sampling, method, reading)
+            linked = chain_tree(templates, problems, handle, config.sampling, method, reading)
             template = templates[0]
         case Parts():
             template = read_template(method.prompt, method.without)
-            demand = OutputSpec(check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid)
-            linked = chain_link(template, problems, {}, voice, config.sampling, demand)
+            output_spec = OutputSpec(
+                check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid
+            )
+            linked = chain_link(template, problems, {}, handle, config.sampling, output_spec)
         case _:
             assert_never(method)
     return MethodRun(name=method.name, steps=(StepOutput(name="answer", template=template, linked=linked),))
 
 
-def run_steps(method: Steps, problems: ProblemsRef, voices: Voices, config: PromptChain) -> MethodRun:
+def run_steps(method: Steps, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
     """Run prompts one after the other; each is a stored task, keyed by the outputs its prompt has places for."""
     outputs: dict[str, OutputsRef] = {}
     done: list[StepOutput] = []
     for step in method.steps:
         template: Template = read_template(step.prompt)
         sampling: Sampling = step.sampling or config.sampling
-        demand = demand_of(step.check, step.repair, config)
-        voice = voices[step.generator or config.generator]
+        output_spec = output_spec_of(step.check, step.repair, config)
+        handle = handles[step.generator or config.generator]
         with steps.label(step.name):
-            linked = chain_link(template, problems, needed(template, outputs), voice, sampling, demand)
+            linked = chain_link(template, problems, needed(template, outputs), handle, sampling, output_spec)
         outputs[step.name] = linked.outputs
         done.append(StepOutput(name=step.name, template=template, linked=linked))
     return MethodRun(name=method.name, steps=tuple(done))
@@ -179,12 +181,12 @@ def prompt_chain(
     preflight(question, questions, config)
     with tracking.run("prompt-chain", config, question=question, questions=questions) as run:
         problems = take_problems(question, questions, config.asking.limit)
-        voices = {}
-        for number, talker in enumerate(talkers_of(config)):
+        handles = {}
+        for number, model in enumerate(chat_models_of(config)):
             with steps.label(f"model-{number}"):
-                voices[talker] = speak(talker)
-        runs = [run_method(method, problems, voices, config) for method in methods_of(config)]
+                handles[model] = prepare_handle(model)
+        runs = [run_method(method, problems, handles, config) for method in methods_of(config)]
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
-        page = chain_page(run, problems, runs, judged, voices[config.generator])
+        page = chain_page(run, problems, runs, judged, handles[config.generator])
         return run.outcome(chain_summary(problems, runs, judged), page)

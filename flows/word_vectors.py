@@ -71,7 +71,7 @@ def encoder_of(config: Senses) -> Fingerprint:
     Raises:
         ModelError: It is not here, or has no layers.
     """
-    found = describe_encoder(Embed(model=config.model, precision="exact", device="cpu"))
+    found = describe_encoder(Embed(model=config.model, precision="fp32", device="cpu"))
     if found.encoder.architecture != "transformer":
         raise ModelError(
             f"{config.model} is a {found.encoder.architecture} encoder but one whose vectors depend on the sentence "

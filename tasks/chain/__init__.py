@@ -4,22 +4,22 @@ from tasks.chain.task import (
     chain_link,
     chain_tree,
     chain_vote,
+    make_handle,
     make_small,
+    make_small_handle,
     needed,
-    small_voice,
     take_problems,
     validate_check,
-    voice_of,
 )
 
 __all__ = [
     "chain_link",
     "chain_tree",
     "chain_vote",
+    "make_handle",
     "make_small",
+    "make_small_handle",
     "needed",
-    "small_voice",
     "take_problems",
     "validate_check",
-    "voice_of",
 ]

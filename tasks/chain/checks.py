@@ -19,7 +19,7 @@ DEEPEST = 60  # nesting of brackets that is read
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """An output as it goes on, and what is wrong with it; one of both is empty."""
+    """An output as later steps read it, and what is wrong with it; one of both is empty."""
 
     text: str
     wrong: str
@@ -53,12 +53,12 @@ def check_text(text: str, check: Check) -> CheckResult:
             found = known.get(bare.strip(" .\"'").casefold())
             return _verdict(found or bare, "" if found else f"it is none of {', '.join(check.choices)}")
         case Pattern():
-            return _verdict(
-                bare, "" if re.fullmatch(check.pattern, bare) else f"it is not of the form {check.pattern}"
-            )
+            return _verdict(bare, "" if re.fullmatch(check.pattern, bare) else f"it does not match {check.pattern}")
         case Contains():
             missing = [word for word in check.words if word.casefold() not in bare.casefold()]
-            return _verdict(bare, f"it lacks {', '.join(missing)}" if missing else "" if bare else "it is empty")
+            return _verdict(
+                bare, f"it does not contain {', '.join(missing)}" if missing else "" if bare else "it is empty"
+            )
         case _:
             assert_never(check)
 
@@ -86,7 +86,7 @@ def _verdict(text: str, wrong: str) -> CheckResult:
 
 
 def _follows(text: str, schema: str) -> CheckResult:
-    """Check JSON against a schema; it goes on in one way of writing."""
+    """Check JSON against a schema; return it in one way of writing."""
     fenced = FENCE.match(text)
     bare = fenced[1] if fenced else text
     if _depth(bare) > DEEPEST:

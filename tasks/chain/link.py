@@ -1,6 +1,6 @@
 """One step of a chain for many problems at once: fill the prompt, ask, check, repair once.
 
-N problems; a problem whose earlier step gave nothing valid is passed over.
+N problems; a problem whose earlier step has no valid output is passed over.
 Source: ours; the story chain is that of Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 7.
 """
 
@@ -13,7 +13,7 @@ from tasks.data.messages import Replies, Reply, Request
 from tasks.data.prompts import Template, Turn
 from tasks.text.prompts import fill, messages_of, shown
 
-PASSED_OVER = "an earlier step gave nothing valid"
+PASSED_OVER = "an earlier step has no valid output"
 
 
 def run_link(
@@ -39,7 +39,7 @@ def run_link(
     response_format = response_format_of(check)
     asked = {row: fill(template, given) for row, given in enumerate(values) if given is not None}
     outputs = [Output("", PASSED_OVER)] * len(values)
-    told: list[ModelCall] = []
+    calls: list[ModelCall] = []
     again = asked
     for what in ("reply", "repair") if repair is not None else ("reply",):
         heard = replies([Request(messages_of(turns), response_format) for turns in again.values()]) if again else []
@@ -47,15 +47,15 @@ def run_link(
         for (row, turns), reply in zip(again.items(), heard, strict=True):
             verdict = check_text(reply.text, check)
             outputs[row] = Output(verdict.text, verdict.wrong and f"{verdict.wrong}: {reply.text!r}")
-            told.append(told_of(row, what, 0, turns, reply, verdict.wrong))
+            calls.append(call_of(row, what, 0, turns, reply, verdict.wrong))
             if verdict.wrong and repair is not None:
                 said = fill(repair, {"wrong": verdict.wrong, "reply": reply.text})
                 failed[row] = [*asked[row], ("assistant", reply.text or "(nothing)"), *said]
         again = failed
-    return outputs, told
+    return outputs, calls
 
 
-def told_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> ModelCall:
+def call_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: Reply, wrong: str = "") -> ModelCall:
     """Keep a prompt and its reply."""
     return ModelCall(
         problem, what, number, shown(turns), reply.text, reply.finish, reply.prompt_tokens, reply.completion_tokens,

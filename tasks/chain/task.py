@@ -51,7 +51,7 @@ def take_problems(question: str | None, questions: str | None, limit: int | None
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
 
 
-def validate_check(demand: OutputSpec, where: str) -> None:
+def validate_check(output_spec: OutputSpec, where: str) -> None:
     """Check that what an output must be can be checked.
 
     Raises:
@@ -59,10 +59,10 @@ def validate_check(demand: OutputSpec, where: str) -> None:
     """
     from tasks.chain.checks import usable
 
-    usable(demand.check, where)
+    usable(output_spec.check, where)
 
 
-def voice_of(config: LanguageModel) -> GeneratorHandle:
+def make_handle(config: LanguageModel) -> GeneratorHandle:
     """Say who speaks, without loading a model.
 
     Raises:
@@ -71,9 +71,9 @@ def voice_of(config: LanguageModel) -> GeneratorHandle:
     return GeneratorHandle(generator=generators.describe(config), config=config)
 
 
-def small_voice(made: SmallModelFilesRef) -> GeneratorHandle:
+def make_small_handle(made: SmallModelFilesRef) -> GeneratorHandle:
     """Say that a small model that was just made speaks."""
-    return voice_of(LocalModel(model=str(objects.path(made)), dtype="fp32", device="cpu"))
+    return make_handle(LocalModel(model=str(objects.path(made)), precision="fp32", device="cpu"))
 
 
 @step(name="chain-make", libraries=LIBRARIES)
@@ -100,9 +100,9 @@ def chain_link(
     template: Template,
     problems: ProblemsRef,
     given: dict[str, OutputsRef],
-    voice: GeneratorHandle,
+    handle: GeneratorHandle,
     sampling: Sampling,
-    demand: OutputSpec,
+    output_spec: OutputSpec,
 ) -> StepResult:
     """Put one prompt of a chain for every problem; check what comes, and repair it once.
 
@@ -110,23 +110,23 @@ def chain_link(
         template: The prompt.
         problems: N problems.
         given: Outputs of earlier steps, by name; only those the prompt has a place for count.
-        voice: Who is asked.
+        handle: Who is asked.
         sampling: How replies are drawn.
-        demand: What an output must be.
+        output_spec: What an output must be.
     """
     from tasks.chain.link import run_link
 
     values = _values(problems, given)
-    ask = client.replies(voice.generator, sampling, voice.config, mend=False)  # the check below mends
-    outputs, told = run_link(template, values, replies=ask, check=demand.check, repair=demand.repair)
-    return _linked(outputs, told, demand.most_invalid, template.name)
+    ask = client.replies(handle.generator, sampling, handle.config, fix=False)  # the check below asks again
+    outputs, calls = run_link(template, values, replies=ask, check=output_spec.check, repair=output_spec.repair)
+    return _linked(outputs, calls, output_spec.most_invalid, template.name)
 
 
 @step(name="chain-vote", run_name="chain-vote samples={config.samples}")
 def chain_vote(
     template: Template,
     problems: ProblemsRef,
-    voice: GeneratorHandle,
+    handle: GeneratorHandle,
     sampling: Sampling,
     config: Vote,
     reading: tuple[AnswerKind, float],
@@ -136,7 +136,7 @@ def chain_vote(
     Args:
         template: The prompt.
         problems: N problems.
-        voice: Who is asked.
+        handle: Who is asked.
         sampling: How replies are drawn, temperature apart.
         config: How many, how different.
         reading: How an answer is read, and the share of problems that may go without.
@@ -144,17 +144,17 @@ def chain_vote(
     from tasks.chain.vote import run_vote
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    ask = client.replies(voice.generator, warm, voice.config)
+    ask = client.replies(handle.generator, warm, handle.config)
     values = [{"question": p.question} for p in objects.load_rows(problems, Problem)]
-    outputs, told = run_vote(template, values, replies=ask, samples=config.samples, kind=reading[0])
-    return _linked(outputs, told, reading[1], template.name)
+    outputs, calls = run_vote(template, values, replies=ask, samples=config.samples, kind=reading[0])
+    return _linked(outputs, calls, reading[1], template.name)
 
 
 @step(name="chain-tree", run_name="chain-tree breadth={config.breadth} depth={config.depth}")
 def chain_tree(
     templates: tuple[Template, Template, Template],
     problems: ProblemsRef,
-    voice: GeneratorHandle,
+    handle: GeneratorHandle,
     sampling: Sampling,
     config: Tree,
     reading: tuple[AnswerKind, float],
@@ -164,7 +164,7 @@ def chain_tree(
     Args:
         templates: Prompts for a thought, for its score, and for the answer.
         problems: N problems.
-        voice: Who is asked.
+        handle: Who is asked.
         sampling: How replies are drawn, temperature of thoughts apart.
         config: Size of the tree.
         reading: How an answer is read, and the share of problems that may go without.
@@ -172,13 +172,13 @@ def chain_tree(
     from tasks.chain.tree import Ways, run_tree
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    drawn = client.replies(voice.generator, warm, voice.config)
-    greedy = client.replies(voice.generator, sampling, voice.config)
+    drawn = client.replies(handle.generator, warm, handle.config)
+    greedy = client.replies(handle.generator, sampling, handle.config)
     ways = Ways(*templates, breadth=config.breadth, depth=config.depth, proposals=config.proposals)
     questions = [p.question for p in objects.load_rows(problems, Problem)]
-    outputs, told, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])
+    outputs, calls, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])
     steps.log_metrics(unscored=sum(t.score < 0 for t in thoughts), thoughts=len(thoughts))
-    return _linked(outputs, told, reading[1], templates[2].name, thoughts)
+    return _linked(outputs, calls, reading[1], templates[2].name, thoughts)
 
 
 def needed(template: Template, given: dict[str, OutputsRef]) -> dict[str, OutputsRef]:
@@ -188,7 +188,7 @@ def needed(template: Template, given: dict[str, OutputsRef]) -> dict[str, Output
 
 
 def _values(problems: ProblemsRef, given: dict[str, OutputsRef]) -> list[dict[str, str] | None]:
-    """Return what fills the places of each problem; None where an earlier step gave nothing valid."""
+    """Return what fills the places of each problem; None where an earlier step has no valid output."""
     earlier = {name: objects.load_rows(outputs, Output) for name, outputs in given.items()}
     values: list[dict[str, str] | None] = []
     for row, problem in enumerate(objects.load_rows(problems, Problem)):
@@ -200,7 +200,7 @@ def _values(problems: ProblemsRef, given: dict[str, OutputsRef]) -> list[dict[st
 
 def _linked(
     outputs: Sequence[Output],
-    told: Sequence[ModelCall],
+    calls: Sequence[ModelCall],
     most_invalid: float,
     name: str,
     thoughts: Sequence[Thought] = (),
@@ -208,17 +208,17 @@ def _linked(
     """Keep what a step gave.
 
     Raises:
-        DataError: More problems than allowed have nothing valid.
+        DataError: More problems than allowed have no valid output.
     """
     wrong = [output.wrong for output in outputs if output.wrong]
-    steps.log_metrics(**counted(told), invalid=len(wrong))
+    steps.log_metrics(**counted(calls), invalid=len(wrong))
     if len(wrong) > most_invalid * len(outputs):
         raise DataError(
-            f"prompt {name!r} gave nothing valid for {len(wrong)} of {len(outputs)} questions, first: {wrong[0]}; "
+            f"prompt {name!r} has no valid output for {len(wrong)} of {len(outputs)} questions, first: {wrong[0]}; "
             "change prompt, check or model, or raise asking.most_invalid"
         )
     return StepResult(
         outputs=objects.save_rows(OutputsRef, Output, outputs),
-        told=objects.save_rows(ModelCallsRef, ModelCall, told),
+        calls=objects.save_rows(ModelCallsRef, ModelCall, calls),
         thoughts=objects.save_rows(ThoughtsRef, Thought, thoughts) if thoughts else None,
     )

@@ -7,7 +7,7 @@ Source: Yao et al., NeurIPS 2023, arXiv:2305.10601, its breadth-first search wit
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.chain.link import told_of
+from tasks.chain.link import call_of
 from tasks.data.chains import ModelCall, Output, Thought
 from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
@@ -55,13 +55,13 @@ def run_tree(
         (N,) answers, all that was asked, and every state. Of equal scores the earlier state is kept; a state whose
         score cannot be read counts below all others.
     """
-    told: list[ModelCall] = []
+    calls: list[ModelCall] = []
     states: list[Thought] = []
     paths: list[dict[int, str]] = [{-1: ""} for _ in questions]
     for level in range(1, ways.depth + 1):
         found, thoughts = _think(questions, paths, ways, drawn, level)
         scored, scores = _score(questions, paths, found, ways, greedy)
-        told += thoughts + scores
+        calls += thoughts + scores
         kept = _keep(scored, ways.breadth)
         states += kept
         paths = [
@@ -74,9 +74,9 @@ def run_tree(
     for row, reply in enumerate(greedy([Request(messages_of(turns)) for turns in filled])):
         answer = read_answer(reply.text, kind)
         wrong = "" if answer else "no answer can be read from it"
-        told.append(told_of(row, "reply", 0, filled[row], reply, wrong))
+        calls.append(call_of(row, "reply", 0, filled[row], reply, wrong))
         outputs.append(Output(answer, wrong and f"{wrong}: {reply.text!r}"))
-    return outputs, told, states
+    return outputs, calls, states
 
 
 def _think(
@@ -87,13 +87,13 @@ def _think(
     filled = [fill(ways.think, _places(questions[row], paths[row][parent])) for row, parent, _ in wanted]
     heard = drawn([Request(messages_of(f), draw=p) for f, (_, _, p) in zip(filled, wanted, strict=True)])
     found: list[Thought] = []
-    told = []
+    calls = []
     for (row, parent, _), turns, reply in zip(wanted, filled, heard, strict=True):
         number = sum(thought.problem == row for thought in found)
         text = " ".join(reply.text.split())
         found.append(Thought(row, level, number, parent, text, -1.0, False))
-        told.append(told_of(row, "thought", number, turns, reply, "" if text else "it is empty"))
-    return found, told
+        calls.append(call_of(row, "thought", number, turns, reply, "" if text else "it is empty"))
+    return found, calls
 
 
 def _score(
@@ -104,14 +104,14 @@ def _score(
         fill(ways.score, _places(questions[t.problem], f"{paths[t.problem][t.parent]}{t.level}. {t.text}\n"))
         for t in found
     ]
-    scored, told = [], []
+    scored, calls = [], []
     for thought, turns, reply in zip(found, filled, greedy([Request(messages_of(f)) for f in filled]), strict=True):
         numbers = [number for number in numbers_in(reply.text) if 0 <= number <= HIGHEST]
         score = float(numbers[0]) if numbers and thought.text else -1.0
         scored.append(replace(thought, score=score))
         wrong = "" if numbers else f"no number from 0 to {HIGHEST} can be read from it"
-        told.append(told_of(thought.problem, "score", thought.number, turns, reply, wrong))
-    return scored, told
+        calls.append(call_of(thought.problem, "score", thought.number, turns, reply, wrong))
+    return scored, calls
 
 
 def _keep(scored: Sequence[Thought], breadth: int) -> list[Thought]:

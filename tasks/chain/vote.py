@@ -6,7 +6,7 @@ Source: Wang et al., ICLR 2023, arXiv:2203.11171.
 
 from collections.abc import Mapping, Sequence
 
-from tasks.chain.link import told_of
+from tasks.chain.link import call_of
 from tasks.data.chains import ModelCall, Output
 from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
@@ -32,14 +32,14 @@ def run_vote(
     filled = [fill(template, given) for given in values]
     wanted = [(row, draw) for row in range(len(values)) for draw in range(samples)]
     heard = replies([Request(messages_of(filled[row]), draw=draw) for row, draw in wanted])
-    told, answers = [], [[""] * samples for _ in values]
+    calls, answers = [], [[""] * samples for _ in values]
     for (row, draw), reply in zip(wanted, heard, strict=True):
         answers[row][draw] = read_answer(reply.text, kind)
         wrong = "" if answers[row][draw] else "no answer can be read from it"
-        told.append(told_of(row, "sample", draw, filled[row], reply, wrong))
+        calls.append(call_of(row, "sample", draw, filled[row], reply, wrong))
     outputs = []
     for row, given in enumerate(answers):
         answer, votes = elect(given)
-        first = told[row * samples].reply
+        first = calls[row * samples].reply
         outputs.append(Output(answer, "" if votes else f"none of {samples} replies holds an answer: {first!r}"))
-    return outputs, told
+    return outputs, calls

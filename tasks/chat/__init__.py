@@ -6,8 +6,8 @@ from tasks.chat.task import (
     chat_turn,
     keep_conversation,
     load_conversation,
-    manner_of,
     open_conversation,
+    read_settings,
     registered_tools,
     tools_for,
 )
@@ -18,8 +18,8 @@ __all__ = [
     "chat_turn",
     "keep_conversation",
     "load_conversation",
-    "manner_of",
     "open_conversation",
+    "read_settings",
     "registered_tools",
     "tools_for",
 ]

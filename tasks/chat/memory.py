@@ -1,6 +1,6 @@
 """What a conversation remembers: every turn, the last few, or a summary that is checked against what was said.
 
-A summary is held to its share of the turns it stands for, and a sentence that says what was never said is struck: a
+A summary is held to its share of the turns it stands for, and a sentence that says what was never said is removed: a
 figure or a name that no turn holds, or a sentence of a turn with a `not` more or less. That a sentence passes does not
 make it true: words that were said can be put together falsely.
 Source: Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 7; the check is ours.
@@ -29,7 +29,7 @@ NOT = frozenset(
 ALIKE = 0.6  # share of its words that a sentence has in common with one that was said, to be set against it
 WORDS_A_TOKEN = 0.7
 LEAST = 16  # tokens a summary may have before one is made: less holds no sentence
-WAITING = 8  # turns that wait at most for a summary in which all that was kept has room
+WAITING = 8  # turns that wait at most for a summary that can hold all that was kept
 FILLER = frozenset(
     words("a an the i you he she it we they my your his her its user assistant do does did has have had is are was be")
 )
@@ -48,94 +48,100 @@ class MemoryModel:
     count: Count
 
 
-def kind_of(talk: Conversation, memory: Memory, count: Count) -> Kept:
+def kind_of(conversation: Conversation, memory: Memory, count: Count) -> Kept:
     """Say by what the next prompt remembers: buffer, window or summary."""
     match memory:
         case Buffer() | Window() | Summary():
             return memory.kind
         case Automatic():
-            return "summary" if size_of(talk.turns, count) > memory.budget else "buffer"
+            return "summary" if size_of(conversation.turns, count) > memory.budget else "buffer"
         case _:
             assert_never(memory)
 
 
 def recall(
-    talk: Conversation, opening: Sequence[Message], message: str, *, memory: Memory, room: int, count: Count
+    conversation: Conversation,
+    opening: Sequence[Message],
+    message: str,
+    *,
+    memory: Memory,
+    prompt_budget: int,
+    count: Count,
 ) -> tuple[tuple[Message, ...], int]:
-    """Return the messages of the next prompt, and how many turns had no room in it.
+    """Return the messages of the next prompt, and how many turns did not fit.
 
     Args:
-        talk: The conversation so far.
+        conversation: The conversation so far.
         opening: What stands before every turn.
         message: The next message.
         memory: What is remembered.
-        room: Tokens the prompt may have.
+        prompt_budget: Tokens the prompt may have.
         count: Counts the tokens of messages, as the model reads them.
 
     Raises:
         ContractError: Not even the message alone fits.
     """
-    turns, summary = list(talk.turns), ""
-    match kind_of(talk, memory, count):
+    turns, summary = list(conversation.turns), ""
+    match kind_of(conversation, memory, count):
         case "window" if isinstance(memory, Window):
             turns = turns[-memory.turns :]
         case "summary":
-            turns, summary = turns[talk.summarised :], talk.summary
+            turns, summary = turns[conversation.summarised :], conversation.summary
     said = Message("user", disarm(message))
     head = [*opening, Message("system", f"Summary of the conversation so far: {summary}")] if summary else [*opening]
     for start in range(len(turns) + 1):
         prompt = (*_joined(head), *_said(turns[start:]), said)
-        if count(prompt) <= room:
+        if count(prompt) <= prompt_budget:
             return prompt, start
     raise ContractError(
-        f"the message alone takes {count((*_joined(head), said))} tokens but the prompt has room for {room}; "
+        f"the message alone takes {count((*_joined(head), said))} tokens but the prompt budget is {prompt_budget}; "
         "shorten it, or lower sampling.max_tokens"
     )
 
 
 def remember(
-    talk: Conversation, *, memory: Memory, prompt: Template, model: MemoryModel, room: int
+    conversation: Conversation, *, memory: Memory, prompt: Template, model: MemoryModel, prompt_budget: int
 ) -> tuple[Conversation, int]:
     """Bring the summary up to date where one is kept; return the tokens that took.
 
     Args:
-        talk: The conversation with its newest turn.
+        conversation: The conversation with its newest turn.
         memory: What is remembered.
         prompt: Asks for a summary.
         model: What is asked.
-        room: Tokens its prompt may have; of more turns than have room, the older ones are summarised first.
+        prompt_budget: Tokens its prompt may have; of more turns than fit, the older ones are summarised first.
     """
     count = model.count
     how = memory.summary if isinstance(memory, Automatic) else memory
-    if not isinstance(how, Summary) or kind_of(talk, memory, count) != "summary":
-        return talk, 0
-    for old in range(len(talk.turns) - how.recent, talk.summarised, -1):
-        allowed = int(size_of(talk.turns[:old], count) * how.share)
-        asked = _asked(talk, old, prompt, allowed)
-        if count(asked) <= room:
+    if not isinstance(how, Summary) or kind_of(conversation, memory, count) != "summary":
+        return conversation, 0
+    for old in range(len(conversation.turns) - how.recent, conversation.summarised, -1):
+        allowed = int(size_of(conversation.turns[:old], count) * how.share)
+        asked = _asked(conversation, old, prompt, allowed)
+        if count(asked) <= prompt_budget:
             break
     else:
-        return talk, 0
+        return conversation, 0
     if allowed < LEAST:
-        return talk, 0
+        return conversation, 0
     (reply,) = model.replies([Request(asked)])
-    kept, removed = check_summary(reply.text, transcript(talk.turns[:old]))
+    kept, removed = check_summary(reply.text, transcript(conversation.turns[:old]))
     spent = reply.prompt_tokens + reply.completion_tokens
     measured = lambda text: count([Message("user", text)]) - count([Message("user", "")])  # noqa: E731
     summary = held_to(kept, allowed, measured)
     if not summary:
-        return talk.model_copy(update={"removed": (*talk.removed, *removed)}), spent
-    if summary != " ".join(kept) and old - talk.summarised < WAITING:
-        return talk, spent  # its turns stay as they are until a summary of more of them has room for all of it
-    update = {"summary": summary, "summarised": old, "removed": (*talk.removed, *removed)}
-    return talk.model_copy(update=update), spent
+        return conversation.model_copy(update={"removed": (*conversation.removed, *removed)}), spent
+    if summary != " ".join(kept) and old - conversation.summarised < WAITING:
+        return conversation, spent  # its turns stay as they are until a summary of more of them can hold all of it
+    update = {"summary": summary, "summarised": old, "removed": (*conversation.removed, *removed)}
+    return conversation.model_copy(update=update), spent
 
 
-def _asked(talk: Conversation, old: int, prompt: Template, allowed: int) -> tuple[Message, ...]:
+def _asked(conversation: Conversation, old: int, prompt: Template, allowed: int) -> tuple[Message, ...]:
     """Return the messages that ask for a summary of the first turns."""
     values = {
-        "summary": talk.summary or "(nothing yet)",
-        "turns": transcript(talk.turns[talk.summarised : old]),
+        "summary": conversation.summary or "(nothing yet)",
+        "turns": transcript(conversation.turns[conversation.summarised : old]),
         "words": str(max(1, int(allowed * WORDS_A_TOKEN))),
     }
     return messages_of(fill(prompt, values))
@@ -149,7 +155,7 @@ def check_summary(summary: str, said: str) -> tuple[list[str], list[Removed]]:
         said: Everything that was said.
 
     Returns:
-        Sentences that stay, in order, and those that are struck.
+        Sentences that stay, in order, and those that are removed.
     """
     figures, folded = set(numbers_in(said)), said.casefold()
     lines = [said[start:end] for start, end in sentences(said)]
@@ -160,7 +166,9 @@ def check_summary(summary: str, said: str) -> tuple[list[str], list[Removed]]:
         names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(sentence) if match.start())
         never += [name for name in names if name.casefold() not in folded]
         if never:
-            removed.append(Removed(sentence=sentence, why=f"nobody said {', '.join(dict.fromkeys(never))}"))
+            removed.append(
+                Removed(sentence=sentence, why=f"the conversation does not say {', '.join(dict.fromkeys(never))}")
+            )
         elif (against := _denied(sentence, lines)) is not None:
             removed.append(Removed(sentence=sentence, why=f"it contradicts: {against}"))
         elif sentence:
@@ -169,7 +177,7 @@ def check_summary(summary: str, said: str) -> tuple[list[str], list[Removed]]:
 
 
 def held_to(kept: Sequence[str], allowed: int, count: Callable[[str], int]) -> str:
-    """Join whole sentences in their order; those for which there is no room are left out."""
+    """Join whole sentences in their order; those that do not fit are omitted."""
     summary = ""
     for sentence in kept:
         longer = f"{summary} {sentence}".strip()

@@ -30,19 +30,19 @@ class Caps:
     """What a message may take.
 
     Attributes:
-        steps: Calls of a tool.
-        seconds: After which no step is begun.
-        tokens: Of all prompts and replies together.
+        max_steps: Calls of a tool.
+        max_seconds: After which no step is begun.
+        max_tokens: Of all prompts and replies together.
         reply: Tokens a reply has at most.
-        room: Tokens a prompt has at most.
+        prompt_budget: Tokens a prompt has at most.
         shown: Characters of a result that are read.
     """
 
-    steps: int
-    seconds: float
-    tokens: int
+    max_steps: int
+    max_seconds: float
+    max_tokens: int
     reply: int
-    room: int
+    prompt_budget: int
     shown: int
 
 
@@ -55,7 +55,7 @@ class Acted:
         finish: stop, or the cap: steps, seconds, tokens.
         calls: Tools used, in order.
         heard: The model's replies, in order.
-        unfounded: Numbers of the answer that neither the messages nor a result holds.
+        unsupported: Numbers of the answer that neither the messages nor a result holds.
     """
 
     text: str
@@ -94,15 +94,15 @@ def act(
         model: What is asked.
         clock: Seconds.
     """
-    started, talk = clock(), list(messages)
+    started, prompt = clock(), list(messages)
     heard: list[Reply] = []
     calls: list[Call] = []
     spent = 0
     while True:
-        size = model.count(talk)
+        size = model.count(prompt)
         if ended := _ended(caps, clock() - started, spent + size + caps.reply, size):
             return Acted("", ended, tuple(calls), tuple(heard), ())
-        (reply,) = model.replies([Request(tuple(talk))])
+        (reply,) = model.replies([Request(tuple(prompt))])
         heard.append(reply)
         spent += reply.prompt_tokens + reply.completion_tokens
         text = INVENTED.split(reply.text, maxsplit=1)[0].rstrip()
@@ -111,23 +111,23 @@ def act(
             sources = [m.content for m in messages if m.role != "system"] + [c.result for c in calls]
             answer = final[1].strip()
             return Acted(answer, "stop", tuple(calls), tuple(heard), unsupported(answer, sources))
-        if len(calls) == caps.steps:
+        if len(calls) == caps.max_steps:
             return Acted("", "steps", tuple(calls), tuple(heard), ())
         if action is None:
             calls.append(Call(tool="", given=text[: caps.shown], result=UNREAD, wrong=True))
-            told = UNREAD
+            observation = UNREAD
         else:
             calls.append(_called(action[1], action[2].strip(), box.tools, caps.shown))
             text = text[: action.end()]
-            told = f"<{box.mark}>\n{calls[-1].result}\n</{box.mark}>"
-        talk += [Message("assistant", text or "(nothing)"), Message("user", told)]
+            observation = f"<{box.mark}>\n{calls[-1].result}\n</{box.mark}>"
+        prompt += [Message("assistant", text or "(nothing)"), Message("user", observation)]
 
 
 def _ended(caps: Caps, seconds: float, tokens: int, size: int) -> str:
     """Return the cap that forbids another step, or nothing."""
-    if seconds > caps.seconds:
+    if seconds > caps.max_seconds:
         return "seconds"
-    return "tokens" if tokens > caps.tokens or size > caps.room else ""
+    return "tokens" if tokens > caps.max_tokens or size > caps.prompt_budget else ""
 
 
 def _called(name: str, given: str, tools: Mapping[str, Tool], shown: int) -> Call:

@@ -22,56 +22,69 @@ class TurnContext:
         memory: What is remembered.
         opening: Messages before every turn.
         summary: Prompt that asks for a summary.
-        room: Tokens a prompt may have.
+        prompt_budget: Tokens a prompt may have.
     """
 
     memory: Memory
     opening: tuple[Message, ...]
     summary: Template
-    room: int
+    prompt_budget: int
 
 
-def take_turn(talk: Conversation, message: str, setting: TurnContext, model: MemoryModel) -> Conversation:
+def take_turn(conversation: Conversation, message: str, context: TurnContext, model: MemoryModel) -> Conversation:
     """Ask one message, and return the conversation with its turn.
 
     Raises:
-        ContractError: The message alone has no room.
+        ContractError: The message alone exceeds the prompt budget.
     """
     started = time.perf_counter()
     prompt, left_out = recall(
-        talk, setting.opening, message, memory=setting.memory, room=setting.room, count=model.count
+        conversation,
+        context.opening,
+        message,
+        memory=context.memory,
+        prompt_budget=context.prompt_budget,
+        count=model.count,
     )
     (reply,) = model.replies([Request(prompt)])
     said = AnsweredTurn(
         text=reply.text.strip(), finish=reply.finish, calls=(), unsupported=(), left_out=left_out,
         prompts=(reply.prompt_tokens,), completions=(reply.completion_tokens,), seconds=0.0,
     )  # fmt: skip
-    return keep_turn(talk, message, setting, said, model, started)
+    return keep_turn(conversation, message, context, said, model, started)
 
 
 def keep_turn(
-    talk: Conversation, message: str, setting: TurnContext, said: AnsweredTurn, model: MemoryModel, started: float
+    conversation: Conversation,
+    message: str,
+    context: TurnContext,
+    said: AnsweredTurn,
+    model: MemoryModel,
+    started: float,
 ) -> Conversation:
     """Put a turn to a conversation, and bring its summary up to date.
 
     Args:
-        talk: The conversation before.
+        conversation: The conversation before.
         message: What was asked.
-        setting: What turns share.
+        context: What turns share.
         said: What came of it.
         model: What is asked for the summary.
         started: When the turn began.
     """
     turn = ChatTurn(
-        message=message, reply=said.text, memory=kind_of(talk, setting.memory, model.count), finish=said.finish,
+        message=message, reply=said.text, finish=said.finish,
+        memory=kind_of(conversation, context.memory, model.count),
         prompt_tokens=sum(said.prompts), completion_tokens=sum(said.completions),
         largest_prompt=max(said.prompts, default=0), seconds=0.0, left_out=said.left_out,
         calls=said.calls, unsupported=said.unsupported,
     )  # fmt: skip
-    longer = talk.model_copy(update={"turns": (*talk.turns, turn)})
-    kept, tokens = remember(longer, memory=setting.memory, prompt=setting.summary, model=model, room=setting.room)
+    longer = conversation.model_copy(update={"turns": (*conversation.turns, turn)})
+    kept, tokens = remember(
+        longer, memory=context.memory, prompt=context.summary, model=model, prompt_budget=context.prompt_budget
+    )
     took = {"seconds": time.perf_counter() - started, "summary_tokens": tokens}
-    return kept.model_copy(update={"turns": (*talk.turns, turn.model_copy(update=took))})
+    return kept.model_copy(update={"turns": (*conversation.turns, turn.model_copy(update=took))})
 
 
 def opening_of(template: Template, values: dict[str, str]) -> tuple[Message, ...]:

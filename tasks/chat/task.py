@@ -1,4 +1,4 @@
-"""Tasks of `chat`: turns of a conversation, with or without tools, kept and gone on with."""
+"""Tasks of `chat`: turns of a conversation, with or without tools, kept and continued."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, Conversat
 from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
-from tasks.models.generators.client import counter_of
+from tasks.models.generators.client import message_counter
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import durable, objects, workspace
@@ -32,13 +32,15 @@ BUILT_IN = {
 }
 
 
-def manner_of(memory: Memory, agent: Agent | None, talking: ChatPrompt, search: tuple[str, ...] = ()) -> ChatSettings:
+def read_settings(
+    memory: Memory, agent: Agent | None, chat_prompt: ChatPrompt, search: tuple[str, ...] = ()
+) -> ChatSettings:
     """Read the prompts of a conversation, and check them.
 
     Args:
         memory: What is remembered.
         agent: Which tools may be used; None for none.
-        talking: What stands around it.
+        chat_prompt: What stands around it.
         search: Digests of what a search looks in.
 
     Raises:
@@ -47,14 +49,14 @@ def manner_of(memory: Memory, agent: Agent | None, talking: ChatPrompt, search: 
     how = memory.summary if isinstance(memory, Automatic) else memory
     summary = read_template(how.prompt if isinstance(how, Summary) else Summary().prompt)
     check_places(summary, ("summary", "turns", "words"), "the summary")
-    opening = read_template(agent.prompt if agent is not None else talking.prompt)
+    opening = read_template(agent.prompt if agent is not None else chat_prompt.prompt)
     check_places(opening, ("message", "tools", "mark") if agent is not None else ("message",), "the conversation")
     if agent is not None:
         known = {**BUILT_IN, **{name: "" for name in registered_tools()}}
         if unknown := [tool for tool in agent.tools if tool not in known]:
             raise ContractError(f"there is no tool {unknown[0]!r}; there are {', '.join(known)}")
     return ChatSettings(
-        memory=memory, agent=agent, context=talking.context, opening=opening, summary=summary, search=search
+        memory=memory, agent=agent, context=chat_prompt.context, opening=opening, summary=summary, search=search
     )
 
 
@@ -81,54 +83,61 @@ def tools_for(agent: Agent, search: Callable[[str], str] | None) -> dict[str, Ca
 
 @step(name="chat-turn")
 def chat_turn(
-    talk: ConversationRef, message: str, voice: GeneratorHandle, sampling: Sampling, manner: ChatSettings
+    conversation: ConversationRef, message: str, handle: GeneratorHandle, sampling: Sampling, settings: ChatSettings
 ) -> ConversationRef:
     """Ask one message, and keep its turn.
 
     Args:
-        talk: The conversation so far.
+        conversation: The conversation so far.
         message: What is said next.
-        voice: Who is asked.
+        handle: Who is asked.
         sampling: How replies are drawn.
-        manner: What is remembered.
+        settings: What is remembered.
     """
     from tasks.chat.session import take_turn
 
-    model = _model(voice, sampling)
-    found = take_turn(load_conversation(talk), message, _setting(manner, voice, sampling, ""), model)
+    model = _model(handle, sampling)
+    found = take_turn(load_conversation(conversation), message, _turn_context(settings, handle, sampling, ""), model)
     return _kept(found)
 
 
 def answer_with_tools(
-    talk: ConversationRef,
+    conversation: ConversationRef,
     message: str,
-    voice: GeneratorHandle,
+    handle: GeneratorHandle,
     sampling: Sampling,
-    manner: ChatSettings,
+    settings: ChatSettings,
     tools: Mapping[str, Callable[[str], str]],
 ) -> AnsweredTurn:
-    """Answer a message with the help of tools; the model's replies are kept in the ledger as they come.
+    """Answer a message with the help of tools; the model's replies are kept in the reply cache as they come.
 
     Args:
-        talk: The conversation so far.
+        conversation: The conversation so far.
         message: What is said next.
-        voice: Who is asked.
+        handle: Who is asked.
         sampling: How replies are drawn.
-        manner: What is remembered, and what the tools may take.
+        settings: What is remembered, and what the tools may take.
         tools: By name.
     """
     from tasks.chat.memory import recall
     from tasks.chat.react import Caps, Toolbox, act
 
-    agent = manner.agent or Agent()
+    agent = settings.agent or Agent()
     steps.foresee("chat-keep", 1, "the model and its tools are asked")
-    mark = f"observation-{hashlib.sha256(f'{talk.digest} {message}'.encode()).hexdigest()[:16]}"
-    setting, model = _setting(manner, voice, sampling, mark), _model(voice, sampling)
+    mark = f"observation-{hashlib.sha256(f'{conversation.digest} {message}'.encode()).hexdigest()[:16]}"
+    context, model = _turn_context(settings, handle, sampling, mark), _model(handle, sampling)
     started = time.perf_counter()
     prompt, left_out = recall(
-        load_conversation(talk), setting.opening, message, memory=manner.memory, room=setting.room, count=model.count
+        load_conversation(conversation),
+        context.opening,
+        message,
+        memory=settings.memory,
+        prompt_budget=context.prompt_budget,
+        count=model.count,
     )
-    caps = Caps(agent.steps, agent.seconds, agent.tokens, sampling.max_tokens, setting.room, agent.shown)
+    caps = Caps(
+        agent.max_steps, agent.max_seconds, agent.max_tokens, sampling.max_tokens, context.prompt_budget, agent.shown
+    )
     acted = act(prompt, Toolbox(tools, mark), caps, model)
     return AnsweredTurn(
         text=acted.text, finish=acted.finish, calls=acted.calls, unsupported=acted.unsupported, left_out=left_out,
@@ -140,33 +149,33 @@ def answer_with_tools(
 
 @step(name="chat-keep")
 def chat_keep(
-    talk: ConversationRef,
+    conversation: ConversationRef,
     message: str,
     answered: AnsweredTurn,
-    voice: GeneratorHandle,
+    handle: GeneratorHandle,
     sampling: Sampling,
-    manner: ChatSettings,
+    settings: ChatSettings,
 ) -> ConversationRef:
     """Keep a turn that was answered with tools.
 
     Args:
-        talk: The conversation so far.
+        conversation: The conversation so far.
         message: What was said.
         answered: What came of it.
-        voice: Who is asked for a summary.
+        handle: Who is asked for a summary.
         sampling: How replies are drawn.
-        manner: What is remembered.
+        settings: What is remembered.
     """
     from tasks.chat.session import keep_turn
 
-    setting, model = _setting(manner, voice, sampling, ""), _model(voice, sampling)
+    context, model = _turn_context(settings, handle, sampling, ""), _model(handle, sampling)
     started = time.perf_counter() - answered.seconds
-    return _kept(keep_turn(load_conversation(talk), message, setting, answered, model, started))
+    return _kept(keep_turn(load_conversation(conversation), message, context, answered, model, started))
 
 
-def load_conversation(talk: ConversationRef) -> Conversation:
+def load_conversation(conversation: ConversationRef) -> Conversation:
     """Read a conversation."""
-    return Conversation.model_validate(objects.load_json(talk))
+    return Conversation.model_validate(objects.load_json(conversation))
 
 
 def open_conversation(name: str | None) -> ConversationRef:
@@ -186,10 +195,10 @@ def open_conversation(name: str | None) -> ConversationRef:
     return _kept(Conversation())
 
 
-def keep_conversation(name: str | None, talk: ConversationRef) -> None:
+def keep_conversation(name: str | None, conversation: ConversationRef) -> None:
     """Let a name stand for a conversation as it is now; a plan keeps nothing."""
     if name is not None and steps.planning() is None:
-        durable.write_json(_pointer(name), talk.model_dump(mode="json"))
+        durable.write_json(_pointer(name), conversation.model_dump(mode="json"))
 
 
 def _pointer(name: str) -> Path:
@@ -198,25 +207,27 @@ def _pointer(name: str) -> Path:
     return workspace.folder("conversations") / f"{name}.json"
 
 
-def _kept(talk: Conversation) -> ConversationRef:
-    return objects.save_json(ConversationRef, talk.model_dump(mode="json"), rows=len(talk.turns))
+def _kept(conversation: Conversation) -> ConversationRef:
+    return objects.save_json(ConversationRef, conversation.model_dump(mode="json"), rows=len(conversation.turns))
 
 
-def _setting(manner: ChatSettings, voice: GeneratorHandle, sampling: Sampling, mark: str) -> "TurnContext":
+def _turn_context(settings: ChatSettings, handle: GeneratorHandle, sampling: Sampling, mark: str) -> "TurnContext":
     from tasks.chat.session import TurnContext, opening_of
 
-    context = min(manner.context, voice.generator.context or manner.context)
-    room = context - sampling.max_tokens
-    if room < 1:
+    tokens = min(settings.context, handle.generator.context or settings.context)
+    prompt_budget = tokens - sampling.max_tokens
+    if prompt_budget < 1:
         raise ContractError(
-            f"the model reads {context} tokens but sampling.max_tokens is {sampling.max_tokens}; lower it"
+            f"the model reads {tokens} tokens but sampling.max_tokens is {sampling.max_tokens}; lower it"
         )
-    names = manner.agent.tools if manner.agent is not None else ()
+    names = settings.agent.tools if settings.agent is not None else ()
     tools = "\n".join(f"{name}: {BUILT_IN.get(name, 'registered by an installed package')}" for name in names)
-    return TurnContext(manner.memory, opening_of(manner.opening, {"tools": tools, "mark": mark}), manner.summary, room)
+    return TurnContext(
+        settings.memory, opening_of(settings.opening, {"tools": tools, "mark": mark}), settings.summary, prompt_budget
+    )
 
 
-def _model(voice: GeneratorHandle, sampling: Sampling) -> "MemoryModel":
+def _model(handle: GeneratorHandle, sampling: Sampling) -> "MemoryModel":
     from tasks.chat.memory import MemoryModel
 
-    return MemoryModel(client.replies(voice.generator, sampling, voice.config), counter_of(voice.config))
+    return MemoryModel(client.replies(handle.generator, sampling, handle.config), message_counter(handle.config))

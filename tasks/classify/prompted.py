@@ -19,6 +19,7 @@ from tasks.errors import ContractError
 from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("labels", "nonce", "text")
+STORED_NAMES = {"dtype": "precision", "rows": "batch_size"}  # of a generator's fields in older classifiers
 # Ways in which a reply may be a label, the closest first.
 SAME = (str, str.strip, lambda said: said.strip().casefold())
 
@@ -34,8 +35,14 @@ def read_label_prompt(name: str) -> Template:
 
 def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, Sampling]:
     """Return how a model is asked, read from what was kept of it; replies are the likeliest ones."""
-    method = Prompted.model_validate(ready["method"])
+    method = Prompted.model_validate(_renamed(ready["method"]))
     return method, Prompting.model_validate(ready["prompting"]), Sampling(max_tokens=method.max_tokens)
+
+
+def _renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kept method with the names that its generator's fields have now."""
+    generator = {STORED_NAMES.get(name, name): value for name, value in stored["generator"].items()}
+    return {**stored, "generator": generator}
 
 
 def label_of(reply: str, classes: Sequence[str]) -> int | None:
@@ -62,7 +69,7 @@ class Labeller:
         method: Whether labels are enforced, and what they mean.
         replies: Asks the model.
         count: Counts tokens as the model does.
-        room: Tokens of a prompt at most.
+        prompt_budget: Tokens of a prompt at most.
         heard: All replies.
         no_label: How many of them are no label.
         cut: How many texts were cut to fit.
@@ -74,7 +81,7 @@ class Labeller:
     method: Prompted
     replies: Replies
     count: Count
-    room: int
+    prompt_budget: int
     heard: list[Reply] = field(default_factory=list)
     no_label: int = 0
     cut: int = 0
@@ -84,7 +91,7 @@ class Labeller:
         """Return (N, K): 1 of the label a text is given, else 0; a text whose reply is no label has 0 of all.
 
         Raises:
-            ContractError: The labels leave no room for a text.
+            ContractError: The labels leave no tokens for a text.
         """
         response_format = ResponseFormat("choice", choices=self.classes) if self.method.enforced else None
         heard = self.replies(
@@ -100,7 +107,7 @@ class Labeller:
         self.timed = sum(not reply.cached for reply in heard)
         return likely
 
-    def told(self) -> PromptUsage:
+    def usage(self) -> PromptUsage:
         """Say what the model was asked, and what that took."""
         return PromptUsage(
             prompt=self.prompt,
@@ -119,14 +126,15 @@ class Labeller:
         nonces = [nonce_of(self.prompt, [labels, text]) for text in texts]
         cleaned = [neutralise(text, nonce)[0] for text, nonce in zip(texts, nonces, strict=True)]
         empty = fill(self.prompt, {"labels": labels, "nonce": nonce_of(self.prompt, []), "text": ""})
-        room = self.room - sum(self.count([text for _, text in empty]))
-        if room < 1:
+        left = self.prompt_budget - sum(self.count([text for _, text in empty]))
+        if left < 1:
             raise ContractError(
-                f"the prompt with all {len(self.classes)} labels has {self.room - room} tokens but {self.room} may be "
-                "put; raise prompt_tokens, shorten labels and descriptions, or use a model that reads more"
+                f"the prompt with all {len(self.classes)} labels has {self.prompt_budget - left} tokens but at most "
+                f"{self.prompt_budget} are allowed; raise prompt_tokens, shorten labels and descriptions, or use "
+                "a model that reads more"
             )
         for row, size in enumerate(self.count(cleaned)):
-            if size > room:
-                cleaned[row] = shortened(cleaned[row], room, self.count)
+            if size > left:
+                cleaned[row] = shortened(cleaned[row], left, self.count)
                 self.cut += 1
         return [{"labels": labels, "nonce": n, "text": text} for n, text in zip(nonces, cleaned, strict=True)]

@@ -226,7 +226,7 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
     validation = ask(tried.texts)
     started = time.perf_counter()
     likely = ask(_texts(divided.test.documents))
-    seconds, asked = time.perf_counter() - started, _told(ask)
+    seconds, asked = time.perf_counter() - started, _usage(ask)
     return Trial(
         name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]), asked=asked,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely) if asked is None else asked.timed),
@@ -315,7 +315,7 @@ def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
     vectors = None if texts.vectors is None else objects.load_array(texts.vectors)
     ask = _asker(saved) if saved.ready else None
     likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
-    _told(ask)
+    _usage(ask)
     columns = {"id": known["id"].to_pylist(), "text": words,
                "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
     steps.log_metrics(texts=len(words), probability=float(likely.max(axis=1).mean()))
@@ -384,18 +384,20 @@ def _asker(saved: Saved) -> Asker:
     from tasks.classify.ready import ask_ready
 
     if "prompting" in saved.ready:
-        method, told, sampling = kept_way(saved.ready)
-        replies = client.replies(told.generator, sampling, method.generator, mend=False)  # no label is counted
-        room = client.room(told.generator, sampling, method.prompt_tokens)
-        return Labeller(saved.classes, told.prompt, method, replies, client.counter(method.generator), room)
+        method, prompting, sampling = kept_way(saved.ready)
+        replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
+        prompt_budget = client.prompt_budget(prompting.generator, sampling, method.prompt_tokens)
+        return Labeller(
+            saved.classes, prompting.prompt, method, replies, client.text_counter(method.generator), prompt_budget
+        )
     identified = Identified.model_validate(saved.ready["identified"])
     ask, size = sequence_classifier.engine(identified.scorer).outputs, len(saved.classes)
     return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
 
 
-def _told(ask: Asker | None) -> PromptUsage | None:
+def _usage(ask: Asker | None) -> PromptUsage | None:
     """Record what a language model was asked; None of any other."""
-    told = ask.told() if isinstance(ask, Labeller) else None
-    if told is not None:
-        steps.log_metrics(**told.counted())
-    return told
+    usage = ask.usage() if isinstance(ask, Labeller) else None
+    if usage is not None:
+        steps.log_metrics(**usage.counted())
+    return usage

@@ -93,12 +93,12 @@ class StepResult(Value):
 
     Attributes:
         outputs: One a problem.
-        told: What was asked and replied on the way.
+        calls: What was asked and replied on the way.
         thoughts: The states a tree search went through; None elsewhere.
     """
 
     outputs: OutputsRef
-    told: ModelCallsRef
+    calls: ModelCallsRef
     thoughts: ThoughtsRef | None = None
 
 
@@ -171,7 +171,7 @@ class ModelCall:
         prompt_tokens: Tokens of the prompt.
         completion_tokens: Tokens of the reply.
         seconds: It took.
-        ledger: Whether the reply was known already, and so not paid for.
+        cached: Whether the reply was in the reply cache, and so not paid for.
         wrong: What its check found; empty where it passed.
     """
 
@@ -184,7 +184,7 @@ class ModelCall:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    ledger: bool
+    cached: bool
     wrong: str = ""
 
 
@@ -196,7 +196,7 @@ class Thought:
         problem: Number of the problem.
         level: From 1.
         number: Of the state within its level.
-        parent: Number of the state it goes on from, -1 at the first level.
+        parent: Number of the state it continues, -1 at the first level.
         text: The new thought.
         score: As the model gave it, 0 to 10; -1 where it gave none.
         kept: Whether the search went on from it.
@@ -211,19 +211,19 @@ class Thought:
     kept: bool
 
 
-def counted(told: Sequence[ModelCall]) -> dict[str, float]:
-    """Count what prompts and replies took: tokens, those not paid again, replies cut at their limit, repairs."""
-    fresh = [t for t in told if not t.ledger]
+def counted(calls: Sequence[ModelCall]) -> dict[str, float]:
+    """Count what prompts and replies took: tokens, those from the reply cache, replies cut at max_tokens, repairs."""
+    fresh = [t for t in calls if not t.cached]
     return {
-        "replies": len(told),
-        "prompt_tokens": sum(t.prompt_tokens for t in told),
-        "completion_tokens": sum(t.completion_tokens for t in told),
-        "saved_tokens": sum(t.prompt_tokens + t.completion_tokens for t in told) - paid(fresh),
-        "truncated": sum(t.finish == "length" for t in told),
-        "repairs": sum(t.what == "repair" for t in told),
+        "replies": len(calls),
+        "prompt_tokens": sum(t.prompt_tokens for t in calls),
+        "completion_tokens": sum(t.completion_tokens for t in calls),
+        "saved_tokens": sum(t.prompt_tokens + t.completion_tokens for t in calls) - paid(fresh),
+        "truncated": sum(t.finish == "length" for t in calls),
+        "repairs": sum(t.what == "repair" for t in calls),
     }
 
 
-def paid(told: Sequence[ModelCall]) -> int:
+def paid(calls: Sequence[ModelCall]) -> int:
     """Return the tokens of prompts and replies together."""
-    return sum(t.prompt_tokens + t.completion_tokens for t in told)
+    return sum(t.prompt_tokens + t.completion_tokens for t in calls)

@@ -38,9 +38,9 @@ class ChatTurn(Value):
         largest_prompt: Tokens of the longest prompt.
         seconds: It took.
         summary_tokens: Of bringing the summary up to date after it.
-        left_out: Earlier turns for which there was no room.
+        left_out: Earlier turns that did not fit the prompt.
         calls: Tools it used.
-        unfounded: Numbers in the reply that nobody gave.
+        unsupported: Numbers in the reply that no message or result holds.
     """
 
     message: str
@@ -58,7 +58,7 @@ class ChatTurn(Value):
 
 
 class Removed(Value):
-    """A sentence that was struck from a summary.
+    """A sentence that was removed from a summary.
 
     Attributes:
         sentence: As the model wrote it.
@@ -76,7 +76,7 @@ class Conversation(Value):
         turns: All of them, oldest first.
         summary: Of the first `summarised` turns; empty where there is none.
         summarised: How many turns the summary stands for.
-        struck: Sentences of summaries that were struck, as they came.
+        removed: Sentences that were removed from summaries, in order.
     """
 
     turns: tuple[ChatTurn, ...] = ()
@@ -118,8 +118,8 @@ class AnsweredTurn(Value):
         text: The reply; empty where a cap ended it.
         finish: stop, or the cap.
         calls: Tools used.
-        unfounded: Numbers nobody gave.
-        left_out: Turns that had no room in the prompt.
+        unsupported: Numbers that no message or result holds.
+        left_out: Turns that did not fit the prompt.
         prompts: Tokens of each prompt.
         completions: Tokens of each reply.
         seconds: It took; counts for nothing.

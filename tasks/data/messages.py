@@ -68,9 +68,9 @@ class Reply:
         prompt_tokens: Tokens of the rendered prompt, special ones included.
         completion_tokens: Tokens generated, the closing one included.
         model: Digest of the generator.
-        seconds: From its request to its end, that of its batch for a local model; 0 from the ledger.
-        from_ledger: Whether it was paid for before.
-        attempts: Times it was asked for until it came; 0 from the ledger.
+        seconds: From its request to its end, that of its batch for a local model; 0 from the reply cache.
+        cached: Whether it was paid for before.
+        attempts: Times it was asked for until it came; 0 from the reply cache.
     """
 
     text: str
@@ -120,7 +120,7 @@ class Generator(Value):
 
     @property
     def digest(self) -> str:
-        """Name of the ledger that holds its replies."""
+        """Name of the reply cache that holds its replies."""
         return hashlib.sha256(self.model_dump_json(exclude={"model", "revision"}).encode()).hexdigest()
 
     def cache_key(self) -> str:

@@ -1,9 +1,14 @@
 """What decides the output of an encoder or a scorer: its identity and its numerics."""
 
 import hashlib
+import json
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from tasks.data.base import Value
+
+STORED_FP32 = "exact"  # in digests and file names still, so that the vectors of older workspaces are found again
 
 
 class Encoder(Value):
@@ -53,14 +58,25 @@ class Numerics(Value):
     """How an encoder is run: it moves a vector by rounding only.
 
     Attributes:
-        precision: exact is 32-bit floats; int8 has gone through a gate of quality; server is not known here.
+        precision: fp32, bf16, int8; server, not known here. Digests are promised to be equal in fp32 alone.
         engine: Library and device, as `torch-cpu`; `openai-api` for a server.
         reason: Why this precision and device were chosen; counts for nothing.
     """
 
-    precision: Literal["exact", "bf16", "int8", "server"]
+    precision: Literal["fp32", "bf16", "int8", "server"]
     engine: str
     reason: str = ""
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _read_stored(cls, given: Any) -> Any:
+        """Read what older versions stored: they called fp32 exact."""
+        return "fp32" if given == STORED_FP32 else given
+
+    @property
+    def stored_precision(self) -> str:
+        """The precision as digests and file names have it."""
+        return STORED_FP32 if self.precision == "fp32" else self.precision
 
 
 class Transport(Value):
@@ -93,7 +109,7 @@ class Fingerprint(Value):
     @property
     def digest(self) -> str:
         """Name of the item cache that holds such vectors."""
-        return _sha256(f"{self.encoder.identity} {self.numerics.engine} {self.numerics.precision}")
+        return _sha256(f"{self.encoder.identity} {self.numerics.engine} {self.numerics.stored_precision}")
 
     def cache_key(self) -> Any:
         """Count by what decides a vector, not by names and reasons."""
@@ -123,8 +139,9 @@ class Scorer(Value):
 
     def cache_key(self) -> Any:
         """Count by what decides a score, not by names and reasons."""
-        identity = self.model_dump_json(exclude={"model": True, "revision": True, "numerics": {"reason"}})
-        return _sha256(identity)
+        counted = self.model_dump(mode="json", exclude={"model": True, "revision": True, "numerics": {"reason"}})
+        counted["numerics"]["precision"] = self.numerics.stored_precision
+        return _sha256(json.dumps(counted, separators=(",", ":"), ensure_ascii=False))
 
 
 def _sha256(text: str) -> str:

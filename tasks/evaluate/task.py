@@ -360,7 +360,7 @@ def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerK
         run.name: sum(
             told.prompt_tokens + told.completion_tokens
             for one in run.steps
-            for told in objects.load_rows(one.linked.told, ModelCall)
+            for told in objects.load_rows(one.linked.calls, ModelCall)
         )
         for run in runs
     }

@@ -40,7 +40,7 @@ class Built:
     Attributes:
         messages: What the model is told and asked.
         used: Positions of the passages put in, by their number less one.
-        left_out: Passages for which there was no room.
+        left_out: Passages that did not fit the budget.
         tokens: Of all messages, as they were counted.
         neutralised: Marks and control words taken apart.
     """
@@ -113,7 +113,7 @@ def read_closed_book_prompt(name: str) -> Template:
 def build_messages(
     prompt: Template, question: str, passages: Sequence[Passage], *, budget: int, count: Count
 ) -> Built:
-    """Fill a prompt with as many whole passages as there is room for, best first.
+    """Fill a prompt with as many whole passages as fit, best first.
 
     Args:
         prompt: What the model is told.
@@ -128,12 +128,12 @@ def build_messages(
     nonce = nonce_of(prompt, [question, *(passage.indexed for passage in passages)])
     cleaned = [neutralise(passage.indexed, nonce) for passage in passages]
     asked, broken = neutralise(question, nonce)
-    room = budget - sum(count([m.content for m in _messages(prompt, nonce, asked, [])]))
+    left = budget - sum(count([m.content for m in _messages(prompt, nonce, asked, [])]))
     used: list[int] = []
     for position, size in enumerate(count([_block(nonce, len(cleaned), text) for text, _ in cleaned])):
-        if size <= room:
+        if size <= left:
             used.append(position)
-            room -= size
+            left -= size
     if not used:
         raise ContractError(f"the budget is {budget} tokens but no passage fits; raise it or cut shorter passages")
     messages = _messages(prompt, nonce, asked, [cleaned[position][0] for position in used])

@@ -249,16 +249,16 @@ def answer_grounded(
     found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
-    speaker = client.replies(generator, config.sampling, config.generator)
+    ask = client.replies(generator, config.sampling, config.generator)
     asking = AnswerSettings(
-        speaker,
-        client.counter(config.generator),
+        ask,
+        client.text_counter(config.generator),
         prompt,
-        client.room(generator, config.sampling, config.prompt_tokens),
+        client.prompt_budget(generator, config.sampling, config.prompt_tokens),
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
     steps.log_metrics(unsupported=sum(a.unsupported for a in made))
-    return _saved(made, speaker.spent)
+    return _saved(made, ask.spent)
 
 
 @step(name="generate-closed-book", libraries=("torch", "transformers", "llguidance"))
@@ -271,12 +271,11 @@ def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Templa
         prompt: What it is told; its words count, not its name.
         config: How it is asked.
     """
-    from tasks.generate import answering
     from tasks.models.generators import client
 
-    speaker = client.replies(generator, config.sampling, config.generator)
-    made = answering.answer_closed_book([query.text for query in objects.load_rows(queries, Query)], speaker, prompt)
-    return _saved(made, speaker.spent)
+    ask = client.replies(generator, config.sampling, config.generator)
+    made = answering.answer_closed_book([query.text for query in objects.load_rows(queries, Query)], ask, prompt)
+    return _saved(made, ask.spent)
 
 
 def _saved(made: Sequence[Answer], spent: "Spent") -> AnswersRef:

@@ -83,5 +83,5 @@ def seconds_of(run: Run, width: int) -> Callable[[int], float]:
 
 
 def _path(ran: Fingerprint) -> Path:
-    name = f"{platform.node()}-{ran.numerics.engine}-{ran.numerics.precision}-{ran.encoder.identity[:16]}"
+    name = f"{platform.node()}-{ran.numerics.engine}-{ran.numerics.stored_precision}-{ran.encoder.identity[:16]}"
     return workspace.folder("batch-tokens") / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.json"

@@ -10,7 +10,7 @@ INT8_PACKAGES = ("openvino", "nncf")
 
 
 def choose(
-    precision: Literal["auto", "exact", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"], place: str = "embed"
+    precision: Literal["auto", "fp32", "bf16", "int8"], device: Literal["auto", "cpu", "cuda"], place: str = "embed"
 ) -> Numerics:
     """Choose how a model runs, and say why; auto never takes int8, which costs a minute of calibration first.
 
@@ -33,14 +33,14 @@ def choose(
     native = engine == "torch-cuda" or hardware.processor_has_bf16()
     if precision == "bf16" and not native:
         raise ContractError(
-            f"{place}.precision is bf16 but this processor has no bfloat16 arithmetic; use auto or exact"
+            f"{place}.precision is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32"
         )
     if precision != "auto":
         return Numerics(precision=precision, engine=engine, reason="as configured")
     where = "the GPU" if engine == "torch-cuda" else "the processor"
     if native:
         return Numerics(precision="bf16", engine=engine, reason=f"{where} multiplies bfloat16 natively")
-    return Numerics(precision="exact", engine=engine, reason=f"{where} has no native bfloat16")
+    return Numerics(precision="fp32", engine=engine, reason=f"{where} has no native bfloat16")
 
 
 def obstacle(numerics: Numerics) -> str:
@@ -63,7 +63,7 @@ def require_int8() -> None:
     if lacking := hardware.missing(INT8_PACKAGES):
         raise MissingExtra(
             f"embed.precision is int8 but {' and '.join(lacking)} is not installed; "
-            "run: pip install 'llm-flows[int8]', or use exact or bf16"
+            "run: pip install 'llm-flows[int8]', or use fp32 or bf16"
         )
 
 
@@ -74,7 +74,7 @@ def _choose_int8(device: Literal["auto", "cpu", "cuda"]) -> Numerics:
     return Numerics(precision="int8", engine="openvino-cpu", reason="as configured")
 
 
-def choose_static(precision: Literal["auto", "exact", "bf16"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
+def choose_static(precision: Literal["auto", "fp32", "bf16"], device: Literal["auto", "cpu", "cuda"]) -> Numerics:
     """Choose how a static encoder runs: on the processor, in 32-bit floats.
 
     Raises:
@@ -82,9 +82,9 @@ def choose_static(precision: Literal["auto", "exact", "bf16"], device: Literal["
     """
     if device == "cuda":
         raise ContractError("embed.device is cuda but a static encoder runs on the processor; use auto or cpu")
-    if precision not in ("auto", "exact"):
-        raise ContractError(f"embed.precision is {precision} but a static encoder has exact alone; use auto or exact")
-    return Numerics(precision="exact", engine="static-cpu", reason="a static encoder looks its vectors up")
+    if precision not in ("auto", "fp32"):
+        raise ContractError(f"embed.precision is {precision} but a static encoder has fp32 alone; use auto or fp32")
+    return Numerics(precision="fp32", engine="static-cpu", reason="a static encoder looks its vectors up")
 
 
 def choose_remote(precision: str, device: str) -> Numerics:

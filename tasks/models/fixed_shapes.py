@@ -35,7 +35,7 @@ def path_for(model: str, numerics: Numerics) -> Path | None:
     import torch
 
     runs = (platform.node(), hardware.processor(), torch.get_num_threads(), torch.__version__)
-    name = re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, (*runs, numerics.precision, model[:16]))).lower())
+    name = re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, (*runs, numerics.stored_precision, model[:16]))).lower())
     return workspace.folder("batch-heights") / f"{name}.json"
 
 

@@ -34,7 +34,7 @@ VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt")
 _loading = threading.Lock()
 
 
-def describe(model: str, precision: Literal["auto", "exact", "bf16"], where: Literal["auto", "cpu", "cuda"]) -> Scorer:
+def describe(model: str, precision: Literal["auto", "fp32", "bf16"], where: Literal["auto", "cpu", "cuda"]) -> Scorer:
     """Read from its files what decides the scores of a cross-encoder, without loading it.
 
     Raises:
@@ -47,7 +47,7 @@ def describe(model: str, precision: Literal["auto", "exact", "bf16"], where: Lit
 
 
 def describe_classes(
-    model: str, precision: Literal["auto", "exact", "bf16"], where: Literal["auto", "cpu", "cuda"], place: str
+    model: str, precision: Literal["auto", "fp32", "bf16"], where: Literal["auto", "cpu", "cuda"], place: str
 ) -> Identified:
     """Read from its files what decides the outputs of a model that classifies, and what they are called.
 

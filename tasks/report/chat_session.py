@@ -1,4 +1,4 @@
-"""The page of `chat-session`: the transcript, what each turn took, and what was struck or flagged."""
+"""The page of `chat-session`: the transcript, what each turn took, and what was removed or flagged."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,35 +15,42 @@ from tasks.store import objects
 SHOWN_CHARACTERS = 6_000
 
 
-def chat_page(run: tracking.Run, talk: ConversationRef, before: int, name: str | None, voice: GeneratorHandle) -> Path:
+def chat_page(
+    run: tracking.Run, conversation: ConversationRef, before: int, name: str | None, handle: GeneratorHandle
+) -> Path:
     """Write the page of `chat-session`.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
-    said = Conversation.model_validate(objects.load_json(talk))
+    said = Conversation.model_validate(objects.load_json(conversation))
     facts = [(label.replace("_", " "), f"{value:,}") for label, value in _counted(said.turns).items()]
-    facts += [("turns in the summary", str(said.summarised)), ("sentences struck", str(len(said.removed)))]
+    facts += [("turns in the summary", str(said.summarised)), ("sentences removed", str(len(said.removed)))]
     tables = [_took(said.turns)]
     if said.removed:
         rows = [(removed.sentence, removed.why) for removed in said.removed]
         tables.append(
-            Table("Struck from summaries", ("sentence", "why"), rows, "what nobody said, or somebody denied")
+            Table(
+                "Removed from summaries",
+                ("sentence", "why"),
+                rows,
+                "The conversation does not say these sentences, or contradicts them.",
+            )
         )
     page = Page(
         title=f"Conversation {name}" if name else "A conversation",
         subtitle=f"{len(said.turns) - before} turns in this run, {before} before",
-        facts=facts, tables=tables, run=run_facts(run, voice), template="chat.html.j2",
+        facts=facts, tables=tables, run=run_facts(run, handle), template="chat.html.j2",
         more={"turns": [_shown(turn) for turn in said.turns], "before": before, "summary": said.summary},
     )  # fmt: skip
     return pages.write_page(run, page)
 
 
-def chat_summary(talk: ConversationRef, before: int, name: str | None) -> dict[str, Any]:
+def chat_summary(conversation: ConversationRef, before: int, name: str | None) -> dict[str, Any]:
     """Return what `chat-session` answers its caller: the replies of this run, and what they took."""
-    said = Conversation.model_validate(objects.load_json(talk))
+    said = Conversation.model_validate(objects.load_json(conversation))
     mine = said.turns[before:]
-    replies = {f"reply {before + number}": turn.reply or f"(none: ended by the cap on {turn.finish})"
+    replies = {f"reply {before + number}": turn.reply or f"(none: stopped at the limit on {turn.finish})"
                for number, turn in enumerate(mine, start=1)}  # fmt: skip
     found: dict[str, Any] = {"conversation": name or "", **replies, **_counted(mine)}
     found["memory"] = ", ".join(dict.fromkeys(turn.memory for turn in mine))
@@ -59,7 +66,7 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
         "longest_prompt": max((t.largest_prompt for t in turns), default=0),
         "tool_calls": sum(len(t.calls) for t in turns),
         "invalid_calls": sum(call.wrong for t in turns for call in t.calls),
-        "unfounded_numbers": sum(len(t.unsupported) for t in turns),
+        "unsupported_numbers": sum(len(t.unsupported) for t in turns),
     }
 
 
@@ -68,8 +75,8 @@ def _took(turns: Sequence[ChatTurn]) -> Table:
         (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, len(t.calls), t.finish,
          f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
     ]  # fmt: skip
-    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns left out", "tools used",
-               "ended by", "seconds")  # fmt: skip
+    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "tools used",
+               "stopped by", "seconds")  # fmt: skip
     return Table("What each turn took", columns, rows)
 
 

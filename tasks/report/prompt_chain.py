@@ -28,7 +28,7 @@ SHOWN_CHARACTERS = 6_000
 
 
 def chain_page(
-    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, voice: GeneratorHandle
+    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, handle: GeneratorHandle
 ) -> Path:
     """Write the page of `prompt-chain`.
 
@@ -36,8 +36,8 @@ def chain_page(
         Path of `index.html`; an empty path while a plan is made.
     """
     asked = objects.load_rows(problems, Problem)[:SHOWN_PROBLEMS]
-    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
-    numbers = counted(told)
+    calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
+    numbers = counted(calls)
     measures = objects.load_rows(judged.measures, Measure)
     facts = [
         ("questions", f"{problems.rows:,}"),
@@ -45,15 +45,15 @@ def chain_page(
         ("replies", f"{numbers['replies']:,.0f}"),
         ("tokens of prompts", f"{numbers['prompt_tokens']:,.0f}"),
         ("tokens of replies", f"{numbers['completion_tokens']:,.0f}"),
-        ("tokens not paid again", f"{numbers['saved_tokens']:,.0f}"),
+        ("tokens from the reply cache", f"{numbers['saved_tokens']:,.0f}"),
         ("repairs", f"{numbers['repairs']:,.0f}"),
-        ("cut at their limit", f"{numbers['truncated']:,.0f}"),
+        ("replies cut at max_tokens", f"{numbers['truncated']:,.0f}"),
     ]
     page = Page(
         title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
         subtitle=f"asked by {', '.join(done.name for done in runs)}",
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
-        run=run_facts(run, voice), template="chain.html.j2",
+        run=run_facts(run, handle), template="chain.html.j2",
         more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
               "charts": _charts(measures)},
     )  # fmt: skip
@@ -70,19 +70,19 @@ def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: Meth
     for m in objects.load_rows(judged.measures, Measure):
         if m.name.startswith("exact match"):
             found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
-    told = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
-    return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(told).items()}}
+    calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
+    return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(calls).items()}}
 
 
-def run_facts(run: tracking.Run, voice: GeneratorHandle) -> dict[str, Any]:
-    """Say who spoke, and where the run can be looked at."""
-    speaker = voice.generator
+def run_facts(run: tracking.Run, handle: GeneratorHandle) -> dict[str, Any]:
+    """Return the facts of the model, and the links of the run."""
+    generator = handle.generator
     facts = {
-        "model": speaker.model,
-        "kind, precision, engine": f"{speaker.kind}, {speaker.precision}, {speaker.engine}",
-        "fingerprint": speaker.digest[:16],
-        "chat template": speaker.template[:16] or "none: messages are put together plain",
-        "context": f"{speaker.context:,} tokens" if speaker.context else "not known",
+        "model": generator.model,
+        "kind, precision, engine": f"{generator.kind}, {generator.precision}, {generator.engine}",
+        "fingerprint": generator.digest[:16],
+        "chat template": generator.template[:16] or "none: messages are joined as plain text",
+        "context": f"{generator.context:,} tokens" if generator.context else "not known",
     }
     return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
 
@@ -90,7 +90,7 @@ def run_facts(run: tracking.Run, voice: GeneratorHandle) -> dict[str, Any]:
 def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
     steps = []
     for one in done.steps:
-        told = [t for t in objects.load_rows(one.linked.told, ModelCall) if t.problem < len(asked)]
+        calls = [t for t in objects.load_rows(one.linked.calls, ModelCall) if t.problem < len(asked)]
         outputs = objects.load_rows(one.linked.outputs, Output)
         steps.append(
             {
@@ -99,7 +99,7 @@ def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
                 "left_out": ", ".join(one.template.left_out),
                 "rows": [
                     {"question": problem.question, "answer": problem.answer, "text": _cut(outputs[row].text),
-                     "wrong": _cut(outputs[row].wrong), "told": [_told(t) for t in told if t.problem == row],
+                     "wrong": _cut(outputs[row].wrong), "calls": [_call(t) for t in calls if t.problem == row],
                      "levels": _levels(one, row)}
                     for row, problem in enumerate(asked)
                 ],
@@ -108,15 +108,15 @@ def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
     return {"name": done.name, "steps": steps}
 
 
-def _told(told: ModelCall) -> dict[str, Any]:
-    paid = "known already" if told.ledger else f"{told.seconds:.2f} s"
-    end = "" if told.finish == "stop" else f", ended by {told.finish}"
+def _call(call: ModelCall) -> dict[str, Any]:
+    paid = "from the reply cache" if call.cached else f"{call.seconds:.2f} s"
+    end = "" if call.finish == "stop" else f", stopped by {call.finish}"
     return {
-        "what": f"{told.what} {told.number + 1}" if told.what in ("sample", "thought", "score") else told.what,
-        "prompt": _cut(told.prompt),
-        "reply": _cut(told.reply),
-        "how": f"{told.prompt_tokens} + {told.completion_tokens} tokens, {paid}{end}",
-        "wrong": told.wrong,
+        "what": f"{call.what} {call.number + 1}" if call.what in ("sample", "thought", "score") else call.what,
+        "prompt": _cut(call.prompt),
+        "reply": _cut(call.reply),
+        "how": f"{call.prompt_tokens} + {call.completion_tokens} tokens, {paid}{end}",
+        "wrong": call.wrong,
     }
 
 
@@ -154,14 +154,14 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
     rows = []
     for done in runs:
         for one in done.steps:
-            told = objects.load_rows(one.linked.told, ModelCall)
-            n = counted(told)
+            calls = objects.load_rows(one.linked.calls, ModelCall)
+            n = counted(calls)
             wrong = sum(bool(output.wrong) for output in objects.load_rows(one.linked.outputs, Output))
             rows.append((done.name, one.name, one.template.name, int(n["replies"]), int(n["prompt_tokens"]),
                          int(n["completion_tokens"]), int(n["saved_tokens"]), int(n["truncated"]), int(n["repairs"]),
-                         wrong, f"{sum(t.seconds for t in told):.2f}"))  # fmt: skip
-    columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "not paid again",
-               "cut", "repairs", "nothing valid", "seconds")  # fmt: skip
+                         wrong, f"{sum(t.seconds for t in calls):.2f}"))  # fmt: skip
+    columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "from the reply cache",
+               "cut at max_tokens", "repairs", "invalid", "seconds")  # fmt: skip
     return Table("What it took", columns, rows)
 
 

@@ -145,11 +145,14 @@ def write_topic_labels(
     from tasks.represent.labels import label_measures
     from tasks.represent.written import Writer, write_labels
 
-    told, written = naming
+    prompting, written = naming
     sampling = Sampling(max_tokens=written.max_tokens)
-    ask, count = client.replies(told.generator, sampling, written.generator), client.counter(written.generator)
-    room = client.room(told.generator, sampling, written.prompt_tokens)
-    writer = Writer(ask, count, room, told.prompt, written)
+    ask, count = (
+        client.replies(prompting.generator, sampling, written.generator),
+        client.text_counter(written.generator),
+    )
+    prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
+    writer = Writer(ask, count, prompt_budget, prompting.prompt, written)
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
     named, counted = write_labels(_texts(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens

@@ -36,14 +36,14 @@ class Writer:
     Attributes:
         replies: Asks the model.
         count: Counts tokens as the model does.
-        room: Tokens of a prompt at most.
+        prompt_budget: Tokens of a prompt at most.
         prompt: What the model is told.
         config: What it is shown.
     """
 
     replies: Replies
     count: Count
-    room: int
+    prompt_budget: int
     prompt: Template
     config: Written
 
@@ -124,12 +124,12 @@ def _prompt(topic: Topic, texts: Sequence[str], labels: Ints, writer: Writer, co
     words = ", ".join(topic.words[:KEYWORDS])
     nonce = nonce_of(writer.prompt, [words, *(texts[row] for row in rows)])
     put = {"nonce": nonce, "keywords": words, "most": str(writer.config.words), "documents": ""}
-    left = writer.room - sum(writer.count([text for _, text in fill(writer.prompt, put)]))
+    left = writer.prompt_budget - sum(writer.count([text for _, text in fill(writer.prompt, put)]))
     each = left // len(rows) - AROUND
     if each < 1:
         raise ContractError(
-            f"the prompt for a topic's name may have {writer.room} tokens but no document fits; raise prompt_tokens, "
-            "lower members, or use a model that reads more"
+            f"the prompt for a topic's name may have {writer.prompt_budget} tokens but no document fits; "
+            "raise prompt_tokens, lower members, or use a model that reads more"
         )
     shown = [shortened(neutralise(texts[row], nonce)[0], each, writer.count) for row in rows]
     return fill(writer.prompt, {**put, "documents": "".join(enclosed(text, nonce) for text in shown).rstrip("\n")})

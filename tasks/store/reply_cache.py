@@ -1,4 +1,4 @@
-"""Reply ledger shared by every flow: a reply is paid for once per generator, messages, form, sampling and seed.
+"""Reply cache shared by every flow: a reply is paid for once per generator, messages, form, sampling and seed.
 
     replies/<generator>/<segment>/{replies.jsonl, manifest.json}
 

@@ -43,7 +43,7 @@ REF = VectorsRef(digest="d1", rows=3, shape=(3, 4), dtype="float32")
 ENCODER = Encoder(
     model="m", revision="r", weights="w", tokenizer="t", pooling="mean", normalize=True, max_tokens=8, width=3
 )
-NUMERICS = Numerics(precision="exact", engine="torch-cpu", reason="as configured")
+NUMERICS = Numerics(precision="fp32", engine="torch-cpu", reason="as configured")
 MARK = Fingerprint(encoder=ENCODER, numerics=NUMERICS)
 
 

@@ -143,7 +143,7 @@ def vectors_of(texts: Sequence[str], name: str) -> Vectors:
         known: Vectors = np.load(kept, allow_pickle=False)
         if len(known) == len(texts):
             return known
-    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu")).encode(texts)
+    vectors = encoders.engine(encoders.fingerprint(EMBEDDED, "fp32", "cpu")).encode(texts)
     if kept is not None:
         np.save(kept, vectors, allow_pickle=False)
     return vectors

@@ -42,19 +42,19 @@ def measure(prompts: int = PROMPTS, rounds: int = ROUNDS) -> list[dict[str, Any]
 
 
 def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str, Any]]:
-    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=ROWS)
     described = generators.describe(config)
     engine = local_model.engine(described, config)
     chance, words = random.Random(0), STORY.split()
     requests = [
         Request((Message("user", " ".join(chance.choices(words, k=chance.randint(2, 40)))),)) for _ in range(count)
     ]
-    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    ask = client.replies(described, Sampling(max_tokens=NEW), config, use_cache=False)
     ours: list[str] = []
     theirs: list[str] = []
 
     def together() -> None:
-        ours[:] = [reply.text for reply in speaker(requests)]
+        ours[:] = [reply.text for reply in ask(requests)]
 
     def apart() -> None:
         theirs[:] = [_alone(engine, prompt) for prompt in engine.prompts(requests)]
@@ -70,7 +70,7 @@ def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str,
 
 def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[str, Any]]:
     """Compare reading prefixes apart with reading every prompt whole."""
-    config = LocalModel(model=str(folder), dtype="fp32", rows=ROWS)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=ROWS)
     described = generators.describe(config)
     engine = local_model.engine(described, config)
     if not engine.reuses:
@@ -86,13 +86,13 @@ def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[
         Request((Message("system", texts[n % len(texts)]), Message("user", f"Is {chance.choice(words)} a word?")))
         for n in range(QUESTIONS)
     ]
-    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
+    generator = client.replies(described, Sampling(max_tokens=NEW), config, use_cache=False)
     said: dict[bool, list[str]] = {}
 
     def ask(apart: bool) -> None:
         engine.reuses = apart
         engine.decoder.prefixes.read.clear()
-        said[apart] = [reply.text for reply in speaker(requests)]
+        said[apart] = [reply.text for reply in generator(requests)]
 
     seconds = alternate(lambda: ask(True), lambda: ask(False), rounds)
     same = sum(a == b for a, b in zip(said[True], said[False], strict=True))

@@ -66,9 +66,9 @@ def _make(folder: Path, config: SmallModel, documents: int) -> str:
 
 def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
     rows, emulated = [], PLACE == "cpu" and not hardware.processor_has_bf16()
-    for dtype in PRECISIONS:
-        called = f"{name}, {dtype}" + " (emulated)" * (dtype == "bf16" and emulated)
-        words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), dtype, str(held)]
+    for precision in PRECISIONS:
+        called = f"{name}, {precision}" + " (emulated)" * (precision == "bf16" and emulated)
+        words = [sys.executable, "-m", "tests.bench.bench_precision", str(model), precision, str(held)]
         try:
             said = subprocess.run(
                 words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S
@@ -84,7 +84,7 @@ def _table(name: str, model: Path, held: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
+def work(model: str, precision: Any, held: str) -> dict[str, Any]:
     """Run one precision; return what was measured, or the reason why it does not run here."""
     import torch
 
@@ -95,7 +95,7 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     from tasks.models.generators import local as local_model
 
     hardware.processor_has_bf16 = lambda: True  # type: ignore[assignment]  # torch emulates it where there is none
-    config = LocalModel(model=model, dtype=dtype, device=PLACE)
+    config = LocalModel(model=model, precision=precision, device=PLACE)
     try:
         described = generators.describe(config)
     except FlowError as error:
@@ -110,10 +110,10 @@ def work(model: str, dtype: Any, held: str) -> dict[str, Any]:
     requests = [
         Request((Message("user", " ".join(chance.choices(known, k=chance.randint(4, 24)))),)) for _ in range(PROMPTS)
     ]
-    speaker = client.replies(described, Sampling(max_tokens=NEW), config, ledger=False)
-    speaker(requests[:2])
+    ask = client.replies(described, Sampling(max_tokens=NEW), config, use_cache=False)
+    ask(requests[:2])
     started = time.perf_counter()
-    tokens = sum(reply.completion_tokens for reply in speaker(requests))
+    tokens = sum(reply.completion_tokens for reply in ask(requests))
     seconds, most = time.perf_counter() - started, _peak()
     saved = io.BytesIO()
     torch.save(engine.decoder.model.state_dict(), saved)

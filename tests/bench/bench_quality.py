@@ -36,15 +36,15 @@ def measure() -> list[dict[str, Any]]:
     pairs, asked = stsb(Path(folder)), {name: search(name, Path(folder)) for name in ("cranfield", "xquad")}
     texts = {text: None for text in (*pairs[0], *pairs[1])}
     texts |= {text: None for documents, questions, _ in asked.values() for text in (*documents, *questions)}
-    rows, exact = [], {}
+    rows, fp32 = [], {}
     for precision in precisions():
         measured = judge(_encoded(list(texts), precision), pairs, asked)
-        exact = exact or measured
+        fp32 = fp32 or measured
         rows += [plain(f"{precision}, {name}", value, "") for name, value in measured.items()]
-        if precision != "exact":
+        if precision != "fp32":
             for name, value in measured.items():
-                lost = 100 * (exact[name] - value)
-                rows.append(at_most(f"{precision}, {name}: lost against exact", lost, "points", PROMISED[name]))
+                lost = 100 * (fp32[name] - value)
+                rows.append(at_most(f"{precision}, {name}: lost against fp32", lost, "points", PROMISED[name]))
     return rows
 
 

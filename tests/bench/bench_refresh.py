@@ -68,7 +68,7 @@ def write(table: Path, texts: list[str]) -> None:
 def _build(table: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """Build the collection in a process of its own; return the JSON of its last line."""
     command = [sys.executable, "-m", "flows", "knowledge-base", "source.kind=tables", f"source.path={table}",
-               "source.id=id", "topics=null", "embed.precision=exact"]  # fmt: skip
+               "source.id=id", "topics=null", "embed.precision=fp32"]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, env=dict(environment), check=True, capture_output=True, text=True)
     stated: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return stated

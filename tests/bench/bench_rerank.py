@@ -86,7 +86,7 @@ def _speed(folder: Path, texts: list[str]) -> list[dict[str, Any]]:
     from sentence_transformers import CrossEncoder
 
     model = CrossEncoder(str(folder), device="cpu")
-    engine = sequence_classifier.engine(sequence_classifier.describe(str(folder), "exact", "cpu"))
+    engine = sequence_classifier.engine(sequence_classifier.describe(str(folder), "fp32", "cpu"))
     asked = np.arange(len(texts)) % len(QUESTIONS)
     pairs = [(QUESTIONS[query], text) for query, text in zip(asked, texts, strict=True)]
     meter = encoder_base.Meter()
@@ -119,7 +119,7 @@ def _order(scores: npt.NDArray[np.floating]) -> list[int]:
 
 def _late(questions: list[str], documents: list[str], asked: Any, found: Any) -> npt.NDArray[np.float32]:
     """Return the scores of pairs by late interaction with the embedded encoder."""
-    engine = token_vectors.TokenEngine(encoders.fingerprint(EMBEDDED, "exact", "cpu"))
+    engine = token_vectors.TokenEngine(encoders.fingerprint(EMBEDDED, "fp32", "cpu"))
     sizes = np.array([len(text) // 4 for text in documents], dtype=np.int64)  # tokens, nearly
     return late_scores(
         np.asarray(asked, dtype=np.int64),
@@ -145,7 +145,7 @@ def _quality(name: str, search: Search) -> Iterator[dict[str, Any]]:
 
 
 def _fused(documents: list[str], questions: list[str]) -> list[Hit]:
-    engine = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu"))
+    engine = encoders.engine(encoders.fingerprint(EMBEDDED, "fp32", "cpu"))
     cosines = engine.encode(questions) @ engine.encode(documents).T
     with tempfile.TemporaryDirectory() as folder:
         build_bm25(documents, Path(folder), Bm25())

@@ -33,7 +33,7 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         model = str(language_models.save_causal(Path(folder)))
-        config = LocalModel(model=model, dtype="fp32", rows=DRAWS, batch_tokens=65_536)
+        config = LocalModel(model=model, precision="fp32", batch_size=DRAWS, batch_tokens=65_536)
         grammars = local_model.engine(generators.describe(config), config).decoder.grammars
         for name, schema in SCHEMAS.items():
             wanted = response_format.schema_format(schema)
@@ -54,8 +54,8 @@ def measure(draws: int = DRAWS) -> list[dict[str, Any]]:
 
 def _replies(config: LocalModel, wanted: ResponseFormat, limit: int, draws: int) -> list[Reply]:
     sampling = Sampling(temperature=1.0, max_tokens=limit)
-    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    return speaker([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(draws)])
+    ask = client.replies(generators.describe(config), sampling, config, use_cache=False)
+    return ask([Request((Message("user", "Describe it."),), wanted, draw) for draw in range(draws)])
 
 
 def _valid(schema: dict[str, Any], reply: Reply) -> bool:

@@ -160,7 +160,7 @@ def _row(m: Measure, size: str) -> dict[str, Any]:
 
 def _found(texts: Sequence[str], vectors: Floats, labels: Ints, size: str) -> list[dict[str, Any]]:
     """Say how many of the abstracts with the words asked for in their title lie in the topic that is found."""
-    query = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu")).encode([ASKED])
+    query = encoders.engine(encoders.fingerprint(EMBEDDED, "fp32", "cpu")).encode([ASKED])
     place = places_of(query, vectors, labels, 1)[0]
     titles = [text.partition("\n")[0].lower().replace("modelling", "modeling") for text in texts]
     titled = [row for row, title in enumerate(titles) if ASKED in title]

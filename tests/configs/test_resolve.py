@@ -166,7 +166,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (
             KB,
             ["embed.precision=fp8"],
-            "embed.precision is 'fp8' but: Input should be 'auto', 'exact', 'bf16' or 'int8'",
+            "embed.precision is 'fp8' but: Input should be 'auto', 'fp32', 'bf16' or 'int8'",
         ),
         (KB, ["config=5"], "config is 5 but: Input should be a valid dictionary or instance of KnowledgeBase"),
         (

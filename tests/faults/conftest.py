@@ -70,7 +70,7 @@ def job(corpus: Path, prefect_server: str) -> Callable[..., Job]:
     def make(home: Path, *words: str, **more: str) -> Job:
         environment = {**os.environ, "LLM_FLOWS_HOME": str(home), "PREFECT_API_URL": prefect_server, **more}
         environment.pop("MLFLOW_TRACKING_URI", None)
-        build = ("knowledge-base", "source.kind=files", f"source.path={corpus}", "embed.precision=exact")
+        build = ("knowledge-base", "source.kind=files", f"source.path={corpus}", "embed.precision=fp32")
         return Job((*build, "embed.shards.tokens=1000", *words), environment)
 
     return make

@@ -26,7 +26,7 @@ from tests.faults.conftest import check
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 SEED = 1711
-CONFIG = KnowledgeBase(embed=Embed(precision="exact", shards=Shards(tokens=1_000)), topics=None)
+CONFIG = KnowledgeBase(embed=Embed(precision="fp32", shards=Shards(tokens=1_000)), topics=None)
 
 
 @pytest.fixture

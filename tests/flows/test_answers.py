@@ -81,7 +81,7 @@ def questions(path: Path, asked: list[tuple[str, str]]) -> Evaluate:
 
 
 def build(folder: Path, evaluate: Evaluate) -> Outcome:
-    config = KnowledgeBase(embed=Embed(precision="exact"), evaluate=evaluate)
+    config = KnowledgeBase(embed=Embed(precision="fp32"), evaluate=evaluate)
     return knowledge_base(source=Files(path=str(folder)), collection="notes", config=config)
 
 
@@ -174,7 +174,7 @@ def test_one_calibrated_threshold_answers_about_the_film_and_not_about_the_moon(
     table.write_text("\n".join(rows), "utf-8")
     asked = questions(tmp_path / "questions.jsonl", [(text, "s0") for text in FILM])
     asked = asked.model_copy(update={"calibrate": Calibrate(false_abstentions=0.1)})  # one of 24 may go unanswered
-    config = KnowledgeBase(embed=Embed(precision="exact"), evaluate=asked, retrieve=Dense())
+    config = KnowledgeBase(embed=Embed(precision="fp32"), evaluate=asked, retrieve=Dense())
     knowledge_base(source=Tables(path=str(table), id="id"), collection="film", config=config)
 
     by_meaning = SemanticSearch(retrieve=Dense())

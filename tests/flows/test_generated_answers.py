@@ -25,7 +25,7 @@ def test_an_answer_is_grounded_cited_and_never_paid_for_twice(workspace: Path, n
     knowledge_base(
         source=Files(path=str(notes)),
         collection="notes",
-        config=KnowledgeBase(embed=Embed(precision="exact"), topics=None),
+        config=KnowledgeBase(embed=Embed(precision="fp32"), topics=None),
     )
     with served() as server:
         server.say = lambda body: "The keeper lit the lamp at dusk [1]. It burned 900 hours [1]."
@@ -50,7 +50,7 @@ def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path
     knowledge_base(
         source=Files(path=str(notes)),
         collection="notes",
-        config=KnowledgeBase(embed=Embed(precision="exact"), topics=None),
+        config=KnowledgeBase(embed=Embed(precision="fp32"), topics=None),
     )
     asked = [
         {"question": QUESTION, "answers": ["lighthouse.txt"], "spans": ["The keeper lit the lamp at dusk"]},
@@ -59,7 +59,7 @@ def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path
     ]
     table, model = tmp_path / "asked.jsonl", language_models.save_causal(tmp_path / "model", context=4_096)
     table.write_text("\n".join(json.dumps(row) for row in asked), "utf-8")
-    writer = Generated(generator=LocalModel(model=str(model), dtype="fp32"), sampling=Sampling(max_tokens=16))
+    writer = Generated(generator=LocalModel(model=str(model), precision="fp32"), sampling=Sampling(max_tokens=16))
     config = RagAnswers(answer=writer, evaluate=Evaluate(questions=str(table)))
     made = rag_answers(config=config)
     measures = made.result["measures"]

@@ -91,7 +91,7 @@ def test_show_prints_the_resolved_call_and_runs_nothing(launch: Any, workspace: 
     shown = json.loads(done.stdout)
     assert shown["source"] == {"kind": "python-docs", "packages": ["numpy"], "max_tokens": 5000}
     assert shown["config"]["chunk"]["max_tokens"] == 64
-    assert shown["config"]["embed"]["precision"] == "exact"
+    assert shown["config"]["embed"]["precision"] == "fp32"
     assert [path.name for path in workspace.iterdir()] == ["mlflow"]
 
 
@@ -114,7 +114,7 @@ def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> N
 def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_model_library(
     launch: Any, notes: Path
 ) -> None:
-    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=exact"]
+    words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=fp32"]
     before = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
     assert before["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "never run here"}]
     assert before["everything_after"]

@@ -25,7 +25,7 @@ QUESTIONS = {
 
 
 def build(notes: Path, keep: int = 5) -> None:
-    config = KnowledgeBase(embed=Embed(precision="exact"), topics=None, publish=Publish(keep=keep))
+    config = KnowledgeBase(embed=Embed(precision="fp32"), topics=None, publish=Publish(keep=keep))
     knowledge_base(source=Files(path=str(notes)), collection="notes", config=config)
 
 
@@ -65,7 +65,7 @@ def test_every_answer_leads_back_to_the_file_it_was_read_from_and_forward_again(
         assert trail["generations"] == (["notes/2"] if number == 3 else ["notes/1"])
         live = collections.live("notes").fingerprint
         assert trail["encoder"]["identity"] == live.encoder.identity
-        assert trail["encoder"]["precision"] == "exact"
+        assert trail["encoder"]["precision"] == "fp32"
 
     forward = answer_lineage(document="orchard.txt").result
     mine = {(t["answers"], t["version"], t["live"]) for t in forward["trails"]}

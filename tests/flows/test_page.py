@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(200),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; Debian: apt-get install chromium"),
 ]
-CONFIG = KnowledgeBase(embed=Embed(precision="exact"), topics=Topics(min_documents=10))
+CONFIG = KnowledgeBase(embed=Embed(precision="fp32"), topics=Topics(min_documents=10))
 THEMES = [
     ("baking", "oven", "sourdough", "flour", "rye", "crust"),
     ("sailing", "harbour", "anchor", "tide", "pilot", "mast"),

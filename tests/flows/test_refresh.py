@@ -49,7 +49,7 @@ def town(tmp_path: Path) -> Path:
 def build(town: Path, publish: Publish) -> Outcome:
     questions = str(town.parent / "questions.jsonl")
     config = KnowledgeBase(
-        embed=Embed(precision="exact"), topics=None, evaluate=Evaluate(questions=questions), publish=publish
+        embed=Embed(precision="fp32"), topics=None, evaluate=Evaluate(questions=questions), publish=publish
     )
     return knowledge_base(source=Files(path=str(town)), config=config)
 

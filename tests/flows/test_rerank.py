@@ -25,7 +25,7 @@ QUERIES = ["when do ships enter the port", "the of", "sour starter for bread"]
 @pytest.fixture
 def collection(workspace: Path, notes: Path) -> str:
     """Return the name of a collection of five notes."""
-    config = KnowledgeBase(embed=Embed(precision="exact"), topics=None)
+    config = KnowledgeBase(embed=Embed(precision="fp32"), topics=None)
     return str(knowledge_base(source=Files(path=str(notes)), config=config).result["collection"])
 
 
@@ -60,7 +60,7 @@ def test_the_evaluation_judges_the_reranked_order_beside_the_others(workspace: P
     questions = notes.parent / "questions.jsonl"
     questions.write_text('{"question": "When do ships enter?", "answers": ["harbour.html"]}\n', "utf-8")
     config = KnowledgeBase(
-        embed=Embed(precision="exact"), topics=None, evaluate=Evaluate(questions=str(questions)),
+        embed=Embed(precision="fp32"), topics=None, evaluate=Evaluate(questions=str(questions)),
         rerank=LateInteraction(k=1, candidates=5),
     )  # fmt: skip
     outcome = knowledge_base(source=Files(path=str(notes)), config=config)

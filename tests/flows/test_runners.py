@@ -42,7 +42,7 @@ def build(
 
     def run(home: str, runner: Runner) -> Outcome:
         monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / home))
-        embed = Embed(precision="exact", shards=Shards(tokens=1_000))
+        embed = Embed(precision="fp32", shards=Shards(tokens=1_000))
         return knowledge_base(
             source=Files(path=str(papers)), config=KnowledgeBase(embed=embed, topics=None, runner=runner)
         )

@@ -21,7 +21,7 @@ from tasks.store import objects
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
-EXACT = KnowledgeBase(embed=Embed(precision="exact"))
+EXACT = KnowledgeBase(embed=Embed(precision="fp32"))
 
 
 def rejected(refs: dict[str, dict[str, object]]) -> dict[str, str]:

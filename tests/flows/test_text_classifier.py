@@ -31,7 +31,7 @@ THEMES = {
 HOSTILE = "=cmd|' /C calc'!A0 <script>alert(1)</script> [x](javascript:alert(2)) flour dough"
 CONFIG = TextClassifier(
     ingest=Ingest(max_rejected_share=0.2),
-    embed=Embed(precision="exact"),
+    embed=Embed(precision="fp32"),
     methods=(TfIdf(), Embeddings(), ZeroShot(wordings=("{label}", "A text about {label}."))),
     fit=Fit(c_values=(1.0, 10.0), folds=3),
     curve=Curve(shares=(0.2,), repeats=1),

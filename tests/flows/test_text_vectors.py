@@ -26,7 +26,7 @@ from tasks.models import files as model_files
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
-EXACT = TextVectors(embed=Embed(precision="exact", device="cpu"))
+EXACT = TextVectors(embed=Embed(precision="fp32", device="cpu"))
 TEXTS = {
     "comet": "The comet returns every seventy-six years.",
     "bread": "Sourdough needs flour, water and patience. Rye is slower than wheat.",
@@ -71,7 +71,7 @@ def test_the_file_holds_what_sentence_transformers_gives_for_the_same_texts(work
         "rows": 4,
         "width": 384,
         "encoder": EMBEDDED,
-        "precision": "exact",
+        "precision": "fp32",
         "truncated": 1,
         "rejected": 0,
     }

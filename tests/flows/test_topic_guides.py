@@ -37,7 +37,7 @@ def pooled(workspace: Path) -> tuple[Pooled, Fingerprint]:
         Document(f"{n}", text, "", "s", "p", meta={"theme": "ships" if n < 40 else "bread"} if n % 2 else {})
         for n, text in enumerate(texts)
     ]
-    ran = describe_encoder(Embed(precision="exact"))
+    ran = describe_encoder(Embed(precision="fp32"))
     vectors = objects.save_array(VectorsRef, encoders.engine(ran).encode(texts))
     return Pooled(documents=objects.save_rows(DocumentsRef, Document, documents), vectors=vectors), ran
 

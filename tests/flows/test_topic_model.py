@@ -65,7 +65,7 @@ def write(path: Path, given: list[dict[str, Any]]) -> Tables:
 
 
 def config(**changes: Any) -> TopicModel:
-    return TopicModel(embed=Embed(precision="exact"), **changes)
+    return TopicModel(embed=Embed(precision="fp32"), **changes)
 
 
 def topics_of(outcome: Outcome) -> dict[str, int]:
@@ -172,7 +172,7 @@ ROUNDED = {"32 bits": lambda vectors: vectors, "another processor": nudged, "bf1
 
 def found_in(texts: dict[str, str], rounded: Any, topics: Topics) -> tuple[dict[str, int], list[Fate]]:
     """Return the topic of each text, matched with those of the run before, and what became of topics."""
-    vectors = encoders.engine(ran := describe_encoder(Embed(precision="exact", device="cpu"))).encode(
+    vectors = encoders.engine(ran := describe_encoder(Embed(precision="fp32", device="cpu"))).encode(
         list(texts.values())
     )
     documents = [Document(name, text, "", "s", "p", meta={}) for name, text in texts.items()]

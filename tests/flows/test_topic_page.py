@@ -26,7 +26,7 @@ def test_topics_tree_words_and_time_are_shown_and_hostile_text_stays_text(
         for n, text in enumerate(sentences("alpha beta gamma delta epsilon zeta eta theta", 20, 5))
     ]
     given = [*rows(30), *hostile]
-    config = TopicModel(embed=Embed(precision="exact"), slices=(Slices(column="day", bins=3), Slices(column="theme")))
+    config = TopicModel(embed=Embed(precision="fp32"), slices=(Slices(column="day", bins=3), Slices(column="theme")))
     outcome = topic_model(source=write(tmp_path / "notes.jsonl", given), config=config)
 
     assert complaints_of(browser_page, outcome.report) == []

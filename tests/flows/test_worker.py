@@ -73,7 +73,7 @@ def test_a_process_worker_runs_the_main_job_as_deployed(
 
     (notes / "empty.txt").write_bytes(b"")
     source = {"kind": "files", "path": str(notes)}
-    config = {"embed": {"precision": "exact"}, "topics": None}
+    config = {"embed": {"precision": "fp32"}, "topics": None}
     started = run_deployment("knowledge-base/cpu", parameters={"source": source, "config": config}, timeout=0)
     command("prefect", "worker", "start", "--pool", "cpu", "--run-once")
 

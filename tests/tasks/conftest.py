@@ -177,7 +177,7 @@ def shelf(home: Path) -> Generation:
         fingerprint=Fingerprint(
             encoder=Encoder(model="m", revision="r", weights="w", tokenizer="t", pooling="mean", normalize=True,
                             max_tokens=8, width=3),
-            numerics=Numerics(precision="exact", engine="torch-cpu", reason="by hand"),
+            numerics=Numerics(precision="fp32", engine="torch-cpu", reason="by hand"),
         ),
     )  # fmt: skip
     return publish_generation(made)

@@ -121,7 +121,7 @@ def calibration_texts() -> list[str]:
     texts = [text for group in zip(*groups, strict=False) for text in group][:TEXTS]
     if len(texts) < TEXTS:
         raise ModelError(
-            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are here; use exact or bf16"
+            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are here; use fp32 or bf16"
         )
     return texts
 
@@ -174,7 +174,7 @@ def refuse_if_far(model: str, least: float, mean: float, ranks: float) -> None:
         raise ModelError(
             f"{model} in int8 has a least cosine of {least:.4f}, a mean of {mean:.4f} and a rank agreement of "
             f"{ranks:.4f} with 32 bits but {MIN_LEAST_COSINE}, {MIN_COSINE} and {MIN_RANK_AGREEMENT} were needed; "
-            "use embed.precision exact or bf16"
+            "use embed.precision fp32 or bf16"
         )
 
 

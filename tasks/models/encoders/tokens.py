@@ -30,7 +30,7 @@ def fingerprint(own: Fingerprint, model: str | None) -> Fingerprint:
         ModelError: There is no such model, it cannot be trusted, or it has no token vectors.
     """
     like = own.numerics
-    precision: Literal["exact", "bf16"] = "bf16" if like.precision == "bf16" else "exact"
+    precision: Literal["fp32", "bf16"] = "bf16" if like.precision == "bf16" else "fp32"
     device = "cuda" if like.engine == "torch-cuda" else "cpu"
     wanted = own if model is None else encoders.fingerprint(model, precision, device)
     if wanted.encoder.architecture != "transformer":
@@ -41,8 +41,8 @@ def fingerprint(own: Fingerprint, model: str | None) -> Fingerprint:
     if model is None:
         wanted = encoders.runnable(own)
     if wanted.numerics.precision == "int8":
-        exact = Numerics(precision="exact", engine="torch-cpu", reason="tokens have no vectors in int8")
-        wanted = wanted.model_copy(update={"numerics": exact})
+        floats = Numerics(precision="fp32", engine="torch-cpu", reason="tokens have no vectors in int8")
+        wanted = wanted.model_copy(update={"numerics": floats})
     return wanted
 
 

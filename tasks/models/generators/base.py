@@ -21,10 +21,10 @@ class Spent:
 
     Attributes:
         asked: Requests answered.
-        from_ledger: Of them, those that were paid for before.
+        cached: Of them, those that were paid for before.
         prompt_tokens: Of replies that were generated now.
         completion_tokens: Of replies that were generated now.
-        saved_tokens: Of prompts and replies from the ledger.
+        saved_tokens: Of prompts and replies from the reply cache.
         truncated: Replies that the limit cut.
         seconds: Time of replies that were generated now.
     """

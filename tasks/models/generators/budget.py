@@ -1,4 +1,4 @@
-"""What a run may cost, in tokens and money: set aside before a request is sent, settled when its reply has come."""
+"""What a run may cost, in tokens and money: reserved before a request is sent, settled when its reply has come."""
 
 import threading
 
@@ -18,39 +18,39 @@ class Budget:
     def __init__(self, most_tokens: int | None, most_money: float | None, prices: Prices) -> None:
         self.most_tokens, self.most_money, self.prices = most_tokens, most_money, prices
         self.tokens, self.money = 0, 0.0
-        self._aside_tokens, self._aside_money = 0, 0.0
+        self._reserved_tokens, self._reserved_money = 0, 0.0
         self._turn = threading.Lock()
 
     def fits(self, cost: Cost) -> bool:
-        """Return whether so much can still be set aside."""
+        """Return whether so much can still be reserved."""
         with self._turn:
             return not self._excess(cost)
 
-    def set_aside(self, cost: Cost) -> None:
-        """Set aside what a request can cost at most.
+    def reserve(self, cost: Cost) -> None:
+        """Reserve what a request can cost at most.
 
         Raises:
             BudgetError: There is not so much left.
         """
         with self._turn:
             if excess := self._excess(cost):
-                raise BudgetError(f"{excess}; raise the budget and run again, what came is kept")
-            self._aside_tokens += cost.tokens
-            self._aside_money += cost.money(self.prices)
+                raise BudgetError(f"{excess}; raise the budget and run again; replies received so far are kept")
+            self._reserved_tokens += cost.tokens
+            self._reserved_money += cost.money(self.prices)
 
-    def settle(self, aside: Cost, spent: Cost) -> None:
-        """Count what a request did cost in place of what was set aside for it."""
+    def settle(self, reserved: Cost, spent: Cost) -> None:
+        """Count what a request did cost in place of what was reserved for it."""
         with self._turn:
-            self._aside_tokens -= aside.tokens
-            self._aside_money -= aside.money(self.prices)
+            self._reserved_tokens -= reserved.tokens
+            self._reserved_money -= reserved.money(self.prices)
             self.tokens += spent.tokens
             self.money += spent.money(self.prices)
 
     def _excess(self, cost: Cost) -> str:
         """Say what would exceed a cap; nothing where none is."""
-        if self.most_tokens is not None and self.tokens + self._aside_tokens + cost.tokens > self.most_tokens:
+        if self.most_tokens is not None and self.tokens + self._reserved_tokens + cost.tokens > self.most_tokens:
             return f"budget_tokens is {self.most_tokens}, {self.tokens} are spent and a request may take {cost.tokens}"
         money = cost.money(self.prices)
-        if self.most_money is not None and self.money + self._aside_money + money > self.most_money:
+        if self.most_money is not None and self.money + self._reserved_money + money > self.most_money:
             return f"budget_money is {self.most_money:g}, {self.money:.4g} is spent and a request may take {money:.4g}"
         return ""

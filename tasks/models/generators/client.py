@@ -1,11 +1,10 @@
-"""Ask a language model, local or served, through one ledger: a reply that was paid for is never paid for again."""
+"""Ask a language model, local or served, through one reply cache: no reply is paid for twice."""
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from configs.generators import LanguageModel, LocalModel, ModelServer, Sampling
-from configs.models import EMBEDDED
+from configs.generators import LanguageModel, ModelServer, Sampling
 from tasks.data.messages import Generator, Message, Reply, Request
 from tasks.models import files as model_files
 from tasks.models.generators import response_format
@@ -15,40 +14,36 @@ from tasks.store.reply_cache import ReplyCache, key_of
 
 BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
 TOKENS_A_TURN = 8
-
-
-def counter_of(config: LanguageModel) -> Callable[[Sequence[Message]], int]:
-    """Return what counts the tokens of messages: the model's own tokenizer, or a guess from above for a server."""
-    if not isinstance(config, LocalModel):
-        return lambda messages: sum(
-            TOKENS_A_TURN + -(-len(message.content.encode()) // BYTES_A_TOKEN) for message in messages
-        )
-    from tasks.models import chat_template
-    from tasks.models import files as model_files
-
-    tokenizer = chat_template.load_tokenizer(model_files.locate(config.model).folder)
-
-    def count(messages: Sequence[Message]) -> int:
-        return len(chat_template.tokens_of(tokenizer, chat_template.render(tokenizer, messages)))
-
-    return count
-
-
 TEMPLATE = 64  # tokens that a chat template may put around two messages
 
 
-def counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
-    """Return what counts the tokens of texts: the model's own tokenizer, the embedded model's for a server."""
+def text_counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
+    """Return what counts the tokens of texts: the model's own tokenizer, or an estimate from above for a server."""
+    if isinstance(config, ModelServer):
+        return lambda texts: [_at_most(text) for text in texts]
     from tokenizers import Tokenizer
 
-    local = EMBEDDED if isinstance(config, ModelServer) else config.model
-    tokenizer = Tokenizer.from_file(str(model_files.tokenizer_file(local)))
+    tokenizer = Tokenizer.from_file(str(model_files.tokenizer_file(config.model)))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
 
-def room(generator: Generator, sampling: Sampling, wanted: int) -> int:
+def message_counter(config: LanguageModel) -> Callable[[Sequence[Message]], int]:
+    """Return what counts the tokens of messages: as `text_counter`, with what the chat template puts around them."""
+    if isinstance(config, ModelServer):
+        return lambda messages: sum(TOKENS_A_TURN + _at_most(message.content) for message in messages)
+    from tasks.models import chat_template
+
+    tokenizer = chat_template.load_tokenizer(model_files.locate(config.model).folder)
+    return lambda messages: len(chat_template.tokens_of(tokenizer, chat_template.render(tokenizer, messages)))
+
+
+def _at_most(text: str) -> int:
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN)
+
+
+def prompt_budget(generator: Generator, sampling: Sampling, wanted: int) -> int:
     """Return the tokens a prompt may have: as many as wanted, or as the model reads beside its reply."""
     if not generator.context:
         return wanted
@@ -61,38 +56,38 @@ def replies(
     sampling: Sampling,
     config: LanguageModel,
     *,
-    ledger: bool = True,
-    mend: bool = True,
+    use_cache: bool = True,
+    fix: bool = True,
     engine: GenerationEngine | None = None,
 ) -> "CachedGenerator":
-    """Return what answers requests; the model is loaded when the first one is not in the ledger.
+    """Return what answers requests; the model is loaded when the first one is not in the reply cache.
 
     Args:
-        generator: As described, here or where the ledger was filled.
+        generator: As described, here or where the cache was filled.
         sampling: How replies are drawn.
         config: How the generator is run.
-        ledger: Whether replies are looked up and kept; without it each is generated anew.
-        mend: Whether a reply without its form is asked for once more, and then refused; else it is handed on as it is,
-            to who checks it.
+        use_cache: Whether replies are looked up and kept; without it each is generated anew.
+        fix: Whether a reply that does not have the response format is asked for once more, and then refused; else
+            the caller gets it as it is, and checks it.
         engine: What answers, where it is not what the config says.
     """
-    return CachedGenerator(generator, sampling, config, ReplyCache(generator) if ledger else None, engine, mend=mend)
+    return CachedGenerator(generator, sampling, config, ReplyCache(generator) if use_cache else None, engine, fix=fix)
 
 
 class CachedGenerator:
-    """A generator behind its ledger: `Replies`, and what it has cost."""
+    """A generator behind its reply cache: `Replies`, and what it has cost."""
 
     def __init__(
-        self, generator: Generator, sampling: Sampling, config: LanguageModel, ledger: ReplyCache | None,
-        engine: GenerationEngine | None, *, mend: bool,
+        self, generator: Generator, sampling: Sampling, config: LanguageModel, reply_cache: ReplyCache | None,
+        engine: GenerationEngine | None, *, fix: bool,
     ) -> None:  # fmt: skip
-        self.generator, self.sampling, self.config, self.ledger = generator, sampling, config, ledger
+        self.generator, self.sampling, self.config, self.reply_cache = generator, sampling, config, reply_cache
         self.spent = Spent()
-        self._engine, self._mend = engine, mend
+        self._engine, self._fix = engine, fix
         self._turn = threading.Lock()
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
-        """Return a reply to each request, in order; those in the ledger, and equal ones, cost nothing.
+        """Return a reply to each request, in order; those in the cache, and equal ones, cost nothing.
 
         Where that is wanted, a reply without the form asked for is repaired once, by asking again; what came is kept
         whatever happens then.
@@ -104,7 +99,7 @@ class CachedGenerator:
             ReplyError: A reply has not the form asked for, nor has its repair.
         """
         made = self._ask(requests)
-        if not self._mend:
+        if not self._fix:
             return made
         wrong = {
             n: why
@@ -120,7 +115,7 @@ class CachedGenerator:
 
     def _ask(self, requests: Sequence[Request]) -> list[Reply]:
         keys = [key_of(request, self.sampling) for request in requests]
-        found = self.ledger.read(keys) if self.ledger is not None else {}
+        found = self.reply_cache.read(keys) if self.reply_cache is not None else {}
         missing = {key: r for key, r in zip(keys, requests, strict=True) if key not in found}
         self._generate(missing, found)
         made, new = [], set(missing)
@@ -132,15 +127,15 @@ class CachedGenerator:
         return made
 
     def _generate(self, missing: dict[str, Request], found: dict[str, Reply]) -> None:
-        """Put a reply to each missing request into `found`, and into the ledger as it comes."""
+        """Put a reply to each missing request into `found`, and into the cache as it comes."""
         names = list(missing)
 
         def keep(came: dict[int, Reply]) -> None:
             named = {names[position]: reply for position, reply in came.items()}
             with self._turn:
                 found.update(named)
-                if self.ledger is not None:
-                    self.ledger.add(named)
+                if self.reply_cache is not None:
+                    self.reply_cache.add(named)
 
         if missing:
             if self._engine is None:

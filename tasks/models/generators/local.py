@@ -50,17 +50,19 @@ def describe(config: LocalModel) -> Generator:
     stated = model_files.read_config(files.folder)
     family = "text-to-text" if stated.get("is_encoder_decoder") else "causal"
     _require_generating(files.folder, stated)
-    told = model_files.optional(files.folder / "tokenizer_config.json")
+    tokenizer_config = model_files.optional(files.folder / "tokenizer_config.json")
     limits = [int(stated[name]) for name in LIMITS if stated.get(name)]
-    limits += [int(told["model_max_length"])] if told.get("model_max_length") else []
+    limits += [int(tokenizer_config["model_max_length"])] if tokenizer_config.get("model_max_length") else []
     return Generator(
         kind="transformers",
         model=config.model,
         revision=files.revision,
         weights=model_files.weights_digest(files.folder),
         tokenizer=durable.file_digest(model_files.tokenizer_file(config.model)),
-        template=_template_digest(files.folder, told),
-        settings=durable.digest_of([stated, told, model_files.optional(files.folder / "generation_config.json")]),
+        template=_template_digest(files.folder, tokenizer_config),
+        settings=durable.digest_of(
+            [stated, tokenizer_config, model_files.optional(files.folder / "generation_config.json")]
+        ),
         family=family,
         context=min([n for n in limits if n <= model_files.NO_LIMIT], default=0),
         precision=precision,
@@ -70,22 +72,21 @@ def describe(config: LocalModel) -> Generator:
 
 def _choose(config: LocalModel) -> tuple[Any, str]:
     """Return precision and engine."""
-    if config.dtype == "4bit":
+    if config.precision == "4bit":
         if lacking := hardware.missing(FOUR_BITS):
             raise MissingExtra(
-                f"dtype is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
+                f"precision is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
             )
-        return "4bit", device.choose("exact", config.device, "generator").engine
-    if config.dtype == "int8":
+        return "4bit", device.choose("fp32", config.device, "generator").engine
+    if config.precision == "int8":
         if config.device == "cuda":
-            raise ContractError("dtype is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
+            raise ContractError("precision is int8 but device is cuda; int8 runs on the cpu, a GPU takes bf16 or 4bit")
         return "int8", "torch-cpu"
     on_gpu = config.device == "cuda" or (config.device == "auto" and hardware.has_gpu())
-    if config.dtype == "bf16" and not on_gpu and not hardware.processor_has_bf16():
-        raise ContractError("dtype is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
-    asked: Any = "exact" if config.dtype == "fp32" else config.dtype
-    chosen = device.choose(asked, config.device, "generator")
-    return "bf16" if chosen.precision == "bf16" else "fp32", chosen.engine
+    if config.precision == "bf16" and not on_gpu and not hardware.processor_has_bf16():
+        raise ContractError("precision is bf16 but this processor has no bfloat16 arithmetic; use auto or fp32")
+    chosen = device.choose(config.precision, config.device, "generator")
+    return chosen.precision, chosen.engine
 
 
 def _require_generating(folder: Path, config: dict[str, Any]) -> None:
@@ -100,12 +101,12 @@ def _require_generating(folder: Path, config: dict[str, Any]) -> None:
         raise ModelError(f"{folder} is {kinds[0]} but one of {', '.join(wanted)} was needed; use a generating model")
 
 
-def _template_digest(folder: Path, told: dict[str, Any]) -> str:
+def _template_digest(folder: Path, tokenizer_config: dict[str, Any]) -> str:
     """Return the sha256 of a chat template, wherever it stands; empty where there is none."""
     apart = folder / "chat_template.jinja"
     if apart.is_file():
         return durable.file_digest(apart)
-    return durable.digest_of(told["chat_template"]) if told.get("chat_template") else ""
+    return durable.digest_of(tokenizer_config["chat_template"]) if tokenizer_config.get("chat_template") else ""
 
 
 def engine(wanted: Generator, config: LocalModel) -> "LocalEngine":
@@ -134,9 +135,9 @@ class LocalEngine:
         self.generator, self.config = wanted, config
         self.tokenizer = chat_template.load_tokenizer(folder)
         self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
-        told = {"position_ids", "logits_to_keep"} <= self.decoder.takes
+        takes = {"position_ids", "logits_to_keep"} <= self.decoder.takes
         causal = wanted.family == "causal" and wanted.precision != "int8" and wanted.engine == "torch-cpu"
-        self.reuses = causal and told and self.decoder.prefixes.usable()
+        self.reuses = causal and takes and self.decoder.prefixes.usable()
 
     def prompt(self, request: Request) -> list[int]:
         """Return the tokens of a request's prompt."""
@@ -155,7 +156,7 @@ class LocalEngine:
             keep: Told the replies of each batch, by position.
 
         Raises:
-            ContractError: A prompt leaves no room for a reply, or a form cannot be kept to within the limit.
+            ContractError: A prompt leaves no tokens for a reply, or a form cannot be kept to within the limit.
         """
         prompts = self.prompts(requests)
         rows = [self._row(r, p, sampling) for r, p in zip(requests, prompts, strict=True)]
@@ -172,13 +173,13 @@ class LocalEngine:
     def _row(self, request: Request, prompt: list[int], sampling: Sampling) -> Row:
         context = self.generator.context
         causal = self.generator.family == "causal"
-        room = context - len(prompt) if context and causal else sampling.max_tokens
-        if room < 1 or (context and len(prompt) > context):
+        left = context - len(prompt) if context and causal else sampling.max_tokens
+        if left < 1 or (context and len(prompt) > context):
             raise ContractError(
                 f"a prompt has {len(prompt)} tokens but {self.generator.model} reads {context}, reply included; "
                 f"shorten it ({request.messages[-1].content[:60]!r})"
             )
-        limit = min(room, sampling.max_tokens)
+        limit = min(left, sampling.max_tokens)
         row = Row(prompt, limit, reply_cache.key_of(request, sampling), request.draw, sampling.seed)
         if request.response_format is not None:
             row.grammar = self.decoder.grammars.start(request.response_format, limit)
@@ -189,11 +190,11 @@ class LocalEngine:
         sizes = np.array([max(1, len(row.prompt) - row.prefix) for row in rows], dtype=np.int64)
         if self.generator.precision == "int8":
             return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
-        room = new if self.generator.family == "causal" else 0
-        tokens, most = self.config.batch_tokens, self.config.rows
+        reply = new if self.generator.family == "causal" else 0
+        tokens, most = self.config.batch_tokens, self.config.batch_size
         read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
         for length in np.unique(read):
-            own, more = np.flatnonzero(read == length), room + int(length)
+            own, more = np.flatnonzero(read == length), reply + int(length)
             made = batching.cut(sizes[own], tokens=tokens, room=more, rows_at_most=most, ladder=batching.COARSE)
             batches += [Batch(own[batch.rows], batch.width, batch.height) for batch in made]
         return batches
@@ -247,7 +248,7 @@ def _int8(model: Any) -> Any:
 
     quantise = getattr(getattr(getattr(torch, "ao", None), "quantization", None), "quantize_dynamic", None)
     if quantise is None:
-        raise ContractError("dtype is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
+        raise ContractError("precision is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says where its quantisation will move to
         return quantise(model, {torch.nn.Linear}, dtype=torch.qint8)

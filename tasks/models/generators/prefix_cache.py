@@ -48,7 +48,7 @@ class Prefixes:
         self.read: OrderedDict[tuple[int, ...], list[Any]] = OrderedDict()
 
     def usable(self) -> bool:
-        """Return whether every layer of the model looks back without bound, so that a cache can be gone on from."""
+        """Return whether every layer of the model looks back without bound, so that a cache can be continued."""
         from transformers.cache_utils import DynamicCache, DynamicLayer
 
         layers = DynamicCache(config=self.model.config).layers

@@ -44,7 +44,7 @@ def fault(response_format: ResponseFormat | None, reply: Reply) -> str:
 
 def repair(request: Request, reply: Reply, why: str) -> Request:
     """Return the request that asks once more, with the reply and what is wrong with it."""
-    said = messages_of(fill(read_template("mend"), {"wrong": why, "reply": reply.text}))
+    said = messages_of(fill(read_template("repair"), {"wrong": why, "reply": reply.text}))
     return replace(request, messages=(*request.messages, Message("assistant", reply.text), *said))
 
 
@@ -74,7 +74,9 @@ def _against_schema(schema: str, text: str) -> str:
         jsonschema.validators.validator_for(stated).check_schema(stated)
         jsonschema.validate(value, stated)
     except (ValueError, jsonschema.SchemaError) as error:
-        raise ContractError(f"the form is no JSON Schema ({str(error).splitlines()[0]}); correct it") from error
+        raise ContractError(
+            f"the response format is not a JSON Schema ({str(error).splitlines()[0]}); correct it"
+        ) from error
     except jsonschema.ValidationError as error:
         return f"{error.json_path}: {error.message}"[:SHOWN]
     return ""

@@ -1,7 +1,7 @@
 """Ask a server that speaks OpenAI's chat protocol: Ollama, vLLM, llama.cpp, `transformers serve`, OpenAI.
 
 What passes, and an answer that is none, is waited for; a prompt that the server refuses costs itself alone; anything
-else ends the run. What a request could cost at most is set aside before it is sent, so that a budget is never
+else ends the run. What a request could cost at most is reserved before it is sent, so that a budget is never
 exceeded.
 
 Source: platform.openai.com/docs/api-reference/chat.
@@ -78,7 +78,7 @@ class ServerEngine:
                     cost = self._at_most(request, sampling)
                     while len(waiting) >= self.config.concurrency or (waiting and not self.budget.fits(cost)):
                         self._collect(waiting, keep, refused)
-                    self.budget.set_aside(cost)
+                    self.budget.reserve(cost)
                     waiting[pool.submit(self._ask, request, sampling, cost, given_up)] = position
                 while waiting:
                     self._collect(waiting, keep, refused)
@@ -118,18 +118,18 @@ class ServerEngine:
         )
         return Cost(prompt + extra, sampling.max_tokens)
 
-    def _ask(self, request: Request, sampling: Sampling, aside: Cost, given_up: threading.Event) -> Reply:
+    def _ask(self, request: Request, sampling: Sampling, reserved: Cost, given_up: threading.Event) -> Reply:
         """Return the reply to one request; what passes is waited for."""
         started, spent = time.perf_counter(), Cost(0, 0)
         try:
             stated, tries = self.server.ask(self._body(request, sampling), self._parse, given_up)
-            text, finish, spent = self._read(stated, request.response_format, aside)
+            text, finish, spent = self._read(stated, request.response_format, reserved)
         except ContractError as error:
             raise ContractError(
                 f"{error}; change the prompt beginning {request.messages[-1].content[:60]!r}"
             ) from error
         finally:
-            self.budget.settle(aside, spent)
+            self.budget.settle(reserved, spent)
         seconds = time.perf_counter() - started
         return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
 
@@ -162,9 +162,9 @@ class ServerEngine:
         return dict(stated)
 
     def _read(
-        self, stated: dict[str, Any], response_format: ResponseFormat | None, aside: Cost
+        self, stated: dict[str, Any], response_format: ResponseFormat | None, reserved: Cost
     ) -> tuple[str, Finish, Cost]:
-        """Return text, finish and cost of a reply; one that states no cost is taken to cost what was set aside."""
+        """Return text, finish and cost of a reply; one that states no cost is taken to cost what was reserved."""
         choice = stated["choices"][0]
         message = choice["message"]
         text = str(message.get("content") or "")
@@ -174,7 +174,7 @@ class ServerEngine:
         usage = stated.get("usage")
         counts = [usage.get(n) if isinstance(usage, dict) else None for n in ("prompt_tokens", "completion_tokens")]
         if not all(isinstance(n, int) and n >= 0 for n in counts):
-            counts = [aside.prompt, aside.completion]
+            counts = [reserved.prompt, reserved.completion]
         return unwrapped(text, response_format), finish, Cost(int(counts[0] or 0), int(counts[1] or 0))
 
 

@@ -24,7 +24,7 @@ def describe(config: VllmModel) -> Generator:
     """
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtra("kind is vllm but vllm is not installed; run: pip install 'llm-flows[vllm]'")
-    described = local_model.describe(LocalModel(model=config.model, dtype="bf16", device="cuda"))
+    described = local_model.describe(LocalModel(model=config.model, precision="bf16", device="cuda"))
     return described.model_copy(update={"kind": "vllm", "engine": "vllm-cuda"})
 
 
@@ -44,7 +44,7 @@ class VllmEngine:
         self.generator, self.vllm = generator, vllm
         self.tokenizer = chat_template.load_tokenizer(folder)
         self.model = vllm.LLM(
-            model=str(folder), dtype="auto" if config.dtype == "auto" else "bfloat16",
+            model=str(folder), dtype="auto" if config.precision == "auto" else "bfloat16",
             gpu_memory_utilization=config.memory, trust_remote_code=False,
         )  # fmt: skip
 

@@ -28,10 +28,10 @@ def recorded(last: str, request: Request) -> str | None:
 
 def test_recorded_replies_vote_as_they_were_given() -> None:
     values = [{"question": "apples"}, {"question": "eggs"}]
-    outputs, told = run_vote(ASK, values, replies=Scripted(recorded), samples=5, kind="number")
+    outputs, calls = run_vote(ASK, values, replies=Scripted(recorded), samples=5, kind="number")
     assert [output.text for output in outputs] == ["9", "18"]
-    assert [(t.problem, t.number) for t in told] == [(p, n) for p in range(2) for n in range(5)]
-    assert [bool(t.wrong) for t in told] == [False] * 4 + [True] + [False] * 5
+    assert [(t.problem, t.number) for t in calls] == [(p, n) for p in range(2) for n in range(5)]
+    assert [bool(t.wrong) for t in calls] == [False] * 4 + [True] + [False] * 5
 
 
 def test_a_vote_without_any_answer_is_wrong_and_shows_a_reply_to_its_own_question() -> None:
@@ -84,7 +84,7 @@ def answers(last: str, request: Request) -> str:
 
 
 def test_a_tree_search_keeps_the_best_states_and_answers_from_the_best_path() -> None:
-    outputs, told, states = run_tree(
+    outputs, calls, states = run_tree(
         ["where?"], WAYS, drawn=Scripted(thinks), greedy=Scripted(scores, answers), kind="text"
     )
     first = [(s.text, s.score, s.kept) for s in states if s.level == 1]
@@ -92,17 +92,19 @@ def test_a_tree_search_keeps_the_best_states_and_answers_from_the_best_path() ->
     kept = {s.text for s in states if s.level == 2 and s.kept}
     assert kept == {"snow", "sun"}  # over both parents; "bear" and "sand" have no readable score
     assert {s.text: s.score for s in states if s.level == 2}["sand"] == -1
-    final = told[-1].prompt
+    final = calls[-1].prompt
     assert "1. north\n2. snow" in final
     assert outputs[0].text
-    assert len(told) == 3 + 3 + 6 + 6 + 1
+    assert len(calls) == 3 + 3 + 6 + 6 + 1
 
 
 def test_breadth_one_follows_one_path_only() -> None:
     ways = Ways(WAYS.think, WAYS.score, WAYS.answer, breadth=1, depth=2, proposals=3)
-    _, told, states = run_tree(["where?"], ways, drawn=Scripted(thinks), greedy=Scripted(scores, answers), kind="text")
+    _, calls, states = run_tree(
+        ["where?"], ways, drawn=Scripted(thinks), greedy=Scripted(scores, answers), kind="text"
+    )
     assert [s.text for s in states if s.kept] == ["south", "sun"]
-    assert "1. south\n2. sun" in told[-1].prompt
+    assert "1. south\n2. sun" in calls[-1].prompt
 
 
 @pytest.fixture

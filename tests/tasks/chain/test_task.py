@@ -8,7 +8,7 @@ from configs.chain import Approach, ChainStep, Choices, Parts, SmallModel, Steps
 from configs.flows import PromptChain
 from configs.generators import LocalModel
 from flows.prompt_chain import methods_of, preflight, run_method
-from tasks.chain import make_small, small_voice, take_problems
+from tasks.chain import make_small, make_small_handle, take_problems
 from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, ProblemsRef
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.messages import Generator, Message, Request, ResponseFormat
@@ -105,7 +105,7 @@ def test_a_step_that_fails_its_check_shows_the_output_and_keeps_the_steps_before
     check = Choices(choices=("yes", "no"))
     failing = STORY.model_copy(update={"steps": (STORY.steps[0], STORY.steps[1].model_copy(update={"check": check}))})
     words = (
-        "'story-character' gave nothing valid for 1 of 1 questions, first: it is none of yes, no: 'The answer is 9'"
+        "'story-character' has no valid output for 1 of 1 questions, first: it is none of yes, no: 'The answer is 9'"
     )
     with pytest.raises(DataError, match=words):
         run(failing)
@@ -176,8 +176,8 @@ def test_methods_that_answer_alike_are_not_ranked_and_their_tokens_are_told(
     assert summary["verdict"] == "8 questions do not tell these methods apart: no ranking"
     assert summary["exact match"]["direct"] == summary["exact match"]["self-consistency"]
     assert summary["exact match"]["direct"]["low"] < 0.7
-    told = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.told, ModelCall)]
-    assert summary["prompt_tokens"] == sum(t.prompt_tokens for t in told)
+    calls = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
+    assert summary["prompt_tokens"] == sum(t.prompt_tokens for t in calls)
 
 
 def test_the_page_shows_prompts_replies_and_states_as_text(
@@ -208,10 +208,10 @@ def test_a_small_model_is_made_in_seconds_and_keeps_to_a_form() -> None:
     texts = ["Return evenly spaced numbers over an interval. The array is copied."] * 40
     rows = [Document(f"d{n}", text, "t", "s", "p", 1) for n, text in enumerate(texts)]
     made = make_small(objects.save_rows(DocumentsRef, Document, rows), SmallModel(steps=3, width=16, layers=1))
-    voice = small_voice(made)
+    handle = make_small_handle(made)
     from configs.generators import Sampling
 
-    ask = client.replies(voice.generator, Sampling(max_tokens=8), voice.config)
+    ask = client.replies(handle.generator, Sampling(max_tokens=8), handle.config)
     request = Request((Message("user", "yes or no?"),), ResponseFormat("choice", choices=("yes", "no")))
     (reply,) = ask([request])
     assert reply.text in ("yes", "no")

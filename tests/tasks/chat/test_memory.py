@@ -43,18 +43,18 @@ def answers(last: str, request: Request) -> str:
     return "It is 4711." if "4711" in told else "You did not tell me."
 
 
-def talk_of(memory: Memory, turns: int, room: int = 10_000) -> tuple[Conversation, Scripted]:
+def state_of(memory: Memory, turns: int, prompt_budget: int = 10_000) -> tuple[Conversation, Scripted]:
     """Plant a fact, talk of other things for some turns, and ask."""
     script = Scripted(summarises, answers)
-    setting = TurnContext(memory, OPENING, read_template("chat-summary"), room)
-    talk, model = Conversation(), MemoryModel(script, count)
+    context = TurnContext(memory, OPENING, read_template("chat-summary"), prompt_budget)
+    state, model = Conversation(), MemoryModel(script, count)
     for message in [
         FACT,
         *(f"It rained again, as it did on the day before, item {'x' * n}." for n in range(1, turns)),
         ASK,
     ]:
-        talk = take_turn(talk, message, setting, model)
-    return talk, script
+        state = take_turn(state, message, context, model)
+    return state, script
 
 
 MEMORIES = {
@@ -71,67 +71,70 @@ RECALLED = {
 @pytest.mark.parametrize("after", [5, 10, 20])
 @pytest.mark.parametrize("kind", list(MEMORIES))
 def test_a_planted_fact_is_recalled_as_far_back_as_the_memory_reaches(kind: str, after: int) -> None:
-    talk, _ = talk_of(MEMORIES[kind], after)
-    assert ("4711" in talk.turns[-1].reply) == RECALLED[kind][after]
+    state, _ = state_of(MEMORIES[kind], after)
+    assert ("4711" in state.turns[-1].reply) == RECALLED[kind][after]
 
 
 def test_a_window_of_five_forgets_on_the_sixth_turn() -> None:
-    assert "4711" in talk_of(Window(turns=5), 5)[0].turns[-1].reply
-    assert "4711" not in talk_of(Window(turns=5), 6)[0].turns[-1].reply
+    assert "4711" in state_of(Window(turns=5), 5)[0].turns[-1].reply
+    assert "4711" not in state_of(Window(turns=5), 6)[0].turns[-1].reply
 
 
 @pytest.mark.parametrize("kind", list(MEMORIES))
 def test_no_prompt_is_larger_than_its_room(kind: str) -> None:
-    talk, script = talk_of(MEMORIES[kind], 20, room=125)
+    state, script = state_of(MEMORIES[kind], 20, prompt_budget=125)
     asked = [request.messages for request in script.asked]
     assert max(count(messages) for messages in asked) <= 125
     assert all(messages[-1].role == "user" for messages in asked)
-    assert (talk.turns[-1].left_out > 0) == (kind == "buffer")
+    assert (state.turns[-1].left_out > 0) == (kind == "buffer")
 
 
 def test_automatic_memory_switches_at_the_budget_and_not_before() -> None:
-    talk, _ = talk_of(Automatic(budget=100), 12)
-    kinds = [turn.memory for turn in talk.turns]
+    state, _ = state_of(Automatic(budget=100), 12)
+    kinds = [turn.memory for turn in state.turns]
     first = kinds.index("summary")
     assert kinds == ["buffer"] * first + ["summary"] * (len(kinds) - first)
-    assert size_of(talk.turns[: first - 1], count) <= 100 < size_of(talk.turns[:first], count)
+    assert size_of(state.turns[: first - 1], count) <= 100 < size_of(state.turns[:first], count)
 
 
 def test_a_summary_takes_a_third_of_what_it_stands_for_at_most() -> None:
     for after in (5, 10, 20):
-        talk, _ = talk_of(Summary(recent=2), after)
-        assert len(talk.summary.split()) <= size_of(talk.turns[: talk.summarised], count) / 3
-    assert talk.summary
+        state, _ = state_of(Summary(recent=2), after)
+        assert len(state.summary.split()) <= size_of(state.turns[: state.summarised], count) / 3
+    assert state.summary
 
 
-def test_a_planted_false_summary_is_struck_and_counted() -> None:
+def test_a_planted_false_summary_is_removed_and_counted() -> None:
     def lies(last: str, request: Request) -> str | None:
         if "New lines" not in last:
             return None
         return "My locker has the code 4711. The code was given by Doctor Brown. The bill is 900 euros."
 
     script = Scripted(lies, answers)
-    setting = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
-    talk = Conversation()
+    context = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
+    state = Conversation()
     for message in [FACT, *["It rained all day, and the day before, and the day before that one too."] * 2]:
-        talk = take_turn(talk, message, setting, MemoryModel(script, count))
-    assert "Brown" not in talk.summary
-    assert "900" not in talk.summary
-    assert {s.why for s in talk.removed} == {"nobody said Doctor, Brown", "nobody said 900"}
-    assert talk.turns[-1].summary_tokens > 0
+        state = take_turn(state, message, context, MemoryModel(script, count))
+    assert "Brown" not in state.summary
+    assert "900" not in state.summary
+    assert {s.why for s in state.removed} == {
+        "the conversation does not say Doctor, Brown",
+        "the conversation does not say 900",
+    }
+    assert state.turns[-1].summary_tokens > 0
 
 
 @pytest.mark.parametrize(
     ("summary", "why"),
     [
-        ("The locker has the code 4712.", "nobody said 4712"),
-        ("A man called Peter has a locker.", "nobody said Peter"),
+        ("The locker has the code 4712.", "the conversation does not say 4712"),
+        ("A man called Peter has a locker.", "the conversation does not say Peter"),
         ("The locker has not the code 4711.", "it contradicts: My locker has the code 4711."),
         ("The locker has the code 4711.", None),
         ("The user does like tea from Assam.", "it contradicts: I don't like tea from Assam."),
     ],
 )
-def test_what_was_never_said_or_is_denied_is_struck(summary: str, why: str | None) -> None:
+def test_what_was_never_said_or_is_denied_is_removed(summary: str, why: str | None) -> None:
     kept, removed = check_summary(summary, "My locker has the code 4711.\nI don't like tea from Assam.")
     assert [s.why for s in removed] == ([why] if why else [])
     assert kept == ([] if why else [summary])
@@ -139,11 +142,11 @@ def test_what_was_never_said_or_is_denied_is_struck(summary: str, why: str | Non
 
 def test_an_empty_summary_takes_the_place_of_nothing() -> None:
     script = Scripted(lambda last, request: "" if "New lines" in last else None, answers)
-    setting = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
-    talk = Conversation()
+    context = TurnContext(Summary(recent=0), OPENING, read_template("chat-summary"), 10_000)
+    state = Conversation()
     for message in [FACT, *["It rained all day, and the day before, and the day before that one too."] * 3, ASK]:
-        talk = take_turn(talk, message, setting, MemoryModel(script, count))
-    assert (talk.summarised, talk.turns[-1].reply) == (0, "It is 4711.")
+        state = take_turn(state, message, context, MemoryModel(script, count))
+    assert (state.summarised, state.turns[-1].reply) == (0, "It is 4711.")
 
 
 def test_whole_sentences_are_kept_within_what_is_allowed() -> None:
@@ -151,11 +154,11 @@ def test_whole_sentences_are_kept_within_what_is_allowed() -> None:
 
 
 def test_a_message_that_has_no_room_is_refused_with_both_numbers() -> None:
-    setting = TurnContext(Buffer(), OPENING, read_template("chat-summary"), 10)
-    with pytest.raises(ContractError, match="the message alone takes 29 tokens but the prompt has room for 10"):
-        take_turn(Conversation(), "x " * 20, setting, MemoryModel(Scripted(answers), count))
+    context = TurnContext(Buffer(), OPENING, read_template("chat-summary"), 10)
+    with pytest.raises(ContractError, match="the message alone takes 29 tokens but the prompt budget is 10"):
+        take_turn(Conversation(), "x " * 20, context, MemoryModel(Scripted(answers), count))
 
 
 def test_a_transcript_names_who_spoke() -> None:
-    talk, _ = talk_of(Buffer(), 1)
-    assert transcript(talk.turns[:1]) == f"User: {FACT}\nAssistant: I see."
+    state, _ = state_of(Buffer(), 1)
+    assert transcript(state.turns[:1]) == f"User: {FACT}\nAssistant: I see."

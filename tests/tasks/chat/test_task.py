@@ -12,8 +12,8 @@ from flows.chat_session import preflight, take
 from tasks.chat import (
     keep_conversation,
     load_conversation,
-    manner_of,
     open_conversation,
+    read_settings,
     registered_tools,
     task,
     tools_for,
@@ -23,13 +23,13 @@ from tasks.data.messages import Generator, Message
 from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError
 from tasks.models.generators import client
-from tasks.models.generators.client import counter_of
+from tasks.models.generators.client import message_counter
 from tasks.report import chat_session
 from tasks.runtime import steps, tracking
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
-VOICE = GeneratorHandle(
+HANDLE = GeneratorHandle(
     generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL
 )
 
@@ -48,36 +48,36 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         when("0.85", "Thought: reckon.\nAction: calculator[2,249 x 0.85]"), lambda last, request: "I see <b>you</b>.",
     )  # fmt: skip
     monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
-    monkeypatch.setattr(task, "counter_of", lambda config: count)
+    monkeypatch.setattr(task, "message_counter", lambda config: count)
     return scripted
 
 
 def converse(
-    messages: Sequence[str], talk: ConversationRef | None = None, agent: Agent | None = None
+    messages: Sequence[str], conversation: ConversationRef | None = None, agent: Agent | None = None
 ) -> ConversationRef:
     config = ChatSession(memory=Automatic(budget=10_000), agent=agent, generator=MODEL)
-    manner = manner_of(config.memory, agent, config.talking)
-    talk = talk or open_conversation(None)
+    settings = read_settings(config.memory, agent, config.chat_prompt)
+    conversation = conversation or open_conversation(None)
     for message in messages:
-        talk = take(talk, message, VOICE, manner, None, config)
-    return talk
+        conversation = take(conversation, message, HANDLE, settings, None, config)
+    return conversation
 
 
 def test_a_conversation_that_was_cut_off_pays_for_its_missing_turns_only(model: Scripted) -> None:
     converse(["I am Ada.", "It rains."])
     model.asked.clear()
-    talk = converse(["I am Ada.", "It rains.", "What is my name?"])
+    conversation = converse(["I am Ada.", "It rains.", "What is my name?"])
     assert len(model.asked) == 1
-    assert [turn.reply for turn in load_conversation(talk).turns][-1] == "Ada."
+    assert [turn.reply for turn in load_conversation(conversation).turns][-1] == "Ada."
 
 
-def test_a_named_conversation_is_gone_on_with(model: Scripted) -> None:
+def test_a_named_conversation_is_continued(model: Scripted) -> None:
     keep_conversation("ada", converse(["I am Ada."]))
-    talk = converse(["What is my name?"], open_conversation("ada"))
-    assert [turn.message for turn in load_conversation(talk).turns] == ["I am Ada.", "What is my name?"]
+    conversation = converse(["What is my name?"], open_conversation("ada"))
+    assert [turn.message for turn in load_conversation(conversation).turns] == ["I am Ada.", "What is my name?"]
     assert load_conversation(open_conversation("other")).turns == ()
-    told = [message.content for message in model.asked[-1].messages]
-    assert told[1:] == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
+    sent = [message.content for message in model.asked[-1].messages]
+    assert sent[1:] == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
 
 
 @pytest.mark.parametrize("name", ["../x", "Ada", "", "a/b", "x" * 65])
@@ -93,7 +93,7 @@ def test_an_agent_reckons_and_the_number_it_adds_is_flagged(model: Scripted) -> 
     assert "calculator[2,249 x 0.85]" in model.asked[0].messages[0].content  # the tools are explained
     before = len(model.asked)
     converse(["How much is 2,249 x 0.85?"], agent=Agent())
-    assert len(model.asked) == before + 2  # asked again here; the ledger, which this script is not, would know
+    assert len(model.asked) == before + 2  # asked again here; the reply cache, which this script is not, would know
 
 
 def test_tools_of_installed_packages_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_tools_of_installed_packages_can_be_used(monkeypatch: pytest.MonkeyPatch
         (["a", " "], {}, "messages has 2 entries"),
         (["a"], {"agent": Agent(tools=("abacus",))}, "there is no tool 'abacus'; there are calculator, search"),
         (["a"], {"memory": Summary(prompt="direct")}, r"place \{question\}"),
-        (["a"], {"talking": ChatPrompt(prompt="nowhere")}, "there is no prompt 'nowhere'"),
+        (["a"], {"chat_prompt": ChatPrompt(prompt="nowhere")}, "there is no prompt 'nowhere'"),
     ],
     ids=["none", "empty", "tool", "summary", "prompt"],
 )
@@ -123,25 +123,25 @@ def test_a_call_that_cannot_work_is_refused_before_any_model_is_looked_for(
 
 
 def test_a_reply_that_leaves_no_room_for_a_prompt_is_refused(model: Scripted) -> None:
-    manner = manner_of(Buffer(), None, ChatPrompt(context=256))
+    settings = read_settings(Buffer(), None, ChatPrompt(context=256))
     with pytest.raises(ContractError, match=r"reads 256 tokens but sampling\.max_tokens is 256"):
-        task.chat_turn(open_conversation(None), "x", VOICE, Sampling(), manner)
+        task.chat_turn(open_conversation(None), "x", HANDLE, Sampling(), settings)
 
 
 def test_tokens_of_a_server_are_guessed_from_above() -> None:
-    guess = counter_of(ModelServer(base_url="http://localhost:1/v1", model="m"))
+    guess = message_counter(ModelServer(base_url="http://localhost:1/v1", model="m"))
     assert guess([Message("user", "How are you today?")]) >= 6
     assert guess([Message("user", "\u4f60\u597d")]) >= 3
 
 
 def test_the_page_shows_the_transcript_as_text(model: Scripted) -> None:
-    talk = converse(["<script>alert(1)</script>", "How much is 2,249 x 0.85?"], agent=Agent(steps=2))
+    conversation = converse(["<script>alert(1)</script>", "How much is 2,249 x 0.85?"], agent=Agent(max_steps=2))
     with steps.watch() as finished:
         run = tracking.Run("test-flow", "", tracking._Client(unreachable=True), finished)
-        text = Path(chat_session.chat_page(run, talk, 0, "ada", VOICE)).read_text("utf-8")
+        text = Path(chat_session.chat_page(run, conversation, 0, "ada", HANDLE)).read_text("utf-8")
     assert "&lt;script&gt;alert(1)" in text
-    assert "numbers that nobody gave: 7" in text
-    assert "no reply, ended by the cap on steps" in text
-    summary = chat_session.chat_summary(talk, 1, "ada")
-    assert (summary["turns"], summary["unfounded_numbers"], summary["tool_calls"]) == (1, 1, 1)
+    assert "unsupported numbers: 7" in text
+    assert "no reply: stopped at the limit on steps" in text
+    summary = chat_session.chat_summary(conversation, 1, "ada")
+    assert (summary["turns"], summary["unsupported_numbers"], summary["tool_calls"]) == (1, 1, 1)
     json.dumps(summary)

@@ -13,7 +13,7 @@ class ToolTask:
         answer: The final answer.
         finish: Why it ends.
         invalid: Calls that failed.
-        unfounded: Numbers of the answer that nobody gave.
+        unsupported: Numbers of the answer that no message or result holds.
     """
 
     name: str

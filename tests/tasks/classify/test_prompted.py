@@ -10,7 +10,7 @@ import pytest
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
-from tasks.classify.prompted import Labeller, label_of, read_label_prompt
+from tasks.classify.prompted import Labeller, kept_way, label_of, read_label_prompt
 from tasks.data.classes import Confused, Divided, Texts
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure
@@ -35,8 +35,8 @@ def count(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def labeller(model: Scripted, method: Prompted = FREE, room: int = 500) -> Labeller:
-    return Labeller(CLASSES, read_label_prompt(method.prompt), method, model, count, room)
+def labeller(model: Scripted, method: Prompted = FREE, prompt_budget: int = 500) -> Labeller:
+    return Labeller(CLASSES, read_label_prompt(method.prompt), method, model, count, prompt_budget)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_is_no_label_is_given_none_and_counted() -> None:
     ask = labeller(Scripted(when("rye", "Bread"), when("sail", "ships"), when("moon", "It is about the moon.")))
     likely = ask([text for _, text in WORDS])
     assert likely.tolist() == [[1, 0], [0, 1], [0, 0], [0, 1]]
-    assert (ask.told().no_label, ask.told().texts, ask.told().timed) == (1, 4, 4)
+    assert (ask.usage().no_label, ask.usage().texts, ask.usage().timed) == (1, 4, 4)
     assert decide(likely, None).tolist() == [[True, False], [False, True], [False, False], [False, True]]
     truth = np.array([[name == c for c in CLASSES] for name, _ in WORDS])
     assert macro_f1(truth, decide(likely, None)) == pytest.approx((2 / 3 + 1) / 2)  # bread: recall 1/2, precision 1
@@ -69,7 +69,7 @@ def test_tokens_of_kept_replies_are_saved_and_those_of_new_ones_spent() -> None:
 
     ask = Labeller(CLASSES, read_label_prompt("label-text"), FREE, replies, count, 500)
     ask(["a", "b", "c"])
-    assert (ask.told().spent_tokens, ask.told().saved_tokens, ask.told().timed) == (12, 24, 1)
+    assert (ask.usage().spent_tokens, ask.usage().saved_tokens, ask.usage().timed) == (12, 24, 1)
 
 
 def test_a_text_is_data_between_marks_it_cannot_know_and_labels_are_told_with_what_they_mean() -> None:
@@ -92,12 +92,14 @@ def test_a_text_is_data_between_marks_it_cannot_know_and_labels_are_told_with_wh
 
 def test_a_long_text_is_cut_to_fit_and_a_prompt_without_room_is_refused() -> None:
     model = Scripted(lambda last, request: "bread")
-    ask = labeller(model, room=100)
+    ask = labeller(model, prompt_budget=100)
     ask(["rye " * 300, "rye"])
-    assert ask.told().shortened == 1
+    assert ask.usage().shortened == 1
     assert 90 <= sum(count([m.content for m in model.asked[0].messages])) <= 101
-    with pytest.raises(ContractError, match=r"the prompt with all 2 labels has \d+ tokens but 20 may be put; raise"):
-        labeller(model, room=20)(["rye"])
+    with pytest.raises(
+        ContractError, match=r"the prompt with all 2 labels has \d+ tokens but at most 20 are allowed; raise"
+    ):
+        labeller(model, prompt_budget=20)(["rye"])
 
 
 def test_a_prompt_without_a_place_for_the_text_is_refused(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def divided() -> Divided:
 def test_replies_that_are_no_label_are_a_measure_and_a_column_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted = Scripted(when("rye", "bread"), when("tide", "who knows"))
     monkeypatch.setattr(generators, "describe", lambda config: scripted_generator())
-    monkeypatch.setattr(client, "counter", lambda config: count)
+    monkeypatch.setattr(client, "text_counter", lambda config: count)
     monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
     parts, (name,) = divided(), names_of([FREE])
     trial = try_ready.fn(parts, name, FREE, identify(FREE))
@@ -141,24 +143,35 @@ def scripted_generator() -> Generator:
 
 @pytest.mark.usefixtures("home")
 def test_the_words_of_a_prompt_and_the_model_count_in_the_key_and_the_names_of_both_do_not() -> None:
-    parts, told = divided(), Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
+    parts, prompting = divided(), Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
 
     def key(model: Prompting, method: Prompted = FREE) -> str:
         return try_ready.spec.key(try_ready.spec.inputs((parts, "way", method, model), {}))
 
-    other = told.prompt.model_copy(update={"turns": (("user", "{labels} {text}"),)})
-    renamed = told.prompt.model_copy(update={"name": "other", "digest": "other"})
-    weights = told.generator.model_copy(update={"weights": "other"})
-    assert key(told) == key(told.model_copy(update={"prompt": renamed}))
-    changed = [told.model_copy(update={"prompt": other}), told.model_copy(update={"generator": weights})]
-    assert len({key(told), *map(key, changed), key(told, FREE.model_copy(update={"enforced": True}))}) == 4
+    other = prompting.prompt.model_copy(update={"turns": (("user", "{labels} {text}"),)})
+    renamed = prompting.prompt.model_copy(update={"name": "other", "digest": "other"})
+    weights = prompting.generator.model_copy(update={"weights": "other"})
+    assert key(prompting) == key(prompting.model_copy(update={"prompt": renamed}))
+    changed = [prompting.model_copy(update={"prompt": other}), prompting.model_copy(update={"generator": weights})]
+    assert len({key(prompting), *map(key, changed), key(prompting, FREE.model_copy(update={"enforced": True}))}) == 4
+
+
+def test_the_generator_of_an_older_classifier_is_read() -> None:
+    method = Prompted(generator=LocalModel(model="m", precision="fp32", batch_size=4))
+    prompting = Prompting(generator=scripted_generator(), prompt=read_label_prompt(method.prompt)).model_dump(
+        mode="json"
+    )
+    stored = method.model_dump(mode="json")
+    generator = stored["generator"]
+    generator["dtype"], generator["rows"] = generator.pop("precision"), generator.pop("batch_size")
+    assert kept_way({"method": stored, "prompting": prompting})[0] == method
 
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("save", [save_causal, save_text_to_text], ids=["chat", "text-to-text"])
 def test_a_real_model_gives_every_text_a_label_now_and_when_it_is_used_again(save: object, tmp_path: Path) -> None:
     model = save(tmp_path / "model")  # type: ignore[operator]
-    method = Prompted(generator=LocalModel(model=str(model), dtype="fp32", device="cpu"), prompt_tokens=1_000)
+    method = Prompted(generator=LocalModel(model=str(model), precision="fp32", device="cpu"), prompt_tokens=1_000)
     short = tmp_path / "short.md"
     short.write_text("# user\nA text: {text}\nIts label, one of {labels}:")
     method = method.model_copy(update={"prompt": str(short), "max_tokens": 8})

@@ -68,14 +68,14 @@ def test_labels_are_matched_by_name_in_whatever_order_the_model_has_them(
     classifier: Callable[..., Path], names: tuple[str, ...], cat: int, old: bool
 ) -> None:
     folder = classifier(names, [cat if is_cat else 1 - cat for is_cat in IS_CAT], old_tokenizer=old)
-    likely = asked(TaskModel(model=str(folder), precision="exact", device="cpu"), ("cat", "dog"), TEXTS)
+    likely = asked(TaskModel(model=str(folder), precision="fp32", device="cpu"), ("cat", "dog"), TEXTS)
     assert (likely.argmax(axis=1) == 0).tolist() == IS_CAT
     np.testing.assert_allclose(likely.sum(axis=1), 1.0, rtol=1e-5)
 
 
 def test_a_mapping_says_what_labels_mean_that_have_other_names(classifier: Callable[..., Path]) -> None:
     folder = classifier(("LABEL_0", "LABEL_1"), [int(is_cat) for is_cat in IS_CAT])
-    method = TaskModel(model=str(folder), precision="exact", device="cpu")
+    method = TaskModel(model=str(folder), precision="fp32", device="cpu")
     with pytest.raises(ModelError, match=r"has the labels \['LABEL_0', 'LABEL_1'\] and none for 'cat'; say which is"):
         asked(method, ("cat", "dog"), TEXTS)
     mapped = method.model_copy(update={"mapping": {"LABEL_1": "cat", "LABEL_0": "dog"}})
@@ -86,7 +86,7 @@ def test_entailment_gives_what_the_pipeline_of_transformers_gives(classifier: Ca
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     folder = classifier(("CONTRADICTION", "ENTAILMENT"), [int(is_cat) for is_cat in IS_CAT])
-    method = Nli(model=str(folder), hypothesis="the {label} sat", precision="exact", device="cpu")
+    method = Nli(model=str(folder), hypothesis="the {label} sat", precision="fp32", device="cpu")
     mine = asked(method, ("cat", "dog"), TEXTS)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from tasks.data.answers import Citation
 from tasks.data.base import Ref, Value
 from tasks.data.documents import PassagesRef
-from tasks.data.models import Encoder, Fingerprint, Numerics
+from tasks.data.models import Encoder, Fingerprint, Numerics, Scorer
 from tasks.data.run import Outcome
 from tasks.data.vectors import Shard, VectorsRef
 
@@ -28,7 +28,7 @@ def test_a_reference_counts_by_kind_and_digest_alone() -> None:
 
 
 def test_a_plain_value_counts_by_all_its_fields() -> None:
-    assert Numerics(precision="exact", engine="torch-cpu").cache_key() is None
+    assert Numerics(precision="fp32", engine="torch-cpu").cache_key() is None
 
 
 def test_a_value_cannot_be_changed() -> None:
@@ -63,9 +63,22 @@ def test_an_encoder_counts_as_the_sum_of_all_fields_but_its_names() -> None:
 
 
 def test_a_fingerprint_counts_as_its_digest() -> None:
-    made = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu"))
+    made = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="fp32", engine="torch-cpu"))
     text = f"{ENCODER.identity} torch-cpu exact"
     assert made.cache_key() == made.digest == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_was_stored_as_exact_is_read_as_fp32_and_keeps_its_digests() -> None:
+    stored = {"precision": "exact", "engine": "torch-cpu", "reason": "as configured"}
+    numerics = Numerics.model_validate(stored)
+    assert (numerics.precision, numerics.stored_precision) == ("fp32", "exact")
+    assert Numerics.model_validate_json(json.dumps(stored)) == numerics
+    made = Fingerprint(encoder=ENCODER.model_copy(update={"width": 4}), numerics=numerics)
+    assert made.digest == "742c385297b8beaf00ab729a493b459e9545cc20c0d5a6378c3a8195e058bd88"
+    scorer = Scorer(model="m", revision="r", weights="w", tokenizer="t", settings="s", max_tokens=8, numerics=numerics)
+    assert scorer.cache_key() == "3b899cfc7c8d44992e63a329a7fcf0758065b4d4ba90042338a2af272b8e8b58"
+    half = numerics.model_copy(update={"precision": "bf16"})
+    assert half.stored_precision == "bf16"
 
 
 def test_a_second_value_of_one_name_is_refused_with_both_modules() -> None:

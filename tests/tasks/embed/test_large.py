@@ -37,7 +37,7 @@ def passages(texts: Sequence[str], tokens: int = 0) -> PassagesRef:
 
 
 def mark(folder: Path) -> Fingerprint:
-    return describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
+    return describe_encoder(Embed(model=str(folder), precision="fp32", device="cpu"))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def built(shelf: Generation, folder: Path, numerics: Numerics, noise: float = 0.0) -> Generation:
     """Return a generation over real vectors of an encoder, moved a little as other numerics would."""
-    here = describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
+    here = describe_encoder(Embed(model=str(folder), precision="fp32", device="cpu"))
     rows = [Passage(f"d{n}#0", f"d{n}", n, 0, len(text), "", text, 3) for n, text in enumerate(TEXTS)]
     exact = encoders.engine(here).encode(TEXTS)
     moved = exact + noise * np.random.default_rng(0).normal(size=exact.shape) / np.sqrt(exact.shape[1])
@@ -55,7 +55,7 @@ def built(shelf: Generation, folder: Path, numerics: Numerics, noise: float = 0.
 
 
 def test_what_this_machine_can_run_is_taken_as_it_is(shelf: Generation, tiny_encoder: Make) -> None:
-    made = built(shelf, tiny_encoder(), Numerics(precision="exact", engine="torch-cpu", reason="by hand"))
+    made = built(shelf, tiny_encoder(), Numerics(precision="fp32", engine="torch-cpu", reason="by hand"))
     assert query_encoder(made) == made.fingerprint
 
 
@@ -66,7 +66,7 @@ def test_what_this_machine_cannot_run_is_replaced_by_what_it_can_with_the_reason
 ) -> None:
     made = built(shelf, tiny_encoder(), numerics, noise=0.01)
     here = query_encoder(made)
-    assert (here.encoder, here.numerics.precision) == (made.fingerprint.encoder, "exact")
+    assert (here.encoder, here.numerics.precision) == (made.fingerprint.encoder, "fp32")
     was = f"{numerics.engine} in {numerics.precision}"
     assert here.numerics.reason.startswith(f"the passages were encoded by {was}, but {why}: ")
     assert here.numerics.reason in caplog.text
@@ -85,7 +85,7 @@ def test_how_far_vectors_move_is_measured_and_too_far_is_refused_with_the_number
     assert close.least <= close.mean < 0.95
     with pytest.raises(
         ModelError,
-        match=rf"by torch-cpu in exact gives vectors with a mean cosine of {close.mean:.4f} to those of torch-cuda in "
+        match=rf"by torch-cpu in fp32 gives vectors with a mean cosine of {close.mean:.4f} to those of torch-cuda in "
         r"bf16 but 0.99 was needed; ask where",
     ):
         query_encoder(made)
@@ -95,7 +95,7 @@ def test_the_closeness_is_that_of_the_stored_vectors_and_those_encoded_here(
     shelf: Generation, tiny_encoder: Make
 ) -> None:
     made = built(shelf, tiny_encoder(), ELSEWHERE["cuda"][0], noise=0.1)
-    here = made.fingerprint.model_copy(update={"numerics": Numerics(precision="exact", engine="torch-cpu")})
+    here = made.fingerprint.model_copy(update={"numerics": Numerics(precision="fp32", engine="torch-cpu")})
     expected = [
         float(a @ b)
         for a, b in zip(objects.load_array(made.vectors), encoders.engine(here).encode(TEXTS), strict=True)
@@ -108,7 +108,7 @@ def test_another_model_under_the_same_name_is_refused_with_both_identities(
     shelf: Generation, tiny_encoder: Make
 ) -> None:
     folder = tiny_encoder()
-    made = built(shelf, folder, Numerics(precision="exact", engine="torch-cpu"))
+    made = built(shelf, folder, Numerics(precision="fp32", engine="torch-cpu"))
     weights = load_file(folder / "model.safetensors")
     name = next(name for name in weights if name.endswith("word_embeddings.weight"))
     weights[name][5] += 1
@@ -123,7 +123,7 @@ def test_another_model_under_the_same_name_is_refused_with_both_identities(
 
 def test_bf16_vectors_of_passages_are_close_to_exact_ones_of_queries(shelf: Generation, tiny_encoder: Make) -> None:
     folder = tiny_encoder()
-    exact = describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
+    exact = describe_encoder(Embed(model=str(folder), precision="fp32", device="cpu"))
     bf16 = exact.model_copy(update={"numerics": Numerics(precision="bf16", engine="torch-cpu")})
     made = built(shelf, folder, bf16.numerics)
     vectors = objects.save_array(VectorsRef, encoders.engine(bf16).encode(TEXTS))

@@ -44,13 +44,13 @@ def queries(texts: list[str]) -> QueriesRef:
 
 
 def mark(folder: Path) -> Fingerprint:
-    return describe_encoder(Embed(model=str(folder), precision="exact", device="cpu"))
+    return describe_encoder(Embed(model=str(folder), precision="fp32", device="cpu"))
 
 
 def test_an_encoder_is_described_without_being_loaded(tiny_bert: Path) -> None:
     made = mark(tiny_bert)
     assert made.encoder == model_files.describe(str(tiny_bert))
-    assert (made.numerics.precision, made.numerics.engine) == ("exact", "torch-cpu")
+    assert (made.numerics.precision, made.numerics.engine) == ("fp32", "torch-cpu")
 
 
 def test_what_is_read_has_its_prompt_and_heading_in_front(tiny_encoder: Make) -> None:

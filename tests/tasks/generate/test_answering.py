@@ -86,7 +86,7 @@ def test_what_was_withheld_is_not_asked(shelf: Generation) -> None:
 def test_the_step_asks_a_real_model_once_and_keeps_what_it_said(shelf: Generation, tmp_path: Path) -> None:
     folder = language_models.save_causal(tmp_path / "chat", context=1_024)
     config = Generated(
-        generator=LocalModel(model=str(folder), dtype="fp32", rows=2),
+        generator=LocalModel(model=str(folder), precision="fp32", batch_size=2),
         sampling=Sampling(max_tokens=8),
         prompt_tokens=900,
     )

@@ -29,7 +29,7 @@ KINDS: dict[str, type[Ref]] = {
 ENCODER = Encoder(
     model="m", revision="r", weights="w", tokenizer="t", pooling="mean", normalize=True, max_tokens=8, width=3
 )
-MARK = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu"))
+MARK = Fingerprint(encoder=ENCODER, numerics=Numerics(precision="fp32", engine="torch-cpu"))
 
 
 def array(number: int, kind: type[Ref] = VectorsRef) -> Any:
@@ -286,8 +286,8 @@ def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
 ) -> None:
     talk = objects.save_json(ConversationRef, {"turns": []}, rows=0)
     durable.write_json(home / "conversations" / "ada.json", talk.model_dump(mode="json"))
-    ledger = ReplyCache(Generator(kind="server", model="m", revision="server", weights="w"))
-    ledger.add({"key": Reply("hello", "stop", 1, 1, "m")})
+    cache = ReplyCache(Generator(kind="server", model="m", revision="server", weights="w"))
+    cache.add({"key": Reply("hello", "stop", 1, 1, "m")})
     (segment,) = home.glob("replies/*/[!.]*")
     for path in (objects.path(talk), segment):
         age(path, 31)

@@ -76,13 +76,13 @@ def save_text_to_text(folder: Path) -> Path:
     return folder
 
 
-def among_others(speaker: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:
+def among_others(ask: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:
     """Return the replies to one request, asked over and over among others, of other numbers and lengths each time."""
     chance, seen = random.Random(0), set()
     for _ in range(rounds):
         texts = ["".join(chance.choices("abc de", k=chance.randint(1, 30))) for _ in range(chance.randint(0, others))]
         at = chance.randint(0, len(texts))
         texts.insert(at, "the lamp was lit")
-        made = speaker([Request((Message("user", text),)) for text in texts])
+        made = ask([Request((Message("user", text),)) for text in texts])
         seen.add((made[at].text, made[at].completion_tokens))
     return seen

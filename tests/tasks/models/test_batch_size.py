@@ -30,7 +30,7 @@ class SmallMemory:
 
 @pytest.fixture
 def ran(tiny_bert: Path) -> encoders.Fingerprint:
-    return encoders.fingerprint(str(tiny_bert), "exact", "cpu")
+    return encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_every_text_has_its_vector(ran: encoders.Fingerprint) -> None:

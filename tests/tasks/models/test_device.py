@@ -10,13 +10,13 @@ from tasks.errors import ContractError
 from tasks.models import device
 
 CHOICES = {
-    "auto on a plain processor": ("auto", "auto", False, False, "exact", "torch-cpu", "the processor has no native"),
+    "auto on a plain processor": ("auto", "auto", False, False, "fp32", "torch-cpu", "the processor has no native"),
     "auto on a modern processor": ("auto", "auto", False, True, "bf16", "torch-cpu", "the processor multiplies"),
     "auto with a GPU": ("auto", "auto", True, False, "bf16", "torch-cuda", "the GPU multiplies bfloat16 natively"),
-    "cpu although there is a GPU": ("auto", "cpu", True, False, "exact", "torch-cpu", "the processor has no native"),
+    "cpu although there is a GPU": ("auto", "cpu", True, False, "fp32", "torch-cpu", "the processor has no native"),
     "cuda": ("auto", "cuda", True, False, "bf16", "torch-cuda", "the GPU multiplies"),
-    "exact on a GPU": ("exact", "auto", True, True, "exact", "torch-cuda", "as configured"),
-    "exact on a modern processor": ("exact", "auto", False, True, "exact", "torch-cpu", "as configured"),
+    "fp32 on a GPU": ("fp32", "auto", True, True, "fp32", "torch-cuda", "as configured"),
+    "fp32 on a modern processor": ("fp32", "auto", False, True, "fp32", "torch-cpu", "as configured"),
     "bf16 on a modern processor": ("bf16", "cpu", False, True, "bf16", "torch-cpu", "as configured"),
     "bf16 on a GPU": ("bf16", "cuda", True, False, "bf16", "torch-cuda", "as configured"),
 }
@@ -101,10 +101,10 @@ def test_a_processor_is_named_with_the_best_it_has_for_matrices(monkeypatch: pyt
 
 
 NUMERICS = {
-    "exact": (Numerics(precision="exact", engine="torch-cpu"), "", ""),
+    "fp32": (Numerics(precision="fp32", engine="torch-cpu"), "", ""),
     "bf16": (Numerics(precision="bf16", engine="torch-cpu"), "", "this processor has no bfloat16 arithmetic"),
-    "cuda": (Numerics(precision="exact", engine="torch-cuda"), "", "torch sees no GPU here"),
-    "static": (Numerics(precision="exact", engine="static-cpu"), "", ""),
+    "cuda": (Numerics(precision="fp32", engine="torch-cuda"), "", "torch sees no GPU here"),
+    "static": (Numerics(precision="fp32", engine="static-cpu"), "", ""),
 }
 
 

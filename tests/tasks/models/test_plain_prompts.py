@@ -26,7 +26,7 @@ NEW = 200
 
 
 def say(config: LanguageModel) -> list[tuple[str, str, int, int]]:
-    ask = client.replies(generators.describe(config), Sampling(max_tokens=NEW), config, ledger=False)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=NEW), config, use_cache=False)
     made = ask([Request((Message("user", text),)) for text in BEGINNINGS])
     return [(r.text, r.finish, r.prompt_tokens, r.completion_tokens) for r in made]
 
@@ -52,7 +52,7 @@ def test_a_story_its_tokens_and_its_end_are_the_same_local_and_served(home: Path
         server.say = write
         with torch.inference_mode():
             there = say(ModelServer(base_url=server.base_url, model="stories", concurrency=1))
-    here = say(LocalModel(model=str(folder), dtype="fp32"))
+    here = say(LocalModel(model=str(folder), precision="fp32"))
     assert here == there
     assert "mom" in "".join(text for text, *_ in here)
     assert {tokens for _, finish, _, tokens in here if finish == "length"} <= {NEW}

@@ -23,7 +23,7 @@ def folder(tiny_cross_encoder: Make) -> Path:
 
 
 def engine(folder: Path) -> sequence_classifier.PairEngine:
-    return sequence_classifier.engine(sequence_classifier.describe(str(folder), "exact", "cpu"))
+    return sequence_classifier.engine(sequence_classifier.describe(str(folder), "fp32", "cpu"))
 
 
 def test_scores_are_those_of_sentence_transformers_before_its_sigmoid(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_model_is_loaded_once_a_process(folder: Path) -> None:
 
 
 def test_a_scorer_counts_by_content_and_precision_not_by_name(folder: Path) -> None:
-    first = sequence_classifier.describe(str(folder), "exact", "cpu")
+    first = sequence_classifier.describe(str(folder), "fp32", "cpu")
     renamed = first.model_copy(update={"model": "other", "revision": "other"})
     said = first.model_copy(update={"numerics": first.numerics.model_copy(update={"reason": "other"})})
     assert first.cache_key() == renamed.cache_key() == said.cache_key()
@@ -89,14 +89,14 @@ def test_a_scorer_counts_by_content_and_precision_not_by_name(folder: Path) -> N
 
 
 def test_a_model_that_is_not_the_one_described_is_refused(folder: Path) -> None:
-    described = sequence_classifier.describe(str(folder), "exact", "cpu").model_copy(update={"weights": "0" * 64})
+    described = sequence_classifier.describe(str(folder), "fp32", "cpu").model_copy(update={"weights": "0" * 64})
     with pytest.raises(ModelError, match=rf"{folder} has changed since it was described; run the flow again"):
         sequence_classifier.engine(described)
 
 
 def test_a_folder_that_is_not_there_is_refused_with_an_example() -> None:
     with pytest.raises(ModelError, match="model '/no/model' is not a folder; give the path of one, or an id such as"):
-        sequence_classifier.describe("/no/model", "exact", "cpu")
+        sequence_classifier.describe("/no/model", "fp32", "cpu")
 
 
 def test_two_labels_are_refused_with_their_number(tiny_cross_encoder: Make) -> None:
@@ -105,7 +105,7 @@ def test_two_labels_are_refused_with_their_number(tiny_cross_encoder: Make) -> N
         f"{folder} gives 2 labels but one score was needed; set rerank.model to a cross-encoder such as cross-enc"
     )
     with pytest.raises(ModelError, match=message):
-        sequence_classifier.describe(str(folder), "exact", "cpu")
+        sequence_classifier.describe(str(folder), "fp32", "cpu")
 
 
 def test_an_encoder_is_no_cross_encoder(tiny_bert: Path) -> None:
@@ -113,7 +113,7 @@ def test_an_encoder_is_no_cross_encoder(tiny_bert: Path) -> None:
         f"{tiny_bert} is BertModel but a model ForSequenceClassification was needed; set rerank.model to a cross-"
     )
     with pytest.raises(ModelError, match=message):
-        sequence_classifier.describe(str(tiny_bert), "exact", "cpu")
+        sequence_classifier.describe(str(tiny_bert), "fp32", "cpu")
 
 
 def test_code_of_its_own_is_refused(folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_code_of_its_own_is_refused(folder: Path) -> None:
     with pytest.raises(
         ModelError, match=r"asks to run its own Python code \(auto_map\), which this project never doe"
     ):
-        sequence_classifier.describe(str(folder), "exact", "cpu")
+        sequence_classifier.describe(str(folder), "fp32", "cpu")
 
 
 def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
@@ -140,4 +140,4 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
 def test_a_device_that_is_not_there_is_refused_with_the_field(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.hardware.has_gpu", lambda: False)
     with pytest.raises(ContractError, match=r"rerank\.device is cuda but torch sees no GPU here"):
-        sequence_classifier.describe(str(folder), "exact", "cuda")
+        sequence_classifier.describe(str(folder), "fp32", "cuda")

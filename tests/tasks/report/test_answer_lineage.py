@@ -61,7 +61,7 @@ def test_the_summary_holds_everything_between_citation_and_file(given: GivenAnsw
         "encoder": {
             "model": "m",
             "identity": given.fingerprint.encoder.identity,
-            "precision": "exact",
+            "precision": "fp32",
             "engine": "torch-cpu",
         },
     }

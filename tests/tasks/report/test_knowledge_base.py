@@ -219,7 +219,7 @@ def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generat
 def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed(
     shelf: Generation, tiny_bert: Path
 ) -> None:
-    ran = encoders.fingerprint(str(tiny_bert), "exact", "cpu")
+    ran = encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
     run = run_of(shelf)
     run.encoded["passages"] = Encoded(
         texts=5, encoded=2, tokens=30, padded=40, truncated=0, seconds=0.5, roofline_share=0.4
@@ -227,7 +227,7 @@ def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed
     facts = knowledge_base._how(run, shelf.model_copy(update={"fingerprint": ran}))["facts"]
     assert facts == {
         "encoder": f"{tiny_bert}, 32 wide",
-        "device and precision": "torch-cpu, exact: as configured",
+        "device and precision": "torch-cpu, fp32: as configured",
         "encoded in this run": "30 tokens of 2 texts",
         "found in the cache": "3 texts, or equal to another",
         "padding": "25% of what the encoder saw",

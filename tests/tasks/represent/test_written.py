@@ -37,11 +37,11 @@ def count(texts: list[str]) -> list[int]:
 
 
 def said(
-    trains: str, bread: str = "rye bread", room: int = 2_000
+    trains: str, bread: str = "rye bread", prompt_budget: int = 2_000
 ) -> tuple[dict[int, Topic], dict[str, int], Scripted]:
     model = Scripted(lambda last, request: trains if "train" in last.partition("\n")[0] else bread)
     config = Written(generator=LocalModel(model="m"))
-    writer = Writer(model, count, room, read_naming_prompt(config.prompt), config)
+    writer = Writer(model, count, prompt_budget, read_naming_prompt(config.prompt), config)
     topics, counted = write_labels(TEXTS, LABELS, OWN, writer, CONFIG)
     assert list(counted) == ["written", *REASONS]
     return {t.topic: t for t in topics}, {name: n for name, n in counted.items() if n}, model
@@ -88,10 +88,10 @@ def test_the_model_is_shown_members_that_do_not_judge_between_marks() -> None:
 
 
 def test_members_are_cut_to_fit_and_a_prompt_without_room_is_refused() -> None:
-    _, _, model = said("night train", room=260)
+    _, _, model = said("night train", prompt_budget=260)
     assert sum(count([m.content for m in model.asked[0].messages])) <= 260
     with pytest.raises(ContractError, match="may have 120 tokens but no document fits; raise prompt_tokens"):
-        said("night train", room=120)
+        said("night train", prompt_budget=120)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_real_model_is_asked_once_and_its_replies_are_kept(tmp_path: Path, mon
 
     recorded: list[dict[str, float]] = []
     monkeypatch.setattr(steps, "log_metrics", lambda **counted: recorded.append(counted))
-    model = LocalModel(model=str(save_causal(tmp_path / "model")), dtype="fp32", device="cpu")
+    model = LocalModel(model=str(save_causal(tmp_path / "model")), precision="fp32", device="cpu")
     written = Written(generator=model, prompt=str(short_prompt(tmp_path)), members=1, prompt_tokens=400, max_tokens=8)
     documents = objects.save_rows(
         DocumentsRef, Document, [Document(str(n), t, "", "s", "f") for n, t in enumerate(TEXTS)]

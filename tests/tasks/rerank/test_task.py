@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("without_prefect")
 @pytest.fixture
 def live(shelf: Generation, tiny_bert: Path) -> Generation:
     """Return a collection whose encoder is a small BERT."""
-    return shelf.model_copy(update={"fingerprint": encoders.fingerprint(str(tiny_bert), "exact", "cpu")})
+    return shelf.model_copy(update={"fingerprint": encoders.fingerprint(str(tiny_bert), "fp32", "cpu")})
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def hits(live: Generation) -> HitsRef:
 def config(request: pytest.FixtureRequest, tiny_cross_encoder: Make) -> Rerank:
     kinds: dict[str, Rerank] = {
         "late": LateInteraction(candidates=3, k=3),
-        "cross": CrossEncoder(model=str(tiny_cross_encoder()), precision="exact", device="cpu", candidates=3, k=3),
+        "cross": CrossEncoder(model=str(tiny_cross_encoder()), precision="fp32", device="cpu", candidates=3, k=3),
         "mmr": Mmr(candidates=3, k=3),
     }
     return kinds[request.param]
@@ -132,7 +132,7 @@ def test_a_cross_encoder_orders_as_sentence_transformers_does(
     passages = [p.indexed for p in objects.load_rows(live.passages, Passage)]
     theirs = TheirCrossEncoder(folder, device="cpu").predict([(ASKED[q], passages[p]) for q, p in FOUND])
     ranked = sorted(zip(theirs, FOUND, strict=True), key=lambda pair: (pair[1][0], -pair[0]))
-    ours = rows(rerank(live, asked, vectors, hits, CrossEncoder(model=folder, precision="exact", device="cpu")))
+    ours = rows(rerank(live, asked, vectors, hits, CrossEncoder(model=folder, precision="fp32", device="cpu")))
     assert [(h.query, h.passage) for h in ours] == [place for _, place in ranked]
 
 

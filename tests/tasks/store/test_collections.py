@@ -12,7 +12,7 @@ from tasks.data.models import Encoder, Fingerprint, Numerics
 from tasks.data.search import DenseIndexRef, Generation, SparseIndexRef
 from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError, StoreError
-from tasks.store import collections, durable
+from tasks.store import collections, durable, workspace
 
 pytestmark = pytest.mark.usefixtures("home")
 ENCODER = Encoder(
@@ -31,7 +31,7 @@ def generation(name: str = "notes", mark: str = "1") -> Generation:
         vectors=VectorsRef(digest=mark, rows=1),
         dense=DenseIndexRef(digest=mark, rows=1),
         sparse=SparseIndexRef(digest=mark, rows=1),
-        fingerprint=Fingerprint(encoder=ENCODER, numerics=Numerics(precision="exact", engine="torch-cpu")),
+        fingerprint=Fingerprint(encoder=ENCODER, numerics=Numerics(precision="fp32", engine="torch-cpu")),
     )
 
 
@@ -111,6 +111,16 @@ def test_of_several_collections_one_must_be_named(home: Path) -> None:
 def test_a_collection_without_a_live_generation_is_none(home: Path) -> None:
     (home / "collections" / "half" / "generations").mkdir(parents=True)
     assert collections.names() == []
+
+
+def test_a_manifest_of_an_older_version_says_exact_for_fp32() -> None:
+    made = collections.commit(generation())
+    (path,) = (workspace.folder("collections") / "notes" / "generations").rglob("*.json")
+    stored = durable.read_json(path)
+    assert stored["fingerprint"]["numerics"]["precision"] == "fp32"
+    stored["fingerprint"]["numerics"]["precision"] = "exact"
+    durable.write_json(path, stored)
+    assert collections.live("notes") == made
 
 
 def test_what_is_committed_is_live_and_numbered() -> None:

@@ -49,11 +49,17 @@ def test_what_was_paid_for_is_replayed_without_a_model_and_counted(home: Path) -
 
 def test_what_came_before_a_failure_is_kept(home: Path) -> None:
     engine = Scripted()
-    speaker = client.replies(GENERATOR, Sampling(), CONFIG, engine=engine)
+    ask = client.replies(GENERATOR, Sampling(), CONFIG, engine=engine)
     with pytest.raises(RuntimeError, match="gone"):
-        speaker([asked("a"), asked("fail"), asked("b")])
-    speaker([asked("a"), asked("b")])
+        ask([asked("a"), asked("fail"), asked("b")])
+    ask([asked("a"), asked("b")])
     assert engine.asked == ["a", "b"]
+
+
+def test_a_reply_of_an_older_version_is_found_again() -> None:
+    described = GENERATOR.model_copy(update={"tokenizer": "t", "template": "p", "settings": "s", "context": 64})
+    assert described.digest == "d330a4ce422e991905766e7abb120ed099566f0d846c6a3c11376addede721ba"
+    assert key_of(asked("hello"), Sampling()) == "94c205c235e50559f58348ba4824aa354e59c08b4148a98372712a6665055c3a"
 
 
 def test_a_key_holds_what_decides_a_reply_and_nothing_else() -> None:

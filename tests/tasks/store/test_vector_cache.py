@@ -47,7 +47,7 @@ def fresh() -> vector_cache.Items:
 def fingerprint(weights: str) -> Fingerprint:
     sizes: dict[str, Any] = {"pooling": "mean", "normalize": True, "max_tokens": 8, "width": WIDTH}
     encoder = Encoder(model="m", revision="r", weights=weights, tokenizer="t", **sizes)
-    return Fingerprint(encoder=encoder, numerics=Numerics(precision="exact", engine="torch-cpu"))
+    return Fingerprint(encoder=encoder, numerics=Numerics(precision="fp32", engine="torch-cpu"))
 
 
 def again(cache: vector_cache.Items) -> vector_cache.Items:

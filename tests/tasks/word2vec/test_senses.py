@@ -36,7 +36,7 @@ def test_a_map_keeps_distances_in_the_plane_and_puts_equal_vectors_at_the_origin
 
 @pytest.mark.usefixtures("home")
 def test_contextual_vectors_tell_the_senses_of_bank_apart_and_its_static_vector_cannot() -> None:
-    encoder = describe_encoder(Embed(precision="exact", device="cpu"))
+    encoder = describe_encoder(Embed(precision="fp32", device="cpu"))
     found = compare_senses.fn(encoder, Senses())
     scored = objects.load_rows(found.scores, Scored)
     mean = {way: np.mean([s.value for s in scored if s.way == way]) for way in ("contextual", "static")}

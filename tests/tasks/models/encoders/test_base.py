@@ -42,7 +42,7 @@ POOLINGS = ["mean", "cls", "max", "lasttoken", "mean_sqrt_len"]
 
 def mark(model: str | Path) -> Fingerprint:
     """Return the fingerprint of an encoder on this processor, in 32 bits."""
-    return encoders.fingerprint(str(model), "exact", "cpu")
+    return encoders.fingerprint(str(model), "fp32", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transform
 
 @pytest.mark.slow
 def test_short_texts_alone_and_among_long_ones_stay_close_to_32_bits(embedded: EncodingEngine) -> None:
-    exact = encoders.engine(encoders.fingerprint(EMBEDDED, "exact", "cpu"))
+    exact = encoders.engine(encoders.fingerprint(EMBEDDED, "fp32", "cpu"))
     words = (SENTENCE + "Bread is baked at four; why does a ship wait outside of the harbour? ").split()
     counted = {count: [" ".join((words * 2)[n:][:count]) for n in range(len(words))] for count in (1, 2, 5, 20)}
     mixed = [text for texts in counted.values() for text in texts[::4]] + [SENTENCE * n for n in (1, 4, 16, 80)]
@@ -197,7 +197,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("measured", REFUSED.values(), ids=REFUSED.keys())
 def test_too_little_agreement_is_refused_with_the_way_out(measured: tuple[float, float, float]) -> None:
-    with pytest.raises(ModelError, match=r"0.98, 0.99 and 0.99 were needed; use embed.precision exact or bf16"):
+    with pytest.raises(ModelError, match=r"0.98, 0.99 and 0.99 were needed; use embed.precision fp32 or bf16"):
         refuse_if_far("m", *measured)
 
 
@@ -230,7 +230,7 @@ def test_the_texts_of_a_module_are_what_python_shows_of_it() -> None:
 
 def test_a_python_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MODULES", ("no_such_module",))
-    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use exact or bf16"):
+    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use fp32 or bf16"):
         calibration_texts()
 
 
@@ -251,7 +251,7 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.Mo
     wanted = mark(tiny_bert)
     find: Any = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "nncf" else find(name))
-    message = r"int8 but nncf is not installed; run: pip install 'llm-flows\[int8\]', or use exact or bf16"
+    message = r"int8 but nncf is not installed; run: pip install 'llm-flows\[int8\]', or use fp32 or bf16"
     with pytest.raises(MissingExtra, match=message):
         device.choose("int8", "cpu")
     with pytest.raises(MissingExtra, match=message):

@@ -36,7 +36,7 @@ FAMILIES = [
 
 
 def mark(model: str | Path) -> Fingerprint:
-    return encoders.fingerprint(str(model), "exact", "cpu")
+    return encoders.fingerprint(str(model), "fp32", "cpu")
 
 
 def made(folder: Path, config_of: type, model_of: type) -> Path:
@@ -131,7 +131,7 @@ def test_token_vectors_of_padded_texts_are_the_same_when_run_packed() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "precision", "expected"),
-    [("torch-cuda", "bf16", True), ("torch-cuda", "exact", False), ("torch-cpu", "bf16", False)],
+    [("torch-cuda", "bf16", True), ("torch-cuda", "fp32", False), ("torch-cpu", "bf16", False)],
 )
 def test_texts_are_packed_in_16_bits_on_a_gpu(engine: str, precision: str, expected: bool) -> None:
     numerics = Numerics.model_validate({"precision": precision, "engine": engine, "reason": ""})

@@ -18,13 +18,13 @@ def test_a_token_needs_two_operations_for_every_parameter_that_is_no_embedding()
 
 
 def test_no_speed_measured_here_passes_the_floor(tiny_bert: Path) -> None:
-    ran = encoders.fingerprint(str(tiny_bert), "exact", "cpu")
+    ran = encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
     per_second = roofline.flops_per_second(ran) / roofline.flops_per_token(ran.encoder)
     assert 0 < (roofline.share(ran, per_second / 4) or 0) < 1
 
 
 def test_an_encoder_that_multiplies_nothing_has_no_floor(tiny_bert: Path) -> None:
-    ran = encoders.fingerprint(str(tiny_bert), "exact", "cpu")
+    ran = encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
     static = ran.model_copy(update={"encoder": ran.encoder.model_copy(update={"architecture": "static"})})
     server = ran.model_copy(update={"numerics": ran.numerics.model_copy(update={"engine": "openai-api"})})
     assert roofline.share(static, 1_000.0) is None

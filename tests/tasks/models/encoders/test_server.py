@@ -341,7 +341,7 @@ def test_an_engine_is_made_once_and_belongs_to_a_server(embeddings_server: Embed
 
 @pytest.mark.parametrize(
     ("precision", "device", "said"),
-    [("exact", "auto", "embed.precision is exact but embed.server"), ("auto", "cpu", "embed.device is cpu but")],
+    [("fp32", "auto", "embed.precision is fp32 but embed.server"), ("auto", "cpu", "embed.device is cpu but")],
 )
 def test_how_a_server_computes_cannot_be_chosen(precision: str, device: str, said: str) -> None:
     with pytest.raises(ContractError, match=rf"{said}.* encodes as it decides; use auto"):

@@ -139,9 +139,9 @@ def test_a_static_encoder_is_described_from_its_files(by_sentence_transformers: 
 
 def test_a_static_encoder_runs_exactly_on_the_processor_and_says_why(by_model2vec: Path) -> None:
     made = mark(by_model2vec).numerics
-    assert (made.precision, made.engine) == ("exact", "static-cpu")
+    assert (made.precision, made.engine) == ("fp32", "static-cpu")
     assert made.reason == "a static encoder looks its vectors up"
-    with pytest.raises(ContractError, match="precision is bf16 but a static encoder has exact alone; use auto or ex"):
+    with pytest.raises(ContractError, match="precision is bf16 but a static encoder has fp32 alone; use auto or fp"):
         encoders.fingerprint(str(by_model2vec), "bf16", "auto")
     with pytest.raises(ContractError, match="device is cuda but a static encoder runs on the processor; use auto"):
         encoders.fingerprint(str(by_model2vec), "auto", "cuda")

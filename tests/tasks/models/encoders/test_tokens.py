@@ -19,7 +19,7 @@ TEXTS = ["the cat sat", "", "a dog ran far far far", "unknown words", "the night
 
 
 def mark(model: Path) -> Fingerprint:
-    return encoders.fingerprint(str(model), "exact", "cpu")
+    return encoders.fingerprint(str(model), "fp32", "cpu")
 
 
 def by_transformers(folder: Path, text: str, longest: int = 40) -> npt.NDArray[np.float32]:
@@ -67,13 +67,13 @@ def test_the_collections_own_encoder_is_taken_as_it_is(tiny_bert: Path) -> None:
 def test_another_encoder_runs_as_the_collections_own_does(tiny_bert: Path, tiny_encoder: Make) -> None:
     found = token_vectors.fingerprint(mark(tiny_bert), str(tiny_encoder(longest=24)))
     assert found.encoder.max_tokens == 24
-    assert (found.numerics.precision, found.numerics.engine) == ("exact", "torch-cpu")
+    assert (found.numerics.precision, found.numerics.engine) == ("fp32", "torch-cpu")
 
 
 def test_int8_becomes_32_bits_and_says_why(tiny_bert: Path) -> None:
     small = Numerics(precision="int8", engine="openvino-cpu", reason="as configured")
     found = token_vectors.fingerprint(mark(tiny_bert).model_copy(update={"numerics": small}), None)
-    assert found.numerics == Numerics(precision="exact", engine="torch-cpu", reason="tokens have no vectors in int8")
+    assert found.numerics == Numerics(precision="fp32", engine="torch-cpu", reason="tokens have no vectors in int8")
 
 
 @pytest.mark.parametrize("architecture", ["static", "remote"])

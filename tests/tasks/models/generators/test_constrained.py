@@ -25,9 +25,9 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def say(folder: Path, wanted: ResponseFormat, *, draws: int = 1, **sampling: Any) -> list[Reply]:
-    config = LocalModel(model=str(folder), dtype="fp32", rows=8)
-    speaker = client.replies(generators.describe(config), Sampling(**sampling), config, ledger=False)
-    return speaker([Request((Message("user", "the lamp"),), wanted, draw) for draw in range(draws)])
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=8)
+    ask = client.replies(generators.describe(config), Sampling(**sampling), config, use_cache=False)
+    return ask([Request((Message("user", "the lamp"),), wanted, draw) for draw in range(draws)])
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -36,7 +36,7 @@ def test_every_sample_is_valid_at_the_least_limit_and_at_a_larger_one(
     chat: Path, name: str, limit: int | None
 ) -> None:
     wanted = response_format.schema_format(SCHEMAS[name])
-    config = LocalModel(model=str(chat), dtype="fp32", rows=8)
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=8)
     grammars = local_model.engine(generators.describe(config), config).decoder.grammars
     limit = limit or grammars.least(wanted)
     for reply in say(chat, wanted, draws=8, temperature=1.0, max_tokens=limit):
@@ -68,13 +68,13 @@ def test_an_expression_matches_the_whole_reply(chat: Path) -> None:
 
 
 def test_a_form_changes_no_reply_beside_it(chat: Path) -> None:
-    config = LocalModel(model=str(chat), dtype="fp32", rows=8)
-    speaker = client.replies(generators.describe(config), Sampling(max_tokens=8), config, ledger=False)
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=8)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=8), config, use_cache=False)
     free, tied = (
         Request((Message("user", "a"),)),
         Request((Message("user", "b"),), ResponseFormat("choice", choices=("yes", "no"))),
     )
-    assert speaker([free, tied])[0].text == speaker([free])[0].text
+    assert ask([free, tied])[0].text == ask([free])[0].text
 
 
 def test_a_form_that_cannot_be_kept_is_refused_before_anything_is_generated(chat: Path) -> None:

@@ -40,13 +40,13 @@ def asked(text: str, draw: int = 0) -> Request:
 
 
 def speak(folder: Path, sampling: Sampling, texts: list[str], **options: Any) -> list[Reply]:
-    config = LocalModel(model=str(folder), **{"dtype": "fp32", "rows": 4, **options})
-    return client.replies(generators.describe(config), sampling, config, ledger=False)([asked(t) for t in texts])
+    config = LocalModel(model=str(folder), **{"precision": "fp32", "batch_size": 4, **options})
+    return client.replies(generators.describe(config), sampling, config, use_cache=False)([asked(t) for t in texts])
 
 
 def theirs(folder: Path, text: str, new: int, **options: Any) -> tuple[str, int]:
     """Return what `generate` makes of one prompt alone, and how many tokens."""
-    config = LocalModel(model=str(folder), dtype="fp32", rows=4)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=4)
     engine = local_model.engine(generators.describe(config), config)
     (prompt,) = engine.prompts([asked(text)])
     import torch
@@ -93,18 +93,18 @@ def test_no_content_can_end_its_turn(chat: Path) -> None:
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_reply_is_one_whoever_shares_its_batch(chat: Path, temperature: float) -> None:
     sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
-    config = LocalModel(model=str(chat), dtype="fp32", rows=4)
-    speaker = client.replies(generators.describe(config), sampling, config, ledger=False)
-    assert len(language_models.among_others(speaker, rounds=100, others=3)) == 1
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=4)
+    ask = client.replies(generators.describe(config), sampling, config, use_cache=False)
+    assert len(language_models.among_others(ask, rounds=100, others=3)) == 1
 
 
 def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
-    config = LocalModel(model=str(chat), dtype="fp32", rows=4)
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=4)
     described = generators.describe(config)
 
     def sample(seed: int) -> list[str]:
         sampling = Sampling(max_tokens=8, temperature=1.0, seed=seed)
-        made = client.replies(described, sampling, config, ledger=False)([asked("a", draw) for draw in range(3)])
+        made = client.replies(described, sampling, config, use_cache=False)([asked("a", draw) for draw in range(3)])
         return [reply.text for reply in made]
 
     assert sample(1) == sample(1)
@@ -133,15 +133,15 @@ def test_top_k_of_one_is_greedy_and_a_draw_follows_the_probabilities() -> None:
 
 
 def test_int8_is_run_one_prompt_at_a_time_and_is_another_generator(chat: Path) -> None:
-    together = speak(chat, Sampling(max_tokens=6), TEXTS[:3], dtype="int8")
-    alone = [speak(chat, Sampling(max_tokens=6), [text], dtype="int8")[0] for text in TEXTS[:3]]
+    together = speak(chat, Sampling(max_tokens=6), TEXTS[:3], precision="int8")
+    alone = [speak(chat, Sampling(max_tokens=6), [text], precision="int8")[0] for text in TEXTS[:3]]
     assert [r.text for r in together] == [r.text for r in alone]
     assert together[0].model != speak(chat, Sampling(max_tokens=6), TEXTS[:1])[0].model
 
 
 def test_four_bits_are_another_generator_whose_replies_do_not_depend_on_each_other(chat: Path) -> None:
-    together = speak(chat, Sampling(max_tokens=6), TEXTS, dtype="4bit")
-    alone = [speak(chat, Sampling(max_tokens=6), [text], dtype="4bit")[0] for text in TEXTS]
+    together = speak(chat, Sampling(max_tokens=6), TEXTS, precision="4bit")
+    alone = [speak(chat, Sampling(max_tokens=6), [text], precision="4bit")[0] for text in TEXTS]
     assert [r.text for r in together] == [r.text for r in alone]
     whole = speak(chat, Sampling(max_tokens=6), TEXTS)
     assert together[0].model != whole[0].model
@@ -152,10 +152,12 @@ def test_what_is_not_there_is_refused_with_the_way_out(chat: Path, tiny_bert: Pa
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with monkeypatch.context() as without:
         without.setattr(hardware, "processor_has_bf16", lambda: False)
-        with pytest.raises(ContractError, match=r"dtype is bf16 but this processor has no bfloat16.*use auto or fp32"):
-            generators.describe(LocalModel(model=str(chat), dtype="bf16", device="cpu"))
+        with pytest.raises(
+            ContractError, match=r"precision is bf16 but this processor has no bfloat16.*use auto or fp32"
+        ):
+            generators.describe(LocalModel(model=str(chat), precision="bf16", device="cpu"))
     with pytest.raises(MissingExtra, match=r"pip install 'llm-flows\[4bit\]'"):
-        generators.describe(LocalModel(model=str(chat), dtype="4bit"))
+        generators.describe(LocalModel(model=str(chat), precision="4bit"))
     with pytest.raises(ModelError, match="BertModel but one of ForCausalLM"):
         generators.describe(LocalModel(model=str(tiny_bert)))
     with pytest.raises(ContractError, match=r"a prompt has \d+ tokens but .* reads 512"):

@@ -29,7 +29,7 @@ def asked(text: str, rules: str = RULES) -> Request:
 
 
 def engine_of(folder: Path) -> Any:
-    config = LocalModel(model=str(folder), dtype="fp32", rows=4)
+    config = LocalModel(model=str(folder), precision="fp32", batch_size=4)
     return local_model.engine(generators.describe(config), config)
 
 

@@ -41,7 +41,7 @@ class Waits:
             self.seconds.append(seconds)
 
 
-def speaker(
+def client_of(
     server: ChatServer, waits: Waits | None = None, sampling: Sampling | None = None, **options: Any
 ) -> CachedGenerator:
     config = ModelServer(base_url=server.base_url, model="small", **options)
@@ -62,14 +62,14 @@ def test_five_hundred_prompts_through_a_bad_network_none_lost_none_paid_twice(se
     for prompt in prompts[:3]:
         server.faults[prompt] = ["endless"]
     faults = sum(map(len, server.faults.values()))
-    ask = speaker(server, waits, concurrency=8)
+    ask = client_of(server, waits, concurrency=8)
     made = ask([asked(prompt) for prompt in prompts])
     assert [reply.text for reply in made] == [prompt.upper() for prompt in prompts]
     assert server.paid == dict.fromkeys(prompts, 1)
     assert len(waits.seconds) == faults == sum(reply.attempts - 1 for reply in made)
     assert max(waits.seconds) <= 60
     assert server.most <= 8
-    again = speaker(server)
+    again = client_of(server)
     assert [r.text for r in again([asked(prompt) for prompt in prompts])] == [prompt.upper() for prompt in prompts]
     assert sum(server.paid.values()) == 500
     assert again.spent.saved_tokens == 500 * 10
@@ -83,7 +83,7 @@ def test_waits_double_with_jitter_and_are_never_shorter_than_the_server_asks(ser
         (429, {"Retry-After": "30"}, b""),
         (429, {"Retry-After": "900"}, b""),
     ]
-    speaker(server, waits)([asked("a")])
+    client_of(server, waits)([asked("a")])
     first, second, third, fourth = waits.seconds
     assert 0.5 <= first <= 1.0
     assert 1.0 <= second <= 1.5
@@ -94,8 +94,8 @@ def test_waits_double_with_jitter_and_are_never_shorter_than_the_server_asks(ser
 def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: ChatServer) -> None:
     server.faults["b"] = [(500, {}, b"oh")] * 9
     with pytest.raises(RemoteError, match=r"answers 500 .*asked 3 times"):
-        speaker(server, retries=2, concurrency=1)([asked("a"), asked("b"), asked("c")])
-    made = speaker(server, retries=9)([asked("a"), asked("b"), asked("c")])
+        client_of(server, retries=2, concurrency=1)([asked("a"), asked("b"), asked("c")])
+    made = client_of(server, retries=9)([asked("a"), asked("b"), asked("c")])
     assert [r.cached for r in made] == [True, False, False]
     assert server.paid == {"a": 1, "b": 1, "c": 1}
 
@@ -103,14 +103,14 @@ def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: C
 def test_a_refused_prompt_costs_itself_alone(server: ChatServer) -> None:
     server.faults["b"] = [(400, {}, b"too long")]
     with pytest.raises(ContractError, match=r"answers 400 .too long.*beginning 'b'"):
-        speaker(server)([asked("a"), asked("b"), asked("c")])
+        client_of(server)([asked("a"), asked("b"), asked("c")])
     assert server.paid == {"a": 1, "c": 1}
 
 
 def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(model_server.KEY, "sk-secret")
     server.faults["b"] = [(401, {}, b"no: sk-secret")]
-    ask = speaker(server)
+    ask = client_of(server)
     ask([asked("a")])
     with pytest.raises(RemoteError, match=r"no: \[key\].*LLM_FLOWS_GENERATOR_KEY") as caught:
         ask([asked("b")])
@@ -122,25 +122,25 @@ def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, mo
     "caps", [{"budget_tokens": 200}, {"budget_money": 0.0002, "prices": Prices(completion=1, prompt=1)}]
 )
 def test_a_budget_is_never_exceeded_and_what_came_is_kept(server: ChatServer, caps: dict[str, Any]) -> None:
-    ask = speaker(server, **caps)
+    ask = client_of(server, **caps)
     prompts = [asked(f"prompt {number}") for number in range(100)]
     with pytest.raises(BudgetError, match="raise the budget"):
         ask(prompts)
     paid = sum(server.paid.values())
     assert 10 <= paid <= 20  # each costs 10 tokens, at most 51 while it is under way
     assert ask._engine.budget.tokens == paid * 10  # type: ignore[union-attr]
-    assert sum(r.cached for r in speaker(server)(prompts)) == paid
+    assert sum(r.cached for r in client_of(server)(prompts)) == paid
 
 
 def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatServer) -> None:
     server.usage = None
-    (reply,) = speaker(server)([asked("a")])
+    (reply,) = client_of(server)([asked("a")])
     assert (reply.prompt_tokens, reply.completion_tokens) == (33, 10)
 
 
 def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -> None:
     server.say = lambda body: '{"reply": "yes"}'
-    (chosen, matched) = speaker(server)(
+    (chosen, matched) = client_of(server)(
         [asked("a", ResponseFormat("choice", choices=("yes", "no"))), asked("b", ResponseFormat("regex", "[a-z]+"))]
     )
     assert (chosen.text, matched.text) == ("yes", "yes")
@@ -154,21 +154,21 @@ def test_a_reply_without_its_form_is_repaired_once_and_then_shown(server: ChatSe
         "schema", '{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}'
     )
     server.say = lambda body: '{"n": 3}' if len(body["messages"]) > 1 else '{"n": "three"}'
-    (reply,) = speaker(server)([asked("a", response_format)])
+    (reply,) = client_of(server)([asked("a", response_format)])
     assert reply.text == '{"n": 3}'
     assert "$.n: 'three' is not of type 'integer'" in server.asked[1]["messages"][-1]["content"]
     server.say = lambda body: "I would rather not."
     with pytest.raises(ReplyError, match=r"it is not JSON .*'I would rather not\.'"):
-        speaker(server)([asked("b", response_format)])
+        client_of(server)([asked("b", response_format)])
     with pytest.raises(ReplyError):
-        speaker(server)([asked("b", response_format)])
+        client_of(server)([asked("b", response_format)])
     assert server.paid["b"] == 1  # what is wrong is paid for once as well
 
 
 def test_who_checks_replies_is_handed_what_has_not_its_form(server: ChatServer) -> None:
     server.say = lambda body: "I would rather not."
     config = ModelServer(base_url=server.base_url, model="small")
-    ask = client.replies(generators.describe(config), Sampling(max_tokens=10), config, mend=False)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=10), config, fix=False)
     (reply,) = ask([asked("a", ResponseFormat("choice", choices=("yes", "no")))])
     assert reply.text == "I would rather not."
     assert len(server.asked) == 1

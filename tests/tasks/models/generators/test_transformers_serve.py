@@ -57,12 +57,12 @@ def address(chat: Path) -> Iterator[str]:
 
 
 def say(config: LanguageModel) -> list[tuple[str, str, int, int]]:
-    ask = client.replies(generators.describe(config), Sampling(max_tokens=30), config, ledger=False)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=30), config, use_cache=False)
     made: list[Reply] = ask([Request((Message("system", "Be brief."), Message("user", text))) for text in TEXTS])
     return [(r.text, r.finish, r.prompt_tokens, r.completion_tokens) for r in made]
 
 
 def test_texts_finish_reasons_and_token_counts_are_the_same_local_and_served(chat: Path, address: str) -> None:
-    local = say(LocalModel(model=str(chat), dtype="fp32"))
+    local = say(LocalModel(model=str(chat), precision="fp32"))
     assert local == say(ModelServer(base_url=address, model=str(chat), concurrency=1))
     assert {finish for _, finish, _, _ in local} == {"stop", "length"}
