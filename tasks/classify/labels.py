@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.data.documents import Rejected
+from tasks.data.documents import Reason, Rejected
 from tasks.errors import DataError
 
 Ints = npt.NDArray[np.int64]
@@ -187,3 +187,11 @@ def named(names: Sequence[str]) -> str:
     """Return labels in words, the first few."""
     shown = ", ".join(repr(name) for name in names[:SHOWN])
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
+
+
+def rejected_for(
+    ids: Sequence[str], labels: Sequence[tuple[str, ...]], rows: Sequence[int], reason: Reason
+) -> list[Rejected]:
+    """Return the texts at some rows as rejected for their label: too rare, or not among the training texts."""
+    why = "too few texts have" if reason == "rare-label" else "no training text has"
+    return [Rejected(ids[row], reason, f"{why} the label {labels[row][0]!r}") for row in rows]

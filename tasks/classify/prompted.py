@@ -3,7 +3,7 @@
 A text stands between marks that it cannot know. Shapes: N texts, K classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from tasks.data.prompts import Prompting, Template
 from tasks.errors import ContractError
 from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
+Asker = Callable[[Sequence[str]], npt.NDArray[np.float32]]  # gives (N, K) probabilities of N texts
 PLACES = ("labels", "nonce", "text")
 STORED_NAMES = {"dtype": "precision", "rows": "batch_size"}  # of a generator's fields in older classifiers
 # Ways in which a reply may be a label, the closest first.

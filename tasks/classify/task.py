@@ -1,7 +1,7 @@
 """Tasks of `classify`: read labels, try ways to classify, find label issues, predict."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from configs.classify import Curve, Fit, LabelIssues, Labelled, Nli, Prompted, Ready, Trained, ZeroShot
 from tasks.classify.files import Saved, read_classifier, write_classifier
+from tasks.classify.labels import rejected_for
 from tasks.classify.model import Features
-from tasks.classify.prompted import Labeller, kept_way, read_label_prompt
+from tasks.classify.prompted import Asker, Labeller, kept_way, read_label_prompt
 from tasks.data.chains import PromptUsage
 from tasks.data.classes import (
     ClassifierRef,
@@ -50,7 +51,6 @@ from tasks.store import objects
 
 TIMED = 32  # texts that encoding is timed on
 LIBRARIES = ("scikit-learn", "scipy", "numpy")
-Asker = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 READY = ("torch", "transformers", "tokenizers", "llguidance")
 
 
@@ -119,7 +119,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
 
     labels, gone, rare = reading.without_rare(_labels(given.examples), config.min_examples, multiple=config.multiple)
     noticed = LabelReport(alike=reading.alike(_labels(given.examples)), rare=rare)
-    rejected = [*objects.load_rows(given.rejected, Rejected), *_aside(given.examples, gone, "rare-label")]
+    rejected = [*objects.load_rows(given.rejected, Rejected), *_rejected(given.examples, gone, "rare-label")]
     train = _left(given.examples, gone, labels)
     classes = reading.classes_of(_labels(train))
     if held is None:
@@ -129,7 +129,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
         test, train = (_kept(train.documents, train.vectors, r, [known[i] for i in r]) for r in (back, rows))
     else:
         labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
-        rejected += [*objects.load_rows(held.rejected, Rejected), *_aside(held.examples, gone, "unseen-label")]
+        rejected += [*objects.load_rows(held.rejected, Rejected), *_rejected(held.examples, gone, "unseen-label")]
         test = _left(held.examples, gone, labels)
         overlap = len(set(_texts(train.documents)) & set(_texts(test.documents)))
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
@@ -342,11 +342,10 @@ def _labels(examples: Examples) -> list[tuple[str, ...]]:
     return [row.labels for row in objects.load_rows(examples.targets, Target)]
 
 
-def _aside(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
-    """Return texts that are rejected for their label."""
-    ids, labels = objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples)
-    why = "too few texts have" if reason == "rare-label" else "no training text has"
-    return [Rejected(ids[row], reason, f"{why} the label {labels[row][0]!r}") for row in rows]
+def _rejected(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
+    return rejected_for(
+        objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples), rows, reason
+    )
 
 
 def _kept(

@@ -271,6 +271,7 @@ def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Templa
         prompt: What it is told; its words count, not its name.
         config: How it is asked.
     """
+    from tasks.generate import answering
     from tasks.models.generators import client
 
     ask = client.replies(generator, config.sampling, config.generator)
