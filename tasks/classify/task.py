@@ -289,9 +289,7 @@ def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> La
     from tasks.classify.label_issues import label_issues_of
 
     if not trial.learned or divided.multiple:
-        raise ContractError(
-            f"{trial.name} cannot find label issues; it needs one label a text, and to have learned from it"
-        )
+        raise ContractError(f"{trial.name} cannot find label issues; it needs one label a text, and to learn from it")
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
     issues = label_issues_of(given, objects.load_array(trial.validation), divided.classes, documents)
@@ -343,9 +341,8 @@ def _labels(examples: Examples) -> list[tuple[str, ...]]:
 
 
 def _rejected(examples: Examples, rows: Sequence[int], reason: Reason) -> list[Rejected]:
-    return rejected_for(
-        objects.load_table(examples.documents, ["id"])["id"].to_pylist(), _labels(examples), rows, reason
-    )
+    ids = objects.load_table(examples.documents, ["id"])["id"].to_pylist()
+    return rejected_for(ids, _labels(examples), rows, reason)
 
 
 def _kept(
