@@ -7,6 +7,7 @@
     python -m flows collections history NAME         the generations of a collection that are kept
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
     python -m flows store show | prune | check       what it takes on disk
+    python -m flows store keys                       which modules decide the key of each step
 
 Lists by reading files; Prefect is imported only to run. A short summary for people goes to standard output, its last
 line is one JSON object, logs go to standard error. Exit status: 0 completed, 1 failed, 2 the call was wrong, 130

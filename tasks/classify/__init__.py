@@ -2,17 +2,14 @@
 
 from tasks.classify.asked import column_of, models_that_fit, names_of, phrases_of, with_column
 from tasks.classify.task import (
-    classify_texts,
     divide_examples,
     find_label_issues,
-    identify,
     label_documents,
     learning_curve,
-    time_encoding,
-    try_ready,
     try_trained,
     try_wordings,
 )
+from tasks.classify.task_ready import classify_texts, identify, time_encoding, try_ready
 
 __all__ = [
     "classify_texts",

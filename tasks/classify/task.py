@@ -7,27 +7,22 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from configs.classify import Curve, Fit, LabelIssues, Labelled, Nli, Prompted, Ready, Trained, ZeroShot
-from tasks.classify.files import Saved, read_classifier, write_classifier
+from configs.classify import Curve, Fit, LabelIssues, Labelled, Trained, ZeroShot
+from tasks.classify.files import Saved, write_classifier
 from tasks.classify.labels import rejected_for
 from tasks.classify.model import Features
-from tasks.classify.prompted import Asker, Labeller, kept_way, read_label_prompt
-from tasks.data.chains import PromptUsage
 from tasks.data.classes import (
     ClassifierRef,
     CurvePoint,
     CurveRef,
     Divided,
     Examples,
-    Identified,
     LabelIssue,
     LabelIssuesRef,
     LabelledTexts,
     LabelReport,
     LabelWording,
-    PredictionsRef,
     ProbabilitiesRef,
-    Speed,
     Target,
     TargetsRef,
     Texts,
@@ -36,40 +31,15 @@ from tasks.data.classes import (
 )  # fmt: skip
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
-from tasks.data.prompts import Prompting
 from tasks.data.topics import RowsRef
 from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
 from tasks.metrics.classification import Bools, accuracy, macro_f1, table
-from tasks.models import sequence_classifier
-from tasks.models.encoders import load as encoders
-from tasks.models.generators import client
-from tasks.models.generators import load as generators
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
 
-TIMED = 32  # texts that encoding is timed on
 LIBRARIES = ("scikit-learn", "scipy", "numpy")
-READY = ("torch", "transformers", "tokenizers", "llguidance")
-
-
-def identify(method: Ready) -> Identified | Prompting:
-    """Describe a ready model without loading it.
-
-    Raises:
-        ContractError: The precision or device asked for is not there, or a prompt lacks what it needs.
-        ModelError: There is no such model, or it does not do what the way needs.
-    """
-    from tasks.classify.mapping import entailment_of
-
-    if isinstance(method, Prompted):
-        return Prompting(generator=generators.describe(method.generator), prompt=read_label_prompt(method.prompt))
-    place = f"methods.{method.kind}"
-    found = sequence_classifier.describe_classes(method.model, method.precision, method.device, place)
-    if isinstance(method, Nli):
-        entailment_of(method.model, found.labels)
-    return found
 
 
 @step(name="classify-labels")
@@ -131,7 +101,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
         labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
         rejected += [*objects.load_rows(held.rejected, Rejected), *_rejected(held.examples, gone, "unseen-label")]
         test = _left(held.examples, gone, labels)
-        overlap = len(set(_texts(train.documents)) & set(_texts(test.documents)))
+        overlap = len(set(texts_of(train.documents)) & set(texts_of(test.documents)))
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
     count = min(fit.validate_rows, train.documents.rows)
     drawn = np.sort(np.random.default_rng(fit.seed).permutation(train.documents.rows)[:count])
@@ -167,7 +137,7 @@ def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encod
         name=name, kind=method.kind, learned=True, setting=fitted.setting,
         validation=objects.save_array(ProbabilitiesRef, fitted.held_out),
         test=objects.save_array(ProbabilitiesRef, likely),
-        classifier=_saved(saved, encoder),
+        classifier=save_classifier(saved, encoder),
         thresholds=() if fitted.thresholds is None else tuple(map(float, fitted.thresholds)),
         fit_seconds=trained - started, seconds_per_1000=(predicted - trained) * 1_000 / max(1, len(likely)),
         encodes=saved.needs_vectors,
@@ -197,42 +167,9 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
     return Trial(
         name=name, kind=method.kind, learned=False, setting=f"{len(method.wordings)} wordings",
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
-        test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
+        test=objects.save_array(ProbabilitiesRef, likely), classifier=save_classifier(saved, encoder),
         zero_shot=objects.save_rows(ZeroShotRef, LabelWording, rows), encodes=True,
         seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
-    )  # fmt: skip
-
-
-@step(name="classify-ready", run_name="classify-ready {name}", libraries=READY)
-def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Prompting) -> Trial:
-    """Let a ready model classify the texts kept back, and the training texts that ready models are tried on.
-
-    Args:
-        divided: Texts and labels; the labels have no part in it.
-        name: What the way is called.
-        method: The way.
-        model: The model.
-
-    Raises:
-        ModelError: Its labels do not fit ours, or it gave no number for a text.
-    """
-    from tasks.classify.ready import describe_ready, thresholds_of
-
-    ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
-    thresholds = thresholds_of(divided.classes) if divided.multiple else None
-    saved = Saved(name, divided.classes, 1.0, thresholds, ready=ready)
-    tried = features_of(divided.train).take(objects.load_array(divided.tried))
-    ask = _asker(saved)
-    validation = ask(tried.texts)
-    started = time.perf_counter()
-    likely = ask(_texts(divided.test.documents))
-    seconds, asked = time.perf_counter() - started, _usage(ask)
-    return Trial(
-        name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]), asked=asked,
-        seconds_per_1000=seconds * 1_000 / max(1, len(likely) if asked is None else asked.timed),
-        validation=objects.save_array(ProbabilitiesRef, validation),
-        test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, None),
-        thresholds=() if thresholds is None else tuple(map(float, thresholds)),
     )  # fmt: skip
 
 
@@ -255,23 +192,6 @@ def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, cu
     points = [CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
               for share, count, repeat, given in found]  # fmt: skip
     return objects.save_rows(CurveRef, CurvePoint, points)
-
-
-@step(name="classify-speed", libraries=("torch",))
-def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
-    """Measure how long encoding takes here, on a few texts.
-
-    Args:
-        documents: Texts.
-        encoder: What encodes.
-    """
-    texts = _texts(documents)
-    rows = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(int)).tolist()
-    engine = encoders.engine(encoder)
-    engine.encode([texts[rows[0]]])  # loads
-    started = time.perf_counter()
-    engine.encode([encoder.encoder.passage_prompt + texts[row] for row in rows])
-    return Speed(seconds_per_1000=(time.perf_counter() - started) * 1_000 / len(rows))
 
 
 @step(name="classify-label-issues", libraries=("numpy",))
@@ -297,31 +217,6 @@ def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> La
     return objects.save_rows(LabelIssuesRef, LabelIssue, issues)
 
 
-@step(name="classify-predict", libraries=LIBRARIES)
-def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
-    """Classify texts with a classifier that was kept.
-
-    Args:
-        texts: Documents, and their vectors where the classifier needs them.
-        classifier: What predicts.
-    """
-    from tasks.classify.files import write_predictions
-
-    saved = read_classifier(objects.path(classifier))
-    known = objects.load_table(texts.documents, ["id", "text"])
-    words = known["text"].to_pylist()
-    vectors = None if texts.vectors is None else objects.load_array(texts.vectors)
-    ask = _asker(saved) if saved.ready else None
-    likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
-    _usage(ask)
-    columns = {"id": known["id"].to_pylist(), "text": words,
-               "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
-    steps.log_metrics(texts=len(words), probability=float(likely.max(axis=1).mean()))
-    return objects.save_files(
-        PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
-    )
-
-
 def targets_of(examples: Examples, classes: Sequence[str]) -> Bools:
     """Return (N, K) whether each text has each label."""
     return table(_labels(examples), classes)
@@ -329,10 +224,11 @@ def targets_of(examples: Examples, classes: Sequence[str]) -> Bools:
 
 def features_of(texts: Examples | Texts) -> Features:
     """Return what is known of texts."""
-    return Features(_texts(texts.documents), None if texts.vectors is None else objects.load_array(texts.vectors))
+    return Features(texts_of(texts.documents), None if texts.vectors is None else objects.load_array(texts.vectors))
 
 
-def _texts(documents: DocumentsRef) -> list[str]:
+def texts_of(documents: DocumentsRef) -> list[str]:
+    """Return the text of each document."""
     return list(objects.load_table(documents, ["text"])["text"].to_pylist())
 
 
@@ -365,7 +261,7 @@ def _left(examples: Examples, gone: Sequence[int], labels: Sequence[tuple[str, .
     return _kept(examples.documents, examples.vectors, rows, [labels[row] for row in rows])
 
 
-def _saved(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
+def save_classifier(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
     """Store a classifier, with what its vectors must be made by."""
     if saved.needs_vectors and encoder is not None:
         known = {"model": encoder.encoder.model, "identity": encoder.encoder.identity, "width": encoder.encoder.width}
@@ -373,27 +269,3 @@ def _saved(saved: Saved, encoder: Fingerprint | None) -> ClassifierRef:
     return objects.save_files(
         ClassifierRef, lambda folder: write_classifier(folder, saved), shape=(len(saved.classes),)
     )
-
-
-def _asker(saved: Saved) -> Asker:
-    """Return what gives probabilities (N, K) of texts by a ready model."""
-    from tasks.classify.ready import ask_ready
-
-    if "prompting" in saved.ready:
-        method, prompting, sampling = kept_way(saved.ready)
-        replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
-        prompt_budget = client.prompt_budget(prompting.generator, sampling, method.prompt_tokens)
-        return Labeller(
-            saved.classes, prompting.prompt, method, replies, client.text_counter(method.generator), prompt_budget
-        )
-    identified = Identified.model_validate(saved.ready["identified"])
-    ask, size = sequence_classifier.engine(identified.scorer).outputs, len(saved.classes)
-    return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
-
-
-def _usage(ask: Asker | None) -> PromptUsage | None:
-    """Record what a language model was asked; None of any other."""
-    usage = ask.usage() if isinstance(ask, Labeller) else None
-    if usage is not None:
-        steps.log_metrics(**usage.counted())
-    return usage

@@ -4,12 +4,7 @@ from tasks.evaluate.task import (
     calibrate_threshold,
     compare_releases,
     evaluate_answers,
-    evaluate_classes,
-    evaluate_open_book,
     evaluate_rankings,
-    evaluate_replies,
-    evaluate_stability,
-    evaluate_topics,
     evaluate_ways,
     load_calibration,
     load_questions,
@@ -17,6 +12,9 @@ from tasks.evaluate.task import (
     questions_for,
     score_questions,
 )
+from tasks.evaluate.task_classes import evaluate_classes
+from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
+from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
 
 __all__ = [
     "calibrate_threshold",

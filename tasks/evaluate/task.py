@@ -2,81 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 import configs
-from configs.chain import AnswerKind
-from configs.classify import Measured
 from configs.evaluate import Calibrate, Evaluate
-from configs.topics import Judged
 from tasks.data.answers import Answer, AnswersRef, Calibration
-from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, Problem, ProblemsRef
-from tasks.data.classes import (
-    Bin,
-    BinsRef,
-    ClassScore,
-    ClassScoresRef,
-    Confused,
-    ConfusedRef,
-    Divided,
-    Judgement,
-    Paired,
-    PairedRef,
-    Target,
-    Trial,
-)
-from tasks.data.documents import Document, DocumentsRef, PassagesRef
-from tasks.data.evaluation import Measure, MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
+from tasks.data.documents import DocumentsRef, PassagesRef
+from tasks.data.evaluation import MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
 from tasks.data.releases import Comparison
 from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
-from tasks.data.topics import LabelsRef, LayoutRef, RowsRef, Topic, TopicsRef
-from tasks.data.vectors import VectorsRef
-from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, look_closer, majority
-from tasks.metrics.classification import decide, table
 from tasks.runtime import steps
+from tasks.runtime.measures import save_measures
 from tasks.runtime.steps import step
 from tasks.store import objects
-
-
-@step(name="evaluate-classes", libraries=("numpy", "scipy"))
-def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured) -> Judgement:
-    """Judge ways to classify by the texts kept back, and find the best of them by training texts alone.
-
-    Args:
-        divided: Texts and labels.
-        trials: The ways, and what each says of every text.
-        config: Intervals, bins, seed.
-    """
-    targets, train = (
-        table([row.labels for row in objects.load_rows(part.targets, Target)], divided.classes)
-        for part in (divided.test, divided.train)
-    )
-    ways = {trial.name: _given(trial, objects.load_array(trial.test)) for trial in trials}
-    ways[MAJORITY] = majority(train, len(targets), multiple=divided.multiple)
-    options = {"bins": config.bins, "resamples": config.resamples, "seed": config.seed}
-    measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
-    tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
-    seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
-    validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
-    steps.log_measures("classify", measures)
-    by_class, by_bin, confused = look_closer(
-        targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
-    )
-    return Judgement(
-        measures=objects.save_rows(MeasuresRef, Measure, measures),
-        validation=objects.save_rows(MeasuresRef, Measure, validation),
-        classes=objects.save_rows(ClassScoresRef, ClassScore, by_class),
-        paired=objects.save_rows(PairedRef, Paired, paired),
-        bins=objects.save_rows(BinsRef, Bin, by_bin),
-        confused=objects.save_rows(ConfusedRef, Confused, confused),
-        ranked=tuple(m.what for m in sorted(validation, key=lambda m: -m.value) if m.name == "macro-F1"),
-    )
-
-
-def _given(trial: Trial, likely: Any) -> ScoredTexts:
-    return ScoredTexts(decide(likely, trial.thresholds or None), likely, trial.asked is None)
 
 
 def questions_for(source: str, config: Evaluate) -> Path | None:
@@ -178,7 +115,7 @@ def evaluate_rankings(
 
     asked = objects.load_rows(questions, Question)
     ranked = {name: _documents_found(hits, passages, len(asked)) for name, hits in rankings.items()}
-    return _logged("search", judge_rankings(score_rankings(asked, ranked, config.k), config))
+    return save_measures("search", judge_rankings(score_rankings(asked, ranked, config.k), config))
 
 
 @step(name="evaluate-ways")
@@ -192,7 +129,7 @@ def evaluate_ways(scores: ScoresRef, resamples: int, seed: int) -> MeasuresRef:
     """
     from tasks.evaluate.core import judge_ways
 
-    return _logged("ways", judge_ways(objects.load_rows(scores, Scored), resamples=resamples, seed=seed))
+    return save_measures("ways", judge_ways(objects.load_rows(scores, Scored), resamples=resamples, seed=seed))
 
 
 @step(name="evaluate-questions")
@@ -256,7 +193,7 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evalu
     asked = objects.load_rows(questions, Question)
     given = [Answer.model_validate(a) for a in objects.load_json(answers)]
     measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
-    return _logged("answers", measures)
+    return save_measures("answers", measures)
 
 
 @step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
@@ -290,97 +227,3 @@ def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> li
     for hit in objects.load_rows(hits, Hit):
         ranked[hit.query][owner[hit.passage]] = None
     return [list(names) for names in ranked]
-
-
-@step(name="evaluate-topics", libraries=("gensim", "scikit-learn", "hdbscan"))
-def evaluate_topics(
-    documents: DocumentsRef, points: LayoutRef | VectorsRef, labels: LabelsRef, topics: TopicsRef, config: Judged
-) -> MeasuresRef:
-    """Measure the words and the clusters of topics.
-
-    Args:
-        documents: N documents.
-        points: (N, C) in which clusters were sought.
-        labels: (N,) topic of each.
-        topics: The topics in words.
-        config: Resamples, known classes, seed.
-    """
-    from tasks.evaluate import topics as measured
-
-    rows = objects.load_rows(documents, Document)
-    random = np.random.default_rng(config.seed)
-    drawn = random.choice(len(rows), min(config.documents, len(rows)), replace=False)
-    tokens = [measured.tokens_of(f"{rows[row].title} {rows[row].text}") for row in sorted(drawn.tolist())]
-    words = [topic.words for topic in objects.load_rows(topics, Topic) if topic.topic >= 0]
-    classes = [row.meta.get(config.classes, "") for row in rows] if config.classes else []
-    found = measured.judge_words(words, tokens, what="topics", resamples=config.resamples, seed=config.seed)
-    found += measured.judge_clusters(
-        objects.load_array(points),
-        objects.load_array(labels),
-        what="topics",
-        resamples=config.resamples,
-        seed=config.seed,
-        classes=classes,
-    )
-    return _logged("topics", found)
-
-
-@step(name="evaluate-stability", libraries=("scikit-learn",))
-def evaluate_stability(runs: Sequence[LabelsRef], orders: Sequence[RowsRef], config: Judged) -> MeasuresRef:
-    """Measure how much runs with other seeds, in other orders, agree.
-
-    Args:
-        runs: (N,) clusters of each run, in its own order.
-        orders: (N,) row of each of its documents.
-        config: Resamples, seed.
-    """
-    from tasks.evaluate.topics import stability
-
-    back = [
-        objects.load_array(run)[np.argsort(objects.load_array(order))] for run, order in zip(runs, orders, strict=True)
-    ]
-    found = stability(back, what="topics", resamples=config.resamples, seed=config.seed)
-    return _logged("topics", [found])
-
-
-@step(name="evaluate-replies", libraries=("scipy",))
-def evaluate_replies(problems: ProblemsRef, runs: list[MethodRun], kind: AnswerKind) -> MethodsJudged:
-    """Say how often methods answer right, and which of them differ by more than chance.
-
-    Args:
-        problems: Questions; those whose answer is not known judge nothing.
-        runs: Methods and what they gave for these questions.
-        kind: How an answer is read from a reply.
-    """
-    from tasks.evaluate.replies import judge_methods
-
-    asked = objects.load_rows(problems, Problem)
-    replies = {run.name: [output.text for output in objects.load_rows(run.answers, Output)] for run in runs}
-    tokens = {
-        run.name: sum(
-            told.prompt_tokens + told.completion_tokens
-            for one in run.steps
-            for told in objects.load_rows(one.linked.calls, ModelCall)
-        )
-        for run in runs
-    }
-    measures, verdict, apart = judge_methods([p.answer for p in asked], replies, tokens, kind)
-    return MethodsJudged(measures=_logged("methods", measures), verdict=verdict, told_apart=apart)
-
-
-@step(name="evaluate-open-book", libraries=("numpy",))
-def evaluate_open_book(
-    questions: QuestionsRef, open_book: AnswersRef, closed_book: AnswersRef, config: Evaluate
-) -> MethodsJudged:
-    """Compare answers of one model from passages with its answers without, question by question."""
-    from tasks.evaluate.open_book import compare_closed_book
-
-    ours, theirs = ([Answer.model_validate(a) for a in objects.load_json(ref)] for ref in (open_book, closed_book))
-    measures, verdict, apart = compare_closed_book(objects.load_rows(questions, Question), ours, theirs, config)
-    return MethodsJudged(measures=_logged("answers", measures), verdict=verdict, told_apart=apart)
-
-
-def _logged(group: str, measures: Sequence[Measure]) -> MeasuresRef:
-    """Store measures, and log each as a metric of the run."""
-    steps.log_measures(group, measures)
-    return objects.save_rows(MeasuresRef, Measure, measures)

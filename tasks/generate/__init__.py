@@ -2,11 +2,8 @@
 
 from tasks.generate.grounded import read_closed_book_prompt, read_prompt
 from tasks.generate.task import (
-    answer_closed_book,
     answer_extractive,
-    answer_grounded,
     cut_sentences,
-    describe_generator,
     load_answers,
     threshold_for,
     threshold_of,
@@ -14,6 +11,7 @@ from tasks.generate.task import (
     withhold_answers,
     withhold_hits,
 )
+from tasks.generate.task_written import answer_closed_book, answer_grounded, describe_generator
 
 __all__ = [
     "answer_closed_book",

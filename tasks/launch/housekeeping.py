@@ -25,19 +25,50 @@ def main(words: list[str]) -> int:
                 return _history(name)
             case ["collections", "rollback", name, *number] if len(number) <= 1:
                 return _rollback(name, _generation(number[0]) if number else None)
-            case ["store", "show"]:
-                return _show()
-            case ["store", "check"]:
-                return _check()
+            case ["store", ("show" | "check" | "keys") as what]:
+                return {"show": _show, "check": _check, "keys": _keys}[what]()
             case ["store", "prune", *days] if len(days) <= 1:
                 return _prune(_days(days[0] if days else "days=30"))
     except FlowError as error:
         print(error, file=sys.stderr)
         return 1
     raise WrongCall(
-        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store prune days=30, "
+        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store keys, "
+        "store prune days=30, "
         "collections history NAME, collections rollback NAME generation=N"
     )
+
+
+def _keys() -> int:
+    """Show which modules decide the key of each step: a change of one recomputes it."""
+    from tasks.runtime import code
+
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, modules in code.modules_of_steps().items():
+        rows.setdefault(tuple(modules), []).append(name)
+    print("| steps | modules | cores and tasks of the verb | models | data, text, vectors, metrics | configs |")
+    print("|---|---|---|---|---|---|")
+    for reached, steps in rows.items():
+        print(f"| {'<br>'.join(steps)} | {len(reached)} | {' | '.join(_by_room(reached))} |")
+    print(json.dumps({"steps": {step: len(reached) for reached, steps in rows.items() for step in steps}}))
+    return 0
+
+
+def _by_room(modules: tuple[str, ...]) -> list[str]:
+    """Return modules in four cells: of the verb, models, foundations, configs; errors and hardware stand alone."""
+    cells: list[list[str]] = [[], [], [], []]
+    for module in modules:
+        top, _, rest = module.partition(".")
+        room, _, name = rest.partition(".")
+        if top == "configs":
+            cells[3].append(rest or top)
+        elif room == "models":
+            cells[1].append(name)
+        elif room in ("data", "text", "vectors", "metrics"):
+            cells[2].append(f"{room}.{name}")
+        else:
+            cells[2 if not name else 0].append(rest)
+    return [" ".join(cell) for cell in cells]
 
 
 def _collections() -> int:

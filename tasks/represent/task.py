@@ -1,16 +1,12 @@
 """Tasks of `represent`: clusters to words, names, trees and tables."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from configs.cluster import ByWords
-from configs.generators import Sampling
-from configs.represent import CTfIdf, Labels, Written
+from configs.represent import CTfIdf, Labels
 from configs.topics import Slices, Suspicions
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.models import Fingerprint
-from tasks.data.prompts import Prompting
 from tasks.data.topics import (
     Clustered,
     CountsRef,
@@ -30,18 +26,12 @@ from tasks.data.topics import (
     TopicFilesRef,
     TopicMatch,
     TopicsRef,
-    Wording,
-    WordingsRef,
 )
 from tasks.data.vectors import VectorsRef
-from tasks.models.encoders import load as encoders
-from tasks.models.generators import client
-from tasks.models.generators import load as generators
 from tasks.represent.counts import Counts, read_counts
-from tasks.represent.model import Encode, Floats
 from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.store import objects, vector_cache
+from tasks.store import objects
 from tasks.vectors.arithmetic import centres_of
 
 LIBRARIES = ("bertopic", "scikit-learn")
@@ -57,7 +47,7 @@ def count_terms(documents: DocumentsRef, min_documents: int) -> CountsRef:
     """
     from tasks.represent.counts import count_words, write_counts
 
-    counts = count_words(_texts(documents), min_documents)
+    counts = count_words(texts_of(documents), min_documents)
     steps.log_metrics(words=len(counts.words))
     return objects.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
 
@@ -74,31 +64,9 @@ def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, c
     """
     from tasks.represent.words import put_into_words
 
-    topics = put_into_words(_counts(counts), objects.load_array(labels), objects.load_array(vectors), config)
+    topics = put_into_words(counts_of(counts), objects.load_array(labels), objects.load_array(vectors), config)
     steps.log_metrics(topics=sum(t.topic >= 0 for t in topics))
     return objects.save_rows(TopicsRef, Topic, topics)
-
-
-@step(name="represent-ways", libraries=LIBRARIES)
-def represent_ways(
-    documents: DocumentsRef, counts: CountsRef, clusters: tuple[LabelsRef, VectorsRef], encoder: Fingerprint,
-    config: CTfIdf,
-) -> WordingsRef:  # fmt: skip
-    """Describe every cluster by words chosen in several ways, side by side.
-
-    Args:
-        documents: N documents.
-        counts: Their words.
-        clusters: (N,) cluster and (N, D) vector of each.
-        encoder: Encodes words; the vectors are its.
-        config: Which ways, and how many words.
-    """
-    from tasks.represent.words import words_side_by_side
-
-    labels, vectors = (objects.load_array(ref) for ref in clusters)
-    texts = _texts(documents) if "part-of-speech" in config.beside else ()
-    found = words_side_by_side(_counts(counts), labels, vectors, config, _encode(encoder), texts)
-    return objects.save_rows(WordingsRef, Wording, found)
 
 
 @step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
@@ -113,52 +81,8 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     """
     from tasks.represent.labels import label_measures, label_topics
 
-    named = label_topics(_texts(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
+    named = label_topics(texts_of(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
     steps.log_metrics(**label_measures(named, config.min_support))
-    return objects.save_rows(TopicsRef, Topic, named)
-
-
-def naming_by(config: Written) -> Prompting:
-    """Say what names topics, without loading it.
-
-    Raises:
-        FlowError: The model is not here, or the prompt lacks what it needs.
-    """
-    from tasks.represent.written import read_naming_prompt
-
-    return Prompting(generator=generators.describe(config.generator), prompt=read_naming_prompt(config.prompt))
-
-
-@step(name="represent-written", libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance"))
-def write_topic_labels(
-    documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels
-) -> TopicsRef:
-    """Let a language model name topics; where its name does not stand the test, the name they have stays.
-
-    Args:
-        documents: N documents.
-        labels: (N,) topic of each.
-        topics: The topics, named by their own words.
-        naming: What writes, and what it is shown.
-        config: Who judges.
-    """
-    from tasks.represent.labels import label_measures
-    from tasks.represent.written import Writer, write_labels
-
-    prompting, written = naming
-    sampling = Sampling(max_tokens=written.max_tokens)
-    ask, count = (
-        client.replies(prompting.generator, sampling, written.generator),
-        client.text_counter(written.generator),
-    )
-    prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
-    writer = Writer(ask, count, prompt_budget, prompting.prompt, written)
-    rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
-    named, counted = write_labels(_texts(documents), given, rows, writer, config)
-    spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
-    steps.log_metrics(
-        **label_measures(named, config.min_support), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
-    )
     return objects.save_rows(TopicsRef, Topic, named)
 
 
@@ -174,7 +98,7 @@ def drop_wordless(counts: CountsRef, clustered: Clustered, part: float) -> Clust
     from tasks.represent.counts import without_wordless
 
     labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
-    found = without_wordless(_counts(counts), labels, part)
+    found = without_wordless(counts_of(counts), labels, part)
     gone = found != labels
     steps.log_metrics(
         dropped=len(np.unique(labels[gone])), documents=int(gone.sum()), noise_share=float(np.mean(found < 0))
@@ -198,7 +122,7 @@ def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsR
     from tasks.represent.words import noise_by_words
 
     labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
-    found = noise_by_words(_counts(counts), labels, objects.load_array(vectors), config.threshold)
+    found = noise_by_words(counts_of(counts), labels, objects.load_array(vectors), config.threshold)
     given = found != labels
     steps.log_metrics(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
     return Clustered(
@@ -218,7 +142,7 @@ def represent_tree(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef) ->
     """
     from tasks.represent.relations import topic_tree
 
-    found = topic_tree(_counts(counts), objects.load_array(labels), objects.load_array(vectors))
+    found = topic_tree(counts_of(counts), objects.load_array(labels), objects.load_array(vectors))
     return objects.save_rows(MergesRef, Merge, found)
 
 
@@ -239,7 +163,7 @@ def represent_slices(
     values = column_of(documents, config.column)
     slices = time_slices(values, config.bins) if config.bins else values
     labels, vectors = (objects.load_array(ref) for ref in clusters)
-    return objects.save_rows(SharesRef, Share, topics_per_slice(_counts(counts), labels, vectors, slices))
+    return objects.save_rows(SharesRef, Share, topics_per_slice(counts_of(counts), labels, vectors, slices))
 
 
 @step(name="represent-places", libraries=("numpy",))
@@ -319,29 +243,12 @@ def column_of(documents: DocumentsRef, column: str) -> list[str]:
     return [dict(meta).get(column, "") for meta in objects.load_table(documents, ["meta"])["meta"].to_pylist()]
 
 
-def _texts(documents: DocumentsRef) -> list[str]:
+def texts_of(documents: DocumentsRef) -> list[str]:
     """Return title and text of each document."""
     rows = objects.load_rows(documents, Document)
     return [f"{row.title}\n{row.text}" if row.title else row.text for row in rows]
 
 
-def _counts(ref: CountsRef) -> Counts:
+def counts_of(ref: CountsRef) -> Counts:
+    """Return the counts that are stored."""
     return read_counts(objects.path(ref), ref.rows)
-
-
-def _encode(encoder: Fingerprint) -> Encode:
-    """Return what encodes words, each once: what any flow has encoded is read; what has no direction is 0."""
-
-    def encode(texts: Sequence[str]) -> Floats:
-        cache = vector_cache.Items(encoder)
-        read = [encoder.encoder.passage_prompt + text for text in texts]
-        keys = vector_cache.keys_of(read)
-        missing = cache.missing(keys)
-        if len(missing):
-            made = encoders.engine(encoder).encode([read[row] for row in missing])
-            good = np.isfinite(made).all(axis=1)
-            cache.add(keys[missing][good], made[good])
-        vectors, found = cache.read(keys)
-        return np.where(found[:, None], vectors, 0.0).astype(np.float32)
-
-    return encode

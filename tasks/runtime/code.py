@@ -14,7 +14,8 @@ from pathlib import Path
 
 PROJECT = ("tasks", "configs", "flows")
 ROOT = Path(__file__).parents[2]
-CARRIERS = ("tasks.runtime", "tasks.store", "tasks.report", "tasks.launch")  # durable.FORMAT counts their formats
+# Rooms that move results, whose formats durable.FORMAT counts; and how a server is reached, not what it is asked.
+CARRIERS = ("tasks.runtime", "tasks.store", "tasks.report", "tasks.launch", "tasks.models.openai_http")
 IN_ITS_PLACE = {"faiss-cpu": "faiss-gpu"}  # the extra `gpu` brings the other distribution of one library
 
 
@@ -37,7 +38,7 @@ def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str
             continue
         tree = _without_strings(ast.parse(text))
         found[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-        waiting += [n for n in _imported(tree) if n.partition(".")[0] in PROJECT]
+        waiting += [n for n in _imported(tree, source) if n.partition(".")[0] in PROJECT]
     return dict(sorted(found.items()))
 
 
@@ -46,6 +47,24 @@ def digest(module: str) -> str:
     """Digest the code that a step defined in `module` can reach."""
     parts = reachable(module, _source)
     return hashlib.sha256("".join(f"{name} {sha}\n" for name, sha in parts.items()).encode()).hexdigest()
+
+
+def modules_of_steps() -> dict[str, list[str]]:
+    """Return for each step of the project, by name, the modules that decide its key; without importing any."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(ROOT.glob("tasks/*/task*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        reached = list(reachable(module, _source))
+        found |= dict.fromkeys(_steps_in(ast.parse(path.read_text("utf-8"))), reached)
+    return dict(sorted(found.items()))
+
+
+def _steps_in(tree: ast.Module) -> list[str]:
+    """Return the names of the steps that a module defines: what `@step(name=...)` says."""
+    marks = [mark for node in tree.body for mark in getattr(node, "decorator_list", []) if isinstance(mark, ast.Call)]
+    named = [mark for mark in marks if getattr(mark.func, "id", "") == "step"]
+    return [str(k.value.value) for mark in named for k in mark.keywords  # type: ignore[attr-defined]
+            if k.arg == "name"]  # fmt: skip
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
@@ -75,14 +94,15 @@ def _carries(module: str) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in CARRIERS)
 
 
-def _imported(tree: ast.AST) -> set[str]:
+def _imported(tree: ast.AST, source: Callable[[str], str | None]) -> set[str]:
+    """Return the modules that a tree imports: of a package, the modules it takes, and the package for all else."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            names.update(name if source(name) is not None else node.module for name in inside)
     return names
 
 

@@ -27,9 +27,14 @@ from tasks.store import durable, objects, vector_cache
 
 TREE = {
     "tasks/verb/task.py": "from tasks.verb.core import rank\n\n\ndef step(x):\n    return rank(x)\n",
-    "tasks/verb/core.py": "from tasks import limits\n\n\ndef rank(x):\n    return x[: limits.LIMIT]\n",
+    "tasks/verb/core.py": "from tasks import limits\nfrom tasks.shared import order\n\n\ndef rank(x):\n"
+    "    from tasks.verb.late import Order\n\n    return Order().first(order(x[: limits.LIMIT]))\n",
     "tasks/limits.py": "LIMIT = 3\n",
     "tasks/store/objects.py": "BLOCK = 1\n",
+    "tasks/verb/late.py": "class Order:\n    def first(self, x):\n        return x[0]\n",
+    "tasks/shared/__init__.py": "from tasks.shared.impl import order\n",
+    "tasks/shared/impl.py": "STEP = 1\n\n\ndef order(x):\n    return x[::STEP]\n",
+    "tasks/shared/beside.py": "STEP = 1\n",
     "tasks/unrelated.py": "LIMIT = 3\n",
     "configs/verb.py": "class Verb:\n    k: int = 1\n",
 }
@@ -55,7 +60,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(code, "ROOT", tmp_path)
     for name in list(sys.modules):
-        if name in {"tasks.limits", "tasks.unrelated", "configs.verb"} or name.startswith("tasks.verb"):
+        if name in {"tasks.limits", "tasks.unrelated", "configs.verb"} or name.startswith(
+            ("tasks.verb", "tasks.shared")
+        ):
             monkeypatch.delitem(sys.modules, name)
     forget()
     yield tmp_path
@@ -186,19 +193,32 @@ def test_the_content_of_a_reference_changes_the_key_and_saving_it_again_does_not
 
 EDITS: dict[str, tuple[str, Callable[[str], str], bool]] = {
     "the code of the step": ("tasks/verb/task.py", lambda t: t.replace("rank(x)", "rank(x[1:])"), True),
-    "the code it calls": ("tasks/verb/core.py", lambda t: t.replace("[:", "[1:"), True),
+    "the code it calls": ("tasks/verb/core.py", lambda t: t.replace("[: l", "[1: l"), True),
     "a constant of a module it imports": ("tasks/limits.py", lambda t: t.replace("3", "4"), True),
+    "a method of a class that is imported late": ("tasks/verb/late.py", lambda t: t.replace("x[0]", "x[1]"), True),
+    "what another module hands on": (
+        "tasks/shared/impl.py",
+        lambda t: t.replace("def order(x)", "def order(x, n=1)"),
+        True,
+    ),
+    "a constant of what is handed on": ("tasks/shared/impl.py", lambda t: t.replace("= 1", "= 2"), True),
+    "what is handed on": (
+        "tasks/shared/__init__.py",
+        lambda t: t.replace("tasks.shared.impl import order", "tasks.shared.beside import STEP as order"),
+        True,
+    ),
+    "a module beside what is handed on": ("tasks/shared/beside.py", lambda t: t.replace("1", "2"), False),
     "a default": ("tasks/verb/core.py", lambda t: t.replace("rank(x)", "rank(x=1)"), True),
     "an import": ("tasks/verb/core.py", lambda t: "import configs.verb\n" + t, True),
     "an import inside a function": ("tasks/verb/core.py", lambda t: t + "    from tasks import unrelated\n", True),
     "a decorator": ("tasks/verb/core.py", lambda t: t.replace("def", "@once\ndef"), True),
     "a text that is returned": ("tasks/verb/core.py", lambda t: t + '    return "b"\n', True),
     "the order of statements": ("tasks/limits.py", lambda t: "import tasks.unrelated\n" + t, True),
-    "a comment": ("tasks/verb/core.py", lambda t: "# why\n" + t.replace("LIMIT]", "LIMIT]  # how"), False),
+    "a comment": ("tasks/verb/core.py", lambda t: "# why\n" + t.replace("x):\n", "x):  # how\n"), False),
     "a docstring of a module": ("tasks/verb/core.py", lambda t: '"""What."""\n' + t, False),
     "a docstring of a function": (
         "tasks/verb/core.py",
-        lambda t: t.replace(":\n    r", ':\n    """What."""\n    r'),
+        lambda t: t.replace("rank(x):\n", 'rank(x):\n    """What."""\n'),
         False,
     ),
     "a text under a field": ("tasks/limits.py", lambda t: t + '"""What."""\n', False),

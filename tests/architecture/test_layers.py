@@ -34,7 +34,9 @@ def places_of(module: str) -> set[str]:
         return {inside[0], "foundations"}
     if inside[0] in ROOMS:
         return {inside[0]}
-    return {"verb roots"} if len(inside) == 1 else {"task.py" if inside[1] == "task" else "cores"}
+    if len(inside) == 1:
+        return {"verb roots"}
+    return {"task.py" if inside[1] == "task" or inside[1].startswith("task_") else "cores"}
 
 
 def is_verb(module: str) -> bool:

@@ -22,18 +22,19 @@ from typing import Any
 from configs.ingest import Files
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import MissingExtra
+from tasks.ingest.pdf import process
 from tasks.text.sentences import unfit
 
 MEMORY = 1 << 30  # bytes a parser may take
 MAX_TITLE_LENGTH = 512
 WAITING = 4  # times the processor time that a parser may take on a busy machine
 ROOT = Path(__file__).parents[3]
-PARSER = """
+PARSER = f"""
 import sys, types
 package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no parser needs
 package.__path__ = [sys.argv[1]]
 sys.modules["tasks.ingest"] = package
-from tasks.ingest.pdf.process import main
+from {process.__name__} import main
 main(*map(int, sys.argv[2:]))
 """
 

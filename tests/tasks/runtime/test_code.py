@@ -1,3 +1,4 @@
+import ast
 import importlib
 import sys
 from importlib import metadata
@@ -33,7 +34,42 @@ def test_a_carrier_is_not_followed() -> None:
 
 
 def test_every_carrier_is_a_room_of_this_project() -> None:
-    assert [name for name in code.CARRIERS if not code.ROOT.joinpath(*name.split(".")).is_dir()] == []
+    assert [name for name in code.CARRIERS if code._source(name) is None] == []
+
+
+def test_a_package_is_followed_for_what_is_no_module_of_it_and_only_then() -> None:
+    tree = {
+        "tasks.a": "from tasks.shared import core\n",
+        "tasks.b": "from tasks.shared import rank\n",
+        "tasks.shared": "from tasks.shared.best import rank\n",
+        "tasks.shared.core": "x = 1\n",
+        "tasks.shared.best": "def rank(): ...\n",
+    }
+    assert list(code.reachable("tasks.a", tree.get)) == ["tasks.a", "tasks.shared.core"]
+    assert list(code.reachable("tasks.b", tree.get)) == ["tasks.b", "tasks.shared", "tasks.shared.best"]
+
+
+def test_how_a_server_is_reached_is_in_the_key_of_no_step() -> None:
+    reached = code.modules_of_steps()
+    assert len(reached) > 60
+    assert [name for name, modules in reached.items() if "tasks.models.openai_http" in modules] == []
+
+
+def test_topics_are_put_into_words_without_any_language_model() -> None:
+    reached = code.modules_of_steps()
+    for name in ("represent-words", "represent-counts", "represent-labels", "cluster-hdbscan", "evaluate-topics"):
+        assert [module for module in reached[name] if module.startswith("tasks.models")] == []
+
+
+def test_every_module_of_a_verb_is_in_the_key_of_a_step_of_it() -> None:
+    """A module that is only named in a text, as that of another process, would be missed."""
+    reached = {module for modules in code.modules_of_steps().values() for module in modules}
+    verbs = {path.parent for path in code.ROOT.glob("tasks/*/task.py")}
+    paths = [path for verb in verbs for path in verb.rglob("*.py") if path.name != "__init__.py"]
+    ours = {".".join(path.relative_to(code.ROOT).with_suffix("").parts) for path in paths}
+    roots = {path / "__init__.py" for path in verbs}
+    asked = {name for path in roots for name in code._imported(ast.parse(path.read_text("utf-8")), code._source)}
+    assert ours - reached - asked == set()  # what a root hands to flows itself decides inputs, which are in the key
 
 
 def test_the_step_that_embeds_reaches_its_core_the_engine_and_the_batches() -> None:

@@ -1,0 +1,152 @@
+"""Tasks of `classify` that run a model: ready ones, the one that was kept, and how long encoding takes."""
+
+import time
+
+import numpy as np
+
+from configs.classify import Nli, Prompted, Ready
+from tasks.classify.files import Saved, read_classifier
+from tasks.classify.model import Features
+from tasks.classify.prompted import Asker, Labeller, kept_way, read_label_prompt
+from tasks.classify.task import LIBRARIES, features_of, save_classifier, texts_of
+from tasks.data.chains import PromptUsage
+from tasks.data.classes import (
+    ClassifierRef,
+    Divided,
+    Identified,
+    PredictionsRef,
+    ProbabilitiesRef,
+    Speed,
+    Texts,
+    Trial,
+)
+from tasks.data.documents import DocumentsRef
+from tasks.data.models import Fingerprint
+from tasks.data.prompts import Prompting
+from tasks.models import sequence_classifier
+from tasks.models.encoders import load as encoders
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
+from tasks.runtime import steps
+from tasks.runtime.steps import step
+from tasks.store import objects
+
+TIMED = 32  # texts that encoding is timed on
+READY = ("torch", "transformers", "tokenizers", "llguidance")
+
+
+def identify(method: Ready) -> Identified | Prompting:
+    """Describe a ready model without loading it.
+
+    Raises:
+        ContractError: The precision or device asked for is not there, or a prompt lacks what it needs.
+        ModelError: There is no such model, or it does not do what the way needs.
+    """
+    from tasks.classify.mapping import entailment_of
+
+    if isinstance(method, Prompted):
+        return Prompting(generator=generators.describe(method.generator), prompt=read_label_prompt(method.prompt))
+    place = f"methods.{method.kind}"
+    found = sequence_classifier.describe_classes(method.model, method.precision, method.device, place)
+    if isinstance(method, Nli):
+        entailment_of(method.model, found.labels)
+    return found
+
+
+@step(name="classify-ready", run_name="classify-ready {name}", libraries=READY)
+def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Prompting) -> Trial:
+    """Let a ready model classify the texts kept back, and the training texts that ready models are tried on.
+
+    Args:
+        divided: Texts and labels; the labels have no part in it.
+        name: What the way is called.
+        method: The way.
+        model: The model.
+
+    Raises:
+        ModelError: Its labels do not fit ours, or it gave no number for a text.
+    """
+    from tasks.classify.ready import describe_ready, thresholds_of
+
+    ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
+    thresholds = thresholds_of(divided.classes) if divided.multiple else None
+    saved = Saved(name, divided.classes, 1.0, thresholds, ready=ready)
+    tried = features_of(divided.train).take(objects.load_array(divided.tried))
+    ask = _asker(saved)
+    validation = ask(tried.texts)
+    started = time.perf_counter()
+    likely = ask(texts_of(divided.test.documents))
+    seconds, asked = time.perf_counter() - started, _usage(ask)
+    return Trial(
+        name=name, kind=method.kind, learned=False, tried_only=True, setting=str(ready["model"]), asked=asked,
+        seconds_per_1000=seconds * 1_000 / max(1, len(likely) if asked is None else asked.timed),
+        validation=objects.save_array(ProbabilitiesRef, validation),
+        test=objects.save_array(ProbabilitiesRef, likely), classifier=save_classifier(saved, None),
+        thresholds=() if thresholds is None else tuple(map(float, thresholds)),
+    )  # fmt: skip
+
+
+@step(name="classify-speed", libraries=("torch",))
+def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
+    """Measure how long encoding takes here, on a few texts.
+
+    Args:
+        documents: Texts.
+        encoder: What encodes.
+    """
+    texts = texts_of(documents)
+    rows = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(int)).tolist()
+    engine = encoders.engine(encoder)
+    engine.encode([texts[rows[0]]])  # loads
+    started = time.perf_counter()
+    engine.encode([encoder.encoder.passage_prompt + texts[row] for row in rows])
+    return Speed(seconds_per_1000=(time.perf_counter() - started) * 1_000 / len(rows))
+
+
+@step(name="classify-predict", libraries=LIBRARIES)
+def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
+    """Classify texts with a classifier that was kept.
+
+    Args:
+        texts: Documents, and their vectors where the classifier needs them.
+        classifier: What predicts.
+    """
+    from tasks.classify.files import write_predictions
+
+    saved = read_classifier(objects.path(classifier))
+    known = objects.load_table(texts.documents, ["id", "text"])
+    words = known["text"].to_pylist()
+    vectors = None if texts.vectors is None else objects.load_array(texts.vectors)
+    ask = _asker(saved) if saved.ready else None
+    likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
+    _usage(ask)
+    columns = {"id": known["id"].to_pylist(), "text": words,
+               "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip
+    steps.log_metrics(texts=len(words), probability=float(likely.max(axis=1).mean()))
+    return objects.save_files(
+        PredictionsRef, lambda folder: write_predictions(folder, columns, saved.classes, likely), shape=likely.shape
+    )
+
+
+def _asker(saved: Saved) -> Asker:
+    """Return what gives probabilities (N, K) of texts by a ready model."""
+    from tasks.classify.ready import ask_ready
+
+    if "prompting" in saved.ready:
+        method, prompting, sampling = kept_way(saved.ready)
+        replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
+        prompt_budget = client.prompt_budget(prompting.generator, sampling, method.prompt_tokens)
+        return Labeller(
+            saved.classes, prompting.prompt, method, replies, client.text_counter(method.generator), prompt_budget
+        )
+    identified = Identified.model_validate(saved.ready["identified"])
+    ask, size = sequence_classifier.engine(identified.scorer).outputs, len(saved.classes)
+    return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
+
+
+def _usage(ask: Asker | None) -> PromptUsage | None:
+    """Record what a language model was asked; None of any other."""
+    usage = ask.usage() if isinstance(ask, Labeller) else None
+    if usage is not None:
+        steps.log_metrics(**usage.counted())
+    return usage
