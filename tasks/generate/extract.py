@@ -47,7 +47,7 @@ def rarity(asked: Set[str], texts: Sequence[Set[str]]) -> dict[str, float]:
 
     So a word in common counts for little where the texts lack what else was asked for.
     """
-    held = {word: sum(word in text for text in texts) for word in asked}
+    held = {word: sum(word in text for text in texts) for word in sorted(asked)}
     return {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in held.items()}
 
 

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -177,3 +181,22 @@ def test_why_a_threshold_is_not_calibrated_stands_in_the_answer() -> None:
 
 def test_a_question_that_no_sentence_points_towards_still_quotes_the_best_one() -> None:
     assert len(answer([-0.5, -0.2], closest=-0.1, threshold=-1.0).citations) == 1
+
+
+SHARES = """
+from tasks.generate.evidence import share_held
+words = [f"word{n}" for n in range(40)]
+texts = [frozenset(words[n % 7 : n]) for n in range(3, 40)]
+print([share_held(frozenset(words[n:]), texts).hex() for n in range(20)])
+"""
+
+
+def test_shares_of_words_are_the_same_to_the_bit_whatever_order_a_set_has() -> None:
+    """Sums of floats depend on their order, and that of a set of texts on the seed of the process."""
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", SHARES], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(printed) == 1
