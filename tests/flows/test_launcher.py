@@ -101,7 +101,8 @@ def test_a_reranker_is_chosen_by_its_kind(launch: Any) -> None:
     assert shown["config"]["rerank"] == {"kind": "late-interaction", "model": None, "candidates": 50, "k": 10}
     told = launch("semantic-search", "--help", "rerank").stdout
     assert all(
-        name in told for name in ("rerank.kind=mmr", "late-interaction", "model", "candidates", "k", "diversity")
+        name in told
+        for name in ("rerank = null", "cross-encoder", "late-interaction", "model", "candidates", "k", "diversity")
     )
 
 
