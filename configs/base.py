@@ -20,6 +20,13 @@ class NotInCacheKey:
     """
 
 
+class Common:
+    """Marks a field that users set first: the help of a flow shows it beside the flow's parameters.
+
+    Used as `model: Annotated[str, Common]`.
+    """
+
+
 class Tabs:
     """Marks a union of variants so that the Prefect form shows each as a tab: it knows `anyOf`, not `oneOf`.
 

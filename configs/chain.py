@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, NotInCacheKey, Tabs
+from configs.base import Common, Config, NotInCacheKey, Tabs
 from configs.generators import LanguageModel, Sampling
 from configs.ingest import PythonDocs, Source
 
@@ -168,9 +168,9 @@ Approach = Annotated[Steps | Vote | Tree | Parts, Field(discriminator="kind"), T
 class AskSettings(Config):
     """How prompts are put to a model, and how much may go wrong."""
 
-    answer: AnswerKind = "text"
+    answer: Annotated[AnswerKind, Common] = "text"
     """How an answer is read from a reply: its last number, or its last line."""
-    limit: Annotated[int | None, NotInCacheKey] = Field(None, ge=1)
+    limit: Annotated[int | None, NotInCacheKey, Common] = Field(None, ge=1)
     """Questions of the table that are asked, from its first; left out, all."""
     most_invalid: float = Field(0.0, ge=0, le=1)
     """Share of questions for which a step may have no valid output; with more, the step fails and shows one."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs
+from configs.base import Common, Config, Tabs
 
 
 class Buffer(Config):
@@ -37,7 +37,7 @@ class Automatic(Config):
     """Remember every turn until a number of tokens, from then on a summary."""
 
     kind: Literal["automatic"] = "automatic"
-    budget: int = Field(1_024, ge=16, le=10_000_000)
+    budget: Annotated[int, Common] = Field(1_024, ge=16, le=10_000_000)
     """Tokens of all turns above which a summary takes their place."""
     summary: Summary = Summary()
     """The summary."""

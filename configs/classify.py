@@ -7,17 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs
+from configs.base import Common, Config, Tabs
 from configs.generators import LanguageModel
 
 
 class Labelled(Config):
     """Where the label of a text stands, and which labelled texts are kept back to judge by."""
 
-    column: str | None = None
+    column: Annotated[str | None, Common] = None
     """Column that holds the label; `source`, `kind` and `folder` are the package or folder a document is of, what it
     is, and the folder its file lies in. Left out: `label` of tables and hub, `folder` of files, else `source`."""
-    multiple: bool = False
+    multiple: Annotated[bool, Common] = False
     """Whether a text may have several labels, or none: a list, or words with `separator` between."""
     separator: str = Field(";", min_length=1)
     """Between the labels of one text, where they are no list."""
@@ -25,7 +25,7 @@ class Labelled(Config):
     """Label as it is written to label as it is meant; spellings that differ are reported, never merged unasked."""
     min_examples: int = Field(2, ge=2, le=10_000)
     """Classes of fewer texts are rejected with their texts and named: nothing can be learned and judged of them."""
-    test_share: float = Field(0.2, gt=0, lt=1)
+    test_share: Annotated[float, Common] = Field(0.2, gt=0, lt=1)
     """Share of the texts kept back to judge by, of each class alike, where no `test` source is given."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Same seed, same texts kept back."""
@@ -112,7 +112,7 @@ class TaskModel(Config):
     mapping: dict[str, str] = Field(default_factory=dict)
     """Label of the model to label of ours, where the names differ; labels of the model left over are not used."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """fp32: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
+    """What the model computes in; auto: the better of the two. bf16: needs hardware that multiplies it; not timed."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
 
@@ -128,7 +128,7 @@ class Nli(Config):
     descriptions: dict[str, str] = Field(default_factory=dict)
     """Label to what it means, in words; a label left out describes itself, `_` and `-` read as spaces."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """fp32: 32-bit floats. bf16: faster where the hardware has it. auto: the better of the two."""
+    """What the model computes in; auto: the better of the two. bf16: needs hardware that multiplies it; not timed."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from configs.addresses import plain_address
-from configs.base import Config, NotInCacheKey
+from configs.base import Common, Config, NotInCacheKey
 from configs.models import EMBEDDED
 
 
@@ -46,13 +46,14 @@ class Server(Config):
 class Embed(Config):
     """Encode text with a sentence encoder."""
 
-    model: str = EMBEDDED
+    model: Annotated[str, Common] = EMBEDDED
     """Id on the hub, or the path of a folder that holds a sentence-transformers or model2vec model; with a server,
     the name the server has for it."""
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
-    """fp32: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. int8: about
-    four times as fast on a processor, after a minute of calibration that is kept; refused where the vectors move too
-    far, and without the extra `int8`. auto: the better of fp32 and bf16."""
+    precision: Annotated[Literal["auto", "fp32", "bf16", "int8"], Common] = "auto"
+    """What the encoder computes in; auto: the better of fp32 and bf16. fp32: 32-bit floats. bf16: 1.5 to 1.9 times as
+    fast (16 cores with AMX), refused where the hardware does not multiply it. int8: needs a processor with VNNI to be
+    faster, which was not timed; with AVX2 alone (two cores) 0.8 to 1.0 times as fast as fp32. It takes a minute of
+    calibration, which is kept, and the extra `int8`; for processors, and refused where the vectors move too far."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder runs; auto takes a GPU that is there."""
     server: Server | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, NotInCacheKey
+from configs.base import Common, Config, NotInCacheKey
 
 
 class Calibrate(Config):
@@ -19,7 +19,7 @@ class Calibrate(Config):
 class Evaluate(Config):
     """Judge a collection with questions whose answers are known."""
 
-    questions: Annotated[str | None, NotInCacheKey] = None
+    questions: Annotated[str | None, NotInCacheKey, Common] = None
     """A jsonl file: id, question, answers (ids of documents, or none), split, spans. python-docs has its own."""
     split: Literal["development", "test", "all"] = "test"
     """Which questions count; lines without a split belong to all."""

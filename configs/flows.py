@@ -1,10 +1,10 @@
 """One config a flow."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from configs.base import Config
+from configs.base import Common, Config
 from configs.chain import Approach, AskSettings, ChatModel, Steps
 from configs.chat import Agent, Automatic, ChatPrompt, Memory
 from configs.classify import (
@@ -44,11 +44,11 @@ from configs.word2vec import Recommended, Related, Senses, Word2Vec
 class Topics(Config):
     """How documents become topics."""
 
-    min_documents: int = Field(40, ge=10)
+    min_documents: Annotated[int, Common] = Field(40, ge=10)
     """With fewer documents no topics are made, and the report says so."""
-    scale: float = Field(1.0, gt=0, le=20)
+    scale: Annotated[float, Common] = Field(1.0, gt=0, le=20)
     """Size of topics, derived from the number of documents. Larger: fewer and broader topics."""
-    guide: Guide = Free()
+    guide: Annotated[Guide, Common] = Free()
     """What is known of the topics beforehand."""
     reduce: Reduce = Umap()
     """Vectors to few dimensions."""

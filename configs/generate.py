@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs
+from configs.base import Common, Config, Tabs
 from configs.generators import LanguageModel, Sampling
 
 
@@ -12,7 +12,7 @@ class Extractive(Config):
     """Quote the sentences of the found passages that answer best; nothing is invented."""
 
     kind: Literal["extractive"] = "extractive"
-    passages: int = Field(5, ge=1, le=50)
+    passages: Annotated[int, Common] = Field(5, ge=1, le=50)
     """Passages whose sentences are considered."""
     sentences: int = Field(3, ge=1, le=10)
     """Sentences quoted at most."""

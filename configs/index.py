@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from configs.addresses import plain_address
-from configs.base import Config, Tabs
+from configs.base import Common, Config, Tabs
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -15,8 +15,8 @@ class Auto(Config):
 
     kind: Literal["auto"] = "auto"
     flat_up_to: int = Field(200_000, ge=0, le=1_000_000_000)
-    """Most vectors that are all compared: exact, tens of milliseconds a query on a processor. A GPU takes tens of
-    millions in that time: raise it where device is cuda."""
+    """Most vectors that are all compared: exact; 100,000 take 14 ms a query on one core with AVX2. A GPU takes many
+    more in that time, which was not timed: raise it where device is cuda."""
     device: Device = "cpu"
     """Where all vectors are compared: cuda needs a GPU, auto takes one that is there. A graph is on the processor."""
 
@@ -30,7 +30,10 @@ class Flat(Config):
 
 
 class Hnsw(Config):
-    """Walk a graph of near vectors (HNSW), rounded to bytes; the best are compared again with the vectors on disk."""
+    """Walk a graph of near vectors (HNSW), rounded to bytes; the best are compared again with the vectors on disk.
+
+    100,000 vectors, AVX2: built in 62 s, 53 MB, 6 ms a query on one core at a recall of 0.97.
+    """
 
     kind: Literal["hnsw"] = "hnsw"
     m: int | None = Field(None, ge=4, le=128)
@@ -46,7 +49,10 @@ class Hnsw(Config):
 
 
 class Ivf(Config):
-    """Look into the nearest lists of vectors only (IVF): quick to build, less memory than a graph."""
+    """Look into the nearest lists of vectors only (IVF): quicker to build than a graph, and larger.
+
+    100,000 vectors, AVX2: built in 20 s, 156 MB, 13 ms a query on one core at a recall of 0.98.
+    """
 
     kind: Literal["ivf"] = "ivf"
     nlist: int | None = Field(None, ge=1, le=1_000_000)
@@ -60,7 +66,10 @@ class Ivf(Config):
 
 
 class IvfPq(Config):
-    """Lists of vectors kept as short codes (IVF-PQ); the best are compared again with the vectors on disk."""
+    """Lists of vectors kept as short codes (IVF-PQ); the best are compared again with the vectors on disk.
+
+    100,000 vectors, AVX2: built in 32 s, 8 MB, 8 ms a query on one core at a recall of 0.98.
+    """
 
     kind: Literal["ivf-pq"] = "ivf-pq"
     nlist: int | None = Field(None, ge=1, le=1_000_000)
@@ -113,7 +122,7 @@ class Bm25(Config):
 class Index(Config):
     """The two indexes of a collection."""
 
-    dense: DenseIndex = Auto()
+    dense: Annotated[DenseIndex, Common] = Auto()
     """Index over the vectors."""
     sparse: Bm25 = Bm25()
     """Index over the words."""

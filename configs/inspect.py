@@ -1,10 +1,10 @@
 """What is looked at inside a causal model."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Common, Config
 
 MaskKind = Literal["full", "sliding", "sparse", "alternating"]
 
@@ -12,7 +12,7 @@ MaskKind = Literal["full", "sliding", "sparse", "alternating"]
 class Reading(Config):
     """The forward pass that is looked at."""
 
-    top: int = Field(10, ge=1, le=1_000)
+    top: Annotated[int, Common] = Field(10, ge=1, le=1_000)
     """Next tokens shown, the likeliest."""
     steps: int = Field(8, ge=1, le=200)
     """Steps of generation that are shown, each with its likeliest tokens."""
@@ -29,7 +29,7 @@ class Reading(Config):
 class Replying(Config):
     """Greedy generation, its limit, and what is timed."""
 
-    max_new_tokens: int = Field(40, ge=1, le=10_000)
+    max_new_tokens: Annotated[int, Common] = Field(40, ge=1, le=10_000)
     """Tokens after which a reply is cut; a cut reply is flagged."""
     continue_tokens: int = Field(40, ge=1, le=10_000)
     """Tokens a cut reply is continued by; the whole must equal a reply that was never cut."""
@@ -58,7 +58,7 @@ class Small(Config):
     """Steps of training; each run takes as long."""
     rate: float = Field(3e-3, gt=0, le=1)
     """How far a step goes at most."""
-    masks: tuple[MaskKind, ...] = ("full", "sliding", "alternating")
+    masks: Annotated[tuple[MaskKind, ...], Common] = ("full", "sliding", "alternating")
     """Masks compared by held-out perplexity: full looks everywhere back, sliding `window` bytes, alternating both in
     turn, sparse the last bytes and every `window`-th; none compares nothing."""
     window: int = Field(16, ge=1, le=2_048)

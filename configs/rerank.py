@@ -8,7 +8,11 @@ from configs.base import Config, NotInCacheKey, Tabs
 
 
 class LateInteraction(Config):
-    """Compare query and passage token by token, with the vectors of an encoder's tokens; no extra model."""
+    """Compare query and passage token by token, with the vectors of an encoder's tokens; no extra model.
+
+    With the embedded encoder it ranked worse on three public sets (nDCG@10 0.725, not reranked 0.747): try it on your
+    own questions.
+    """
 
     kind: Literal["late-interaction"] = "late-interaction"
     model: Annotated[str | None, NotInCacheKey] = None
@@ -27,14 +31,17 @@ class LateInteraction(Config):
 
 
 class CrossEncoder(Config):
-    """Read query and passage together, each pair anew: the most exact order, and the slowest."""
+    """Read query and passage together, each pair anew: the slowest way.
+
+    A model of the default's size reads 32 pairs a second on two cores with AVX2; how well it ranks was not measured.
+    """
 
     kind: Literal["cross-encoder"] = "cross-encoder"
     model: Annotated[str, NotInCacheKey] = "cross-encoder/ms-marco-MiniLM-L6-v2"
     """Id on the hub, or the path of a folder, of a model that gives one score to a pair of texts."""
     precision: Annotated[Literal["auto", "fp32", "bf16"], NotInCacheKey] = "auto"
-    """fp32: 32-bit floats. bf16: about twice as fast where the hardware has it, refused elsewhere. auto: the better
-    of the two."""
+    """What the model computes in; auto: the better of the two. bf16: refused where the hardware does not multiply it;
+    not timed."""
     device: Annotated[Literal["auto", "cpu", "cuda"], NotInCacheKey] = "auto"
     """Where the model runs; auto takes a GPU that is there."""
     candidates: int = Field(50, ge=1, le=1_000)

@@ -98,7 +98,7 @@ def nested(path: Sequence[str], value: Any) -> Tree:
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
     """Yield (dotted name, type, default, help) of every field that can be set, variants after their `kind`."""
     for name, info in model.model_fields.items():
-        variants = list(_models(info.annotation))
+        variants = list(models_in(info.annotation))
         if not variants:
             words = info.description or (" ".join((model.__doc__ or "").split()) if name == "kind" else "")
             yield prefix + name, info.annotation, info.default, words
@@ -124,17 +124,18 @@ def _field_types(model: type[BaseModel], path: Sequence[str]) -> list[Any]:
         return []
     if len(path) == 1:
         return [info.annotation]
-    return [t for variant in _models(info.annotation) for t in _field_types(variant, path[1:])]
+    return [t for variant in models_in(info.annotation) for t in _field_types(variant, path[1:])]
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that a value of a type may be of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is Annotated:
-        yield from _models(get_args(annotation)[0])
+        yield from models_in(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
         for member in get_args(annotation):
-            yield from _models(member)
+            yield from models_in(member)
 
 
 def _parse(text: str, types: Sequence[Any], name: str) -> Any:
@@ -182,7 +183,7 @@ def _written_as(place: Sequence[int | str], model: type[BaseModel]) -> str:
     for part in place:
         infos = [m.model_fields[str(part)] for m in models if str(part) in m.model_fields]
         if infos:
-            models = [inner for info in infos for inner in _models(info.annotation)]
+            models = [inner for info in infos for inner in models_in(info.annotation)]
             names.append(str(part))
         elif isinstance(part, int):
             names.append(str(part))

@@ -41,6 +41,21 @@ class FlowCard:
         """Names of its presets."""
         return sorted(path.stem for path in (PRESETS / self.module).glob("*.yaml"))
 
+    @property
+    def examples(self) -> list[str]:
+        """Commands of the launcher that the docstring of its module shows."""
+        words = ast.get_docstring(self.tree) or ""
+        return [" ".join(c.split()) for c in re.findall(r"^[^:\n]+: +(python -m flows .*)$", words, re.MULTILINE)]
+
+    def preset_text(self, name: str) -> str:
+        """Return a preset as it is written."""
+        return (PRESETS / self.module / f"{name}.yaml").read_text("utf-8")
+
+    def preset_help(self, name: str) -> str:
+        """Return what the remark at the top of a preset says."""
+        remark = re.match(r"(?:#.*\n)*", self.preset_text(name))
+        return " ".join(line.lstrip("# ") for line in remark.group().splitlines()) if remark else ""
+
     def parameters(self) -> type[BaseModel]:
         """Return a model of the flow's parameters, types and defaults as in its signature."""
         known = _imported(self.tree)

@@ -1,15 +1,17 @@
 """How documents are cut into passages."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Common, Config
 from configs.models import EMBEDDED
 
 
 class Chunk(Config):
     """Cut documents into passages of whole sentences within a token budget."""
 
-    max_tokens: int = Field(200, ge=16, le=8_192)
+    max_tokens: Annotated[int, Common] = Field(200, ge=16, le=8_192)
     """Encoder tokens of a passage at most, its heading included. Larger: fewer passages, vaguer vectors."""
     overlap_sentences: int = Field(0, ge=0, le=10)
     """Sentences repeated from the end of the passage before."""
@@ -20,10 +22,10 @@ class Chunk(Config):
 class Counted(Config):
     """How tokenizers are compared."""
 
-    tokenizers: tuple[str, ...] = Field((EMBEDDED,), min_length=1, max_length=20)
+    tokenizers: Annotated[tuple[str, ...], Common] = Field((EMBEDDED,), min_length=1, max_length=20)
     """Each an id on the hub, a folder, or a vocabulary: tokenizer.json, vocab.txt, vocab.json beside merges.txt, a
     SentencePiece .model, or CLIP's .txt.gz."""
-    group: str | None = None
+    group: Annotated[str | None, Common] = None
     """Column that texts are told apart by, as their language, kept by source.keep; none if left out."""
     price_per_million: float | None = Field(None, ge=0, le=1_000_000)
     """Price of a million tokens, in any currency: the page then says what 1,000 of these texts cost. Null for none."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config, Tabs
+from configs.base import Common, Config, Tabs
 
 
 class Free(Config):
@@ -58,7 +58,7 @@ class Suspicions(Config):
 
     duplicate: float = Field(0.95, ge=0, le=1)
     """Least cosine of two documents that say almost the same."""
-    classes: str | None = None
+    classes: Annotated[str | None, Common] = None
     """Column that holds a class, kept by source.keep; documents whose neighbours agree on another are listed."""
     agreement: float = Field(0.8, ge=0, le=1)
     """Least share of the neighbours that agree on another class."""
@@ -69,7 +69,7 @@ class Judged(Config):
 
     resamples: int = Field(1_000, ge=100, le=100_000)
     """Bootstrap samples an interval is made of; those of NMI and ARI are made of 200 at most."""
-    runs: int = Field(0, ge=0, le=50)
+    runs: Annotated[int, Common] = Field(0, ge=0, le=50)
     """Runs with other seeds, in another order of documents, that stability is measured by; 0 for none."""
     documents: int = Field(3_000, ge=100, le=1_000_000)
     """Documents that coherence is counted in, drawn from all; more take longer."""

@@ -1,10 +1,10 @@
 """How words, or items, get vectors from what they stand beside."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Config
+from configs.base import Common, Config
 from configs.models import EMBEDDED
 from configs.samples import BANK
 
@@ -12,9 +12,9 @@ from configs.samples import BANK
 class Word2Vec(Config):
     """Learn a vector for every word, or item, from those that stand near it."""
 
-    vector_size: int = Field(64, ge=2, le=1_000)
+    vector_size: Annotated[int, Common] = Field(64, ge=2, le=1_000)
     """Numbers in a vector."""
-    window: int = Field(5, ge=1, le=100_000)
+    window: Annotated[int, Common] = Field(5, ge=1, le=100_000)
     """Places to either side that count as near; larger than the longest list: the whole of it."""
     shrink_windows: bool = True
     """Draw the window anew at each place, from 1 to `window`, so that nearer ones count more."""
@@ -24,7 +24,7 @@ class Word2Vec(Config):
     """How often common words are drawn for that: 1 as often as they are said, 0 all alike, below 0 rare ones more."""
     skip_gram: bool = True
     """Predict the neighbours from a word; else the word from its neighbours."""
-    epochs: int = Field(10, ge=1, le=1_000)
+    epochs: Annotated[int, Common] = Field(10, ge=1, le=1_000)
     """Passes over the sentences; each takes as long."""
     learning_rate: float = Field(0.025, gt=0, le=1)
     """How far a step goes at first; it falls to almost nothing."""
@@ -39,7 +39,7 @@ class Word2Vec(Config):
 class Recommended(Config):
     """How the next item of a list is predicted, and judged on the last item of every list."""
 
-    k: int = Field(10, ge=1, le=1_000)
+    k: Annotated[int, Common] = Field(10, ge=1, le=1_000)
     """Items recommended."""
     context_items: int = Field(5, ge=1, le=100_000)
     """Items of the end of a list that the next is predicted from."""
@@ -78,7 +78,7 @@ class Sense(Config):
 class Senses(Config):
     """Compare the one vector of a word with those it has in sentences."""
 
-    word: str = "bank"
+    word: Annotated[str, Common] = "bank"
     """The word."""
     sentences: tuple[Sense, ...] = Field(tuple(Sense(sense=s, text=t) for s, t in BANK), min_length=4)
     """Sentences, in two senses at least."""
@@ -93,9 +93,9 @@ class Related(Config):
     """Neighbours shown for each word."""
     said: int = Field(1, ge=1, le=1_000_000)
     """Times a neighbour must be said to be shown, where that is known: rare ones stand near anything."""
-    words: tuple[str, ...] = ()
+    words: Annotated[tuple[str, ...], Common] = ()
     """Words whose neighbours are shown; none: the commonest ones that are not very common."""
-    analogies: tuple[str, ...] = ()
+    analogies: Annotated[tuple[str, ...], Common] = ()
     """Sums of words, as `king - man + woman`."""
     pairs_of: str = "the quick brown fox jumps over the lazy dog"
     """Sentence, or items with blanks between, that is shown as (word, neighbour, negatives)."""

@@ -2,7 +2,8 @@
 
     python -m flows                                  list the flows
     python -m flows FLOW [@preset ...] [name=value ...]   run one
-    python -m flows FLOW --help | --show | --plan    its fields | its resolved call | what would run
+    python -m flows FLOW --help [NAME | all]         its fields; one of them, or all, at length
+    python -m flows FLOW ... --show | --plan         its resolved call | what would run
     python -m flows collections                      what has been built
     python -m flows collections history NAME         the generations of a collection that are kept
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
@@ -15,10 +16,14 @@ interrupted.
 """
 
 import os
+import shutil
 import sys
+from collections.abc import Iterable
 
-from configs.resolve import WrongCall, fields_of, resolve
+from configs.resolve import WrongCall, resolve
 from configs.signatures import FlowCard, flow_cards
+
+OPTIONS = ("--help", "--show", "--plan")  # each in this one spelling
 
 
 def main(words: list[str]) -> int:
@@ -38,52 +43,91 @@ def main(words: list[str]) -> int:
 
 def _main(words: list[str]) -> int:
     cards = flow_cards()
-    options = {w for w in words if w.startswith("-")}
-    names = [w for w in words if w not in options]
+    option, names = _split(words)
     if not names:
-        return _list(cards)
+        if option not in (None, "--help"):
+            raise WrongCall(f"{option} needs the name of a flow; python -m flows lists them")
+        return _list(cards, at_length=option is not None)
     if names[0] in ("collections", "store"):
-        from tasks.launch import housekeeping
-
-        return housekeeping.main(names)
+        return _keep_house(names, option)
     card = cards.get(names[0])
     if card is None:
         raise WrongCall(
             f"there is no flow or command {names[0]!r}; there are: {', '.join([*cards, 'collections', 'store'])}"
         )
-    if options & {"--help", "-h"}:
-        return _help(card)
-    unknown = options - {"--show", "--plan"}
-    if unknown:
-        raise WrongCall(f"{sorted(unknown)[0]!r} is no option; there are --help, --show, --plan")
+    if option == "--help":
+        return _help(card, words[words.index("--help") + 1 :])
     call = resolve(card, names[1:])
-    if "--show" in options:
+    if option == "--show":
         print(call.model_dump_json(indent=2))
         return 0
 
     from tasks.launch import run
 
-    return run.plan(card, call) if "--plan" in options else run.run(card, call)
+    return run.plan(card, call) if option == "--plan" else run.run(card, call)
 
 
-def _list(cards: dict[str, FlowCard]) -> int:
-    for card in cards.values():
-        print(f"{card.name:18} {card.line}\n{'':18} {' '.join('@' + p for p in card.presets)}")
-    print("\npython -m flows FLOW --help for its fields; collections and store are commands too")
+def _split(words: list[str]) -> tuple[str | None, list[str]]:
+    """Return the option of a call, and its other words."""
+    given = sorted({w for w in words if w.startswith("-")})
+    unknown = [w for w in given if w not in OPTIONS]
+    if unknown:
+        raise WrongCall(f"{unknown[0]!r} is no option; there are {', '.join(OPTIONS)}")
+    if len(given) > 1:
+        raise WrongCall(f"{' and '.join(given)} do not go together; give one of them")
+    return (given[0] if given else None), [w for w in words if not w.startswith("-")]
+
+
+def _list(cards: dict[str, FlowCard], at_length: bool) -> int:
+    from configs import help as words_of
+
+    _print(words_of.listing(cards.values(), _width()))
+    print()
+    if at_length:
+        _print(words_of.usage(__doc__ or "", _width()))
+    else:
+        print("python -m flows FLOW --help tells more; collections and store are commands too")
     return 0
 
 
-def _help(card: FlowCard) -> int:
-    print(f"{card.name}: {card.line}\npresets: {' '.join('@' + p for p in card.presets)}\n")
-    model = card.parameters()
-    for name, words in card.help.items():
-        if name != "config":
-            print(f"{name}\n    {words}")
-    for name, _, default, words in fields_of(model):
-        if "." in name:
-            shown = "" if default is ... or "PydanticUndefined" in repr(default) else f" = {default!r}"
-            print(f"{name.removeprefix('config.')}{shown}\n    {words}")
+def _keep_house(names: list[str], option: str | None) -> int:
+    if option == "--help":
+        from configs import help as words_of
+
+        _print(words_of.usage(__doc__ or "", _width(), f" {names[0]}"))
+        return 0
+    if option is not None:
+        raise WrongCall(f"{option} is for flows; {names[0]} has --help alone")
+
+    from tasks.launch import housekeeping
+
+    return housekeeping.main(names)
+
+
+def _help(card: FlowCard, named: list[str]) -> int:
+    """Print the overview of a flow, or the place that is named behind `--help`."""
+    from configs import help as words_of
+
+    if len(named) > 1:
+        raise WrongCall(
+            f"--help opens one name, not {len(named)}: {' '.join(named)}; the name of a flow stands before it"
+        )
+    if not named:
+        _print(words_of.overview(card, _width()))
+    elif named == ["all"]:
+        _print(words_of.everything(card, _width()))
+    else:
+        _print(words_of.opened(card, named[0], _width()))
     return 0
+
+
+def _width() -> int:
+    """Return the columns to print in: those of the terminal, 100 at most."""
+    return max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
+
+
+def _print(lines: Iterable[str]) -> None:
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

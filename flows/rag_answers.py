@@ -1,7 +1,8 @@
 """Answers with citations: quote what a collection says about a question, or say that it says nothing.
 
 Here:          python -m flows rag-answers question="How do I scale features?"
-A table:       python -m flows rag-answers evaluate.questions=asked.jsonl answer.kind=generated ...
+A table:       python -m flows rag-answers evaluate.questions=asked.jsonl answer.kind=generated \
+               answer.generator.kind=transformers answer.generator.model=~/models/small
 On a worker:   prefect deployment run 'rag-answers/cpu' -p question="How do I scale features?"
 """
 

@@ -99,8 +99,11 @@ def test_a_reranker_is_chosen_by_its_kind(launch: Any) -> None:
     words = ['queries=["a"]', "rerank.kind=late-interaction", "rerank.candidates=50", "rerank.k=10"]
     shown = json.loads(launch("semantic-search", *words, "--show").stdout)
     assert shown["config"]["rerank"] == {"kind": "late-interaction", "model": None, "candidates": 50, "k": 10}
-    told = launch("semantic-search", "--help").stdout
-    assert all(f"rerank.{name}" in told for name in ("kind", "model", "candidates", "k", "diversity"))
+    told = launch("semantic-search", "--help", "rerank").stdout
+    assert all(
+        name in told
+        for name in ("rerank = null", "cross-encoder", "late-interaction", "model", "candidates", "k", "diversity")
+    )
 
 
 def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> None:
