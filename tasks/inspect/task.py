@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.inspect import Reading, Replying, Small
+from tasks.data import digests
 from tasks.data.anatomy import (
     AttentionRef,
     CacheTest,
@@ -239,7 +240,7 @@ def prompt_tokens(causal: Causal, prompt: str, config: Reading) -> list[str]:
 
 
 def _described(name: str, folder: Path) -> Causal:
-    files = [durable.file_digest(folder / part) for part in PART if (folder / part).is_file()]
+    files = [digests.of_path(folder / part) for part in PART if (folder / part).is_file()]
     return Causal(
         name=name, folder=str(folder), digest=durable.digest_of([model_files.weights_digest(folder), *files])
     )
