@@ -15,8 +15,6 @@ from tasks.classify.prompted import Asker, Labeller, kept_way, read_label_prompt
 from tasks.data.chains import PromptUsage
 from tasks.data.classes import (
     ClassifierRef,
-    CurvePoint,
-    CurveRef,
     Divided,
     Examples,
     Identified,
@@ -33,14 +31,16 @@ from tasks.data.classes import (
     Texts,
     Trial,
     ZeroShotRef,
-)  # fmt: skip
+)
+from tasks.data.curves import CurvePoint, CurveRef, LearningCurve
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
 from tasks.data.prompts import Prompting
 from tasks.data.topics import RowsRef
 from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
-from tasks.metrics.classification import Bools, accuracy, macro_f1, table
+from tasks.metrics.classification import Bools, table
+from tasks.metrics.spreads import spread_of
 from tasks.models import sequence_classifier
 from tasks.models.encoders import load as encoders
 from tasks.models.generators import client
@@ -199,7 +199,7 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
         test=objects.save_array(ProbabilitiesRef, likely), classifier=_saved(saved, encoder),
         zero_shot=objects.save_rows(ZeroShotRef, LabelWording, rows), encodes=True,
-        seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
+        seconds_per_1000=seconds * 1_000 / max(1, len(likely)), wordings=spread_of(name, [r.macro_f1 for r in rows]),
     )  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
 
 
 @step(name="classify-curve", run_name="classify-curve {name}", libraries=LIBRARIES)
-def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, curve: Curve) -> CurveRef:
+def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, curve: Curve) -> LearningCurve:
     """Fit a way on shares of the training texts; each is fitted as all of them are, its setting chosen anew.
 
     Args:
@@ -247,14 +247,13 @@ def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, cu
         config: How it is fitted.
         curve: Which shares, how often.
     """
-    from tasks.classify.fitting import learn_from_shares
+    from tasks.classify.fitting import curve_of, learn_from_shares
 
     targets = targets_of(divided.test, divided.classes)
     train = features_of(divided.train), targets_of(divided.train, divided.classes)
     found = learn_from_shares(train, features_of(divided.test), method, config, curve, multiple=divided.multiple)
-    points = [CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
-              for share, count, repeat, given in found]  # fmt: skip
-    return objects.save_rows(CurveRef, CurvePoint, points)
+    points, means = curve_of(name, targets, found)
+    return LearningCurve(points=objects.save_rows(CurveRef, CurvePoint, points), means=means)
 
 
 @step(name="classify-speed", libraries=("torch",))

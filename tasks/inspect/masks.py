@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.inspect import MaskKind, Small
-from tasks.data.anatomy import MaskRow, MaskRun
+from tasks.data.anatomy import MaskPattern, MaskRow, MaskRun
 from tasks.errors import DataError
 from tasks.inspect.passes import logits_of, read
 
 Bools = npt.NDArray[np.bool_]
 KINDS: tuple[MaskKind, ...] = ("full", "sliding", "sparse", "alternating")
 EVALUATED = 64  # windows of the held-out text at most
+DRAWN: tuple[MaskKind, ...] = ("full", "sliding", "sparse")  # alternating is the first two in turn
+DRAWN_TOKENS = 20
 
 
 def mask_of(kind: MaskKind, length: int, window: int, layer: int = 0) -> Bools:
@@ -39,6 +41,17 @@ def mask_of(kind: MaskKind, length: int, window: int, layer: int = 0) -> Bools:
     seen = {"full": back >= 0, "sliding": near, "sparse": near | (back % window == 0)}[kind]
     allowed: Bools = seen & (back >= 0)
     return allowed
+
+
+def patterns_of(window: int) -> tuple[MaskPattern, ...]:
+    """Return what the kinds of masks look like on the first tokens."""
+    return tuple(
+        MaskPattern(
+            name=kind,
+            lines=tuple("".join("x" if seen else "." for seen in row) for row in mask_of(kind, DRAWN_TOKENS, window)),
+        )
+        for kind in DRAWN
+    )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from configs.topics import Slices, Suspicions
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.models import Fingerprint
 from tasks.data.prompts import Prompting
+from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import (
     Clustered,
     CountsRef,
@@ -20,6 +21,7 @@ from tasks.data.topics import (
     LabelsRef,
     Merge,
     MergesRef,
+    NamedTopics,
     PlacesRef,
     Remark,
     RemarksRef,
@@ -102,7 +104,7 @@ def represent_ways(
 
 
 @step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
-def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> TopicsRef:
+def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> NamedTopics:
     """Name every topic by its own words and phrases; members that had no part in it judge the name.
 
     Args:
@@ -114,8 +116,9 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     from tasks.represent.labels import label_measures, label_topics
 
     named = label_topics(_texts(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
-    steps.log_metrics(**label_measures(named, config.min_support))
-    return objects.save_rows(TopicsRef, Topic, named)
+    naming = label_measures(named, config.min_support)
+    steps.log_metrics(**naming.stated())
+    return NamedTopics(topics=objects.save_rows(TopicsRef, Topic, named), naming=naming)
 
 
 def naming_by(config: Written) -> Prompting:
@@ -132,7 +135,7 @@ def naming_by(config: Written) -> Prompting:
 @step(name="represent-written", libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance"))
 def write_topic_labels(
     documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels
-) -> TopicsRef:
+) -> NamedTopics:
     """Let a language model name topics; where its name does not stand the test, the name they have stays.
 
     Args:
@@ -156,10 +159,10 @@ def write_topic_labels(
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
     named, counted = write_labels(_texts(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
-    steps.log_metrics(
-        **label_measures(named, config.min_support), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
-    )
-    return objects.save_rows(TopicsRef, Topic, named)
+    names = WrittenNames(**counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens)
+    told = label_measures(named, config.min_support).model_copy(update={"written": names})
+    steps.log_metrics(**told.stated())
+    return NamedTopics(topics=objects.save_rows(TopicsRef, Topic, named), naming=told)
 
 
 @step(name="represent-wordless", libraries=LIBRARIES)

@@ -57,7 +57,7 @@ def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it(
     assert (reply.finish, reply.tokens, reply.same) == ("length", 10, True)
     cache = check_cache.fn(causal, "the cat sat on", Reading(), Replying(timed_tokens=8, repeats=2))
     assert (cache.tokens, cache.same, cache.timings.rows) == (8, True, 4)
-    stages = objects.load_rows(list_stages.fn(causal, "the cat sat on", Reading()), Stage)
+    stages = objects.load_rows(list_stages.fn(causal, "the cat sat on", Reading()).table, Stage)
     assert stages[-1].name == "lm_head"
 
 
