@@ -6,7 +6,7 @@ arXiv:1904.10509; full and sliding layers in turn as in Gemma 2, arXiv:2408.0011
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from tasks.errors import DataError
 from tasks.inspect.passes import logits_of, read
 
 Bools = npt.NDArray[np.bool_]
+Train = Callable[[Any, Any, Any], object]
 KINDS: tuple[MaskKind, ...] = ("full", "sliding", "sparse", "alternating")
 EVALUATED = 64  # windows of the held-out text at most
 DRAWN: tuple[MaskKind, ...] = ("full", "sliding", "sparse")  # alternating is the first two in turn
@@ -118,8 +119,15 @@ def split_bytes(text: str, config: Small) -> tuple[Any, Any]:
     return data[:cut], data[cut:]
 
 
-def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[Any, MaskRun]:
+def train_small(text: str, kind: MaskKind, config: Small, seed: int, train: Train) -> tuple[Any, MaskRun]:
     """Train a small model on the bytes of a text under a mask.
+
+    Args:
+        text: The text, whose end is held out.
+        kind: The mask.
+        config: Sizes.
+        seed: Of the weights, and of the windows that are drawn.
+        train: Trains a model on tokens, which a generator draws from.
 
     Returns:
         The model, and its perplexity a byte on the held-out end before and after training.
@@ -127,7 +135,7 @@ def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[An
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    train, held = split_bytes(text, config)
+    seen, held = split_bytes(text, config)
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -143,36 +151,9 @@ def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[An
     started = time.perf_counter()
     with seen_through(model, kind, config.window):
         first = perplexity(model, held, config.length)
-        fit(model, train, config, random)
+        train(model, seen, random)
         last = perplexity(model.eval(), held, config.length)
     return model, MaskRun(kind, seed, last, first, time.perf_counter() - started)
-
-
-def fit(model: Any, data: Any, config: Small, random: Any) -> None:
-    """Train a model on windows drawn from data, the rate warming up and then falling to a tenth.
-
-    Raises:
-        DataError: The loss is no number any more.
-    """
-    import torch
-
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01)
-    warm = max(1, config.steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / config.steps)
-    )
-    model.train()
-    for _ in range(config.steps):
-        starts = torch.randint(0, len(data) - config.length, (config.batch,), generator=random)
-        windows = torch.stack([data[at : at + config.length] for at in starts.tolist()])
-        loss = model(input_ids=windows, labels=windows, use_cache=False).loss
-        if not torch.isfinite(loss):
-            raise DataError(f"the loss is {float(loss)} at small.rate {config.rate}; lower it")
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
 
 
 def perplexity(model: Any, data: Any, length: int) -> float:

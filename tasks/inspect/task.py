@@ -68,9 +68,10 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
         config: Sizes and training.
     """
     from tasks.inspect.masks import train_small
-    from tasks.models.tiny import write_small
+    from tasks.models.tiny import Training, write_small
 
-    model, run = train_small(_text(documents), "full", config, config.seed)
+    train = Training.under_masks(config).train
+    model, run = train_small(_text(documents), "full", config, config.seed, train)
     steps.log_metrics(perplexity=run.perplexity, first=run.first)
     return objects.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
 
@@ -240,10 +241,11 @@ def train_under_masks(documents: DocumentsRef, config: Small) -> MasksTrained:
         config: Sizes, masks, seeds.
     """
     from tasks.inspect.masks import train_small
+    from tasks.models.tiny import Training
 
-    text = _text(documents)
+    text, train = _text(documents), Training.under_masks(config).train
     seeds = range(config.seed, config.seed + config.seeds)
-    runs = [train_small(text, kind, config, seed)[1] for kind in config.masks for seed in seeds]
+    runs = [train_small(text, kind, config, seed, train)[1] for kind in config.masks for seed in seeds]
     perplexity = spreads_by_name((run.mask, run.perplexity) for run in runs)
     return MasksTrained(table=objects.save_rows(RunsRef, MaskRun, runs), perplexity=perplexity)
 
