@@ -43,7 +43,8 @@ from tasks.classify import (
     try_wordings,
     with_column,
 )
-from tasks.data.classes import Classifier, CurveRef, Divided, LabelIssuesRef, PredictionsRef, Texts, Trial, Verdict
+from tasks.data.classes import Classifier, Divided, LabelIssuesRef, PredictionsRef, Texts, Trial, Verdict
+from tasks.data.curves import LearningCurve
 from tasks.data.documents import Ingested
 from tasks.data.models import Fingerprint
 from tasks.data.run import Outcome
@@ -167,7 +168,7 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
             assert_never(method)
 
 
-def draw_curves(divided: Divided, config: TextClassifier) -> tuple[CurveRef, ...]:
+def draw_curves(divided: Divided, config: TextClassifier) -> tuple[LearningCurve, ...]:
     """Return what the ways that learn reach with fewer labels; nothing where that was not asked for."""
     if config.curve is None:
         return ()

@@ -220,8 +220,9 @@ def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config
     worded = represent_words(counts, labels, pooled.vectors, config.represent)
     named = represent_labels(pooled.documents, labels, worded, config.label)
     if (written := config.label.written) is not None:
-        named = write_topic_labels(pooled.documents, labels, named, (naming_by(written), written), config.label)
-    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named)
+        naming = (naming_by(written), written)
+        named = write_topic_labels(pooled.documents, labels, named.topics, naming, config.label)
+    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named.topics, naming=named.naming)
 
 
 def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matched:
@@ -322,4 +323,4 @@ def topic_model(
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
-        return run.outcome(topic_summary(run, name, topics, findings, places, find or []), page)
+        return run.outcome(topic_summary(name, topics, findings, places, find or []), page)

@@ -9,7 +9,7 @@ Source: cross-validation, Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x; fo
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -31,8 +31,10 @@ from tasks.classify.model import (
     probabilities,
     vote_scores,
 )
+from tasks.data.curves import CurveMean, CurvePoint
 from tasks.errors import ContractError
-from tasks.metrics.classification import decide, macro_f1
+from tasks.metrics.classification import accuracy, decide, macro_f1
+from tasks.metrics.spreads import spread_of
 from tasks.vectors.arithmetic import centres_of
 
 
@@ -248,6 +250,34 @@ def learn_from_shares(
         given = decide(fitted.probabilities(test), fitted.thresholds)
         found.append((share, len(rows), repeat, given))
     return found
+
+
+def curve_of(
+    name: str, targets: Bools, found: Sequence[tuple[float, int, int, Bools]]
+) -> tuple[list[CurvePoint], tuple[CurveMean, ...]]:
+    """Return what each draw of `learn_from_shares` reaches, and the means over the draws of a share.
+
+    Args:
+        name: What the way is called.
+        targets: (M, K) labels of the texts kept back.
+        found: What it returned.
+    """
+    points = [
+        CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
+        for share, count, repeat, given in found
+    ]
+    means = []
+    for share in dict.fromkeys(point.share for point in points):
+        mine = [point for point in points if point.share == share]
+        values = [point.macro_f1 for point in mine]
+        spread = spread_of(name, values)
+        means.append(
+            CurveMean(
+                way=name, share=share, examples=mine[0].examples, macro_f1=spread.mean, least=spread.least,
+                most=spread.most,
+            )
+        )  # fmt: skip
+    return points, tuple(means)
 
 
 def draw(targets: Bools, share: float, seed: int, *, multiple: bool) -> Ints:

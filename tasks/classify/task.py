@@ -13,8 +13,6 @@ from tasks.classify.labels import rejected_for
 from tasks.classify.model import Features
 from tasks.data.classes import (
     ClassifierRef,
-    CurvePoint,
-    CurveRef,
     Divided,
     Examples,
     LabelIssue,
@@ -28,13 +26,15 @@ from tasks.data.classes import (
     Texts,
     Trial,
     ZeroShotRef,
-)  # fmt: skip
+)
+from tasks.data.curves import CurvePoint, CurveRef, LearningCurve
 from tasks.data.documents import DocumentsRef, Reason, Rejected, RejectedRef
 from tasks.data.models import Fingerprint
 from tasks.data.topics import RowsRef
 from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
-from tasks.metrics.classification import Bools, accuracy, macro_f1, table
+from tasks.metrics.classification import Bools, table
+from tasks.metrics.spreads import spread_of
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -169,12 +169,12 @@ def try_wordings(divided: Divided, name: str, method: ZeroShot, phrases: Vectors
         validation=objects.save_array(ProbabilitiesRef, saved.probabilities(features_of(divided.train))),
         test=objects.save_array(ProbabilitiesRef, likely), classifier=save_classifier(saved, encoder),
         zero_shot=objects.save_rows(ZeroShotRef, LabelWording, rows), encodes=True,
-        seconds_per_1000=seconds * 1_000 / max(1, len(likely)),
+        seconds_per_1000=seconds * 1_000 / max(1, len(likely)), wordings=spread_of(name, [r.macro_f1 for r in rows]),
     )  # fmt: skip
 
 
 @step(name="classify-curve", run_name="classify-curve {name}", libraries=LIBRARIES)
-def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, curve: Curve) -> CurveRef:
+def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, curve: Curve) -> LearningCurve:
     """Fit a way on shares of the training texts; each is fitted as all of them are, its setting chosen anew.
 
     Args:
@@ -184,14 +184,13 @@ def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, cu
         config: How it is fitted.
         curve: Which shares, how often.
     """
-    from tasks.classify.fitting import learn_from_shares
+    from tasks.classify.fitting import curve_of, learn_from_shares
 
     targets = targets_of(divided.test, divided.classes)
     train = features_of(divided.train), targets_of(divided.train, divided.classes)
     found = learn_from_shares(train, features_of(divided.test), method, config, curve, multiple=divided.multiple)
-    points = [CurvePoint(name, share, count, repeat, macro_f1(targets, given), accuracy(targets, given))
-              for share, count, repeat, given in found]  # fmt: skip
-    return objects.save_rows(CurveRef, CurvePoint, points)
+    points, means = curve_of(name, targets, found)
+    return LearningCurve(points=objects.save_rows(CurveRef, CurvePoint, points), means=means)
 
 
 @step(name="classify-label-issues", libraries=("numpy",))

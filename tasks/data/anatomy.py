@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
+from tasks.data.evaluation import Spread
 from tasks.data.tokens import TokenizerFit
 
 
@@ -32,7 +33,7 @@ class TimingsRef(Ref):
 
 
 class AttentionRef(Ref):
-    """A (N, H, L, L) float32 array: N layers, H heads, from each of L tokens to each."""
+    """A (N, 1 + H, L, L) float32 array: N layers, mean of the heads, then H heads, from each of L tokens to each."""
 
     kind: Literal["attention"] = "attention"
 
@@ -104,15 +105,67 @@ class CacheTest(Value):
 
     Attributes:
         timings: Seconds of every repeat.
+        ways: The same, of each way.
+        times_faster: How many times faster it is with cache: of medians, then of the repeats.
         tokens: Tokens generated each time.
         same: Whether both gave the same tokens.
         cache_bytes: Size of the cache at the end.
     """
 
     timings: TimingsRef
+    ways: tuple[Spread, ...]
+    times_faster: Spread
     tokens: int
     same: bool
     cache_bytes: int
+
+
+class LengthCost(Value):
+    """What a pass costs, by the length of the text.
+
+    Attributes:
+        timings: Every pass.
+        seconds: Of each length, named by it.
+    """
+
+    timings: TimingsRef
+    seconds: tuple[Spread, ...]
+
+
+class MaskPattern(Value):
+    """The first tokens under a mask: a line a token, `x` at each token that it sees.
+
+    Attributes:
+        name: full, sliding, sparse.
+        lines: From the first token on.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+
+
+class MasksTried(Value):
+    """Masks, and what each does to a model as it is.
+
+    Attributes:
+        table: What each does.
+        patterns: What they look like.
+    """
+
+    table: MaskRowsRef
+    patterns: tuple[MaskPattern, ...]
+
+
+class MasksTrained(Value):
+    """Small models trained under masks.
+
+    Attributes:
+        table: Every run.
+        perplexity: Of the runs of each mask.
+    """
+
+    table: RunsRef
+    perplexity: tuple[Spread, ...]
 
 
 class Positions(Value):
@@ -155,12 +208,12 @@ class Anatomy(Value):
     stages: StageList
     steps: StepsRef
     attention: AttentionRef
-    masks: MaskRowsRef
+    masks: MasksTried
     reply: CutReply
     cache: CacheTest
-    cost: TimingsRef
+    cost: LengthCost
     positions: Positions
-    runs: RunsRef | None = None
+    runs: MasksTrained | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
 from tasks.data.chains import PromptUsage
+from tasks.data.curves import LearningCurve
 from tasks.data.documents import DocumentsRef, RejectedRef
-from tasks.data.evaluation import MeasuresRef
+from tasks.data.evaluation import MeasuresRef, Spread
 from tasks.data.models import Fingerprint, Scorer
 from tasks.data.topics import RowsRef
 from tasks.data.vectors import VectorsRef
@@ -92,27 +93,6 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """What a way reaches with some of the labels.
-
-    Attributes:
-        way: Name of the way.
-        share: Share of the training texts.
-        examples: How many that is.
-        repeat: Number of the draw.
-        macro_f1: On the texts kept back.
-        accuracy: The same.
-    """
-
-    way: str
-    share: float
-    examples: int
-    repeat: int
-    macro_f1: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
 class LabelWording:
     """What one way to word the labels reaches alone, on the texts kept back."""
 
@@ -165,12 +145,6 @@ class PredictionsRef(Ref):
     """A folder with predictions.parquet and predictions.csv: id, text, label, probability, a column for each class."""
 
     kind: Literal["predictions"] = "predictions"
-
-
-class CurveRef(Ref):
-    """A table of `CurvePoint` rows."""
-
-    kind: Literal["curve"] = "curve"
 
 
 class ZeroShotRef(Ref):
@@ -300,6 +274,7 @@ class Trial(Value):
         thresholds: Of each class where a text may have several labels; none where it has one.
         tried_only: Whether `validation` is of the rows tried alone.
         zero_shot: What each wording reaches alone.
+        wordings: The macro-F1 of the wordings alone.
         setting: What cross-validation chose, in words.
         fit_seconds: What fitting took here.
         seconds_per_1000: What 1,000 texts take here, vectors given.
@@ -316,6 +291,7 @@ class Trial(Value):
     thresholds: tuple[float, ...] = ()
     tried_only: bool = False
     zero_shot: ZeroShotRef | None = None
+    wordings: Spread | None = None
     setting: str = ""
     fit_seconds: float = 0.0
     seconds_per_1000: float = 0.0
@@ -386,6 +362,6 @@ class Verdict(Value):
     judgement: Judgement
     chosen: str
     speed: Speed | None = None
-    curve: tuple[CurveRef, ...] = ()
+    curve: tuple[LearningCurve, ...] = ()
     label_issues: LabelIssuesRef | None = None
     predictions: PredictionsRef | None = None

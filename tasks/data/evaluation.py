@@ -59,6 +59,26 @@ class Evaluation(Value):
     decisions: MeasuresRef
 
 
+class Spread(Value):
+    """What the repeats of one measurement came to.
+
+    Attributes:
+        name: What was repeated.
+        median: Of the repeats.
+        mean: Of the repeats.
+        least: Of the repeats.
+        most: Of the repeats.
+        count: How many there were.
+    """
+
+    name: str
+    median: float
+    mean: float
+    least: float
+    most: float
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A number with its interval, and what it was measured on."""

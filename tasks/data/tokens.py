@@ -110,6 +110,35 @@ class PieceCount:
     folded: int
     special: int
 
+    @property
+    def with_special(self) -> int:
+        """Tokens, those put around the texts included."""
+        return self.tokens + self.around * self.texts
+
+    @property
+    def characters_per_token(self) -> float | None:
+        """Characters a token; None where there are no tokens."""
+        return self.characters / self.tokens if self.tokens else None
+
+    @property
+    def tokens_per_word(self) -> float | None:
+        """Tokens a word; None where there are no words."""
+        return self.tokens / self.words if self.words else None
+
+    @property
+    def unknown_share(self) -> float | None:
+        """Share of tokens that stand for something the vocabulary does not have; None where there are no tokens."""
+        return self.unknown / self.tokens if self.tokens else None
+
+    @property
+    def tokens_per_text(self) -> float:
+        """Tokens a text."""
+        return self.tokens / self.texts
+
+    def cost_per_1000_texts(self, price_per_million: float) -> float:
+        """Return what 1,000 texts cost at a price of a million tokens."""
+        return self.with_special / self.texts * 1_000 * price_per_million / 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

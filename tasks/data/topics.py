@@ -6,6 +6,7 @@ from typing import Any, Literal
 from tasks.data.base import Ref, Value
 from tasks.data.documents import DocumentsRef
 from tasks.data.evaluation import MeasuresRef
+from tasks.data.topic_names import TopicNaming
 from tasks.data.vectors import VectorsRef
 
 
@@ -207,13 +208,29 @@ class TopicsRef(Ref):
     kind: Literal["topics"] = "topics"
 
 
+class NamedTopics(Value):
+    """Topics with names, and how far those are borne out."""
+
+    topics: TopicsRef
+    naming: TopicNaming
+
+
 class TopicMap(Value):
-    """Documents as points of a map, their clusters, and the clusters in words."""
+    """Documents as points of a map, their clusters, and the clusters in words.
+
+    Attributes:
+        documents: The documents.
+        layout: Where they lie.
+        labels: Their clusters.
+        topics: The clusters in words.
+        naming: How far the names are borne out.
+    """
 
     documents: DocumentsRef
     layout: LayoutRef
     labels: LabelsRef
     topics: TopicsRef
+    naming: TopicNaming
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import errno
 import fnmatch
-import hashlib
 import os
 import re
 import stat
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.text.sentences import unfit
@@ -82,7 +82,7 @@ def _scan(name: str, folder: int | None, label: str, max_bytes: int) -> Item:
             return Item(label, 0, "", "unreadable")
         if status.st_size > max_bytes:
             return Item(label, status.st_size, "", "too-large")
-        return Item(label, status.st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        return Item(label, status.st_size, digests.of_file(file))
 
 
 def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
@@ -90,10 +90,10 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
     if item.reason:
         return Rejected(item.name, item.reason, f"not read: {item.reason}, {item.size:,} bytes")  # type: ignore[arg-type]
     try:
-        content = (root / item.name).read_bytes()
+        content, sha = digests.read(root / item.name)
     except OSError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != item.sha256:
+        content, sha = b"", ""
+    if sha != item.sha256:
         return Rejected(item.name, "changed", "changed while it was being read; run again")
     text = decode(content, encoding)
     if text is None and b"\x00" in content and not content.startswith(UTF16_MARKS):

@@ -6,7 +6,7 @@ arXiv:1904.10509; full and sliding layers in turn as in Gemma 2, arXiv:2408.0011
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,13 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.inspect import MaskKind, Small
-from tasks.data.anatomy import MaskRow, MaskRun
+from tasks.data.anatomy import MaskPattern, MaskRow, MaskRun
 from tasks.errors import DataError
 from tasks.inspect.passes import logits_of, read
 
 Bools = npt.NDArray[np.bool_]
+Train = Callable[[Any, Any, Any], object]
 KINDS: tuple[MaskKind, ...] = ("full", "sliding", "sparse", "alternating")
 EVALUATED = 64  # windows of the held-out text at most
+DRAWN: tuple[MaskKind, ...] = ("full", "sliding", "sparse")  # alternating is the first two in turn
+DRAWN_TOKENS = 20
 
 
 def mask_of(kind: MaskKind, length: int, window: int, layer: int = 0) -> Bools:
@@ -39,6 +42,17 @@ def mask_of(kind: MaskKind, length: int, window: int, layer: int = 0) -> Bools:
     seen = {"full": back >= 0, "sliding": near, "sparse": near | (back % window == 0)}[kind]
     allowed: Bools = seen & (back >= 0)
     return allowed
+
+
+def patterns_of(window: int) -> tuple[MaskPattern, ...]:
+    """Return what the kinds of masks look like on the first tokens."""
+    return tuple(
+        MaskPattern(
+            name=kind,
+            lines=tuple("".join("x" if seen else "." for seen in row) for row in mask_of(kind, DRAWN_TOKENS, window)),
+        )
+        for kind in DRAWN
+    )
 
 
 @contextmanager
@@ -105,8 +119,15 @@ def split_bytes(text: str, config: Small) -> tuple[Any, Any]:
     return data[:cut], data[cut:]
 
 
-def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[Any, MaskRun]:
+def train_small(text: str, kind: MaskKind, config: Small, seed: int, train: Train) -> tuple[Any, MaskRun]:
     """Train a small model on the bytes of a text under a mask.
+
+    Args:
+        text: The text, whose end is held out.
+        kind: The mask.
+        config: Sizes.
+        seed: Of the weights, and of the windows that are drawn.
+        train: Trains a model on tokens, which a generator draws from.
 
     Returns:
         The model, and its perplexity a byte on the held-out end before and after training.
@@ -114,7 +135,7 @@ def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[An
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    train, held = split_bytes(text, config)
+    seen, held = split_bytes(text, config)
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -130,36 +151,9 @@ def train_small(text: str, kind: MaskKind, config: Small, seed: int) -> tuple[An
     started = time.perf_counter()
     with seen_through(model, kind, config.window):
         first = perplexity(model, held, config.length)
-        fit(model, train, config, random)
+        train(model, seen, random)
         last = perplexity(model.eval(), held, config.length)
     return model, MaskRun(kind, seed, last, first, time.perf_counter() - started)
-
-
-def fit(model: Any, data: Any, config: Small, random: Any) -> None:
-    """Train a model on windows drawn from data, the rate warming up and then falling to a tenth.
-
-    Raises:
-        DataError: The loss is no number any more.
-    """
-    import torch
-
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=0.01)
-    warm = max(1, config.steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / config.steps)
-    )
-    model.train()
-    for _ in range(config.steps):
-        starts = torch.randint(0, len(data) - config.length, (config.batch,), generator=random)
-        windows = torch.stack([data[at : at + config.length] for at in starts.tolist()])
-        loss = model(input_ids=windows, labels=windows, use_cache=False).loss
-        if not torch.isfinite(loss):
-            raise DataError(f"the loss is {float(loss)} at small.rate {config.rate}; lower it")
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
 
 
 def perplexity(model: Any, data: Any, length: int) -> float:

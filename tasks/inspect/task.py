@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from configs.inspect import Reading, Replying, Small
+from tasks.data import digests
 from tasks.data.anatomy import (
     AttentionRef,
     CacheTest,
     Causal,
     CutReply,
+    LengthCost,
     MaskRow,
     MaskRowsRef,
     MaskRun,
+    MasksTrained,
+    MasksTried,
     Positions,
     RunsRef,
     SmallModelRef,
@@ -27,6 +33,7 @@ from tasks.data.anatomy import (
 )
 from tasks.data.documents import DocumentsRef
 from tasks.errors import ModelError
+from tasks.metrics.spreads import ratio_of, spreads_by_name
 from tasks.models import files as model_files
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -61,9 +68,10 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
         config: Sizes and training.
     """
     from tasks.inspect.masks import train_small
-    from tasks.models.tiny import write_small
+    from tasks.models.tiny import Training, write_small
 
-    model, run = train_small(_text(documents), "full", config, config.seed)
+    train = Training.under_masks(config).train
+    model, run = train_small(_text(documents), "full", config, config.seed, train)
     steps.log_metrics(perplexity=run.perplexity, first=run.first)
     return objects.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
 
@@ -146,12 +154,19 @@ def check_cache(causal: Causal, prompt: str, reading: Reading, config: Replying)
     model, _, ids = _read(causal, prompt, reading, room=1)
     count = min(config.timed_tokens, longest_of(model) - len(ids))
     timings, same, size = time_cache(model, ids, count, config.repeats)
-    saved = objects.save_rows(TimingsRef, Timing, timings)
-    return CacheTest(timings=saved, tokens=timings[0].length, same=same, cache_bytes=size)
+    slow, fast = ([t.seconds for t in timings if t.way == way] for way in ("without cache", "with cache"))
+    return CacheTest(
+        timings=objects.save_rows(TimingsRef, Timing, timings),
+        ways=spreads_by_name((t.way, t.seconds) for t in timings),
+        times_faster=ratio_of("with cache", slow, fast),
+        tokens=timings[0].length,
+        same=same,
+        cache_bytes=size,
+    )
 
 
 @step(name="inspect-cost", libraries=LIBRARIES)
-def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replying) -> TimingsRef:
+def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replying) -> LengthCost:
     """Measure time and memory of one pass against the length of the text.
 
     Args:
@@ -165,12 +180,14 @@ def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replyi
 
     model, _, ids = _read(causal, prompt, reading)
     lengths = [length for length in config.lengths if length <= longest_of(model)]
-    return objects.save_rows(TimingsRef, Timing, list(cost_of_length(model, ids, lengths, config.repeats)))
+    timings = list(cost_of_length(model, ids, lengths, config.repeats))
+    seconds = spreads_by_name((str(t.length), t.seconds) for t in timings)
+    return LengthCost(timings=objects.save_rows(TimingsRef, Timing, timings), seconds=seconds)
 
 
 @step(name="inspect-attention", libraries=LIBRARIES)
 def map_attention(causal: Causal, prompt: str, config: Reading) -> AttentionRef:
-    """Keep how much each token of the prompt looks at each, by layer and head.
+    """Keep how much each token of the prompt looks at each, by layer: in the mean of its heads, then head by head.
 
     Args:
         causal: The model.
@@ -180,7 +197,8 @@ def map_attention(causal: Causal, prompt: str, config: Reading) -> AttentionRef:
     from tasks.inspect.passes import attention_maps
 
     model, _, ids = _read(causal, prompt, config)
-    return objects.save_array(AttentionRef, attention_maps(model, ids[: config.shown_tokens]))
+    heads = attention_maps(model, ids[: config.shown_tokens])
+    return objects.save_array(AttentionRef, np.concatenate([heads.mean(axis=1, keepdims=True), heads], axis=1))
 
 
 @step(name="inspect-positions", libraries=LIBRARIES)
@@ -199,7 +217,7 @@ def check_positions(causal: Causal, prompt: str, config: Reading) -> Positions:
 
 
 @step(name="inspect-masks", libraries=LIBRARIES)
-def try_masks(causal: Causal, prompt: str, config: Reading) -> MaskRowsRef:
+def try_masks(causal: Causal, prompt: str, config: Reading) -> MasksTried:
     """Put masks before the model as it is, and say what becomes of the next token.
 
     Args:
@@ -207,14 +225,15 @@ def try_masks(causal: Causal, prompt: str, config: Reading) -> MaskRowsRef:
         prompt: The text.
         config: The window.
     """
-    from tasks.inspect.masks import compare_masks
+    from tasks.inspect.masks import compare_masks, patterns_of
 
     model, tokenizer, ids = _read(causal, prompt, config)
-    return objects.save_rows(MaskRowsRef, MaskRow, compare_masks(model, tokenizer, ids, config.window))
+    rows = compare_masks(model, tokenizer, ids, config.window)
+    return MasksTried(table=objects.save_rows(MaskRowsRef, MaskRow, rows), patterns=patterns_of(config.window))
 
 
 @step(name="inspect-train", run_name="inspect-train steps={config.steps}", libraries=LIBRARIES)
-def train_under_masks(documents: DocumentsRef, config: Small) -> RunsRef:
+def train_under_masks(documents: DocumentsRef, config: Small) -> MasksTrained:
     """Train the same small model under each mask from several seeds, and measure its perplexity on held-out text.
 
     Args:
@@ -222,12 +241,13 @@ def train_under_masks(documents: DocumentsRef, config: Small) -> RunsRef:
         config: Sizes, masks, seeds.
     """
     from tasks.inspect.masks import train_small
+    from tasks.models.tiny import Training
 
-    text = _text(documents)
+    text, train = _text(documents), Training.under_masks(config).train
     seeds = range(config.seed, config.seed + config.seeds)
-    return objects.save_rows(
-        RunsRef, MaskRun, [train_small(text, kind, config, seed)[1] for kind in config.masks for seed in seeds]
-    )
+    runs = [train_small(text, kind, config, seed, train)[1] for kind in config.masks for seed in seeds]
+    perplexity = spreads_by_name((run.mask, run.perplexity) for run in runs)
+    return MasksTrained(table=objects.save_rows(RunsRef, MaskRun, runs), perplexity=perplexity)
 
 
 def prompt_tokens(causal: Causal, prompt: str, config: Reading) -> list[str]:
@@ -239,7 +259,7 @@ def prompt_tokens(causal: Causal, prompt: str, config: Reading) -> list[str]:
 
 
 def _described(name: str, folder: Path) -> Causal:
-    files = [durable.file_digest(folder / part) for part in PART if (folder / part).is_file()]
+    files = [digests.of_path(folder / part) for part in PART if (folder / part).is_file()]
     return Causal(
         name=name, folder=str(folder), digest=durable.digest_of([model_files.weights_digest(folder), *files])
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.models import CATALOGUE
+from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching
@@ -79,7 +80,7 @@ def describe(model: str) -> Encoder:
         model=model,
         revision=files.revision,
         weights=weights_digest(folder),
-        tokenizer=durable.file_digest(_required(folder / "tokenizer.json")),
+        tokenizer=digests.of_path(_required(folder / "tokenizer.json")),
         pooling=pooling,
         normalize=normalize,
         max_tokens=longest(folder, config),
@@ -162,7 +163,7 @@ def _describe_static(files: ModelFiles, folder: Path) -> Encoder:
         revision=files.revision,
         architecture="static",
         weights=weights_digest(folder),
-        tokenizer=durable.file_digest(tokenizer),
+        tokenizer=digests.of_path(tokenizer),
         pooling="mean_known" if by_model2vec else "mean",
         normalize="Normalize" in kinds or bool(config.get("normalize")),
         max_tokens=min(int(longest or batching.LADDER[-1]), batching.LADDER[-1]),
@@ -215,14 +216,7 @@ def weights_digest(folder: Path) -> str:
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelError(f"{folder} has no *.safetensors; pickled weights are never loaded, convert them first")
-    return durable.digest_of(
-        [[path.name, _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)] for path in weights]
-    )
-
-
-@functools.cache
-def _file_digest(path: Path, size: int, modified: int) -> str:
-    return durable.file_digest(path)
+    return durable.digest_of([[path.name, digests.of_path(path)] for path in weights])
 
 
 def _embedded(model: str, package: str, expected: str) -> ModelFiles:
@@ -233,7 +227,7 @@ def _embedded(model: str, package: str, expected: str) -> ModelFiles:
         )
     folder = Path(spec.origin).parent / "model"
     weights = _required(folder / "model.safetensors")
-    actual = _file_digest(weights, weights.stat().st_size, weights.stat().st_mtime_ns)
+    actual = digests.of_path(weights)
     if actual != expected:
         raise ModelError(
             f"{weights} has sha256 {actual[:16]} but {expected[:16]} is the published one; reinstall {package}"

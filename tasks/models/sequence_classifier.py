@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tasks.data import digests
 from tasks.data.classes import Identified
 from tasks.data.models import Numerics, Scorer
 from tasks.errors import ModelError
@@ -99,11 +100,11 @@ def _tokenizer_digest(folder: Path) -> str:
         ModelError: There are none.
     """
     if (folder / "tokenizer.json").is_file():
-        return durable.file_digest(folder / "tokenizer.json")
+        return digests.of_path(folder / "tokenizer.json")
     found = [folder / name for name in VOCABULARIES if (folder / name).is_file()]
     if not found:
         raise ModelError(f"{folder} has no tokenizer.json; save the tokenizer with the model")
-    return durable.digest_of([[path.name, durable.file_digest(path)] for path in found])
+    return durable.digest_of([[path.name, digests.of_path(path)] for path in found])
 
 
 def engine(wanted: Scorer) -> "PairEngine":

@@ -1,12 +1,16 @@
-"""A small causal model with a chat template, trained for seconds on some text.
+"""Small causal models, trained for seconds on some text: one with a chat template, and how any of them is trained.
 
-It shows that the whole way works without network; nothing it says means anything.
+They show that the whole way works without network; nothing they say means anything.
 """
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from configs.chain import SmallModel
+from configs.inspect import Small
+from tasks.errors import DataError
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
@@ -15,6 +19,71 @@ TEMPLATE = (
 SPECIAL = ["<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
 BATCH, LENGTH = 8, 64
 RATE, WIDE = 3e-3, 256  # of learning, and the width above which it falls as the width grows
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a small model is trained.
+
+    Attributes:
+        steps: Steps.
+        batch: Windows a step.
+        length: Tokens of a window.
+        rate: How far a step goes at most.
+        eased: Whether the rate warms up in the first tenth and then falls to a tenth, and gradients are cut at 1.
+    """
+
+    steps: int
+    batch: int
+    length: int
+    rate: float
+    eased: bool = False
+
+    @classmethod
+    def under_masks(cls, config: Small) -> "Training":
+        """Return how the small models are trained that are looked into."""
+        return cls(config.steps, config.batch, config.length, config.rate, eased=True)
+
+    def train(self, model: Any, ids: Any, random: Any = None) -> float:
+        """Train a causal model on windows drawn from the tokens of a text.
+
+        Args:
+            model: The model.
+            ids: (L,) tokens, on its device.
+            random: What draws the windows; torch's own generator where it is left out.
+
+        Returns:
+            The loss of the last step.
+
+        Raises:
+            DataError: The loss is no number any more.
+        """
+        import torch
+
+        optimizer = torch.optim.AdamW(model.parameters(), lr=self.rate, weight_decay=0.01)
+        warm = max(1, self.steps // 10)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            lambda step: (
+                min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / self.steps) if self.eased else 1.0
+            ),
+        )
+        value = 0.0
+        model.train()
+        for _ in range(self.steps):
+            starts = torch.randint(0, max(1, len(ids) - self.length), (self.batch,), generator=random)
+            windows = torch.stack([ids[start : start + self.length] for start in starts.tolist()])
+            loss = model(input_ids=windows, labels=windows, use_cache=False).loss
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise DataError(f"the loss is {value} at a rate of {self.rate}; lower small.rate")
+            optimizer.zero_grad()
+            loss.backward()
+            if self.eased:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+        return value
 
 
 def make_small_model(text: str, config: SmallModel, folder: Path, device: str = "cpu") -> float:
@@ -48,26 +117,11 @@ def make_small_model(text: str, config: SmallModel, folder: Path, device: str = 
                 pad_token_id=tokenizer.pad_token_id, **sizes,
             )
         )  # fmt: skip
-        loss = _train(model.to(device), ids.to(device), config)
+        training = Training(config.steps, BATCH, LENGTH, RATE * min(1.0, WIDE / config.width))
+        loss = training.train(model.to(device), ids.to(device))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return loss
-
-
-def _train(model: Any, ids: Any, config: SmallModel) -> float:
-    import torch
-
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE * min(1.0, WIDE / config.width))
-    value = 0.0
-    for _ in range(config.steps):
-        starts = torch.randint(0, max(1, len(ids) - LENGTH), (BATCH,))
-        batch = torch.stack([ids[start : start + LENGTH] for start in starts.tolist()])
-        loss = model(input_ids=batch, labels=batch).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        value = float(loss.detach())
-    return value
 
 
 def _tokenizer(text: str, config: SmallModel) -> Any:

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.data.classes import Bin, Confused, CurvePoint
+from tasks.data.classes import Bin, Confused
+from tasks.data.curves import CurveMean
 from tasks.data.evaluation import Measure
 
 LEFT, WIDTH, ROW = 250.0, 560.0, 26.0
@@ -35,25 +36,25 @@ def whiskers(measures: Sequence[Measure]) -> dict[str, Any]:
     return {"rows": rows, "ticks": ticks, "height": ROW * len(rows), "value_x": LEFT + WIDTH + 60}
 
 
-def curves(points: Sequence[CurvePoint], full: Sequence[Measure], examples: int) -> dict[str, Any]:
+def curves(means: Sequence[CurveMean], full: Sequence[Measure], examples: int) -> dict[str, Any]:
     """Return a line for each way over the number of labels, which grows by factors.
 
     Args:
-        points: What was reached with some labels.
+        means: What was reached with some labels.
         full: Macro-F1 of the ways with all labels.
         examples: How many labels that is.
     """
-    reached: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for point in points:
-        reached[point.way][point.examples].append(point.macro_f1)
+    reached: dict[str, dict[int, float]] = defaultdict(dict)
+    for mean in means:
+        reached[mean.way][mean.examples] = mean.macro_f1
     if not reached:
         return {}
     for measure in full:
         if measure.what in reached:
-            reached[measure.what][examples].append(measure.value)
+            reached[measure.what][examples] = measure.value
     counts = sorted({count for way in reached.values() for count in way})
     first, last = math.log(counts[0]), math.log(max(counts[-1], counts[0] + 1))
-    lowest = min(min(values) for way in reached.values() for values in way.values())
+    lowest = min(value for way in reached.values() for value in way.values())
     least = min(0.9, math.floor(10 * lowest) / 10)
 
     def place(count: int, value: float) -> tuple[float, float]:
@@ -62,7 +63,7 @@ def curves(points: Sequence[CurvePoint], full: Sequence[Measure], examples: int)
 
     lines = []
     for name, way in reached.items():
-        at = [place(count, sum(values) / len(values)) for count, values in sorted(way.items())]
+        at = [place(count, value) for count, value in sorted(way.items())]
         lines.append({"name": name, "line": " ".join(f"{x},{y}" for x, y in at), "dots": at})
     ticks = [(place(count, least)[0], f"{count:,}") for count in counts]
     levels = [(place(counts[0], n / 10)[1], f"{n / 10:.1f}") for n in range(round(10 * least), 11)]

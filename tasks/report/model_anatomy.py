@@ -1,13 +1,13 @@
 """The page of `model-anatomy`: from references to what `report` shows."""
 
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from configs.flows import ModelAnatomy
-from tasks.data.anatomy import Anatomy, CacheTest, MaskRow, MaskRun, Positions, Stage, StepToken, Timing
+from tasks.data.anatomy import Anatomy, CacheTest, MaskPattern, MaskRow, Positions, Stage, StepToken, Timing
+from tasks.data.evaluation import Spread
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
@@ -16,7 +16,6 @@ from tasks.store import objects
 SHOWN_STAGES = 120
 SHOWN_HEADS = 48
 WIDTH, HEIGHT, LEFT, FOOT = 460.0, 220.0, 64.0, 30.0
-MASK_TOKENS = 20  # tokens that masks are drawn of
 
 
 def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence[str], config: ModelAnatomy) -> Path:
@@ -25,7 +24,7 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
-    stages, cost = objects.load_rows(seen.stages.table, Stage), objects.load_rows(seen.cost, Timing)
+    stages, cost = objects.load_rows(seen.stages.table, Stage), objects.load_rows(seen.cost.timings, Timing)
     following = objects.load_rows(seen.steps, StepToken)
     page = Page(
         title=f"Inside {seen.causal.name}",
@@ -34,7 +33,7 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
             ("parameters", f"{seen.stages.parameters:,}"),
             ("tokens read", f"{seen.stages.tokens:,}"),
             ("likeliest next", f"{following[0].token.strip()} {following[0].probability:.0%}"),
-            ("times faster with cache", f"{cache_gain(seen.cache)[0]:.1f}"),
+            ("times faster with cache", f"{seen.cache.times_faster.median:.1f}"),
             ("reply", "cut by its limit" if seen.reply.finish == "length" else "ended by itself"),
         ],
         tables=[_printed(seen, following, config), _cache(seen.cache), _positions(seen.positions), _masks(seen),
@@ -45,10 +44,12 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
         more={
             "steps": _steps(following),
             "reply": seen.reply,
-            "plots": [_plot("seconds", {n: [t.seconds for t in mine] for n, mine in _by_length(cost).items()}),
-                      _plot("megabytes", {n: [t.bytes / 1e6 for t in mine] for n, mine in _by_length(cost).items()})],
+            "plots": [_plot("seconds", [(t.length, t.seconds) for t in cost],
+                            [(int(s.name), s.median) for s in seen.cost.seconds]),
+                      _plot("megabytes", [(t.length, t.bytes / 1e6) for t in cost],
+                            [(n, mine[0].bytes / 1e6) for n, mine in _by_length(cost).items()])],
             "attention": _attention(seen, tokens),
-            "masks": _drawn(config.reading.window),
+            "masks": [_drawn(pattern) for pattern in seen.masks.patterns],
             "turns": [round(turn, 3) for turn in seen.positions.turns],
         },
     )  # fmt: skip
@@ -58,7 +59,7 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
 def anatomy_summary(seen: Anatomy, config: ModelAnatomy) -> dict[str, Any]:
     """Return what `model-anatomy` answers its caller."""
     first = [row for row in objects.load_rows(seen.steps, StepToken) if row.step == 1]
-    gain, low, high = cache_gain(seen.cache)
+    gain, cost = seen.cache.times_faster, _by_length(objects.load_rows(seen.cost.timings, Timing))
     found: dict[str, Any] = {
         "model": seen.causal.name,
         "tokenizer": seen.fit.reason if seen.fit else "made with the model",
@@ -67,36 +68,19 @@ def anatomy_summary(seen: Anatomy, config: ModelAnatomy) -> dict[str, Any]:
         "reply": seen.reply.model_dump(mode="json"),
         "cache": {
             "tokens": seen.cache.tokens, "same_tokens": seen.cache.same, "bytes": seen.cache.cache_bytes,
-            "times_faster": {"value": gain, "low": low, "high": high, "n": len(_ways(seen.cache)["with cache"])},
+            "times_faster": {"value": gain.median, "low": gain.least, "high": gain.most, "n": gain.count},
             "seconds": {way: [round(s, 4) for s in seconds] for way, seconds in _ways(seen.cache).items()},
         },
         "positions": seen.positions.model_dump(mode="json"),
         "cost": {
-            str(n): {"seconds": round(statistics.median(t.seconds for t in mine), 5), "bytes": mine[0].bytes}
-            for n, mine in _by_length(objects.load_rows(seen.cost, Timing)).items()
+            s.name: {"seconds": round(s.median, 5), "bytes": cost[int(s.name)][0].bytes} for s in seen.cost.seconds
         },
     }  # fmt: skip
     if seen.runs is not None:
         found["perplexity"] = {
-            mask: {"value": mean, "low": low, "high": high, "n": n}
-            for mask, (mean, low, high, n) in runs_of(seen).items()
+            s.name: {"value": s.mean, "low": s.least, "high": s.most, "n": s.count} for s in seen.runs.perplexity
         }
     return found
-
-
-def cache_gain(cache: CacheTest) -> tuple[float, float, float]:
-    """Return how many times faster generation is with cache: of medians, then least and most of the repeats."""
-    ways = _ways(cache)
-    each = [slow / fast for slow, fast in zip(ways["without cache"], ways["with cache"], strict=True)]
-    return statistics.median(ways["without cache"]) / statistics.median(ways["with cache"]), min(each), max(each)
-
-
-def runs_of(seen: Anatomy) -> dict[str, tuple[float, float, float, int]]:
-    """Return for each mask the mean perplexity of its runs, the least, the most, and how many there are."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for run in objects.load_rows(seen.runs, MaskRun) if seen.runs else []:
-        found[run.mask].append(run.perplexity)
-    return {mask: (statistics.mean(p), min(p), max(p), len(p)) for mask, p in found.items()}
 
 
 def _ways(cache: CacheTest) -> dict[str, list[float]]:
@@ -126,7 +110,7 @@ def _printed(seen: Anatomy, following: Sequence[StepToken], config: ModelAnatomy
         ("likeliest next token", following[0].token.strip(), printed.next_token),
         ("reply is cut", "yes" if seen.reply.finish == "length" else "no",
          "" if printed.cut is None else "yes" if printed.cut else "no"),
-        ("times faster with cache", f"{cache_gain(seen.cache)[0]:.1f} at {seen.cache.tokens} tokens",
+        ("times faster with cache", f"{seen.cache.times_faster.median:.1f} at {seen.cache.tokens} tokens",
          "" if printed.cache_gain is None else f"{printed.cache_gain:g}"),
         ("probabilities of the vocabulary sum to", f"{following[0].total:.9f}", ""),
         ("cut reply and continuation equal the uncut reply", "yes" if seen.reply.same else "NO", ""),
@@ -138,17 +122,18 @@ def _printed(seen: Anatomy, following: Sequence[StepToken], config: ModelAnatomy
 def _cache(cache: CacheTest) -> Table:
     rows = [
         (
-            way,
-            f"{statistics.median(s):.4f}",
-            f"{min(s):.4f} to {max(s):.4f}",
-            f"{cache.tokens / statistics.median(s):,.0f}",
-            len(s),
+            s.name,
+            f"{s.median:.4f}",
+            f"{s.least:.4f} to {s.most:.4f}",
+            f"{cache.tokens / s.median:,.0f}",
+            s.count,
         )
-        for way, s in _ways(cache).items()
+        for s in cache.ways
     ]
-    gain, low, high = cache_gain(cache)
+    gain = cache.times_faster
     same = "the same tokens" if cache.same else "NOT the same tokens"
-    note = f"{gain:.2f} times faster with cache ({low:.2f} to {high:.2f} over the repeats); both gave {same}. "
+    note = f"{gain.median:.2f} times faster with cache ({gain.least:.2f} to {gain.most:.2f} "
+    note += f"over the repeats); both gave {same}. "
     note += f"The cache held {cache.cache_bytes:,} bytes at the end."
     columns = ("way", "seconds, median", "least to most", "tokens a second", "repeats")
     return Table(f"Generating {cache.tokens} tokens", columns, rows, note)
@@ -171,7 +156,7 @@ def _positions(found: Positions) -> Table:
 def _masks(seen: Anatomy) -> Table:
     rows = [
         (m.mask, f"{m.pairs:,.0f}", f"{m.share:.0%}", f"{m.moved:.3f}", m.token.strip(), f"{m.probability:.1%}")
-        for m in objects.load_rows(seen.masks, MaskRow)
+        for m in objects.load_rows(seen.masks.table, MaskRow)
     ]
     columns = ("mask", "pairs seen", "of full", "bits moved", "likeliest next", "probability")
     return Table(
@@ -183,9 +168,8 @@ def _masks(seen: Anatomy) -> Table:
 
 
 def _runs(seen: Anatomy) -> list[Table]:
-    rows = [
-        (mask, f"{mean:.3f}", f"{low:.3f} to {high:.3f}", n) for mask, (mean, low, high, n) in runs_of(seen).items()
-    ]
+    spreads: Sequence[Spread] = seen.runs.perplexity if seen.runs else ()
+    rows = [(s.name, f"{s.mean:.3f}", f"{s.least:.3f} to {s.most:.3f}", s.count) for s in spreads]
     note = "The same small model trained on bytes from several seeds; the end of the text was held out."
     columns = ("mask", "perplexity a byte, mean", "least to most", "seeds")
     return [Table("Small models trained under each mask, held-out text", columns, rows, note)] if rows else []
@@ -215,11 +199,11 @@ def _steps(rows: Sequence[StepToken]) -> list[dict[str, Any]]:
     ]
 
 
-def _plot(name: str, values: dict[int, list[float]]) -> dict[str, Any]:
+def _plot(name: str, values: Sequence[tuple[int, float]], medians: Sequence[tuple[int, float]]) -> dict[str, Any]:
     """Return a line of medians over lengths, with every measured point."""
     if not values:
         return {"name": name, "line": "", "points": [], "x": [], "y": []}
-    longest, most = max(values), max(max(v) for v in values.values()) or 1.0
+    longest, most = max(n for n, _ in values), max(v for _, v in values) or 1.0
     across, up = (WIDTH - LEFT - 12) / longest, (HEIGHT - FOOT - 12) / most
 
     def place(tokens: float, value: float) -> tuple[float, float]:
@@ -227,9 +211,9 @@ def _plot(name: str, values: dict[int, list[float]]) -> dict[str, Any]:
 
     return {
         "name": name,
-        "line": " ".join("{},{}".format(*place(n, statistics.median(v))) for n, v in values.items()),
-        "points": [(*place(n, one), f"{n} tokens: {one:.4g} {name}") for n, v in values.items() for one in v],
-        "x": [(place(n, 0)[0], n) for n in sorted(values)[-4:]],
+        "line": " ".join("{},{}".format(*place(n, v)) for n, v in medians),
+        "points": [(*place(n, v), f"{n} tokens: {v:.4g} {name}") for n, v in values],
+        "x": [(place(n, 0)[0], n) for n in sorted({n for n, _ in values})[-4:]],
         "y": [(place(0, v)[1], f"{v:.3g}") for v in (0.0, most / 2, most)],
     }
 
@@ -237,9 +221,9 @@ def _plot(name: str, values: dict[int, list[float]]) -> dict[str, Any]:
 def _attention(seen: Anatomy, tokens: Sequence[str]) -> dict[str, Any]:
     """Return the maps that are drawn: the mean of each layer's heads, then single heads as far as there is room."""
     maps = objects.load_array(seen.attention)
-    layers, heads, size, _ = maps.shape
-    named = [(f"layer {n}, mean", maps[n].mean(axis=0)) for n in range(layers)][:SHOWN_HEADS]
-    single = [(f"layer {n}, head {h}", maps[n, h]) for n in range(layers) for h in range(heads)]
+    layers, drawable, size, _ = maps.shape
+    named = [(f"layer {n}, mean", maps[n, 0]) for n in range(layers)][:SHOWN_HEADS]
+    single = [(f"layer {n}, head {h}", maps[n, h + 1]) for n in range(layers) for h in range(drawable - 1)]
     named += single[: max(0, SHOWN_HEADS - len(named))]
     drawn = [
         {
@@ -248,15 +232,10 @@ def _attention(seen: Anatomy, tokens: Sequence[str]) -> dict[str, Any]:
         }
         for name, m in named
     ]
-    return {"size": size, "tokens": list(tokens), "maps": drawn, "left_out": layers * (heads + 1) - len(drawn)}
+    return {"size": size, "tokens": list(tokens), "maps": drawn, "left_out": layers * drawable - len(drawn)}
 
 
-def _drawn(window: int) -> list[dict[str, Any]]:
-    """Return the cells that each kind of mask lets a token see."""
-    span = range(MASK_TOKENS)
-    sees = {
-        "full": [(c, r) for r in span for c in range(r + 1)],
-        "sliding": [(c, r) for r in span for c in range(r + 1) if r - c < window],
-        "sparse": [(c, r) for r in span for c in range(r + 1) if r - c < window or (r - c) % window == 0],
-    }
-    return [{"name": name, "cells": cells} for name, cells in sees.items()]
+def _drawn(pattern: MaskPattern) -> dict[str, Any]:
+    """Return the cells that a mask lets tokens see."""
+    cells = [(c, r) for r, line in enumerate(pattern.lines) for c, mark in enumerate(line) if mark == "x"]
+    return {"name": pattern.name, "cells": cells}

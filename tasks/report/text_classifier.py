@@ -19,7 +19,6 @@ from tasks.data.classes import (
     Classifier,
     ClassScore,
     Confused,
-    CurvePoint,
     LabelIssue,
     LabelReport,
     LabelWording,
@@ -28,6 +27,7 @@ from tasks.data.classes import (
     Trial,
     Verdict,
 )
+from tasks.data.curves import CurveMean, CurvePoint
 from tasks.data.documents import Ingested, Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.messages import Cost
@@ -59,7 +59,7 @@ def class_page(
     scores = sorted((m for m in measures if m.name == "macro-F1"), key=lambda m: -m.value)
     best = next(m for m in scores if m.what == found.chosen)
     right = next(m for m in measures if m.name == "accuracy" and m.what == found.chosen)
-    points = [point for ref in found.curve for point in objects.load_rows(ref, CurvePoint)]
+    means = [mean for curve in found.curve for mean in curve.means]
     bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
     cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
     page = Page(
@@ -74,7 +74,7 @@ def class_page(
         ],
         tables=[
             _ways(found, measures, config), *_offers(offers), *_label_issues(found, config), *_wordings(found),
-            _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(points),
+            _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(means),
             *_asked(found), *rejected_table(divided.rejected, read),
         ],
         missing=_missing(found, config),
@@ -83,7 +83,7 @@ def class_page(
         more={
             "warnings": warnings_of(divided.noticed),
             "ways": charts.whiskers(scores),
-            "curve": charts.curves(points, scores, divided.train.documents.rows),
+            "curve": charts.curves(means, scores, divided.train.documents.rows),
             "reliability": charts.reliability(bins),
             "matrix": charts.matrix(cells, divided.classes),
             "chosen": found.chosen,
@@ -91,7 +91,7 @@ def class_page(
     )  # fmt: skip
     path = pages.write_page(run, page)
     if path.name:
-        _write_tables(path.parent, found, points)
+        _write_tables(path.parent, found)
     return path
 
 
@@ -298,8 +298,10 @@ def _wordings(found: Verdict) -> list[Table]:
     ]
     if not rows:
         return []
-    values = [w.macro_f1 for w in rows]
-    note = f"macro-F1 in the mean {sum(values) / len(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
+    spreads = [trial.wordings for trial in found.trials if trial.wordings is not None]
+    note = "; ".join(
+        f"{s.name}: macro-F1 in the mean {s.mean:.3f}, from {s.least:.3f} to {s.most:.3f}" for s in spreads
+    )
     listed = [(w.way, w.wording, f"{w.macro_f1:.3f}", f"{w.accuracy:.3f}") for w in rows]
     return [Table("Each wording alone", ("way", "wording", "macro-F1", "accuracy"), listed, note)]
 
@@ -338,15 +340,10 @@ def _confused(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
     return [Table("Most often confused", ("class", "taken for", "texts"), rows)]
 
 
-def _curve(points: Sequence[CurvePoint]) -> list[Table]:
-    groups: dict[tuple[str, float], list[CurvePoint]] = defaultdict(list)
-    for point in points:
-        groups[point.way, point.share].append(point)
-    rows = []
-    for (way, share), mine in groups.items():
-        values = [point.macro_f1 for point in mine]
-        mean = sum(values) / len(values)
-        rows.append((way, f"{share:.0%}", mine[0].examples, f"{mean:.3f}", f"{min(values):.3f} to {max(values):.3f}"))
+def _curve(means: Sequence[CurveMean]) -> list[Table]:
+    rows = [
+        (m.way, f"{m.share:.0%}", m.examples, f"{m.macro_f1:.3f}", f"{m.least:.3f} to {m.most:.3f}") for m in means
+    ]
     columns = ("way", "share of labels", "labels", "macro-F1, mean", "from, to")
     return [Table("With fewer labels", columns, rows)] if rows else []
 
@@ -368,9 +365,10 @@ def _how(found: Verdict) -> dict[str, str]:
     return {"encoding 1,000 texts": f"{found.speed.seconds_per_1000:.1f} seconds, in the seconds of ways that need it"}
 
 
-def _write_tables(folder: Path, found: Verdict, points: Sequence[CurvePoint]) -> None:
+def _write_tables(folder: Path, found: Verdict) -> None:
     """Write every table as Parquet and CSV beside the page."""
     judged = found.judgement
+    points = [point for curve in found.curve for point in objects.load_rows(curve.points, CurvePoint)]
     tables: dict[str, pa.Table] = {
         "measures": objects.load_table(judged.measures), "validation": objects.load_table(judged.validation),
         "class-scores": objects.load_table(judged.classes), "paired": objects.load_table(judged.paired),

@@ -81,26 +81,25 @@ def names_of(tokenizers: Sequence[Vocabulary]) -> list[str]:
 
 def _numbers(row: PieceCount, config: Counted) -> dict[str, float | None]:
     """Return what is counted of one tokenizer; a ratio of nothing is None."""
-    with_special = row.tokens + row.around * row.texts
     found: dict[str, float | None] = {
         "tokens": row.tokens,
-        "with_special": with_special,
-        "characters_per_token": _ratio(row.characters, row.tokens),
-        "tokens_per_word": _ratio(row.tokens, row.words),
-        "unknown_share": _ratio(row.unknown, row.tokens),
+        "with_special": row.with_special,
+        "characters_per_token": _rounded(row.characters_per_token),
+        "tokens_per_word": _rounded(row.tokens_per_word),
+        "unknown_share": _rounded(row.unknown_share),
         "lossless_share": row.lossless / row.texts,
         "lossless_but_for_case": row.folded / row.texts,
         "special_in_text": row.special,
     }
     if config.price_per_million is not None:
-        found["cost_per_1000_texts"] = with_special / row.texts * 1_000 * config.price_per_million / 1_000_000
+        found["cost_per_1000_texts"] = row.cost_per_1000_texts(config.price_per_million)
     if row.tokenizer < len(config.published):
         found["published"] = config.published[row.tokenizer]
     return found
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _compared(whole: Sequence[PieceCount], names: Sequence[str], config: Counted) -> Table:
@@ -132,12 +131,12 @@ def _groups(rows: Sequence[PieceCount], names: Sequence[str]) -> list[Table]:
         (
             g,
             mine[0].texts,
-            *(f"{c.tokens / c.texts:,.1f}" + (f", {c.unknown} unknown" if c.unknown else "") for c in mine),
+            *(f"{c.tokens_per_text:,.1f}" + (f", {c.unknown} unknown" if c.unknown else "") for c in mine),
         )
         for g, mine in zip(groups, cells, strict=True)
     ]
     dense = [
-        (g, *(f"{c.characters / c.tokens:.2f}" if c.tokens else "" for c in mine))
+        (g, *("" if c.characters_per_token is None else f"{c.characters_per_token:.2f}" for c in mine))
         for g, mine in zip(groups, cells, strict=True)
     ]
     return [

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from configs.flows import TopicModel
 from configs.topics import Slices
 from tasks.data.documents import Document
 from tasks.data.evaluation import Measure
+from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, TopicMap, TopicMatch, TopicReport, Wording
 from tasks.report import page as pages
 from tasks.report.knowledge_base import map_of, place_of
@@ -21,8 +22,6 @@ from tasks.text.prompts import read_template, shown
 SHOWN_TOPICS = 200
 SHOWN_REMARKS = 20
 SHOWN_TITLE = 90
-NOT_TAKEN = ("refused", "empty", "too_long", "stop_words", "duplicate", "not_held")  # why a written name is not taken
-WRITTEN = ("written", *NOT_TAKEN, "spent_tokens", "saved_tokens")
 LEAF = 17  # height of a leaf of the tree
 TREE_LEFT, TREE_WIDTH = 330.0, 750.0
 SPARK_WIDTH, SPARK_HEIGHT = 240.0, 30.0
@@ -53,7 +52,11 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         points=points,
         clusters=clusters,
         missing=[] if named else ["topics: every document is noise; lower topics.scale or give it more documents"],
-        run={"facts": _how_named(run, config), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={
+            "facts": _how_named(topics.naming.written, config),
+            "links": run.links(),
+            "versions": tracking.environment()["libraries"],
+        },
         template="topics.html.j2",
         more={
             "warnings": _warnings(found, config),
@@ -76,23 +79,19 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
 
 
 def topic_summary(
-    run: tracking.Run, name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str]
+    name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str]
 ) -> dict[str, Any]:
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
     names = {t.topic: t for t in rows}
     fates = objects.load_rows(found.fates, Fate)
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
-    counted = run.all_metrics()
     placed = objects.load_rows(places, TopicMatch) if places is not None else []
     return {
         "name": name,
         "documents": topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
-        "labels": {
-            **_counted(counted, "represent-labels", ("support", "supported", "too_general")),
-            **_counted(counted, "represent-written", ("support", "supported", "too_general", *WRITTEN)),
-        },
+        "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
         "measures": {m.name: m.stated() for m in measures},
         "found": [
@@ -103,23 +102,16 @@ def topic_summary(
     }
 
 
-def _counted(counted: Mapping[str, float], step: str, names: Sequence[str]) -> dict[str, float]:
-    """Return what a step has counted; nothing where it has not run."""
-    return {name: round(counted[f"{step}.{name}"], 4) for name in names if f"{step}.{name}" in counted}
-
-
-def _how_named(run: tracking.Run, config: TopicModel) -> dict[str, str]:
+def _how_named(told: WrittenNames | None, config: TopicModel) -> dict[str, str]:
     """Say how many names of a language model stand, and why the others do not."""
-    if (written := config.topics.label.written) is None:
+    if (written := config.topics.label.written) is None or told is None:
         return {}
-    told = {name: int(n) for name, n in _counted(run.all_metrics(), "represent-written", WRITTEN).items()}
-    if not told:
-        return {}
-    why = ", ".join(f"{told[name]} {name.replace('_', ' ')}" for name in NOT_TAKEN if told.get(name))
+    counted = told.model_dump(exclude={"written", "spent_tokens", "saved_tokens"})
+    why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counted.items() if count)
     return {
-        f"topics named by {written.generator.model}": f"{told['written']}"
+        f"topics named by {written.generator.model}": f"{told.written}"
         + (f"; own words name the others, for the reply was: {why}" if why else ""),
-        "tokens of names": f"{told['spent_tokens']:,} spent, {told['saved_tokens']:,} saved by kept replies",
+        "tokens of names": f"{told.spent_tokens:,} spent, {told.saved_tokens:,} saved by kept replies",
     }
 
 

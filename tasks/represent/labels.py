@@ -7,13 +7,14 @@ several parts, with commas between, every word of one part.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.represent import Labels
+from tasks.data.topic_names import TopicNaming
 from tasks.data.topics import Topic
 from tasks.represent.counts import TERM, stop_words
 
@@ -186,16 +187,17 @@ class Stems:
                         yield " ".join(part)
 
 
-def label_measures(topics: Sequence[Topic], least: float) -> Mapping[str, float]:
+def label_measures(topics: Sequence[Topic], least: float) -> TopicNaming:
     """Return how far labels are borne out: the mean share of members, the share of labels borne out well enough.
 
     `too_general` is the share of labels that say too little: half as true of others' documents as of the topic's own.
     """
     named = [t for t in topics if t.topic >= 0]
     if not named:
-        return {}
-    return {
-        "support": float(np.mean([t.support for t in named])),
-        "supported": float(np.mean([t.support >= least for t in named])),
-        "too_general": float(np.mean([t.general >= 0.5 * t.support for t in named])),
-    }
+        return TopicNaming(topics=0)
+    return TopicNaming(
+        topics=len(named),
+        support=float(np.mean([t.support for t in named])),
+        supported=float(np.mean([t.support >= least for t in named])),
+        too_general=float(np.mean([t.general >= 0.5 * t.support for t in named])),
+    )

@@ -16,6 +16,7 @@ from tasks.data.topics import (
     LabelsRef,
     Merge,
     MergesRef,
+    NamedTopics,
     PlacesRef,
     Remark,
     RemarksRef,
@@ -70,7 +71,7 @@ def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, c
 
 
 @step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
-def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> TopicsRef:
+def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> NamedTopics:
     """Name every topic by its own words and phrases; members that had no part in it judge the name.
 
     Args:
@@ -82,8 +83,9 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
     from tasks.represent.labels import label_measures, label_topics
 
     named = label_topics(texts_of(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
-    steps.log_metrics(**label_measures(named, config.min_support))
-    return objects.save_rows(TopicsRef, Topic, named)
+    naming = label_measures(named, config.min_support)
+    steps.log_metrics(**naming.stated())
+    return NamedTopics(topics=objects.save_rows(TopicsRef, Topic, named), naming=naming)
 
 
 @step(name="represent-wordless", libraries=LIBRARIES)

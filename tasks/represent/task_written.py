@@ -4,7 +4,8 @@ from configs.generators import Sampling
 from configs.represent import Labels, Written
 from tasks.data.documents import DocumentsRef
 from tasks.data.prompts import Prompting
-from tasks.data.topics import LabelsRef, Topic, TopicsRef
+from tasks.data.topic_names import WrittenNames
+from tasks.data.topics import LabelsRef, NamedTopics, Topic, TopicsRef
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
 from tasks.represent.task import texts_of
@@ -27,7 +28,7 @@ def naming_by(config: Written) -> Prompting:
 @step(name="represent-written", libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance"))
 def write_topic_labels(
     documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels
-) -> TopicsRef:
+) -> NamedTopics:
     """Let a language model name topics; where its name does not stand the test, the name they have stays.
 
     Args:
@@ -42,16 +43,13 @@ def write_topic_labels(
 
     prompting, written = naming
     sampling = Sampling(max_tokens=written.max_tokens)
-    ask, count = (
-        client.replies(prompting.generator, sampling, written.generator),
-        client.text_counter(written.generator),
-    )
+    ask = client.replies(prompting.generator, sampling, written.generator)
     prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
-    writer = Writer(ask, count, prompt_budget, prompting.prompt, written)
+    writer = Writer(ask, client.text_counter(written.generator), prompt_budget, prompting.prompt, written)
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
     named, counted = write_labels(texts_of(documents), given, rows, writer, config)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
-    steps.log_metrics(
-        **label_measures(named, config.min_support), **counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens
-    )
-    return objects.save_rows(TopicsRef, Topic, named)
+    names = WrittenNames(**counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens)
+    told = label_measures(named, config.min_support).model_copy(update={"written": names})
+    steps.log_metrics(**told.stated())
+    return NamedTopics(topics=objects.save_rows(TopicsRef, Topic, named), naming=told)

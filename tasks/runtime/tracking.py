@@ -27,6 +27,7 @@ from prefect.runtime import flow_run
 
 from configs.base import Config
 from tasks import hardware
+from tasks.data import digests
 from tasks.data.base import Ref, Value
 from tasks.data.run import Outcome
 from tasks.data.vectors import Encoded
@@ -173,6 +174,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
         finally:
             _current.reset(token)
             client.close(status, tracked)
+            digests.forget()
 
 
 class _Client:

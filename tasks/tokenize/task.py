@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.tokenize import Chunk
+from tasks.data import digests
 from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef
 from tasks.data.models import Encoder
 from tasks.data.tokens import Piece, PieceCount, PieceCountsRef, PiecesRef, TokenizerFit, Vocabulary, Weights
@@ -187,4 +188,4 @@ def _loaded(wanted: Vocabulary) -> Cutter:
 
 
 def _digest(files: Sequence[Path]) -> str:
-    return durable.digest_of([durable.file_digest(file) for file in files])
+    return durable.digest_of([digests.of_path(file) for file in files])

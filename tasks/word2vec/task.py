@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from configs.word2vec import Recommended, Related, Senses, Word2Vec
+from tasks.data import digests
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Scored, ScoresRef
 from tasks.data.models import Fingerprint
@@ -25,7 +26,7 @@ from tasks.data.words import (
 )
 from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.store import durable, objects
+from tasks.store import objects
 from tasks.word2vec.files import checked_file
 from tasks.word2vec.train import Floats, TrainedVectors
 
@@ -39,7 +40,7 @@ def describe_vectors(name: str) -> FileOfVectors:
         DataError: It is not there, or is of a kind that is never read.
     """
     path = checked_file(name)
-    return FileOfVectors(path=str(path), digest=durable.file_digest(path))
+    return FileOfVectors(path=str(path), digest=digests.of_path(path))
 
 
 @step(name="word2vec-sentences")

@@ -149,7 +149,7 @@ def _quality(texts: Sequence[str], vectors: Floats, made: Any, model: Any) -> li
         gain = values["ours", name].value - values["BERTopic", name].value
         rows.append(at_least(f"{size} abstracts: {name}, ours minus BERTopic's", gain, "", 0.0))
     named = label_topics(texts, labels, topics, Topics().label)
-    rows += [plain(f"{size} abstracts: labels, {k}", v, "") for k, v in label_measures(named, 0.7).items()]
+    rows += [plain(f"{size} abstracts: labels, {k}", v, "") for k, v in label_measures(named, 0.7).stated().items()]
     stable = [_row(_stability(vectors), size)] if len(texts) < MANY else []
     return rows + _found(texts, vectors, labels, size) + stable
 

@@ -4,7 +4,6 @@ The parser is `pdfminer.six`: pure Python, kept for ten years, and the one under
 pictures nothing is needed here. A file becomes one document a section; what was mended in it is counted.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.ingest import Files
+from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import MissingExtra
 from tasks.ingest.pdf import process
@@ -88,10 +88,10 @@ def read_pdf(root: Path, item: Item, source: Files) -> PdfFile:
         detail = f"not read: {item.reason}, {item.size:,} bytes"
         return PdfFile([Rejected(item.name, item.reason, detail)])  # type: ignore[arg-type]
     try:
-        content = (root / item.name).read_bytes()
+        content, sha = digests.read(root / item.name)
     except OSError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != item.sha256:
+        content, sha = b"", ""
+    if sha != item.sha256:
         return PdfFile([Rejected(item.name, "changed", "changed while it was being read; run again")])
     found = _parse(content, source)
     if "reason" in found:

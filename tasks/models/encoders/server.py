@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from configs.embed import Server
 from configs.models import EMBEDDED
+from tasks.data import digests
 from tasks.data.models import Encoder, Fingerprint, Numerics, Transport
 from tasks.errors import ContractError, RemoteError
 from tasks.models import files as model_files
 from tasks.models.encoders import base as encoder_base
 from tasks.models.openai_http import Connection, Limits, Patience
-from tasks.store import durable
 
 KEY = "LLM_FLOWS_EMBED_KEY"
 EXCERPT = 200
@@ -54,7 +54,7 @@ def fingerprint(model: str, server: Server, numerics: Numerics) -> Fingerprint:
         architecture="remote",
         base_url=server.base_url,
         weights=hashlib.sha256(f"{server.base_url}\n{model}".encode()).hexdigest(),
-        tokenizer=durable.file_digest(model_files.tokenizer_file(EMBEDDED)),
+        tokenizer=digests.of_path(model_files.tokenizer_file(EMBEDDED)),
         pooling="server",
         normalize=False,
         max_tokens=server.max_tokens,

@@ -19,6 +19,7 @@ import numpy as np
 
 from configs.generators import LocalModel, Sampling
 from tasks import hardware
+from tasks.data import digests
 from tasks.data.messages import Generator, Keep, Reply, Request
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.models import batching, chat_template, device
@@ -58,7 +59,7 @@ def describe(config: LocalModel) -> Generator:
         model=config.model,
         revision=files.revision,
         weights=model_files.weights_digest(files.folder),
-        tokenizer=durable.file_digest(model_files.tokenizer_file(config.model)),
+        tokenizer=digests.of_path(model_files.tokenizer_file(config.model)),
         template=_template_digest(files.folder, tokenizer_config),
         settings=durable.digest_of(
             [stated, tokenizer_config, model_files.optional(files.folder / "generation_config.json")]
@@ -105,7 +106,7 @@ def _template_digest(folder: Path, tokenizer_config: dict[str, Any]) -> str:
     """Return the sha256 of a chat template, wherever it stands; empty where there is none."""
     apart = folder / "chat_template.jinja"
     if apart.is_file():
-        return durable.file_digest(apart)
+        return digests.of_path(apart)
     return durable.digest_of(tokenizer_config["chat_template"]) if tokenizer_config.get("chat_template") else ""
 
 

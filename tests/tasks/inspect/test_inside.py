@@ -25,6 +25,7 @@ from tasks.inspect.passes import (
     next_tokens,
     walk_stages,
 )
+from tasks.models.tiny import Training
 from tasks.store import objects
 
 DATA = Path(os.environ.get("LLM_FLOWS_DATA", "")) / "models" / "stories260K_hf"
@@ -32,12 +33,13 @@ data = pytest.mark.skipif(not DATA.is_dir(), reason="LLM_FLOWS_DATA names no fol
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 60
 TINY = Small(width=16, layers=2, heads=2, length=32, batch=8, steps=30, rate=0.01, seeds=2, window=4)
 IDS = list(b"the cat sat on")
+TRAIN = Training.under_masks(TINY).train
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Any:
     """Return a small model that has learned a little."""
-    return train_small(TEXT, "full", TINY, 0)[0]
+    return train_small(TEXT, "full", TINY, 0, TRAIN)[0]
 
 
 @pytest.mark.usefixtures("home")
@@ -57,7 +59,7 @@ def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it(
     assert (reply.finish, reply.tokens, reply.same) == ("length", 10, True)
     cache = check_cache.fn(causal, "the cat sat on", Reading(), Replying(timed_tokens=8, repeats=2))
     assert (cache.tokens, cache.same, cache.timings.rows) == (8, True, 4)
-    stages = objects.load_rows(list_stages.fn(causal, "the cat sat on", Reading()), Stage)
+    stages = objects.load_rows(list_stages.fn(causal, "the cat sat on", Reading()).table, Stage)
     assert stages[-1].name == "lm_head"
 
 
@@ -169,9 +171,17 @@ def test_masks_before_a_trained_model_are_compared_with_its_own(tiny: Any) -> No
 
 
 def test_training_under_a_mask_learns_and_repeats_from_its_seed() -> None:
-    (_, first), (_, second) = train_small(TEXT, "alternating", TINY, 3), train_small(TEXT, "alternating", TINY, 3)
+    (_, first), (_, second) = (train_small(TEXT, "alternating", TINY, 3, TRAIN) for _ in range(2))
     assert first.perplexity < first.first / 4
     assert first.perplexity == second.perplexity
+
+
+def test_a_rate_at_which_the_loss_is_no_number_is_refused(tiny: Any) -> None:
+    config = TINY.model_copy(update={"rate": 1.0})
+    broken = train_small(TEXT, "full", TINY.model_copy(update={"steps": 1}), 0, TRAIN)[0]
+    broken.lm_head.weight.data.fill_(float("nan"))
+    with pytest.raises(DataError, match=r"the loss is nan at a rate of 1\.0; lower small\.rate"):
+        Training.under_masks(config).train(broken, torch.tensor(IDS * 9))
 
 
 def test_too_short_a_text_and_prompts_that_do_not_fit_are_refused_with_their_numbers(tiny: Any) -> None:

@@ -19,6 +19,7 @@ from tasks.data.evaluation import (
 )
 from tasks.data.releases import Comparison, Delta, Release
 from tasks.data.search import Generation, QueriesRef, Query, Verified
+from tasks.data.topic_names import TopicNaming
 from tasks.data.topics import LabelsRef, LayoutRef, Topic, TopicMap, TopicsRef
 from tasks.data.vectors import Embedded, Encoded
 from tasks.models.encoders import load as encoders
@@ -65,6 +66,7 @@ def topics(shelf: Generation) -> TopicMap:
         layout=objects.save_array(LayoutRef, np.array([[0, 1], [2, 3], [4.00004, 5]], dtype=np.float32)),
         labels=objects.save_array(LabelsRef, np.array([0, 0, -1])),
         topics=objects.save_rows(TopicsRef, Topic, rows),
+        naming=TopicNaming(topics=1),
     )
 
 

@@ -78,5 +78,5 @@ def test_measures_count_supported_labels_and_those_too_general() -> None:
     topics = [Topic(n, 9, "x", (), (), (), support, general) for n, (support, general) in
               enumerate([(1.0, 0.1), (0.8, 0.5), (0.5, 0.1)], start=0)]  # fmt: skip
     found = label_measures([Topic(-1, 3, "outliers", (), (), ()), *topics], 0.7)
-    assert found == pytest.approx({"support": 2.3 / 3, "supported": 2 / 3, "too_general": 1 / 3})
-    assert label_measures([], 0.7) == {}
+    assert found.stated() == pytest.approx({"support": 2.3 / 3, "supported": 2 / 3, "too_general": 1 / 3})
+    assert label_measures([], 0.7).stated() == {}
