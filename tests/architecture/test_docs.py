@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from configs.resolve import defaults, fields_of, resolve
 from configs.signatures import flow_cards
 from flows.__main__ import main
+from tests.architecture.parsed import text as text_of
 from tests.bench.record import MEASURED, RESULTS, results, written
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +31,6 @@ TODAY = [page for page in PAGES if page not in (CHANGELOG, DOCS / "experiments.m
 CARDS = flow_cards()
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
 FOLDERS = ("flows", "tasks", "configs", "deployments", "tests", "docs")
-
-
-def text_of(page: Path) -> str:
-    return page.read_text("utf-8")
 
 
 def said(page: Path) -> Iterator[str]:
@@ -120,8 +118,13 @@ def test_every_path_and_test_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", TODAY, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_variable_of_the_environment_is_read_somewhere(page: Path) -> None:
-    sources = "".join(text_of(ROOT / path) for path in TRACKED if path.endswith(".py") and (ROOT / path).exists())
-    assert {name for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text_of(page)) if name not in sources} == set()
+    assert {name for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text_of(page)) if name not in sources()} == set()
+
+
+@cache
+def sources() -> str:
+    """Return the text of every module here, one after the other."""
+    return "".join(text_of(ROOT / path) for path in TRACKED if path.endswith(".py") and (ROOT / path).exists())
 
 
 def test_the_readme_is_one_page() -> None:

@@ -1,12 +1,16 @@
 """The direction of imports, as the table of `docs/architecture.md` has it, and what may be imported where."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.architecture.parsed import nodes, text
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ("configs", "tasks", "flows", "deployments")
@@ -50,15 +54,16 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} imports relatively; write the full name"
             found.update(_targets(node))
-    return found
+    return frozenset(found)
 
 
 def _targets(node: ast.ImportFrom) -> set[str]:
@@ -141,7 +146,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_no_room_outgrows_the_house() -> None:
-    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in CASES}
+    lines = {name: len(text(path).splitlines()) for name, path in CASES}
     rooms: dict[str, int] = {}
     for name, count in lines.items():
         room = ".".join(name.split(".")[:2]) if name.startswith("tasks.") else name.partition(".")[0]
@@ -162,10 +167,32 @@ def test_configs_need_neither_torch_nor_prefect_nor_numpy() -> None:
     assert loaded_by("import configs.flows, configs.resolve, configs.signatures", suspects) == []
 
 
-@pytest.mark.parametrize("flow", sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py")))
-def test_importing_a_flow_loads_no_model_library(flow: str) -> None:
+FLOWS = sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py"))
+EACH_IN_TURN = """
+import importlib, json, sys
+flows, suspects = json.loads(sys.argv[1])
+loaded = {}
+for flow in flows:
+    before = set(sys.modules)
+    importlib.import_module(f"flows.{flow}")
+    loaded[flow] = [name for name in suspects if name in sys.modules and name not in before]
+print(json.dumps(loaded))
+"""
+
+
+@cache
+def loaded_by_each_flow() -> dict[str, list[str]]:
+    """Return the model libraries each flow was the first to load, all in one fresh interpreter: Prefect is slow."""
     suspects = ("torch", "transformers", "bertopic", "umap", "sentence_transformers", "faiss", "sklearn")
-    assert loaded_by(f"import flows.{flow}", suspects) == []
+    command = [sys.executable, "-c", EACH_IN_TURN, json.dumps([FLOWS, suspects])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_importing_a_flow_loads_no_model_library(flow: str) -> None:
+    assert loaded_by_each_flow()[flow] == []
 
 
 def test_the_launcher_lists_without_prefect() -> None:

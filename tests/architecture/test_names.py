@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed import nodes, tree
+
 ROOT = Path(__file__).parents[2]
 VERBS = sorted(p.parent.name for p in (ROOT / "tasks").glob("*/task.py"))
 FLOWS = sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py"))
@@ -15,7 +17,7 @@ FLOWS = sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py"))
 def decorated(path: Path, decorator: str) -> list[tuple[str, str]]:
     """Return (function, declared name) of the functions with a decorator."""
     found = []
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in tree(path).body:
         for mark in getattr(node, "decorator_list", []):
             if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == decorator:
                 found.append((node.name, next(k.value.value for k in mark.keywords if k.arg == "name")))
@@ -61,7 +63,7 @@ def test_no_two_classes_share_a_name() -> None:
     places: dict[str, list[str]] = {}
     for package in ("configs", "tasks", "flows", "deployments"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for node in nodes(path):
                 if isinstance(node, ast.ClassDef):
                     places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.__main__ import main
+
 ROOT = Path(__file__).parents[2]
 FLOWS = sorted(path.stem.replace("_", "-") for path in (ROOT / "flows").glob("[!_]*.py"))
 MODEL_LIBRARIES = {
@@ -33,6 +35,22 @@ def launch(workspace: Path, prefect_server: str) -> Any:
     return run
 
 
+@pytest.fixture
+def answer(
+    workspace: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Return a function that answers a command line in this process, which has imported Prefect already."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        status = main(list(words))
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, status, said.out, said.err)
+
+    return run
+
+
 def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch: Any) -> None:
     done = launch()
     assert done.returncode == 0
@@ -41,45 +59,58 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
     assert done.stdout.count("@quick") == len(FLOWS)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; there are: answer-lineage"),
-        (["semantic-search"], "semantic-search needs queries=..."),
-        (["rag-answers"], "rag-answers needs question=..., or evaluate.questions=FILE"),
-        (["rag-answers", "question=x", "retrieve.kk=3"], "rag-answers has no 'retrieve.kk'"),
-        (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k='many' is not JSON"),
-        (
-            ["rag-answers", "question=x", "retrieve.k=0"],
-            "retrieve.k is 0 but: Input should be greater than or equal to 1",
-        ),
-        (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
-        (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
-        (["rag-answers", "question="], "query 1 has no visible character; ask something"),
-        (["rag-answers", "question=x"], "there is no collection in"),
-        (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
-        (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
-        (
-            ["knowledge-base", "source.kind=hub", "source.dataset=/no/such"],
-            "source.dataset '/no/such' is not a folder or file here",
-        ),
-        (
-            ["knowledge-base", "source.kind=hub", "source.dataset=owner/name"],
-            "source.dataset 'owner/name' is on the hub but HF_HUB_OFFLINE is set",
-        ),
-        (
-            ["text-vectors", "source.kind=files", "source.path=.", "source.max_pages=0"],
-            "source.max_pages is 0 but: Input should be greater than or equal to 1",
-        ),
-        (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
-        (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
-        (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
-        (["store", "burn"], "'store burn' is no command"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(value),
-)
-def test_a_wrong_call_is_one_line_and_exit_status_two(words: list[str], message: str, launch: Any) -> None:
-    done = launch(*words)
+WRONG_CALLS = [
+    (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; there are: answer-lineage"),
+    (["semantic-search"], "semantic-search needs queries=..."),
+    (["rag-answers"], "rag-answers needs question=..., or evaluate.questions=FILE"),
+    (["rag-answers", "question=x", "retrieve.kk=3"], "rag-answers has no 'retrieve.kk'"),
+    (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k='many' is not JSON"),
+    (
+        ["rag-answers", "question=x", "retrieve.k=0"],
+        "retrieve.k is 0 but: Input should be greater than or equal to 1",
+    ),
+    (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
+    (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
+    (["rag-answers", "question="], "query 1 has no visible character; ask something"),
+    (["rag-answers", "question=x"], "there is no collection in"),
+    (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
+    (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
+    (
+        ["knowledge-base", "source.kind=hub", "source.dataset=/no/such"],
+        "source.dataset '/no/such' is not a folder or file here",
+    ),
+    (
+        ["knowledge-base", "source.kind=hub", "source.dataset=owner/name"],
+        "source.dataset 'owner/name' is on the hub but HF_HUB_OFFLINE is set",
+    ),
+    (
+        ["text-vectors", "source.kind=files", "source.path=.", "source.max_pages=0"],
+        "source.max_pages is 0 but: Input should be greater than or equal to 1",
+    ),
+    (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
+    (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
+    (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
+    (["store", "burn"], "'store burn' is no command"),
+]
+AT_A_SHELL = [call for call in WRONG_CALLS if call[0] in (["rag-anwsers"], ["rag-answers", "question=x"])]
+
+
+def name_of(value: Any) -> str:
+    return value if isinstance(value, str) else " ".join(value)
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG_CALLS, ids=name_of)
+def test_a_wrong_call_is_one_line_and_exit_status_two(words: list[str], message: str, answer: Any) -> None:
+    assert_refused(answer(*words), message)
+
+
+@pytest.mark.parametrize(("words", "message"), AT_A_SHELL, ids=name_of)
+def test_a_wrong_call_is_all_that_a_process_says(words: list[str], message: str, launch: Any) -> None:
+    """One call is refused without Prefect, one with it; it takes seconds to import, so the others share a process."""
+    assert_refused(launch(*words), message)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], message: str) -> None:
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -115,10 +146,10 @@ def test_another_kind_discards_what_a_preset_set_in_that_place(launch: Any) -> N
 
 
 def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_model_library(
-    launch: Any, notes: Path
+    launch: Any, answer: Any, notes: Path
 ) -> None:
     words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "embed.precision=fp32"]
-    before = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    before = json.loads(answer(*words, "--plan").stdout.splitlines()[-1])
     assert before["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "never run here"}]
     assert before["everything_after"]
 
@@ -134,7 +165,7 @@ def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_mode
     assert Path(stated["report"]).is_file()
     assert stated["tasks"]["run"] > 0
 
-    after = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    after = json.loads(answer(*words, "--plan").stdout.splitlines()[-1])
     assert not after["everything_after"]
     rerun = launch(*words, PYTHONPROFILEIMPORTTIME="1")
     again = json.loads(rerun.stdout.splitlines()[-1])
@@ -145,7 +176,7 @@ def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_mode
     assert not imported(rerun.stderr) & MODEL_LIBRARIES
 
     (notes / "lighthouse.txt").write_text("The lamp is electric now.", "utf-8")
-    changed = json.loads(launch(*words, "--plan").stdout.splitlines()[-1])
+    changed = json.loads(answer(*words, "--plan").stdout.splitlines()[-1])
     assert changed["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "snapshot changed"}]
 
 

@@ -12,13 +12,16 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.deployments import run_deployment
 
+from deployments import bootstrap
+
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
 
 @pytest.fixture
-def command(workspace: Path, prefect_server: str) -> Any:
+def command(workspace: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that runs a Python module as a person would in a shell."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)  # for what is called in this process
     environment = {**os.environ, "LLM_FLOWS_HOME": str(workspace), "PREFECT_API_URL": prefect_server}
 
     def run(*words: str) -> str:
@@ -58,10 +61,11 @@ def described(schema: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_process_worker_runs_the_main_job_as_deployed(
-    command: Any, client: SyncPrefectClient, workspace: Path, notes: Path
+    command: Any, client: SyncPrefectClient, workspace: Path, notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert f"pool cpu: made, workspace {workspace}" in command("deployments.bootstrap")
-    assert "pool cpu: brought up to date" in command("deployments.bootstrap")
+    assert bootstrap.main() == 0
+    assert "pool cpu: brought up to date" in capsys.readouterr().out
     command("prefect", "--no-prompt", "deploy", "--all")
 
     deployment = client.read_deployment_by_name("knowledge-base/cpu")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,43 +96,63 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that copies a folder made by another, which it calls only the first time for a name."""
+    root = tmp_path_factory.mktemp("made-once")
+
+    def copy(to: Path, make: Callable[[Path], None]) -> Path:
+        if not (root / to.name).exists():
+            make(root / to.name)
+        shutil.copytree(root / to.name, to, dirs_exist_ok=True)
+        return to
+
+    return copy
+
+
 @pytest.fixture
-def tiny_encoder(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
+def tiny_encoder(tiny_bert: Path, tmp_path: Path, made_once: Callable[..., Path]) -> Callable[..., Path]:
     """Return a function that makes the folder of a small encoder, as sentence-transformers saves it."""
 
     def make(
         *, pooling: str = "mean", normalize: bool = True, longest: int = LONGEST, prompts: dict[str, str] | None = None
     ) -> Path:
-        from sentence_transformers import SentenceTransformer
-        from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+        def save(folder: Path) -> None:
+            from sentence_transformers import SentenceTransformer
+            from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-        modules = [Transformer(str(tiny_bert)), Pooling(32, pooling), *([Normalize()] if normalize else [])]
-        model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
-        model.max_seq_length = longest
+            modules = [Transformer(str(tiny_bert)), Pooling(32, pooling), *([Normalize()] if normalize else [])]
+            model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
+            model.max_seq_length = longest
+            model.save(str(folder))
+
         folder = tmp_path / f"encoder-{pooling}-{normalize}-{longest}"
-        model.save(str(folder))
-        return folder
+        if prompts:
+            save(folder)
+            return folder
+        return made_once(folder, save)
 
     return make
 
 
 @pytest.fixture
-def tiny_cross_encoder(tiny_bert: Path, tmp_path: Path) -> Callable[..., Path]:
+def tiny_cross_encoder(tiny_bert: Path, tmp_path: Path, made_once: Callable[..., Path]) -> Callable[..., Path]:
     """Return a function that makes the folder of a small cross-encoder, as transformers saves it."""
 
     def make(*, labels: int = 1) -> Path:
-        import torch
-        from transformers import AutoTokenizer, BertForSequenceClassification
+        def save(folder: Path) -> None:
+            import torch
+            from transformers import AutoTokenizer, BertForSequenceClassification
 
-        folder = tmp_path / f"cross-encoder-{labels}"
-        torch.manual_seed(3)
-        model = BertForSequenceClassification.from_pretrained(tiny_bert, num_labels=labels)
-        torch.nn.init.normal_(model.classifier.weight, std=1.0)
-        model.save_pretrained(folder)
-        tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-        tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's own tokenizer has
-        tokenizer.save_pretrained(folder)
-        return folder
+            torch.manual_seed(3)
+            model = BertForSequenceClassification.from_pretrained(tiny_bert, num_labels=labels)
+            torch.nn.init.normal_(model.classifier.weight, std=1.0)
+            model.save_pretrained(folder)
+            tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+            tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's own tokenizer
+            tokenizer.save_pretrained(folder)
+
+        return made_once(tmp_path / f"cross-encoder-{labels}", save)
 
     return make
 

@@ -19,7 +19,7 @@ def finished(name: str, value: Value, *, started: float = 100.0, cached: bool = 
 
 
 @pytest.fixture
-def steps_of_a_run(home: Path) -> list[Finished]:
+def steps_of_a_run(workspace: Path) -> list[Finished]:
     hits = [Hit(0, row, row + 1, 0.9 - row / 100, 0.5, 1.5) for row in range(30)]
     cited = Citation(sentence="s", document="d7", title="", path="", line=0, start=0, end=1, score=0.75)
     answer = Answer(question="?", text="s [1]", citations=(cited,), abstained="", score=0.5, threshold=0.3)

@@ -54,6 +54,11 @@ def embedded() -> EncodingEngine:
     return encoders.engine(mark(EMBEDDED))
 
 
+@pytest.fixture(scope="module")
+def calibrating() -> list[str]:
+    return calibration_texts()
+
+
 @pytest.fixture
 def loose(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a model of random weights through the gate, which the embedded one passes as it is."""
@@ -165,20 +170,24 @@ def narrow(wrong_up_to: int) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [3, 6])
-def test_a_model_that_is_wrong_for_short_texts_alone_is_refused(tokens: int, home: Path) -> None:
+def test_a_model_that_is_wrong_for_short_texts_alone_is_refused(
+    tokens: int, calibrating: list[str], home: Path
+) -> None:
     described = model_files.describe(EMBEDDED).model_copy(update={"width": 32})
-    checks = [*calibration_texts()[100:], *texts_of_lengths(calibration_texts())]
+    checks = [*calibrating[100:], *texts_of_lengths(calibrating)]
     refuse_if_far("m", *compare(described, checks, narrow(0), narrow(0)))
     with pytest.raises(ModelError, match=r"least cosine of -?0"):
         refuse_if_far("m", *compare(described, checks, narrow(tokens), narrow(0)))
 
 
-def test_the_texts_that_check_are_of_every_length_that_a_model_reads(home: Path) -> None:
+@pytest.mark.slow
+def test_the_texts_that_check_are_of_every_length_that_a_model_reads(calibrating: list[str], home: Path) -> None:
     described = model_files.describe(EMBEDDED)
-    checks = texts_of_lengths(calibration_texts())
+    checks = texts_of_lengths(calibrating)
     counts = np.array(count_tokens(described, checks))
-    assert checks == texts_of_lengths(calibration_texts())
+    assert checks == texts_of_lengths(calibrating)
     assert counts.min() == 3  # one, and two special ones
     assert counts[-int8_forward.EACH :].min() >= 512
     assert np.histogram(counts, [3, 5, 9, 17, 33, 65, 129, 257, 512, 10_000])[0].min() >= 5
@@ -213,9 +222,10 @@ def test_agreement_at_the_bound_is_enough() -> None:
     refuse_if_far("m", 0.98, 0.99, 0.99)
 
 
-def test_the_texts_are_python_s_own_of_mixed_lengths_and_the_same_each_time() -> None:
+@pytest.mark.slow
+def test_the_texts_are_python_s_own_of_mixed_lengths_and_the_same_each_time(calibrating: list[str]) -> None:
     texts = calibration_texts()
-    assert texts == calibration_texts()
+    assert texts == calibrating
     assert len(set(texts)) == int8_forward.TEXTS
     for half in (texts[:100], texts[100:]):  # those that calibrate, and those that check
         spans = np.digitize([len(text) for text in half], [20, 60, 200, 600])
