@@ -55,7 +55,7 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
         ),
         (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
         (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
-        (["rag-answers", "question="], "query 1 has no visible character; ask something"),
+        (["rag-answers", "question="], "query 1 has no visible character; give a question"),
         (["rag-answers", "question=x"], "there is no collection in"),
         (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
         (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
