@@ -22,7 +22,7 @@ SHOWN_REJECTED = 50
 SHOWN_ANSWERS = 12
 SHOWN_CHARACTERS = 4_000
 COUNTED = {
-    "left_out": "documents beyond source.max_tokens",
+    "left_out": "documents beyond max_tokens",
     "pages": "pages of PDF files",
     "headings": "headings of sections",
     "joined_words": "words joined from spaced letters",
@@ -192,9 +192,9 @@ def _examples(evaluation: Evaluation) -> tuple[list[dict[str, Any]], str]:
         for question, answer in shown
     ]
     return examples, (
-        f"{len(right)} of {len(right) + len(wrong)} questions with an answer in this collection cite an expected "
-        f"document; {withheld} of {len(outside)} questions without one get no answer. Shown: the right and the wrong "
-        "answers with the highest scores, then questions without an answer."
+        f"Right: {len(right)} of {len(right) + len(wrong)} questions with an answer in this collection, which cite an "
+        f"expected document, and {withheld} of {len(outside)} without one, which get no answer. Shown: the right and "
+        "the wrong answers with the highest scores, then questions without an answer."
     )
 
 

@@ -125,7 +125,7 @@ def test_documents_beyond_the_limit_on_tokens_are_counted(shelf: Generation) -> 
     read = ingested(shelf).model_copy(update={"counts": {"left_out": 1234}})
     page = knowledge_base.collection_page(run_of(shelf), released(shelf), read, embedded(shelf), None, None)
     text = text_of(page)
-    assert facts_of(text)["documents beyond source.max_tokens"] == "1,234"
+    assert facts_of(text)["documents beyond max_tokens"] == "1,234"
 
 
 def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: Generation) -> None:
@@ -205,7 +205,10 @@ def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation
     assert "<td>ndcg@10</td><td>dense</td><td>0.512</td><td>0.400 to 0.600</td><td>2</td>" in text
     assert "2 of 3 questions have an answer in this collection; 95 % intervals" in text
     assert re.findall(r'class="mark (\w+)"', text) == ["right", "wrong", "wrong"]
-    assert "1 of 2 questions with an answer in this collection cite an expected document; 0 of 1 questions" in text
+    assert (
+        "Right: 1 of 2 questions with an answer in this collection, which cite an expected document, and 0 of 1 "
+        in text
+    )
 
 
 def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generation) -> None:
