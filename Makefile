@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	$(BIN)/python -m flows knowledge-base
-	$(BIN)/python -m flows rag-answers question="How do I standardize features to zero mean and unit variance?"
+	$(BIN)/python -m flows rag-answers question="My road network has lengths on the edges. How do I get the quickest route from A to B?"
 	$(BIN)/python -m flows rag-answers question="What is the mass of the moon?"
 
 test: .venv/installed browser

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from configs.base import Common, Config
+from configs.ingest import PythonDocs, Source
 from configs.models import EMBEDDED
 
 
@@ -19,12 +20,23 @@ class Chunk(Config):
     """Put the document's title before each passage when it is encoded and indexed."""
 
 
+class Trained(Config):
+    """A byte-level BPE that is trained in the run, as one more tokenizer to compare."""
+
+    source: Source = PythonDocs(packages=("numpy",), max_tokens=100_000)
+    """Text it is trained on."""
+    tokens: int = Field(4_096, ge=256, le=1_000_000)
+    """Tokens of its vocabulary, the 256 bytes included; 256: every byte is a token."""
+
+
 class Counted(Config):
     """How tokenizers are compared."""
 
     tokenizers: Annotated[tuple[str, ...], Common] = Field((EMBEDDED,), min_length=1, max_length=20)
     """Each an id on the hub, a folder, or a vocabulary: tokenizer.json, vocab.txt, vocab.json beside merges.txt, a
     SentencePiece .model, or CLIP's .txt.gz."""
+    trained: Trained | None = None
+    """One more tokenizer, trained in this run; null for none."""
     group: Annotated[str | None, Common] = None
     """Column that texts are told apart by, as their language, kept by source.keep; none if left out."""
     price_per_million: float | None = Field(None, ge=0, le=1_000_000)

@@ -17,7 +17,7 @@ from pydantic import Field
 from configs.chain import SmallModel
 from configs.flows import ChatSession
 from configs.retrieve import Weighted
-from flows.prompt_chain import prepare_handle
+from flows.prompt_chain import note_on, prepare_handle
 from tasks.chain import make_handle
 from tasks.chat import (
     answer_with_tools,
@@ -45,7 +45,7 @@ from tasks.runtime import steps, tracking
 class NextMessage(RunInput):
     """What the Prefect UI asks for while the run waits."""
 
-    message: str = Field("", description="What you say next; empty ends the conversation.")
+    message: str = Field("", description="Your next message; an empty one ends the conversation.")
 
 
 def preflight(
@@ -58,8 +58,8 @@ def preflight(
     """
     if messages is not None and (not messages or not all(message.strip() for message in messages)):
         raise ContractError(
-            f"messages has {len(messages)} entries, one or all of them empty; say something, or leave messages out to "
-            "be asked in the Prefect UI"
+            f"messages has {len(messages)} entries, one or all of them empty; give a message, or leave messages out "
+            "to be asked in the Prefect UI"
         )
     open_conversation(conversation)
     read_settings(config.memory, config.agent, config.chat_prompt)
@@ -95,7 +95,7 @@ def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
     if messages is not None:
         yield from messages
         return
-    steps.foresee("chat-turn", 1, "it waits for a message from the Prefect UI")
+    steps.foresee("chat-turn", 1, "the run waits for a message from the Prefect UI")
     number = 0
     while True:
         number += 1
@@ -150,5 +150,6 @@ def chat_session(
                 state = take(state, message, handle, settings, live, config)
             keep_conversation(conversation, state)
         run.publish(conversation=state)
-        page = chat_page(run, state, before, conversation, handle)
-        return run.outcome(chat_summary(state, before, conversation), page)
+        note = note_on(config.generator)
+        page = chat_page(run, state, before, conversation, handle, note)
+        return run.outcome({"model": note} | chat_summary(state, before, conversation), page)

@@ -186,8 +186,8 @@ def refuse_worse(released: Release, page: Path) -> None:
     """
     if (found := released.comparison).refused:
         raise DataError(
-            f"the new generation of {released.generation.collection} finds worse: {found.words} but no more than "
-            f"{found.tolerance:g} less was allowed; generation {found.against} stays live, see {page}, mend the "
+            f"the new generation of {released.generation.collection} retrieves worse: {found.words} but no more than "
+            f"{found.tolerance:g} less is allowed; generation {found.against} stays live, see {page}, fix the "
             "source or the config, or set publish.gate.tolerance"
         )
 

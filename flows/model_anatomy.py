@@ -85,7 +85,7 @@ def choose_model(
     fit = check_fit(tokenizer, weights, config.fit.least_pairs, config.fit.least_score)
     if fit.verdict == "refused" and (fit.evidence == "table" or config.fit.refuse):
         raise ModelError(
-            f"the tokenizer in {named} is another model's: {fit.reason}; bring back its own, or set fit.refuse=false "
+            f"the tokenizer in {named} is another model's: {fit.reason}; restore its own, or set fit.refuse=false "
             "for a model that is not trained"
         )
     return describe_causal(named), fit

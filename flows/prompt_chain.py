@@ -121,6 +121,11 @@ def prepare_handle(model: ChatModel) -> GeneratorHandle:
     return make_small_handle(make_small(ingested.documents, model))
 
 
+def note_on(model: ChatModel) -> str:
+    """Say what a reader must know of the replies of a model that was made on the spot; empty of others."""
+    return "made on the spot, trained for seconds: its words mean nothing" if isinstance(model, SmallModel) else ""
+
+
 def run_method(method: Approach, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
     """Run one method on all problems."""
     with steps.label(method.name):
@@ -188,5 +193,6 @@ def prompt_chain(
         runs = [run_method(method, problems, handles, config) for method in methods_of(config)]
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
-        page = chain_page(run, problems, runs, judged, handles[config.generator])
-        return run.outcome(chain_summary(problems, runs, judged), page)
+        note = note_on(config.generator)
+        page = chain_page(run, problems, runs, judged, handles[config.generator], note)
+        return run.outcome({"model": note} | chain_summary(problems, runs, judged), page)

@@ -53,7 +53,7 @@ def preflight(question: str | None = None, collection: str | None = None, config
         ingest_queries([question])
     elif not isinstance(answer, Generated):
         raise ContractError(
-            f"answer.kind is {answer.kind}, which has nothing to say without passages; set answer.kind=generated"
+            f"answer.kind is {answer.kind}, which cannot answer without passages; set answer.kind=generated"
         )
     live = open_collection(collection)
     if question is None and isinstance(answer, Generated):

@@ -78,7 +78,7 @@ def preflight(
     if classifier is not None:
         if predict is None:
             raise ContractError(
-                f"classifier {classifier!r} has nothing to classify; give predict, kind and path of it"
+                f"classifier {classifier!r} has nothing to classify; set predict.kind and predict.path"
             )
         classifiers.live(classifier)
     else:
@@ -105,7 +105,7 @@ def check_ways(config: TextClassifier) -> None:
         ("label_issues.method", config.label_issues and config.label_issues.method),
     ):
         if name is not None and name not in names:
-            raise ContractError(f"{field} is {name!r} but the ways are: {', '.join(names)}")
+            raise ContractError(f"{field} is {name!r} but the methods are: {', '.join(names)}")
 
 
 def read_texts(
@@ -266,9 +266,7 @@ def text_classifier(
         divided, ingested = read_examples(source, test, config, encoder)
         offers = models_that_fit(divided.classes)
         for card in offers:
-            log.info(
-                "ready for these labels, without training: %s (%s)", card.id, card.licence or "licence not stated"
-            )
+            log.info("trained models for these labels: %s (%s)", card.id, card.licence or "licence not stated")
         found = judge_ways(divided, predict, config, encoder)
         name = name_of(source, None)
         keep_classifier(run, name, chosen_of(found.trials, found.chosen), encoder)

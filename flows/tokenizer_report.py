@@ -13,12 +13,21 @@ from configs.ingest import Source
 from configs.samples import SAMPLES
 from tasks.data.documents import DocumentsRef
 from tasks.data.run import Outcome
+from tasks.data.tokens import Vocabulary
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
-from tasks.ingest import ingest_documents, ingest_texts, list_items
+from tasks.ingest import ingest_documents, ingest_texts, list_items, name_of
 from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
 from tasks.runtime import steps, tracking
-from tasks.tokenize import check_fit, count_tokens, describe_tokenizers, describe_weights, show_tokens
+from tasks.tokenize import (
+    check_fit,
+    count_tokens,
+    describe_tokenizers,
+    describe_weights,
+    show_tokens,
+    train_tokenizer,
+    trained_tokenizer,
+)
 
 
 def preflight(
@@ -39,6 +48,8 @@ def preflight(
     if source is not None:
         list_items(source)
     describe_tokenizers(config.count.tokenizers)
+    if config.count.trained is not None:
+        list_items(config.count.trained.source)
     if model is not None:
         describe_weights(model)
 
@@ -53,6 +64,18 @@ def read_texts(
         return ingest_texts(list(SAMPLES.values()), list(SAMPLES)), "group"
     counts_budget = describe_encoder(Embed()).encoder
     return ingest_documents(list_items(source), source, config.ingest, counts_budget).documents, config.count.group
+
+
+def find_tokenizers(config: TokenizerReport) -> tuple[Vocabulary, ...]:
+    """Return the tokenizers that are compared: those named, and the one that is trained in this run."""
+    named, wanted = describe_tokenizers(config.count.tokenizers), config.count.trained
+    if wanted is None:
+        return named
+    with steps.label("trained"):
+        counts_budget = describe_encoder(Embed()).encoder
+        read = ingest_documents(list_items(wanted.source), wanted.source, config.ingest, counts_budget)
+    trained = train_tokenizer(read.documents, wanted.tokens)
+    return (*named, trained_tokenizer(trained, f"BPE trained on {name_of(wanted.source, None)}"))
 
 
 @flow(name="tokenizer-report", flow_run_name="tokenizer-report")
@@ -73,7 +96,7 @@ def tokenizer_report(
     preflight(text, source, model, config)
     with tracking.run("tokenizer-report", config, text=text, source=source, model=model) as run:
         documents, group = read_texts(text, source, config)
-        tokenizers = describe_tokenizers(config.count.tokenizers)
+        tokenizers = find_tokenizers(config)
         counts = count_tokens(documents, tokenizers, group)
         pieces = show_tokens(documents, tokenizers, config.count.shown, config.count.shown_characters)
         weights = describe_weights(model) if model is not None else None

@@ -111,7 +111,7 @@ def _validator(schema: str) -> Any:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _depth(text: str) -> int:

@@ -47,7 +47,7 @@ def take_problems(question: str | None, questions: str | None, limit: int | None
     if questions is not None:
         return objects.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit))
     if not str(question).strip():
-        raise ContractError("the question is empty; ask something")
+        raise ContractError("the question is empty; give a question")
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
 
 

@@ -40,7 +40,7 @@ def merged(labels: Ints, groups: Sequence[Sequence[int]]) -> Ints:
     if len(named) != len(set(named)):
         twice = next(number for number in named if named.count(number) > 1)
         raise ContractError(
-            f"merge names topic {twice} twice but a topic can go into one other; put them into one group"
+            f"merge names topic {twice} twice but a topic can be merged only once; put both into one group"
         )
     into = {number: group[0] for group in groups for number in group}
     return np.array([into.get(int(label), int(label)) for label in labels], dtype=np.int64)

@@ -23,7 +23,7 @@ class Encoder(Value):
             mean_known leaves out tokens that the vocabulary does not know; server is not known here.
         normalize: Whether the model itself ends in a normalisation.
         max_tokens: Longer texts are cut, special tokens included.
-        width: D, numbers in a vector.
+        width: D, dimensions.
         query_prompt: Put before every query.
         passage_prompt: Put before every passage.
         architecture: transformer; static, a table of token vectors; remote, a server.

@@ -12,6 +12,12 @@ class PieceCountsRef(Ref):
     kind: Literal["piece-counts"] = "piece-counts"
 
 
+class TokenizerRef(Ref):
+    """A folder with the tokenizer.json of a tokenizer that was trained here."""
+
+    kind: Literal["tokenizer"] = "tokenizer"
+
+
 class PiecesRef(Ref):
     """A table of `Piece` rows, in the order of tokenizers, texts and places."""
 

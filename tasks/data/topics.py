@@ -243,7 +243,7 @@ class Topic:
         label: Short name made of its own words.
         words: Its words, weightiest first.
         weights: Their weights.
-        documents: Rows of documents that stand for it, nearest to its centre first.
+        documents: Rows of representative documents, nearest to its centre first.
         support: Share of members, none of which was used to make the label, whose text bears it out; 0 for none.
         general: Share of the documents of other topics whose text bears the label out as well.
     """

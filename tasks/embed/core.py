@@ -40,7 +40,7 @@ def encode_each(texts: Sequence[str], encode: Encode) -> tuple[npt.NDArray[np.fl
     except (ValueError, RuntimeError, TypeError, IndexError) as error:
         if len(texts) == 1:
             return np.full((1, 1), np.nan, dtype=np.float32), [Poison(0, f"the encoder failed: {str(error)[:200]}")]
-        log.warning("encoding %d texts together failed (%s); halving to find the cause", len(texts), error)
+        log.warning("encoding %d texts together failed (%s); the batch is halved to find the cause", len(texts), error)
         return _halves(texts, encode)
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     return vectors, [Poison(int(row), "the encoder gave a vector that is not finite") for row in bad]

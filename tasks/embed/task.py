@@ -45,13 +45,13 @@ def query_encoder(live: Generation) -> Fingerprint:
     built, here = live.fingerprint, encoders.runnable(live.fingerprint)
     if here.digest == built.digest:
         return built
-    log.warning("queries are encoded another way: %s", here.numerics.reason)
+    log.warning("queries are encoded differently: %s", here.numerics.reason)
     close = compare_numerics(live.passages, live.vectors, here)
     if not close.mean >= MIN_COSINE:
         raise ModelError(
             f"{built.encoder.model} run by {here.numerics.engine} in {here.numerics.precision} gives vectors with a "
             f"mean cosine of {close.mean:.4f} to those of {built.numerics.engine} in {built.numerics.precision} but "
-            f"{MIN_COSINE} was needed; ask where the collection was built, or build it again here"
+            f"{MIN_COSINE} was needed; query it where it was built, or build it again here"
         )
     return here
 
@@ -247,7 +247,7 @@ def _join(source: PassagesRef | QueriesRef, encoder: Fingerprint) -> VectorsRef:
             array[start:stop], found = cache.read(vector_cache.keys_of(texts_of(source, encoder, start, stop)))
             if not found.all():
                 gone = int((~found).sum())
-                raise StoreError(f"{gone} vectors are gone from the item cache; run again, they will be encoded")
+                raise StoreError(f"{gone} vectors are missing from the item cache; run again to encode them")
         array.flush()
 
     return objects.save_files(VectorsRef, fill, shape=shape, dtype="float32")

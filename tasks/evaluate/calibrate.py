@@ -164,8 +164,8 @@ def why_not(fitted: FittedThreshold, separation: float) -> str:
     low, high = fitted.interval
     if low < separation:
         return (
-            f"AUROC {fitted.auroc:.3f} ({low:.3f} to {high:.3f}) does not keep answerable and unanswerable questions "
-            f"apart: its lower end must reach {separation}; ask more questions, or other ones"
+            f"AUROC {fitted.auroc:.3f} ({low:.3f} to {high:.3f}) does not separate answerable from unanswerable "
+            f"questions: the lower end of the interval must reach {separation}; add questions, or change them"
         )
     return ""
 

@@ -64,7 +64,7 @@ def judge_methods(
     spent = [Measure("tokens a question", name, total / len(expected), total / len(expected), total / len(expected),
                      len(expected)) for name, total in tokens.items()]  # fmt: skip
     if not rows:
-        return spent, "no answer is known, so nothing is judged", False
+        return spent, "no answer is known; nothing is evaluated", False
     right = {
         name: right_answers([texts[row] for row in rows], [expected[row] for row in rows], kind)
         for name, texts in replies.items()
@@ -79,6 +79,6 @@ def judge_methods(
         measures.append(Measure("exact match difference", f"{one} - {other}", value, low, high, len(rows)))
         if low > 0 or high < 0:
             better, worse = (one, other) if low > 0 else (other, one)
-            said.append(f"{better} is right more often than {worse} ({abs(value):.3f} of the questions)")
-    verdict = "; ".join(said) if said else f"{len(rows)} questions do not tell these methods apart: no ranking"
-    return [*measures, *spent], verdict if len(right) > 1 else "one method, so there is nothing to rank", bool(said)
+            said.append(f"{better} is correct more often than {worse} ({abs(value):.3f} of the questions)")
+    verdict = "; ".join(said) if said else f"{len(rows)} questions do not separate these methods: no ranking"
+    return [*measures, *spent], verdict if len(right) > 1 else "one method; there is no ranking", bool(said)

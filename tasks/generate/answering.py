@@ -99,7 +99,7 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
     """
     used = list(dict.fromkeys(number for claim in checked.claims for number in claim.cited))
     if checked.refused or not used:
-        what = "finds none in the passages" if checked.refused else "rests its reply on no passage"
+        what = "finds no answer in the passages" if checked.refused else "cites no passage in its reply"
         reason = f"no answer in this collection: the model {what}"
         return asked.model_copy(update={"text": "", "citations": (), "abstained": reason})
     numbers = {number: place for place, number in enumerate(used, start=1)}

@@ -136,7 +136,7 @@ def quote_answer(found: MatchedSentences, documents: Mapping[int, Document], con
         config: How many sentences, and how close to the best.
     """
     cited = () if found.score is None else tuple(_quote(found, documents, config))
-    what = "no passage was found" if found.score is None else "the passages found hold no sentence"
+    what = "no passage was found" if found.score is None else "the passages found contain no sentence"
     return Answer(
         question=found.question,
         text=" ".join(f"{c.sentence} [{number}]" for number, c in enumerate(cited, start=1)),
@@ -157,7 +157,7 @@ def withhold(answer: Answer, threshold: Threshold) -> Answer:
     probability = threshold.probability(answer.score, answer.shared)
     stated["probability"] = probability
     value, what = (answer.score, "the closest passage scores") if probability is None else (
-        probability, "the probability of one is"
+        probability, "the probability of an answer is"
     )  # fmt: skip
     if answer.abstained or threshold.answers(answer.score, answer.shared):
         return answer.model_copy(update=stated)

@@ -32,7 +32,9 @@ def threshold_of(encoder: Encoder, config: Extractive) -> float:
     if known is None and card is not None:
         known = card.no_answer_below
     if known is None:
-        raise ContractError(f"no threshold is known for {encoder.model}; set answer.no_answer_below between -1 and 1")
+        raise ContractError(
+            f"no default threshold is known for {encoder.model}; set answer.no_answer_below between -1 and 1"
+        )
     return known
 
 
@@ -65,9 +67,7 @@ def _why_not(fitted: Calibration, live: Generation, way: str) -> str:
         return "it was calibrated with another encoder; run knowledge-base again"
     if fitted.passages != live.passages.digest:
         return "it was calibrated on other passages; run knowledge-base again"
-    return fitted.reason or (
-        "" if fitted.retrieval == way else "it was calibrated for another way of finding passages"
-    )
+    return fitted.reason or ("" if fitted.retrieval == way else "it was calibrated for other retrieval settings")
 
 
 def load_answers(answers: AnswersRef) -> list[Answer]:

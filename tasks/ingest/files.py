@@ -100,7 +100,7 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
         return Rejected(item.name, "binary", f"holds a NUL byte at byte {content.index(0)}")
     if text is None:
         return Rejected(
-            item.name, "not-decodable", f"is not {encoding}; say source.encoding=NAME if all files are of another"
+            item.name, "not-decodable", f"is not {encoding}; set source.encoding=NAME if all files are of another"
         )
     if (found := unfit(text)) is not None:
         return Rejected(item.name, *found)

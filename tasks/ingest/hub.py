@@ -160,7 +160,9 @@ def _check(builder: Any, source: Hub, place: Path | None, items: Sequence[Item])
                 root = place.resolve() if place.is_dir() else place.resolve().parent
                 inside = "://" not in file and Path(file).resolve().is_relative_to(root)
             if not inside:
-                raise DataError(f"the card of {source.dataset} names {file[:120]!r}, which is no file of it; mend it")
+                raise DataError(
+                    f"the card of {source.dataset} names {file[:120]!r}, which is not one of its files; fix it"
+                )
 
 
 def _stated(source: Hub, place: Path | None, items: Sequence[Item]) -> dict[str, Any]:
@@ -206,8 +208,8 @@ def _told(source: Hub) -> Iterator[None]:
         raise
     except (errors.RepositoryNotFoundError, datasets.exceptions.DatasetNotFoundError) as error:
         raise DataError(
-            f"source.dataset {name} is no folder here and no data set of the hub that may be read; "
-            "mend the name, or set HF_TOKEN where it is gated"
+            f"source.dataset {name} is neither a folder here nor a readable data set of the hub; "
+            "correct the name, or set HF_TOKEN where it is gated"
         ) from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"source.dataset {name} has no revision {source.revision!r}; give one it has") from error
@@ -219,7 +221,7 @@ def _told(source: Hub) -> Iterator[None]:
         raise RemoteError(f"the hub did not give {name}: {_line(error)}; try again") from error
     except (ValueError, RuntimeError, OSError, KeyError, TypeError, pa.ArrowException,
             datasets.exceptions.DatasetsError) as error:  # fmt: skip
-        raise DataError(f"source.dataset {name} cannot be read: {_line(error)}; mend it or the source") from error
+        raise DataError(f"source.dataset {name} cannot be read: {_line(error)}; fix it or the source") from error
 
 
 def _line(error: BaseException) -> str:

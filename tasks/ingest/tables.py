@@ -154,7 +154,7 @@ def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
 def _parse(line: bytes, encoding: str) -> Row | _BadRow:
     text = decode(line, encoding)
     if text is None:
-        return _BadRow("not-decodable", f"is not {encoding}; say source.encoding=NAME")
+        return _BadRow("not-decodable", f"is not {encoding}; set source.encoding=NAME")
     try:
         row = json.loads(text, object_pairs_hook=_unique)
     except _BadRow as bad:
@@ -190,7 +190,7 @@ def _unpacked(path: Path) -> Generator[bytes]:
 def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
     text = decode(path.read_bytes(), encoding)
     if text is None:
-        raise DataError(f"{path.name} is not {encoding}; say source.encoding=NAME")
+        raise DataError(f"{path.name} is not {encoding}; set source.encoding=NAME")
     csv.field_size_limit(1 << 30)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = next(reader, [])

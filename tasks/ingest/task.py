@@ -58,7 +58,7 @@ def ingest_queries(queries: Sequence[str]) -> QueriesRef:
     """
     for number, text in enumerate(queries, start=1):
         if (found := unfit(text)) is not None:
-            raise ContractError(f"query {number} {found[1]}; ask something")
+            raise ContractError(f"query {number} {found[1]}; give a question")
     if not queries:
         raise ContractError("there are no queries; ask at least one")
     return objects.save_rows(QueriesRef, Query, [Query(str(i), text) for i, text in enumerate(queries)])
@@ -161,7 +161,7 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
         first = f"{found.rejected[0].item} {found.rejected[0].detail}"
         raise DataError(
             f"{len(found.rejected)} of {items} items cannot be read ({reasons}; first: {first}); "
-            "mend them or raise ingest.max_rejected_share"
+            "fix them or raise ingest.max_rejected_share"
         )
     characters = sum(len(d.text) for d in found.documents)
     steps.log_metrics(

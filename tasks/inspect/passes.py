@@ -37,7 +37,7 @@ def load_causal(folder: Path) -> Any:
         )  # fmt: skip
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).partition("\n")[0][:160]
-        raise ModelError(f"{folder} is no causal model that transformers loads ({reason}); name another") from error
+        raise ModelError(f"{folder} is not a causal model that transformers loads ({reason}); name another") from error
     return loaded.eval()  # type: ignore[no-untyped-call]
 
 

@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     raise WrongCall(
-        f"{' '.join(words)!r} is no command; there are: collections, store show, store check, store keys, "
+        f"{' '.join(words)!r} is not a command; there are: collections, store show, store check, store keys, "
         "store prune days=30, "
         "collections history NAME, collections rollback NAME generation=N"
     )
@@ -112,7 +112,7 @@ def _rollback(name: str, number: int | None) -> int:
     before = collections.live(name).number if number is None else None
     live = collections.rollback(name, number)
     was = f", {before} was" if before is not None else ""
-    print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run follows the source again")
+    print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run reads the source again")
     print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generation": live.number}))
     return 0
 
@@ -120,7 +120,7 @@ def _rollback(name: str, number: int | None) -> int:
 def _generation(word: str) -> int:
     name, _, text = word.partition("=")
     if name != "generation" or not (text.isascii() and text.isdecimal()):
-        raise WrongCall(f"{word!r} is no generation; write collections rollback NAME generation=3")
+        raise WrongCall(f"{word!r} is not a generation; write collections rollback NAME generation=3")
     return int(text)
 
 
@@ -186,5 +186,5 @@ def _folders(*names: str) -> Iterator[Path]:
 def _days(word: str) -> float:
     name, _, text = word.partition("=")
     if name != "days" or not text.replace(".", "", 1).isdecimal():
-        raise WrongCall(f"{word!r} is no age; write store prune days=30")
+        raise WrongCall(f"{word!r} is not an age; write store prune days=30")
     return float(text)

@@ -22,6 +22,7 @@ from tasks.store import workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 SHOWN = 400  # characters of one line of the summary
+EMPTY: tuple[Any, ...] = ("", [], {}, None)
 ENGINES = ("prefect.flow_runs", "prefect.task_runs")  # loggers that Prefect tells failures to
 
 
@@ -66,7 +67,7 @@ def plan(card: FlowCard, call: BaseModel) -> int:
         return _say(str(error), WRONG_CALL)
     for line in lines:
         print(f"{line.outcome:22} {line.name:28} {line.why}")
-    print("will run               everything after" if ends else "nothing would run: all of it is stored")
+    print("will run               every later step" if ends else "nothing would run: every result is stored")
     print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
     return COMPLETED
 
@@ -147,27 +148,27 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
     if answer["flagged"]:
-        yield f"{answer['flagged']} of the passages read speak to a model instead of a reader; nothing in them is done"
+        yield f"{answer['flagged']} of the passages read contain instructions for a model; none is followed"
     value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
         answer["probability"], "probability of an answer"
     )  # fmt: skip
     score = "none" if value is None else f"{value:.3f}"
-    yield f"{what} {score}, nothing is answered below {answer['threshold']:.3g} ({_how(answer)})"
+    yield f"{what} {score}; below {answer['threshold']:.3g} no answer is given ({_how(answer)})"
 
 
 def _how(threshold: dict[str, Any]) -> str:
     """Say where a threshold comes from."""
     if threshold["calibrated"]:
         return "calibrated on this collection"
-    return f"the encoder's own: {threshold['uncalibrated']}" if threshold["uncalibrated"] else "as configured"
+    return f"default of the encoder: {threshold['uncalibrated']}" if threshold["uncalibrated"] else "as configured"
 
 
 def _trails(trails: list[dict[str, Any]]) -> Iterator[str]:
     for trail in trails:
         yield from ("", trail["question"], f"  {trail['sentence'][:160]}")
         yield f"  passage {trail['passage']} of {trail['document']}, version {trail['version'][:12]}"
-        state = "live" if trail["live"] else "not the live one any more"
-        generations = ", ".join(trail["generations"]) or "no generation kept"
+        state = "live" if trail["live"] else "replaced by a newer version"
+        generations = ", ".join(trail["generations"]) or "no stored generation"
         yield f"  {state}; {generations}; from {trail['item'] or 'no file'}"
     yield f"{len(trails)} citations"
 
@@ -177,12 +178,16 @@ def _place(found: dict[str, Any]) -> str:
 
 
 def _facts(result: dict[str, Any]) -> Iterator[str]:
+    """Say each value in a line, measures with their intervals; what is empty is left out."""
     for name, value in result.items():
         if not isinstance(value, dict):
-            yield f"{name}: {_told(value)}"
+            if value not in EMPTY:
+                yield f"{name}: {_told(value)}"
             continue
-        yield f"{name}:"
-        for key, v in value.items():
+        known = {key: v for key, v in value.items() if v not in EMPTY}
+        if known:
+            yield f"{name}:"
+        for key, v in known.items():
             if isinstance(v, dict) and {"value", "low", "high", "n"} <= v.keys():
                 yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
             else:

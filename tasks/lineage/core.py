@@ -40,7 +40,7 @@ def follow(
             if document is None:
                 raise DataError(
                     f"document {cited.document!r} is cited but not among the {len(documents):,} that were searched; "
-                    "the records of this workspace do not belong together"
+                    "the records of this workspace are inconsistent"
                 )
             item = items.get(document.path)
             yield Trail(

@@ -39,7 +39,7 @@ def answers_given(answer: str | None = None, citing: str | None = None) -> list[
     if not found and citing is None:
         what = "answer" if answer is None else f"answer {answer!r}"
         raise ContractError(
-            f"there is no {what} in {workspace.home()} that can be followed back; ask with rag-answers, or give the "
+            f"there is no {what} in {workspace.home()} that can be traced; ask with rag-answers, or give the "
             "flow_run_id or the digest of refs.answers from its last line"
         )
     return found
@@ -128,7 +128,7 @@ def _given(decided: AnswersRef, quoted: Record, kept: Sequence[Generation], citi
         documents, snapshot, fingerprint = _origin(searched, generations)
         sentences = objects.named(PassagesRef, quoted.inputs["sentences"]["passages"]["digest"])
     except (StoreError, LookupError) as error:
-        log.warning("an answer cannot be followed back: %s", error)
+        log.warning("an answer cannot be traced: %s", error)
         return []
     return [GivenAnswers(answers=answers, sentences=sentences, documents=documents, snapshot=snapshot,
                   fingerprint=fingerprint, generations=generations)]  # fmt: skip

@@ -136,7 +136,7 @@ def static_table(folder: Path) -> tuple[str, int]:
                 if name in weights.keys()  # noqa: SIM118
             ]
     except SafetensorError as error:
-        raise ModelError(f"{path} cannot be read ({error}); fetch the model again") from error
+        raise ModelError(f"{path} cannot be read ({error}); download the model again") from error
     if not found:
         raise ModelError(f"{path} has none of the tensors {list(STATIC_TABLES)}; a static encoder was needed")
     return found[0]
@@ -251,7 +251,8 @@ def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> Mo
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
-            f"model {model!r} is not here and cannot be fetched ({reason}); go online once, or give a folder"
+            f"model {model!r} is not on this machine and cannot be downloaded ({reason}); connect to the network "
+            "once, or give a folder"
         ) from error
     return ModelFiles(model, Path(folder), Path(folder).name)
 
@@ -269,10 +270,10 @@ def _modules(folder: Path) -> tuple[str, bool]:
     listed = _json(folder / "modules.json") if (folder / "modules.json").is_file() else []
     if optional(folder / "sentence_bert_config.json").get("do_lower_case"):
         raise ModelError(
-            f"{folder} lowers its texts apart from the tokenizer, which this version does not do; use another"
+            f"{folder} lowercases its texts outside the tokenizer, which this version does not support; use another"
         )
     if not isinstance(listed, list):
-        raise ModelError(f"{folder / 'modules.json'} is no list of modules; fetch the model again")
+        raise ModelError(f"{folder / 'modules.json'} is not a list of modules; download the model again")
     kinds = {str(entry["type"]).rpartition(".")[2]: entry for entry in listed}
     unknown = set(kinds) - {"Transformer", "Pooling", "Normalize"}
     if unknown:
@@ -287,11 +288,13 @@ def _modules(folder: Path) -> tuple[str, bool]:
 
 def _pooling(config: Mapping[str, Any], folder: Path) -> str:
     if config.get("include_prompt") is False:
-        raise ModelError(f"{folder} leaves the prompt out of the pooling, which this version does not do; use another")
+        raise ModelError(
+            f"{folder} excludes the prompt from the pooling, which this version does not support; use another"
+        )
     mode = str(config.get("pooling_mode", "")).removesuffix("_tokens")
     chosen = [name for field, name in POOLINGS.items() if config.get(field)] or [mode]
     if len(chosen) != 1 or chosen[0] not in POOLINGS.values():
-        raise ModelError(f"{folder} pools by {chosen}; this version does one of {sorted(POOLINGS.values())}")
+        raise ModelError(f"{folder} pools by {chosen}; this version supports one of {sorted(POOLINGS.values())}")
     return chosen[0]
 
 
@@ -306,7 +309,7 @@ def _required(path: Path) -> Path:
 def _object(path: Path) -> dict[str, Any]:
     content = _json(path)
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a JSON object; fetch the model again")
+        raise ModelError(f"{path} is not a JSON object; download the model again")
     return content
 
 
@@ -314,4 +317,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON ({error}); fetch the model again") from error
+        raise ModelError(f"{path} is not JSON ({error}); download the model again") from error

@@ -125,7 +125,7 @@ class Connection:
             found = retrying(lambda: read(self._post(body)))
         except Passing as error:
             tries = retrying.statistics["attempt_number"]
-            raise RemoteError(f"{error}, asked {tries} times; see to the server and run again") from error
+            raise RemoteError(f"{error}, asked {tries} times; check the server and run again") from error
         return found, int(retrying.statistics["attempt_number"])
 
     def _wait(self, state: tenacity.RetryCallState) -> float:

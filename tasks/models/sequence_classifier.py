@@ -266,7 +266,7 @@ def _load(model: str, dtype: Any) -> tuple[Any, bool]:
         output_loading_info=True,
     )
     if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; fetch the model again")
+        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
     names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
     if loaded.config.model_type in FIRST_TOKEN:
         _only_first_token(loaded)

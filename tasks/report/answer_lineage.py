@@ -70,15 +70,15 @@ def lineage_page(run: tracking.Run, followed: Sequence[Followed], live: Live, do
     trails = [(one.given, trail) for one in followed for trail in one.trails]
     fresh = sum(is_live(given, trail, live) for given, trail in trails)
     page = Page(
-        title=f"Answers that cite {document}" if document else "Where answers come from",
+        title=f"Answers that cite {document}" if document else "Sources of answers",
         subtitle="citation, passage, version of the document, file, generation, encoder",
         facts=[
-            ("answers followed", f"{len(followed):,}"),
+            ("answers traced", f"{len(followed):,}"),
             ("citations", f"{len(trails):,}"),
-            ("of a version that is live", f"{fresh:,}"),
+            ("of a live version", f"{fresh:,}"),
         ],
         tables=[_table(trails, live), _made_with(followed)],
-        missing=[] if trails else ["no citation: nothing was answered, or nothing cites the document"],
+        missing=[] if trails else ["no citation: no answer was given, or none cites the document"],
         run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
     )
     return pages.write_page(run, page)

@@ -16,7 +16,12 @@ SHOWN_CHARACTERS = 6_000
 
 
 def chat_page(
-    run: tracking.Run, conversation: ConversationRef, before: int, name: str | None, handle: GeneratorHandle
+    run: tracking.Run,
+    conversation: ConversationRef,
+    before: int,
+    name: str | None,
+    handle: GeneratorHandle,
+    note: str = "",
 ) -> Path:
     """Write the page of `chat-session`.
 
@@ -39,7 +44,7 @@ def chat_page(
         )
     page = Page(
         title=f"Conversation {name}" if name else "A conversation",
-        subtitle=f"{len(said.turns) - before} turns in this run, {before} before",
+        subtitle=f"{len(said.turns) - before} turns in this run, {before} before" + f"; model {note}" * bool(note),
         facts=facts, tables=tables, run=run_facts(run, handle), template="chat.html.j2",
         more={"turns": [_shown(turn) for turn in said.turns], "before": before, "summary": said.summary},
     )  # fmt: skip
@@ -50,7 +55,7 @@ def chat_summary(conversation: ConversationRef, before: int, name: str | None) -
     """Return what `chat-session` answers its caller: the replies of this run, and what they took."""
     said = Conversation.model_validate(objects.load_json(conversation))
     mine = said.turns[before:]
-    replies = {f"reply {before + number}": turn.reply or f"(none: stopped at the limit on {turn.finish})"
+    replies = {f"reply {before + number}": turn.reply or f"(none: stopped by the limit on {turn.finish})"
                for number, turn in enumerate(mine, start=1)}  # fmt: skip
     found: dict[str, Any] = {"conversation": name or "", **replies, **_counted(mine)}
     found["memory"] = ", ".join(dict.fromkeys(turn.memory for turn in mine))
@@ -77,7 +82,7 @@ def _took(turns: Sequence[ChatTurn]) -> Table:
     ]  # fmt: skip
     columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "tools used",
                "stopped by", "seconds")  # fmt: skip
-    return Table("What each turn took", columns, rows)
+    return Table("Cost of each turn", columns, rows)
 
 
 def _shown(turn: ChatTurn) -> dict[str, Any]:

@@ -22,15 +22,15 @@ SHOWN_REJECTED = 50
 SHOWN_ANSWERS = 12
 SHOWN_CHARACTERS = 4_000
 COUNTED = {
-    "left_out": "left out for want of budget",
+    "left_out": "documents beyond max_tokens",
     "pages": "pages of PDF files",
     "headings": "headings of sections",
-    "joined_words": "words whose letters stood apart",
-    "hyphens": "words put together from two lines",
-    "footnote_marks": "marks of footnotes dropped",
-    "repeated": "running lines dropped",
-    "hidden": "hidden characters left out",
-    "slanted": "slanted characters left out",
+    "joined_words": "words joined from spaced letters",
+    "hyphens": "hyphenated words joined",
+    "footnote_marks": "footnote marks removed",
+    "repeated": "headers and footers removed",
+    "hidden": "hidden characters removed",
+    "slanted": "rotated characters removed",
     "pages_without_text": "pages without text",
 }
 MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
@@ -62,22 +62,23 @@ def collection_page(
     charts: list[Chart] = []
     answers: list[dict[str, Any]] = []
     missing: list[str] = []
+    judged = ""
     if topics is None:
-        missing.append("topics: switched off, or too few documents")
+        missing.append("topics: turned off, or too few documents")
     else:
         points, clusters = map_of(topics)
         named = [t for t in clusters if t["topic"] >= 0]
         noise = sum(t["size"] for t in clusters if t["topic"] < 0)
-        facts += [("topics", str(len(named))), ("outside any topic", f"{noise / live.documents.rows:.0%}")]
+        facts += [("topics", str(len(named))), ("outside all topics", f"{noise / live.documents.rows:.0%}")]
         tables.append(
             Table("Topics", ("topic", "documents", "words"), [(t["label"], t["size"], t["words"]) for t in named])
         )
     if evaluation is None:
-        missing.append("evaluation: no questions this collection could answer; give some with evaluate.questions=FILE")
+        missing.append("evaluation: no question has an answer in this collection; set evaluate.questions=FILE")
     else:
         tables[:0] = [_quality(evaluation, live)]
         charts = _ways(evaluation)
-        answers = _examples(evaluation)
+        answers, judged = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
     if bad:
@@ -86,9 +87,9 @@ def collection_page(
         tables.append(Table("Rejected", ("item", "reason", "detail"), rows, note))
     page = Page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
-        subtitle=f"{live.source} source, read, indexed, mapped and judged",
+        subtitle=f"{live.source} source: documents, index, topics and evaluation",
         facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
-        run=_how(run, live),
+        run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -102,7 +103,7 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
         "documents": live.documents.rows,
         "passages": live.passages.rows,
         **knowledge_base.summary(released),
-        "topics": "not done: switched off, or too few documents",
+        "topics": "not done: turned off, or too few documents",
         "evaluation": "not done: no questions",
         "calibration": _calibration(live),
     }
@@ -154,8 +155,8 @@ def _quality(evaluation: Evaluation, live: Generation) -> Table:
     measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
     rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
     asked = evaluation.asked
-    note = f"{asked.answerable} of {asked.questions.rows} questions have an answer here; 95 % intervals"
-    note += f"; when nothing is answered, calibrated: {_calibration(live)}"
+    note = f"{asked.answerable} of {asked.questions.rows} questions have an answer in this collection; 95 % intervals"
+    note += f"; calibration of the threshold: {_calibration(live)}"
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
 
 
@@ -168,23 +169,44 @@ def _ways(evaluation: Evaluation) -> list[Chart]:
     return [Chart(name, bars) for name, bars in charts.items()]
 
 
-def _examples(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Show a few questions, evenly spread: some that this collection answers, some that it does not."""
+def _examples(evaluation: Evaluation) -> tuple[list[dict[str, Any]], str]:
+    """Show a few questions and say how many of all are right.
+
+    Shown are the right and the wrong answers with the highest scores, and questions without an answer, evenly spread.
+    """
     answers = [Answer.model_validate(a) for a in objects.load_json(evaluation.answers)]
     pairs = list(zip(objects.load_rows(evaluation.asked.questions, Question), answers, strict=True))
-    with_answer = _spread([p for p in pairs if p[0].answers], SHOWN_ANSWERS * 2 // 3)
-    without = _spread([p for p in pairs if not p[0].answers], SHOWN_ANSWERS - len(with_answer))
-    return [
+    inside = sorted((pair for pair in pairs if pair[0].answers), key=lambda pair: -_sure(pair[1]))
+    outside = [pair for pair in pairs if not pair[0].answers]
+    right, wrong = ([pair for pair in inside if _cites(*pair) is wanted] for wanted in (True, False))
+    withheld = sum(bool(answer.abstained) for _, answer in outside)
+    count = SHOWN_ANSWERS // 3
+    shown = right[:count] + wrong[:count] + _spread(outside, count)
+    examples = [
         {
             "question": question.question,
             "expected": ", ".join(question.answers) or "no answer",
-            "right": bool(answer.abstained)
-            if not question.answers
-            else any(c.document in question.answers for c in answer.citations),
+            "right": _cites(question, answer) if question.answers else bool(answer.abstained),
             "answer": answer.model_dump(mode="json"),
         }
-        for question, answer in with_answer + without
+        for question, answer in shown
     ]
+    return examples, (
+        f"Right: {len(right)} of {len(right) + len(wrong)} questions with an answer in this collection, which cite an "
+        f"expected document, and {withheld} of {len(outside)} without one, which get no answer. Shown: the right and "
+        "the wrong answers with the highest scores, then questions without an answer."
+    )
+
+
+def _cites(question: Question, answer: Answer) -> bool:
+    """Say whether an answer cites a document that is expected."""
+    return any(c.document in question.answers for c in answer.citations)
+
+
+def _sure(answer: Answer) -> float:
+    """Return what an answer was given by: its probability where calibrated, else its score."""
+    found = answer.score if answer.probability is None else answer.probability
+    return -1.0 if found is None else found
 
 
 def _spread(rows: list[T], count: int) -> list[T]:
@@ -200,9 +222,9 @@ def _encoding(taken: Encoded | None) -> dict[str, str]:
     return {
         "encoded in this run": f"{taken.tokens:,} tokens of {taken.encoded:,} texts",
         "found in the cache": f"{taken.texts - taken.encoded:,} texts, or equal to another",
-        "padding": f"{1 - taken.tokens / taken.padded:.0%} of what the encoder saw",
+        "padding": f"{1 - taken.tokens / taken.padded:.0%} of the tokens encoded",
         "speed": f"{taken.tokens / taken.seconds:,.0f} tokens a second"
-        + ("" if reached is None else f", {reached:.0%} of what this machine multiplies"),
+        + ("" if reached is None else f", {reached:.0%} of the measured peak of this machine"),
     }
 
 
@@ -221,9 +243,9 @@ def table(released: Release) -> Table:
     verified, found = released.verified, released.comparison
     rows = [
         ("documents", changes(released)),
-        ("whole", f"{verified.passages:,} passages, as many vectors, and as many rows in both indexes"),
-        ("found again", f"{verified.by_vector} of {verified.probes} passages by their own vector, "
-                        f"{verified.by_words} of {verified.with_words} by their own words"),
+        ("complete", f"{verified.passages:,} passages, as many vectors and as many rows in both indexes"),
+        ("found again", f"{verified.by_vector} of {verified.probes} passages by their vector, "
+                        f"{verified.by_words} of {verified.with_words} by their words"),
         ("retrieval", found.words),
     ]  # fmt: skip
     note = f"refused: generation {found.against} stays live" if found.refused else ""

@@ -28,13 +28,13 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
     following = objects.load_rows(seen.steps, StepToken)
     page = Page(
         title=f"Inside {seen.causal.name}",
-        subtitle=f"while it reads “{prompt[:120]}”",
+        subtitle=f"reading “{prompt[:120]}”",
         facts=[
             ("parameters", f"{seen.stages.parameters:,}"),
             ("tokens read", f"{seen.stages.tokens:,}"),
             ("likeliest next", f"{following[0].token.strip()} {following[0].probability:.0%}"),
             ("times faster with cache", f"{seen.cache.times_faster.median:.1f}"),
-            ("reply", "cut by its limit" if seen.reply.finish == "length" else "ended by itself"),
+            ("reply", "cut by the limit" if seen.reply.finish == "length" else "ended by the model"),
         ],
         tables=[_printed(seen, following, config), _cache(seen.cache), _positions(seen.positions), _masks(seen),
                 *_runs(seen), _stages(stages)],
@@ -116,7 +116,7 @@ def _printed(seen: Anatomy, following: Sequence[StepToken], config: ModelAnatomy
         ("cut reply and continuation equal the uncut reply", "yes" if seen.reply.same else "NO", ""),
     ]  # fmt: skip
     stated = any(row[2] for row in rows)
-    return Table("In short", ("what", "here", "printed elsewhere")[: 2 + stated], [row[: 2 + stated] for row in rows])
+    return Table("In short", ("what", "here", "published")[: 2 + stated], [row[: 2 + stated] for row in rows])
 
 
 def _cache(cache: CacheTest) -> Table:
@@ -135,7 +135,7 @@ def _cache(cache: CacheTest) -> Table:
     note = f"{gain.median:.2f} times faster with cache ({gain.least:.2f} to {gain.most:.2f} "
     note += f"over the repeats); both gave {same}. "
     note += f"The cache held {cache.cache_bytes:,} bytes at the end."
-    columns = ("way", "seconds, median", "least to most", "tokens a second", "repeats")
+    columns = ("method", "seconds, median", "range", "tokens per second", "repeats")
     return Table(f"Generating {cache.tokens} tokens", columns, rows, note)
 
 
@@ -144,12 +144,14 @@ def _positions(found: Positions) -> Table:
         (f"all positions {found.position_offset} places later", f"{found.moved:.2e}"),
         ("all positions zero", f"{found.zeroed:.2e}"),
     ]
-    note = "A model that turns its heads by position sees distances only: moving all changes rounding alone."
+    note = (
+        "A model that rotates its heads by position sees only distances: moving all positions changes only rounding."
+    )
     return Table(
         "Positions",
         ("change", "largest change of a logit"),
         rows,
-        note if found.rotary else "These positions are learned, so moving them counts.",
+        note if found.rotary else "These positions are learned, so moving them changes the logits.",
     )
 
 
@@ -158,12 +160,12 @@ def _masks(seen: Anatomy) -> Table:
         (m.mask, f"{m.pairs:,.0f}", f"{m.share:.0%}", f"{m.moved:.3f}", m.token.strip(), f"{m.probability:.1%}")
         for m in objects.load_rows(seen.masks.table, MaskRow)
     ]
-    columns = ("mask", "pairs seen", "of full", "bits moved", "likeliest next", "probability")
+    columns = ("mask", "pairs attended", "of full", "bits moved", "likeliest next", "probability")
     return Table(
-        "Other masks before this model",
+        "Other masks applied to this model",
         columns,
         rows,
-        "It was trained under its own; small models trained under each say more.",
+        "The model was trained under its own mask; the small models trained under each mask show more.",
     )
 
 
@@ -171,7 +173,7 @@ def _runs(seen: Anatomy) -> list[Table]:
     spreads: Sequence[Spread] = seen.runs.perplexity if seen.runs else ()
     rows = [(s.name, f"{s.mean:.3f}", f"{s.least:.3f} to {s.most:.3f}", s.count) for s in spreads]
     note = "The same small model trained on bytes from several seeds; the end of the text was held out."
-    columns = ("mask", "perplexity a byte, mean", "least to most", "seeds")
+    columns = ("mask", "mean perplexity per byte", "range", "seeds")
     return [Table("Small models trained under each mask, held-out text", columns, rows, note)] if rows else []
 
 

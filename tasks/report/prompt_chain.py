@@ -28,7 +28,12 @@ SHOWN_CHARACTERS = 6_000
 
 
 def chain_page(
-    run: tracking.Run, problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, handle: GeneratorHandle
+    run: tracking.Run,
+    problems: ProblemsRef,
+    runs: Sequence[MethodRun],
+    judged: MethodsJudged,
+    handle: GeneratorHandle,
+    note: str = "",
 ) -> Path:
     """Write the page of `prompt-chain`.
 
@@ -51,7 +56,7 @@ def chain_page(
     ]
     page = Page(
         title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
-        subtitle=f"asked by {', '.join(done.name for done in runs)}",
+        subtitle=f"asked by {', '.join(done.name for done in runs)}" + f"; model {note}" * bool(note),
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
         run=run_facts(run, handle), template="chain.html.j2",
         more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
@@ -147,7 +152,7 @@ def _measured(measures: Sequence[Measure], judged: MethodsJudged) -> list[Table]
     rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures
             if m.name.startswith("exact match")]  # fmt: skip
     note = f"95 % intervals, differences over the same questions: {judged.verdict}"
-    return [Table("How right", ("measure", "of", "value", "interval", "questions"), rows, note)] if rows else []
+    return [Table("Accuracy", ("measure", "of", "value", "interval", "questions"), rows, note)] if rows else []
 
 
 def _spent(runs: Sequence[MethodRun]) -> Table:
@@ -162,7 +167,7 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
                          wrong, f"{sum(t.seconds for t in calls):.2f}"))  # fmt: skip
     columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "from the reply cache",
                "cut at max_tokens", "repairs", "invalid", "seconds")  # fmt: skip
-    return Table("What it took", columns, rows)
+    return Table("Cost", columns, rows)
 
 
 def _charts(measures: Sequence[Measure]) -> list[Chart]:

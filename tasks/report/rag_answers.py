@@ -24,7 +24,7 @@ def open_book_page(run: tracking.Run, judged: MethodsJudged, questions: int, gen
     page = Page(
         title=f"{questions:,} questions, with passages and without",
         subtitle=f"answered by {generator.model}",
-        facts=[("questions", f"{questions:,}"), ("told apart", "yes" if judged.told_apart else "no")],
+        facts=[("questions", f"{questions:,}"), ("methods separated", "yes" if judged.told_apart else "no")],
         tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note)],
         run={"facts": {"fingerprint": generator.digest[:16], "precision": generator.precision},
              "links": run.links(), "versions": tracking.environment()["libraries"]},

@@ -63,11 +63,11 @@ def class_page(
     bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
     cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
     page = Page(
-        title=f"Ways to classify {name}",
-        subtitle=f"{len(found.trials)} ways on the same texts; kept: {found.chosen}",
+        title=f"Methods of classification for {name}",
+        subtitle=f"{len(found.trials)} methods on the same texts; kept: {found.chosen}",
         facts=[
-            ("texts learned from", f"{divided.train.documents.rows:,}"),
-            ("texts kept back", f"{divided.test.documents.rows:,}"),
+            ("training texts", f"{divided.train.documents.rows:,}"),
+            ("held-out texts", f"{divided.test.documents.rows:,}"),
             ("classes", f"{len(divided.classes):,}"),
             (f"macro-F1 of {found.chosen}", f"{best.value:.3f}"),
             ("its accuracy", f"{right.value:.3f}"),
@@ -144,10 +144,10 @@ def predictions_page(
     page = Page(
         title=f"Texts classified by {kept.name}",
         subtitle=f"{kept.way}, record {kept.number}",
-        facts=[("texts", f"{table.num_rows:,}"), ("classes given", f"{len(counted):,}")],
+        facts=[("texts", f"{table.num_rows:,}"), ("classes assigned", f"{len(counted):,}")],
         tables=[
             Table("Texts", ("id", "text", "label", "probability"), rows, note),
-            Table("How often each label was given", ("label", "texts"), counted[:SHOWN_CLASSES]),
+            Table("Frequency of each label", ("label", "texts"), counted[:SHOWN_CLASSES]),
             *rejected_table(None, [read]),
         ],
         run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
@@ -168,16 +168,16 @@ def predictions_summary(predictions: PredictionsRef) -> dict[str, Any]:
 def warnings_of(noticed: LabelReport) -> list[str]:
     """Say what is odd about labels, and what to do."""
     told = [
-        f"The labels {', '.join(map(repr, group))} differ by case or space alone and count as different; "
-        "if they mean the same, say so with labels.rename."
+        f"The labels {', '.join(map(repr, group))} differ only by case or spaces and count as different; "
+        "if they mean the same, merge them with labels.rename."
         for group in noticed.alike
     ]
     if noticed.rare:
         told.append(f"Too few texts have the label {_some(noticed.rare)}; they were rejected.")
     if noticed.unseen:
-        told.append(f"No training text has the label {_some(noticed.unseen)}; texts kept back with it were rejected.")
+        told.append(f"No training text has the label {_some(noticed.unseen)}; held-out texts with it were rejected.")
     if noticed.overlap:
-        told.append(f"{noticed.overlap:,} texts kept back are among the training texts: what they show is too good.")
+        told.append(f"{noticed.overlap:,} held-out texts are also training texts: the results are too optimistic.")
     return told
 
 
@@ -211,9 +211,9 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
         took = "replies were kept" if seconds is None else f"{seconds:.2f}"
         cost = _cost(trial, method, seconds, config.measured.price_per_hour)
         rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", took, cost))
-    columns = ("way", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
-    note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept way was chosen."
-    return _filled(Table("Every way", columns, rows, note))
+    columns = ("method", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
+    note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept method was chosen."
+    return _filled(Table("All methods", columns, rows, note))
 
 
 def _filled(table: Table) -> Table:
@@ -257,12 +257,12 @@ def _asked(found: Verdict) -> list[Table]:
         "of 1,000 texts",
     )
     note = (
-        "Training texts that were tried, and texts kept back; a kept reply costs nothing again. These ways give "
+        "Training texts that were tried, and held-out texts; a stored reply costs nothing again. These methods give "
         "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong."
     )
     prompts = [(name, a.prompt.name, shown(a.prompt.turns)) for name, a in asked]
-    told = Table("What language models were told", ("way", "prompt", "text"), prompts)
-    return [Table("What language models were asked", columns, rows, note), told]
+    told = Table("Prompts of language models", ("method", "prompt", "text"), prompts)
+    return [Table("Requests to language models", columns, rows, note), told]
 
 
 def _seconds(trial: Trial, found: Verdict) -> float | None:
@@ -276,7 +276,11 @@ def _seconds(trial: Trial, found: Verdict) -> float | None:
 def _offers(offers: Offers) -> list[Table]:
     rows = [(c.id, c.task, ", ".join(c.labels), c.licence or "not stated") for c in offers]
     note = "They need no training: add one to methods with kind=task-model."
-    return [Table("Ready models whose labels fit", ("model", "task", "labels", "licence"), rows, note)] if rows else []
+    return (
+        [Table("Trained models whose labels match", ("model", "task", "labels", "licence"), rows, note)]
+        if rows
+        else []
+    )
 
 
 def _label_issues(found: Verdict, config: TextClassifier) -> list[Table]:
@@ -303,7 +307,7 @@ def _wordings(found: Verdict) -> list[Table]:
         f"{s.name}: macro-F1 in the mean {s.mean:.3f}, from {s.least:.3f} to {s.most:.3f}" for s in spreads
     )
     listed = [(w.way, w.wording, f"{w.macro_f1:.3f}", f"{w.accuracy:.3f}") for w in rows]
-    return [Table("Each wording alone", ("way", "wording", "macro-F1", "accuracy"), listed, note)]
+    return [Table("Each wording alone", ("method", "wording", "macro-F1", "accuracy"), listed, note)]
 
 
 def _pairs(found: Verdict) -> Table:
@@ -319,16 +323,23 @@ def _pairs(found: Verdict) -> Table:
         ]  # fmt: skip
         rows.append((ours, theirs, *cells, f"{either.only_ours} : {either.only_theirs}", f"{either.p:.2g}"))
     note = "Of the same texts resampled together. McNemar's exact test looks at the texts that only one gets right."
-    columns = ("way", "against", "macro-F1, difference", "accuracy, difference", "only one right", "McNemar p")
-    return Table("Two ways at a time", columns, rows, note)
+    columns = (
+        "method",
+        "compared with",
+        "macro-F1, difference",
+        "accuracy, difference",
+        "only one right",
+        "McNemar p",
+    )
+    return Table("Pairwise comparison", columns, rows, note)
 
 
 def _by_class(found: Verdict) -> Table:
     scores = [s for s in objects.load_rows(found.judgement.classes, ClassScore) if s.way == found.chosen]
     scores.sort(key=lambda s: (s.f1, s.label))
     rows = [(s.label, s.support, s.predicted, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}") for s in scores]
-    columns = ("class", "texts", "called so", "precision", "recall", "F1")
-    note = f"of {found.chosen}, worst first; class-scores.csv has every way"
+    columns = ("class", "texts", "predicted", "precision", "recall", "F1")
+    note = f"of {found.chosen}, worst first; class-scores.csv has every method"
     return Table("Class by class", columns, rows[:SHOWN_CLASSES], note)
 
 
@@ -337,23 +348,23 @@ def _confused(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
     if len(classes) <= charts.MOST_CELLS or not wrong:
         return []
     rows = [(c.given, c.predicted or "no label", c.count) for c in wrong]
-    return [Table("Most often confused", ("class", "taken for", "texts"), rows)]
+    return [Table("Most frequent confusions", ("class", "predicted as", "texts"), rows)]
 
 
 def _curve(means: Sequence[CurveMean]) -> list[Table]:
     rows = [
         (m.way, f"{m.share:.0%}", m.examples, f"{m.macro_f1:.3f}", f"{m.least:.3f} to {m.most:.3f}") for m in means
     ]
-    columns = ("way", "share of labels", "labels", "macro-F1, mean", "from, to")
-    return [Table("With fewer labels", columns, rows)] if rows else []
+    columns = ("method", "share of labels", "labels", "macro-F1, mean", "from, to")
+    return [Table("Learning curve", columns, rows)] if rows else []
 
 
 def _missing(found: Verdict, config: TextClassifier) -> list[str]:
     missing = []
     if config.curve is None:
-        missing.append("learning curve: switched off")
+        missing.append("learning curve: turned off")
     if found.label_issues is None:
-        missing.append("label issues: switched off, no way that learns from labels, or several labels a text")
+        missing.append("label issues: turned off, no method that learns from labels, or several labels a text")
     if found.divided.multiple:
         missing.append("confusion matrix: texts may have several labels")
     return missing

@@ -31,7 +31,7 @@ def tokenizer_page(
     whole = [row for row in rows if not row.group]
     names = names_of(tokenizers)
     page = Page(
-        title="Tokenizers, side by side",
+        title="Tokenizers side by side",
         subtitle=f"{len(tokenizers)} tokenizers on the same texts",
         facts=[
             ("texts", f"{whole[0].texts:,}"),
@@ -104,10 +104,10 @@ def _rounded(value: float | None) -> float | None:
 
 def _compared(whole: Sequence[PieceCount], names: Sequence[str], config: Counted) -> Table:
     told = {
-        "tokens": "tokens", "with_special": "with special ones", "characters_per_token": "characters a token",
-        "tokens_per_word": "tokens a word", "unknown_share": "unknown", "lossless_share": "come back exactly",
-        "lossless_but_for_case": "but for case and blanks", "special_in_text": "special tokens spelt out",
-        "cost_per_1000_texts": "cost of 1,000 texts", "published": "stated elsewhere",
+        "tokens": "tokens", "with_special": "with special tokens", "characters_per_token": "characters per token",
+        "tokens_per_word": "tokens per word", "unknown_share": "unknown", "lossless_share": "restored exactly",
+        "lossless_but_for_case": "restored except case and spaces", "special_in_text": "special tokens in the text",
+        "cost_per_1000_texts": "cost of 1,000 texts", "published": "published",
     }  # fmt: skip
     numbers = [_numbers(row, config) for row in whole]
     shares = ("unknown_share", "lossless_share", "lossless_but_for_case")
@@ -116,7 +116,7 @@ def _compared(whole: Sequence[PieceCount], names: Sequence[str], config: Counted
         (name, *("" if (v := given.get(k)) is None else f"{v:.1%}" if k in shares else f"{v:,.4g}" for k in keys))
         for name, given in zip(names, numbers, strict=True)
     ]
-    note = "A word is a run of characters without a blank. Special tokens spelt out in a text are read as text."
+    note = "A word is a run of characters without spaces. Special tokens in a text are read as text."
     return Table("Compared", ("tokenizer", *(told[k] for k in keys)), rows, note)
 
 
@@ -141,19 +141,19 @@ def _groups(rows: Sequence[PieceCount], names: Sequence[str]) -> list[Table]:
     ]
     return [
         Table(
-            "Tokens a text, by group",
+            "Tokens per text, by group",
             ("group", "texts", *names),
             each,
-            "More tokens for the same text: slower, dearer.",
+            "More tokens for the same text cost more time and money.",
         ),
-        Table("Characters a token, by group", ("group", *names), dense),
+        Table("Characters per token, by group", ("group", *names), dense),
     ]
 
 
 def _fits(fits: Sequence[TokenizerFit], names: Sequence[str], model: str | None) -> list[Table]:
     rows = [(n, f.verdict, f.evidence, f.vocabulary, f.table, f.reason) for n, f in zip(names, fits, strict=False)]
     columns = ("tokenizer", "verdict", "by", "tokens", "rows of the table", "why")
-    return [Table(f"Does it belong to {model}", columns, rows)] if rows else []
+    return [Table(f"Fit with {model}", columns, rows)] if rows else []
 
 
 def _texts(documents: DocumentsRef, pieces: PiecesRef, names: Sequence[str], config: Counted) -> list[dict[str, Any]]:

@@ -41,12 +41,12 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
     noise = sum(t.size for t in rows if t.topic < 0)
     page = Page(
         title=f"Topics of {name}",
-        subtitle="clustered, named, judged, and compared with the last run",
+        subtitle="clusters, names, measures, and the comparison with the last run",
         facts=[
             ("documents", f"{len(documents):,}"),
             ("topics", f"{len(named):,}"),
-            ("outside any topic", f"{noise / len(documents):.0%}"),
-            ("pieces a word", f"{found.coverage.pieces_per_word:.2f}"),
+            ("outside all topics", f"{noise / len(documents):.0%}"),
+            ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
         tables=[_fates(found, names), _quality(found), *_remarks(found, documents), *_jargon(found), *_told(config)],
         points=points,
@@ -220,8 +220,8 @@ def _quality(found: TopicReport) -> Table:
 
 def _remarks(found: TopicReport, documents: Sequence[Document]) -> list[Table]:
     titles = {
-        "outlier": "Outliers worth reading",
-        "near-duplicate": "Documents that say almost the same",
+        "outlier": "Outliers",
+        "near-duplicate": "Near-duplicates",
         "mislabelled": "Probably mislabelled",
     }
     remarks = objects.load_rows(found.remarks, Remark)
@@ -239,7 +239,7 @@ def _remarks(found: TopicReport, documents: Sequence[Document]) -> list[Table]:
 
 def _jargon(found: TopicReport) -> list[Table]:
     cut = found.coverage.cut_up
-    return [Table("Words the encoder cuts into most pieces", ("words",), [(", ".join(cut),)])] if cut else []
+    return [Table("Words the encoder splits into most tokens", ("words",), [(", ".join(cut),)])] if cut else []
 
 
 def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
@@ -248,13 +248,13 @@ def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
     warnings = []
     if seen.pieces_per_word > told.pieces_per_word:
         warnings.append(
-            f"The encoder cuts a word into {seen.pieces_per_word:.2f} pieces in the mean, more than "
-            f"{told.pieces_per_word:g}: it has not learned these words, and topics may be vague; try another encoder."
+            f"The encoder cuts a word into {seen.pieces_per_word:.2f} pieces on average, more than "
+            f"{told.pieces_per_word:g}: it does not know these words, and topics may be vague; try another encoder."
         )
     if seen.unknown_share > told.unknown_share:
         warnings.append(
             f"{seen.unknown_share:.1%} of the words are not in the encoder's vocabulary, more than "
-            f"{told.unknown_share:.1%}: it cannot tell them apart; try another encoder."
+            f"{told.unknown_share:.1%}: it cannot distinguish them; try another encoder."
         )
     return warnings
 

@@ -28,23 +28,23 @@ def word_page(run: tracking.Run, learned: Learned, found: Found, told: ModelCall
     names, rows = names_of(learned), objects.load_rows(near, Neighbour)
     judged = objects.load_rows(learned.judged, Measure) if learned.judged else []
     apart = objects.load_rows(told[1], Measure) if told[1] else []
-    facts = [("words", f"{learned.vectors.rows:,}"), ("numbers in a vector", f"{learned.vectors.shape[1]:,}")]
+    facts = [("words", f"{learned.vectors.rows:,}"), ("dimensions", f"{learned.vectors.shape[1]:,}")]
     if learned.lines is not None:
-        facts.insert(0, ("lines learned from", f"{learned.lines.rows:,}"))
+        facts.insert(0, ("lines", f"{learned.lines.rows:,}"))
     if learned.predicted is not None:
         facts.append(("lists judged", f"{learned.predicted.lists:,}"))
     page = Page(
         title="Vectors of words" if learned.names is None else "Vectors of items",
-        subtitle="learned from what stands beside what" if learned.lines else "read from a file",
+        subtitle="learned from neighbouring words" if learned.lines else "read from a file",
         facts=facts,
         tables=[
             *_following(following, names),
-            *_judged("Predicted next items", judged, "Means over the lists, 95 % intervals. Every way "
-                     "chooses among the same items; items nobody else has are missed by all."),
+            *_judged("Predicted next items", judged, "Means over the lists, 95 % intervals. All methods "
+                     "choose among the same items; items in no other list are missed by all."),
             _near(rows, names, config),
             _pairs(pairs, names),
-            *_judged("Senses told apart", apart, "Chance that the sense of a sentence is guessed from the others by "
-                     "the word's vector; a vector that is the same in every sentence leaves it to chance."),
+            *_judged("Senses separated", apart, "Share of sentences whose sense the word's vector predicts from the "
+                     "other sentences; a static vector is the same in every sentence and leaves this to chance."),
         ],
         run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
         template="words.html.j2",
@@ -101,7 +101,7 @@ def _near(rows: Sequence[Neighbour], names: dict[str, str], config: WordVectors)
          stated.get((r.asked, r.word), "")) for r in rows
     ]  # fmt: skip
     note = "" if stated else "Scores are cosines."
-    columns = ("asked", "rank", "neighbour", "cosine", "stated elsewhere")
+    columns = ("asked", "rank", "neighbour", "cosine", "published")
     return Table("Neighbours", columns if stated else columns[:4], cells if stated else [c[:4] for c in cells], note)
 
 
@@ -109,9 +109,9 @@ def _pairs(pairs: PairsRef, names: dict[str, str]) -> Table:
     rows = objects.load_rows(pairs, Pair)
     cells = [(_named(p.word, names), _named(p.neighbour, names), ", ".join(_named(n, names) for n in p.negatives))
              for p in rows[:SHOWN_PAIRS]]  # fmt: skip
-    note = "Training draws word and neighbour together, and pushes word and negatives apart. "
-    note += f"{len(rows)} pairs of the sentence" if rows else "No two words of the sentence have vectors."
-    return Table("What training sees of one sentence", ("word", "neighbour", "negatives"), cells, note)
+    note = "Training moves the vectors of word and neighbour together, and those of word and negatives apart. "
+    note += f"{len(rows)} pairs of the sentence" if rows else "Fewer than two words of the sentence have vectors."
+    return Table("Training pairs of one sentence", ("word", "neighbour", "negatives"), cells, note)
 
 
 def _following(following: NeighboursRef | None, names: dict[str, str]) -> list[Table]:

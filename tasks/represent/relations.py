@@ -118,6 +118,6 @@ def _seconds(value: str) -> float:
         made = datetime.fromisoformat(value)
     except ValueError as error:
         raise DataError(
-            f"time {value[:40]!r} is no date but 2026-01-31 or a number was needed; mend the column"
+            f"time {value[:40]!r} is not a date but 2026-01-31 or a number was needed; correct the column"
         ) from error
     return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()

@@ -43,14 +43,14 @@ def find(name: str, key: str) -> Record | None:
     try:
         found = read(path)
     except StoreError as error:
-        log.warning("the record of %s is damaged and will be made again: %s", name, error)
+        log.warning("the record of %s is damaged and will be computed again: %s", name, error)
         path.unlink(missing_ok=True)
         return None
     for ref in refs_in(found.value):
         try:
             objects.path(ref)
         except StoreError as error:
-            log.warning("a result of %s is missing or damaged and will be made again: %s", name, error)
+            log.warning("a result of %s is missing or damaged and will be computed again: %s", name, error)
             objects.forget(ref)
             path.unlink(missing_ok=True)
             return None

@@ -356,4 +356,4 @@ def _why(spec: Spec, inputs: Inputs) -> str:
         for name in now
         if now[name] != before.libraries.get(name)
     ]
-    return ", ".join(reasons) or "its stored result is gone"
+    return ", ".join(reasons) or "its stored result is missing"

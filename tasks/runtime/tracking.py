@@ -202,7 +202,7 @@ class _Client:
         except Exception as error:
             self.unreachable = True
             reason = str(error).strip().partition("\n")[0][:200]
-            log.warning("MLflow at %s does not answer (%s); this run goes on untracked", tracking_uri(), reason)
+            log.warning("MLflow at %s does not answer (%s); this run continues untracked", tracking_uri(), reason)
 
     def _open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
         from mlflow.entities import Param, RunTag

@@ -176,7 +176,7 @@ def _writing(parent: Path) -> Iterator[Path]:
     except OSError as error:
         what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise StoreError(
-            f"writing below {parent} failed: {what}; nothing was left half written, rerun to go on"
+            f"writing below {parent} failed: {what}; no partial file was left; run again to continue"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -47,7 +47,9 @@ def deliver(source: Path, target: Path) -> Path:
         draft.replace(target)
     except OSError as error:
         what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise StoreError(f"writing {target} failed: {what}; nothing was left half written, rerun to go on") from error
+        raise StoreError(
+            f"writing {target} failed: {what}; no partial file was left; run again to continue"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
     return target

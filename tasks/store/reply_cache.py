@@ -93,7 +93,7 @@ class ReplyCache:
         except (StoreError, OSError, ValueError, TypeError, KeyError) as error:
             if not folder.exists():
                 return False
-            log.warning("kept replies are damaged and will be asked for again: %s", error)
+            log.warning("stored replies are damaged and will be requested again: %s", error)
             durable.discard(folder)
         return True
 

@@ -182,7 +182,7 @@ def _turns(name: str, kept: list[tuple[str, str]]) -> tuple[Turn, ...]:
     if not kept or all(section in PARTS for section in names):
         text = "\n".join(words for _, words in kept)
         if not text.strip():
-            raise ContractError(f"prompt {name!r} has nothing left to say; leave fewer parts out")
+            raise ContractError(f"prompt {name!r} has no text left; leave fewer parts out")
         return (("user", text),)
     if any(section in PARTS for section in names):
         raise ContractError(f"prompt {name!r} mixes messages and parts ({', '.join(names)}); use one of both")

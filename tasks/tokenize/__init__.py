@@ -8,6 +8,8 @@ from tasks.tokenize.task import (
     describe_tokenizers,
     describe_weights,
     show_tokens,
+    train_tokenizer,
+    trained_tokenizer,
     whole_documents,
 )
 
@@ -19,5 +21,7 @@ __all__ = [
     "describe_tokenizers",
     "describe_weights",
     "show_tokens",
+    "train_tokenizer",
+    "trained_tokenizer",
     "whole_documents",
 ]

@@ -1,6 +1,6 @@
 """How well a vocabulary knows the words of documents.
 
-Source: pieces a word, the "fertility" of Rust et al. 2021, arXiv:2012.15613.
+Source: tokens per word, the "fertility" of Rust et al. 2021, arXiv:2012.15613.
 """
 
 import re

@@ -45,7 +45,7 @@ def _find(folder: Path) -> tuple[Path, str]:
                 if names:
                     return file, names[0]
     except SafetensorError as error:
-        raise DataError(f"the weights in {folder} cannot be read ({error}); fetch the model again") from error
+        raise DataError(f"the weights in {folder} cannot be read ({error}); download the model again") from error
     raise DataError(
         f"no *.safetensors in {folder} has a table of token vectors, a tensor like {', '.join(TABLES[:3])}"
     )

@@ -7,7 +7,16 @@ from configs.tokenize import Chunk
 from tasks.data import digests
 from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef
 from tasks.data.models import Encoder
-from tasks.data.tokens import Piece, PieceCount, PieceCountsRef, PiecesRef, TokenizerFit, Vocabulary, Weights
+from tasks.data.tokens import (
+    Piece,
+    PieceCount,
+    PieceCountsRef,
+    PiecesRef,
+    TokenizerFit,
+    TokenizerRef,
+    Vocabulary,
+    Weights,
+)
 from tasks.data.topics import Coverage
 from tasks.errors import ModelError
 from tasks.models import files as model_files
@@ -90,6 +99,32 @@ def describe_tokenizers(names: Sequence[str]) -> tuple[Vocabulary, ...]:
         DataError: What is there is no tokenizer.
     """
     return tuple(_described(name, model_files.tokenizer_place(name)) for name in names)
+
+
+@step(name="tokenize-train", run_name="tokenize-train tokens={tokens}", libraries=("tokenizers",))
+def train_tokenizer(documents: DocumentsRef, tokens: int) -> TokenizerRef:
+    """Train a byte-level BPE on documents.
+
+    Args:
+        documents: What is learned from.
+        tokens: Tokens of its vocabulary at most.
+    """
+    from tasks.tokenize.train import train_bpe
+
+    texts = objects.load_table(documents, ["text"])["text"].to_pylist()
+    return objects.save_files(
+        TokenizerRef, lambda folder: train_bpe(texts, tokens, folder / "tokenizer.json"), shape=(1,)
+    )
+
+
+def trained_tokenizer(trained: TokenizerRef, name: str) -> Vocabulary:
+    """Say what a tokenizer that was trained here is read from.
+
+    Args:
+        trained: The tokenizer.
+        name: What it is called.
+    """
+    return _described(name, objects.path(trained))
 
 
 def describe_weights(model: str) -> Weights:

@@ -86,7 +86,7 @@ def find(path: Path) -> tuple[Path, Form]:
         stated = _json(path)  # a vocabulary may hold the token "model" as well, with a number
         whole = isinstance(stated, dict) and isinstance(stated.get("model"), dict)
         return path, "tokenizer.json" if whole else "byte-bpe"
-    raise DataError(f"{path.name} is no tokenizer; a file like one of {', '.join(IN_FOLDER)} was needed")
+    raise DataError(f"{path.name} is not a tokenizer; a file like one of {', '.join(IN_FOLDER)} was needed")
 
 
 def parts(path: Path, form: Form) -> list[Path]:
@@ -128,7 +128,7 @@ def load(path: Path, form: Form) -> Cutter:
     except DataError:
         raise
     except Exception as error:  # tokenizers and sentencepiece raise plain Exception and RuntimeError
-        raise DataError(f"{path} cannot be read as {form}: {str(error)[:160]}; fetch it again") from error
+        raise DataError(f"{path} cannot be read as {form}: {str(error)[:160]}; download it again") from error
 
 
 class HuggingFace:
@@ -260,4 +260,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON ({str(error)[:120]}); fetch it again") from error
+        raise DataError(f"{path} is not JSON ({str(error)[:120]}); download it again") from error

@@ -32,7 +32,7 @@ def checked_file(name: str) -> Path:
     if not path.is_file():
         known = PUBLISHED.get(path.name)
         way = f"fetch it from {known}" if known else "give the path of one"
-        raise DataError(f"{name} is no file of word vectors; {way}")
+        raise DataError(f"{name} is not a file of word vectors; {way}")
     if not path.name.endswith((*TEXT, *BINARY)):
         kinds = ", ".join((*TEXT, *BINARY))
         raise DataError(f"{path.name} is not word2vec or GloVe text or binary ({kinds}); convert it")
@@ -53,10 +53,12 @@ def read_vectors(path: Path) -> TrainedVectors:
             str(path), binary=binary, no_header=not binary and not _has_header(path), limit=MOST
         )
     except (ValueError, EOFError, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} cannot be read as word vectors ({str(error)[:120]}); fetch it again") from error
+        raise DataError(
+            f"{path.name} cannot be read as word vectors ({str(error)[:120]}); download it again"
+        ) from error
     vectors = np.asarray(made.vectors, dtype=np.float32)
     if not len(vectors) or not np.isfinite(vectors).all():
-        raise DataError(f"{path.name} holds {len(vectors)} words or numbers that are not finite; fetch it again")
+        raise DataError(f"{path.name} holds {len(vectors)} words or numbers that are not finite; download it again")
     nothing = np.empty((0, vectors.shape[1]), dtype=np.float32)
     return TrainedVectors(list(made.index_to_key), vectors, nothing, np.zeros(len(vectors), dtype=np.int64))
 

@@ -50,7 +50,7 @@ def parse_sum(text: str) -> list[tuple[float, str]]:
     while at < len(text.rstrip()):
         match = TERM.match(text, at)
         if match is None or (terms and not match[1]):
-            raise ContractError(f"{text!r} is no sum of words; write it as: king - man + woman")
+            raise ContractError(f"{text!r} is not a sum of words; write it as: king - man + woman")
         terms.append((-1.0 if match[1] == "-" else 1.0, match[2]))
         at = match.end()
     if not terms:
@@ -63,7 +63,7 @@ def _near(known: TrainedVectors, asked: str, terms: Sequence[tuple[float, str]],
     for _, word in terms:
         if word not in places:
             alike = difflib.get_close_matches(word, known.words[:50_000], n=CLOSE)
-            hint = f"; spelt alike: {', '.join(alike)}" if alike else ""
+            hint = f"; similar words: {', '.join(alike)}" if alike else ""
             return [
                 Neighbour(
                     asked, 0, f"{word!r} has no vector: it is not among the {len(known.words):,} words{hint}", 0.0

@@ -56,7 +56,7 @@ def hold_out(lines: Sequence[Line], *, split: str, least_items: int) -> tuple[li
     held = [Held(line.id, line.words[:-back], line.words[-back]) for line in lines if len(line.words) >= least_items]
     if not held:
         longest = max((len(line.words) for line in lines), default=0)
-        raise DataError(f"the longest list has {longest} items but {least_items} are needed to judge by; lower it")
+        raise DataError(f"the longest list has {longest} items but {least_items} are needed for evaluation; lower it")
     return train, held
 
 

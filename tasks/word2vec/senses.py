@@ -30,7 +30,7 @@ def word_token(text: str, word: str, spans: Sequence[tuple[int, int]]) -> list[i
     end = start + len(word)
     found = [place for place, (first, last) in enumerate(spans) if first < end and last > start]
     if start < 0 or not found:
-        raise DataError(f"the sentence {text[:60]!r} does not say {word!r}; give one that does")
+        raise DataError(f"the sentence {text[:60]!r} does not contain {word!r}; give one that does")
     return found
 
 

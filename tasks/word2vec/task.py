@@ -175,10 +175,10 @@ def recommend_items(
 
     known = _loaded(vectors)
     asked = " ".join(before)
-    rows = [Neighbour(asked, 0, f"{item!r} has no vector and counts for nothing", 0.0) for item in before
+    rows = [Neighbour(asked, 0, f"{item!r} has no vector and is ignored", 0.0) for item in before
             if item not in known.places]  # fmt: skip
     if len(rows) == len(before):
-        rows.append(Neighbour(asked, 0, "no item is known, so these are the most popular ones", 0.0))
+        rows.append(Neighbour(asked, 0, "no item is known; the most popular items are shown", 0.0))
     best = recommend(known, before, config, train.ns_exponent)
     rows += [Neighbour(asked, rank, item, score) for rank, (item, score) in enumerate(best, start=1)]
     return objects.save_rows(NeighboursRef, Neighbour, rows)
@@ -200,7 +200,7 @@ def compare_senses(encoder: Fingerprint, config: Senses) -> SensesFound:
         flat, chances = flat_map(rows), told_apart(rows, senses)
         for number, (one, place, chance) in enumerate(zip(config.sentences, flat, chances, strict=True)):
             points.append(SensePoint(way, one.sense, one.text, float(place[0]), float(place[1])))
-            scored.append(Scored(str(number), way, "senses told apart", chance))
+            scored.append(Scored(str(number), way, "senses separated", chance))
     return SensesFound(
         points=objects.save_rows(SensesRef, SensePoint, points), scores=objects.save_rows(ScoresRef, Scored, scored)
     )

@@ -65,7 +65,7 @@ def train_word2vec(lines: Sequence[Sequence[str]], config: Word2Vec) -> TrainedV
     known = model.wv.key_to_index
     if len(known) < 2 or not any(sum(word in known for word in line) > 1 for line in lines):
         raise DataError(
-            f"{len(known)} words are said {config.min_count} times or more in {len(lines)} lines, and two in one line "
+            f"{len(known)} words occur {config.min_count} times or more in {len(lines)} lines, and two in one line "
             "were needed; give more text or lower train.min_count"
         )
     model.train([list(line) for line in lines], total_examples=len(lines), epochs=config.epochs)

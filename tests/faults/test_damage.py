@@ -164,7 +164,7 @@ def test_a_disk_that_refuses_fails_the_run_in_one_sentence_and_the_rerun_complet
         except StoreError as error:
             refused = str(error)
         assert (calls >= number) == bool(refused)
-        assert not refused or (what in refused and "rerun to go on" in refused)
+        assert not refused or (what in refused and "run again to continue" in refused)
         monkeypatch.setattr(os, "fsync", sync)
         assert not list(workspace.rglob(".tmp-*"))
         assert check(workspace)["damaged"] == []

@@ -102,7 +102,7 @@ def test_a_refreshed_collection_refuses_the_old_threshold_until_it_is_calibrated
     assert (
         rag_answers(question="What is the mass of the moon?")
         .result["abstained"]
-        .startswith("no answer in this collection: the probability of one is 0.")
+        .startswith("no answer in this collection: the probability of an answer is 0.")
     )
 
     (notes / "mill.txt").write_text("The mill grinds rye on windy days. The miller sleeps when it is calm.", "utf-8")

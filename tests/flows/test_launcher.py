@@ -71,7 +71,7 @@ WRONG_CALLS = [
     ),
     (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
     (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
-    (["rag-answers", "question="], "query 1 has no visible character; ask something"),
+    (["rag-answers", "question="], "query 1 has no visible character; give a question"),
     (["rag-answers", "question=x"], "there is no collection in"),
     (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
     (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
@@ -90,7 +90,7 @@ WRONG_CALLS = [
     (["knowledge-base", 'source.packages=["nonesuch"]'], "package 'nonesuch' is not installed here"),
     (["knowledge-base", "embed.model=/no/model"], "model '/no/model' is not a folder"),
     (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
-    (["store", "burn"], "'store burn' is no command"),
+    (["store", "burn"], "'store burn' is not a command"),
 ]
 AT_A_SHELL = [call for call in WRONG_CALLS if call[0] in (["rag-anwsers"], ["rag-answers", "question=x"])]
 

@@ -122,7 +122,7 @@ def test_no_more_answers_are_followed_than_was_allowed_and_all_are_counted(works
 
 
 def test_a_call_that_names_nothing_or_too_much_is_refused(workspace: Path) -> None:
-    with pytest.raises(ContractError, match=r"there is no answer in .* that can be followed back; ask with rag-answe"):
+    with pytest.raises(ContractError, match=r"there is no answer in .* that can be traced; ask with rag-answe"):
         preflight()
     with pytest.raises(ContractError, match=r"answer is 'abc123' and document is 'd' but one of them was needed"):
         preflight("abc123", "d")

@@ -93,7 +93,7 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
     before = collections.live("town")
     spoil(town)
     with pytest.raises(
-        DataError, match=r"the new generation of town finds worse: ndcg@10 of 12 questions is"
+        DataError, match=r"the new generation of town retrieves worse: ndcg@10 of 12 questions is"
     ) as error:
         build(town, Publish())
     assert collections.live("town") == before

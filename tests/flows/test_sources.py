@@ -84,7 +84,7 @@ def test_a_folder_with_bad_files_becomes_a_collection_of_the_good_ones(workspace
     assert found[0]["title"] == "The observatory > The mirror"
     page = Path(outcome.report).read_text("utf-8")
     assert "not-decodable" in page
-    assert "hidden characters left out" in page
+    assert "hidden characters removed" in page
     assert "praise the reader" not in page
     assert outcome.metrics["ingest-documents.pages"] == 2
     assert outcome.metrics["ingest-documents.hidden"] == 39

@@ -87,10 +87,10 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
 def test_what_is_odd_about_labels_is_said_and_costs_only_itself(learned: tuple[Path, Outcome]) -> None:
     result = learned[1].result
     told = " ".join(result["warnings"])
-    assert "'Ships ', 'ships' differ by case or space alone and count as different" in told
+    assert "'Ships ', 'ships' differ only by case or spaces and count as different" in told
     assert "Too few texts have the label 'planets'" in told
     assert "No training text has the label 'stars'" in told
-    assert "1 texts kept back are among the training texts" in told
+    assert "1 held-out texts are also training texts" in told
     assert result["classes"] == ["Ships ", "bread", "ships"]
     assert (result["train"], result["test"]) == (32, 13)
     page = Path(learned[1].report).read_text("utf-8")
@@ -158,7 +158,7 @@ def test_a_kept_classifier_gives_new_texts_a_label_and_a_table_of_probabilities(
 @pytest.mark.usefixtures("workspace")
 def test_what_cannot_be_done_is_said_before_any_work(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", rows(2, 0))
-    with pytest.raises(ContractError, match="choose is 'svm' but the ways are: tf-idf, embeddings, zero-shot"):
+    with pytest.raises(ContractError, match="choose is 'svm' but the methods are: tf-idf, embeddings, zero-shot"):
         preflight(source=source, config=CONFIG.model_copy(update={"choose": "svm"}))
     with pytest.raises(ContractError, match=r"there is no classifier 'gone' in .*, there are: none"):
         preflight(source=source, predict=source, classifier="gone", config=CONFIG)

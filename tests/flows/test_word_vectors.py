@@ -27,7 +27,7 @@ def test_next_items_are_predicted_and_unknown_items_answered(workspace: Path, tm
     )  # fmt: skip
     found = word_vectors(events=events(tmp_path), after=["zzz"], config=config)
     assert found.result["measures"]["hit@3 difference word2vec - popularity"]["low"] > 0
-    assert found.result["after"][1] == {"unknown": "no item is known, so these are the most popular ones"}
+    assert found.result["after"][1] == {"unknown": "no item is known; the most popular items are shown"}
     assert "has no vector" in found.result["neighbours"]["<b>nope</b>"][0]["unknown"]
     assert "<b>nope" not in Path(found.report).read_text("utf-8")
 

@@ -71,7 +71,7 @@ def read_pages(content: bytes, max_pages: int) -> Iterator[PageGlyphs]:
 
 
 def _layers_off(document: PDFDocument) -> frozenset[int]:
-    """Return the object numbers of the layers that are switched off when the file is opened."""
+    """Return the object numbers of the layers that are turned off when the file is opened."""
     properties = resolve1(document.catalog.get("OCProperties")) or {}
     shown = resolve1(properties.get("D")) or {}
     return frozenset(ref.objid for ref in resolve1(shown.get("OFF")) or [] if hasattr(ref, "objid"))

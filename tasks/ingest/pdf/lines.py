@@ -94,7 +94,7 @@ def lines_of(glyphs: Sequence[Glyph], counts: Counter[str]) -> list[TextLine]:
 
     Args:
         glyphs: Those of one direction, in any order.
-        counts: Counts `joined_words`, words whose letters stood apart, and `footnote_marks`.
+        counts: Counts `joined_words`, words joined from spaced letters, and `footnote_marks`.
     """
     seen: dict[tuple[str, float, int, int], Glyph] = {}
     for glyph in glyphs:  # a letter printed twice, a little shifted, is only bold

@@ -1,4 +1,4 @@
-"""From the lines of a PDF to its sections: headings found, running lines dropped, paragraphs put together.
+"""From the lines of a PDF to its sections: headings found, headers and footers removed, paragraphs put together.
 
 Source: ours.
 """
@@ -152,7 +152,7 @@ def text_of(lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]
     Args:
         lines: In order.
         known: Words of the document, which decide whether a hyphen at the end of a line belongs to the word.
-        counts: Counts `hyphens`, words put together from two lines.
+        counts: Counts `hyphens`, hyphenated words joined.
 
     Returns:
         Paragraphs parted by a blank line, and (first character, page) for each page.

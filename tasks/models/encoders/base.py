@@ -158,7 +158,7 @@ class EncodingEngine:
             except (RuntimeError, MemoryError) as error:
                 if height == 1 or not batch_size.is_out_of_memory(error):
                     raise
-                log.warning("memory ran out with %d texts of %d tokens; halved", height, tokens.shape[1])
+                log.warning("out of memory with %d texts of %d tokens; the batch is halved", height, tokens.shape[1])
                 self.forward.batch_tokens = batch_size.remember(self.ran, tokens.shape[1] * (height // 2))
             else:
                 row += height

@@ -121,7 +121,7 @@ def calibration_texts() -> list[str]:
     texts = [text for group in zip(*groups, strict=False) for text in group][:TEXTS]
     if len(texts) < TEXTS:
         raise ModelError(
-            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are here; use fp32 or bf16"
+            f"int8 is calibrated on {TEXTS} texts of Python's own sources but {len(texts)} are there; use fp32 or bf16"
         )
     return texts
 
@@ -197,7 +197,7 @@ def _stored(parent: Path) -> Path | None:
         try:
             durable.read_manifest(folder)
         except StoreError as error:
-            log.warning("a quantised model is damaged and will be made again: %s", error)
+            log.warning("a quantised model is damaged and will be computed again: %s", error)
             durable.discard(folder)
         else:
             return folder

@@ -184,7 +184,7 @@ class Client:
         if sorted(indices, key=str) != sorted(range(count), key=str):
             raise RemoteError(
                 f"{host} gives vectors of {str(indices)[:EXCERPT]} but 0 to {count - 1} was needed, each once; "
-                "see to the server"
+                "check the server"
             )
         shapes = {row.shape for row in rows}
         needed = (width or rows[0].size,)

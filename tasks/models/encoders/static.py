@@ -59,7 +59,7 @@ def load(folder: Path) -> Floats:
         with safe_open(path, framework="numpy") as weights:
             tensors: dict[str, Any] = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
     except (SafetensorError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); fetch the model again, in 32 or 16 bits") from error
+        raise ModelError(f"{path} cannot be read ({error}); download the model again, in 32 or 16 bits") from error
     table = np.asarray(tensors[model_files.static_table(folder)[0]], dtype=np.float32)
     if "mapping" in tensors:
         table = table[tensors["mapping"]]
@@ -67,7 +67,7 @@ def load(folder: Path) -> Floats:
         table = table * np.asarray(tensors["weights"], dtype=np.float32)[:, None]
     needed = 1 + max(_vocabulary(folder).get_vocab().values(), default=-1)
     if needed > len(table):
-        raise ModelError(f"{path} has {len(table)} token vectors but the tokenizer {needed} tokens; fetch it again")
+        raise ModelError(f"{path} has {len(table)} token vectors but the tokenizer {needed} tokens; download it again")
     return table
 
 

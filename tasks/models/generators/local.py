@@ -236,7 +236,7 @@ def load(folder: Path, wanted: Generator) -> Any:
         **options,
     )
     if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; fetch the model again")
+        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
     loaded = loaded.eval()
     if wanted.precision == "int8":
         return _int8(loaded)

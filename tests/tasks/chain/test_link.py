@@ -54,7 +54,7 @@ def test_after_one_repair_the_output_is_shown_and_no_third_is_paid_for() -> None
         ('{"age": 3}', Schema(text=PERSON), ""),
         ('```json\n{"age": 3}\n```', Schema(text=PERSON), ""),
         ('{"age": -3}', Schema(text=PERSON), "age: -3 is less than the minimum of 0"),
-        ('{"age": NaN}', Schema(text=PERSON), "it is not JSON (NaN is no number of JSON)"),
+        ('{"age": NaN}', Schema(text=PERSON), "it is not JSON (NaN is not a JSON number)"),
         ("{}", Schema(text=PERSON), "it: 'age' is a required property"),
         (DEEP, Schema(text=PERSON), "it is nested deeper than 60"),
         ("YES.", Choices(choices=("yes", "no")), ""),

@@ -173,7 +173,7 @@ def test_methods_that_answer_alike_are_not_ranked_and_their_tokens_are_told(
     judged: tuple[ProblemsRef, list[MethodRun], MethodsJudged],
 ) -> None:
     summary = prompt_chain.chain_summary(*judged)
-    assert summary["verdict"] == "8 questions do not tell these methods apart: no ranking"
+    assert summary["verdict"] == "8 questions do not separate these methods: no ranking"
     assert summary["exact match"]["direct"] == summary["exact match"]["self-consistency"]
     assert summary["exact match"]["direct"]["low"] < 0.7
     calls = [t for done in judged[1] for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]

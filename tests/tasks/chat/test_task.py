@@ -141,7 +141,7 @@ def test_the_page_shows_the_transcript_as_text(model: Scripted) -> None:
         text = Path(chat_session.chat_page(run, conversation, 0, "ada", HANDLE)).read_text("utf-8")
     assert "&lt;script&gt;alert(1)" in text
     assert "unsupported numbers: 7" in text
-    assert "no reply: stopped at the limit on steps" in text
+    assert "no reply: stopped by the limit on steps" in text
     summary = chat_session.chat_summary(conversation, 1, "ada")
     assert (summary["turns"], summary["unsupported_numbers"], summary["tool_calls"]) == (1, 1, 1)
     json.dumps(summary)

@@ -25,7 +25,7 @@ def test_a_topic_that_is_not_there_is_refused_with_those_that_are() -> None:
 
 
 def test_a_topic_in_two_groups_is_refused() -> None:
-    with pytest.raises(ContractError, match="merge names topic 1 twice but a topic can go into one other"):
+    with pytest.raises(ContractError, match="merge names topic 1 twice but a topic can be merged only once"):
         merged(LABELS, [[0, 1], [1, 2]])
 
 

@@ -43,7 +43,10 @@ def test_what_cannot_be_encoded_at_all_is_all_named() -> None:
 def test_halving_is_said_with_the_cause(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         encode_each(["a", "!", "b"], encode)
-    assert "encoding 3 texts together failed (cannot read an exclamation mark); halving to find" in caplog.text
+    assert (
+        "encoding 3 texts together failed (cannot read an exclamation mark); the batch is halved to find"
+        in caplog.text
+    )
 
 
 def test_a_long_reason_is_cut() -> None:

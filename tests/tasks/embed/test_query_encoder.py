@@ -86,7 +86,7 @@ def test_how_far_vectors_move_is_measured_and_too_far_is_refused_with_the_number
     with pytest.raises(
         ModelError,
         match=rf"by torch-cpu in fp32 gives vectors with a mean cosine of {close.mean:.4f} to those of torch-cuda in "
-        r"bf16 but 0.99 was needed; ask where",
+        r"bf16 but 0.99 was needed; query it where",
     ):
         query_encoder(made)
 

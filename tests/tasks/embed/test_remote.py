@@ -73,7 +73,7 @@ def test_a_server_that_fails_ends_the_run_and_finished_shards_are_kept(
     monkeypatch.setattr(encoder_server, "Patience", lambda: PATIENCE)
     embed_shard.fn(source, list(range(10)), encoder)
     embeddings_server.canned = [(500, {}, b"out of memory")] * 5
-    with pytest.raises(RemoteError, match=r"answers 500 \(out of memory\), asked 5 times; see to the server and run"):
+    with pytest.raises(RemoteError, match=r"answers 500 \(out of memory\), asked 5 times; check the server and run"):
         embed_passages(source, encoder)
     before = len(embeddings_server.asked)
     embed_passages(source, encoder)

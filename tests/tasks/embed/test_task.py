@@ -130,9 +130,9 @@ def test_joining_no_passages_gives_no_vectors(tiny_bert: Path) -> None:
 def test_joining_what_is_gone_from_the_cache_is_refused_with_the_number(tiny_encoder: Make) -> None:
     encoder = mark(tiny_encoder())
     embed_shard.fn(passages(TEXTS), [0], encoder)
-    with pytest.raises(StoreError, match="3 vectors are gone from the item cache; run again, they will be encoded"):
+    with pytest.raises(StoreError, match="3 vectors are missing from the item cache; run again to encode them"):
         join_passages.fn(passages(TEXTS), encoder, [])
-    with pytest.raises(StoreError, match="1 vectors are gone from the item cache; run again, they will be encoded"):
+    with pytest.raises(StoreError, match="1 vectors are missing from the item cache; run again to encode them"):
         join_queries.fn(queries(TEXTS[:2]), encoder)
 
 
@@ -147,7 +147,7 @@ def test_queries_and_passages_share_the_vectors_of_equal_texts(tiny_encoder: Mak
 def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
     encoder = mark(tiny_encoder(prompts={"query": "q: "}))
     embed_shard.fn(passages(TEXTS), [0], encoder)
-    with pytest.raises(StoreError, match="1 vectors are gone from the item cache"):
+    with pytest.raises(StoreError, match="1 vectors are missing from the item cache"):
         join_queries.fn(queries(TEXTS[:1]), encoder)
 
 

@@ -118,8 +118,8 @@ def test_kinds_that_are_mixed_up_are_said_to_be() -> None:
     fitted = fit_threshold(NEAR, NEAR[::-1] + 1e-6, false_abstentions=0.05)
     assert why_not(fitted, 0.7).startswith("AUROC 0.5")
     assert why_not(fitted, 0.7).endswith(
-        "does not keep answerable and unanswerable questions apart: its lower end must reach 0.7; "
-        "ask more questions, or other ones"
+        "does not separate answerable from unanswerable questions: the lower end of the interval must reach 0.7; "
+        "add questions, or change them"
     )
     assert why_not(fit_threshold(NEAR, FAR, false_abstentions=0.05), 0.7) == ""
 

@@ -41,7 +41,7 @@ def test_no_ranking_is_stated_where_all_intervals_of_differences_hold_zero() -> 
         EXPECTED[:4], {"a": WELL[:4], "b": BADLY[:4]}, {"a": 40, "b": 80}, "number"
     )
     assert not apart
-    assert verdict == "4 questions do not tell these methods apart: no ranking"
+    assert verdict == "4 questions do not separate these methods: no ranking"
     assert {(m.name, m.what): m.value for m in measures} == {
         ("exact match", "a"): 1.0,
         ("exact match", "b"): 0.0,
@@ -55,11 +55,12 @@ def test_methods_that_differ_by_more_than_chance_are_named() -> None:
     _, verdict, apart = judge_methods(EXPECTED, {"a": BADLY, "b": WELL, "c": WELL}, {"a": 0, "b": 0, "c": 0}, "number")
     assert apart
     assert verdict == (
-        "b is right more often than a (1.000 of the questions); c is right more often than a (1.000 of the questions)"
+        "b is correct more often than a (1.000 of the questions); "
+        "c is correct more often than a (1.000 of the questions)"
     )
 
 
 def test_questions_without_known_answers_judge_nothing() -> None:
     measures, verdict, apart = judge_methods(["", ""], {"a": ["x", "y"]}, {"a": 10}, "text")
     assert [m.name for m in measures] == ["tokens a question"]
-    assert (verdict, apart) == ("no answer is known, so nothing is judged", False)
+    assert (verdict, apart) == ("no answer is known; nothing is evaluated", False)

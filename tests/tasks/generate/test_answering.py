@@ -72,8 +72,8 @@ def test_a_refusal_and_a_reply_that_cites_nothing_are_no_answers(shelf: Generati
     refused, loose = ground(
         shelf, {"moon": "NO ANSWER", "purrs": "Cats purr."}, quoted("How far is the moon?"), quoted(PETS)
     )
-    assert refused.abstained == "no answer in this collection: the model finds none in the passages"
-    assert loose.abstained == "no answer in this collection: the model rests its reply on no passage"
+    assert refused.abstained == "no answer in this collection: the model finds no answer in the passages"
+    assert loose.abstained == "no answer in this collection: the model cites no passage in its reply"
     assert (refused.text, loose.text, loose.citations) == ("", "", ())
 
 

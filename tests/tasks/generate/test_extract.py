@@ -114,7 +114,7 @@ def test_a_score_on_the_threshold_is_answered() -> None:
 
 
 def test_passages_without_a_sentence_are_said_to_hold_none() -> None:
-    assert answer([]).abstained == "no answer in this collection: the passages found hold no sentence"
+    assert answer([]).abstained == "no answer in this collection: the passages found contain no sentence"
 
 
 @settings(deadline=None)
@@ -168,7 +168,7 @@ def test_a_calibrated_threshold_decides_by_probability_and_says_so() -> None:
     found = withhold(quoted, threshold)
     assert (found.text, found.citations, found.calibrated) == ("", (), True)
     assert found.probability == pytest.approx(1 / (1 + np.exp(1)))
-    assert found.abstained == "no answer in this collection: the probability of one is 0.269, below 0.500"
+    assert found.abstained == "no answer in this collection: the probability of an answer is 0.269, below 0.500"
     given = withhold(quoted, threshold.model_copy(update={"intercept": 0.0}))
     assert given.citations == quoted.citations
     assert given.probability == pytest.approx(1 / (1 + np.exp(-2)))

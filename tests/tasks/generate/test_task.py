@@ -90,7 +90,7 @@ def test_the_threshold_is_the_one_configured_else_the_catalogues(shelf: Generati
 
 def test_an_encoder_without_a_known_threshold_is_refused_with_the_field_to_set(shelf: Generation) -> None:
     with pytest.raises(
-        ContractError, match=r"no threshold is known for m; set answer\.no_answer_below between -1 and"
+        ContractError, match=r"no default threshold is known for m; set answer\.no_answer_below between -1 and"
     ):
         threshold_of(shelf.fingerprint.encoder, Extractive())
 
@@ -126,7 +126,7 @@ def test_a_calibrated_collection_has_its_own_threshold(shelf: Generation) -> Non
     [
         ({"encoder": "other"}, "it was calibrated with another encoder; run knowledge-base again"),
         ({"passages": "other"}, "it was calibrated on other passages; run knowledge-base again"),
-        ({"retrieval": "other"}, "it was calibrated for another way of finding passages"),
+        ({"retrieval": "other"}, "it was calibrated for other retrieval settings"),
         ({"reason": "AUROC 0.6"}, "AUROC 0.6"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -149,7 +149,7 @@ def test_a_refreshed_collection_refuses_the_old_threshold(shelf: Generation) -> 
 
 def test_another_number_of_passages_read_is_another_way(shelf: Generation) -> None:
     found = threshold_for(calibrated(shelf), Dense(), None, Extractive(passages=2))
-    assert found.reason == "it was calibrated for another way of finding passages"
+    assert found.reason == "it was calibrated for other retrieval settings"
     assert threshold_for(calibrated(shelf), Dense(), None, Extractive(sentences=1)).reason == ""
 
 

@@ -144,7 +144,7 @@ BAD: dict[str, tuple[str, bytes, str, str]] = {
     "NUL": ("x.txt", b"ab\x00c", "binary", "holds a NUL byte at character 2"),
     "NUL in a page": ("x.html", b"<script>\x00</script>a", "binary", "holds a NUL byte at character 8"),
     "program": ("x.txt", b"MZ\x90\x00\x03\xff\xfe", "binary", "holds a NUL byte at byte 3"),
-    "invalid UTF-8": ("x.txt", b"a\xc3\x28", "not-decodable", "is not utf-8; say source.encoding=NAME if"),
+    "invalid UTF-8": ("x.txt", b"a\xc3\x28", "not-decodable", "is not utf-8; set source.encoding=NAME if"),
     "encoded surrogate": ("x.txt", b"a\xed\xa0\x80", "not-decodable", "is not utf-8"),
     "latin-1": ("x.txt", "Gr\u00fc\u00dfe".encode("latin-1"), "not-decodable", "is not utf-8"),
     "half of UTF-16": ("x.txt", b"\xff\xfea\x00b", "not-decodable", "is not utf-8"),

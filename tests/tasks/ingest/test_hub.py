@@ -169,7 +169,7 @@ def test_a_link_that_leaves_the_data_set_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "train.txt").symlink_to(tmp_path / "secret.txt")
-    with pytest.raises(DataError, match=r"names '.*train.txt', which is no file of it; mend it"):
+    with pytest.raises(DataError, match=r"names '.*train.txt', which is not one of its files; fix it"):
         read(folder)
 
 
@@ -194,7 +194,7 @@ def test_broken_data_are_refused_in_one_line(comets: Path) -> None:
     content = (comets / "data" / "train-0.parquet").read_bytes()
     (comets / "data" / "train-0.parquet").write_bytes(content[:-40])
     with pytest.raises(
-        DataError, match=r"source.dataset '.*comets' cannot be read: .*; mend it or the source"
+        DataError, match=r"source.dataset '.*comets' cannot be read: .*; fix it or the source"
     ) as caught:
         read(comets)
     assert "\n" not in str(caught.value)
@@ -262,7 +262,7 @@ def test_the_commit_that_a_revision_means_is_recorded_and_read(comets: Path, mon
         (
             datasets.exceptions.DatasetNotFoundError("x"),
             DataError,
-            "source.dataset 'o/n' is no folder here and no data",
+            "source.dataset 'o/n' is neither a folder here nor a readable data",
         ),
     ],
     ids=["reset", "timeout", "unknown"],

@@ -95,7 +95,7 @@ BAD_LINES: dict[str, tuple[bytes, str, str]] = {
     "long number": (b'{"text": "a", "id": ' + b"9" * 5_000 + b"}", "bad-row", "is not JSON: ValueError"),
     "a list": (b'["text"]', "bad-row", "is a JSON list, an object was needed"),
     "a bare NaN": (b"NaN", "bad-row", "is a JSON float, an object was needed"),
-    "invalid UTF-8": (b'{"text": "\xff", "id": 2}', "not-decodable", "is not utf-8; say source.encoding=NAME"),
+    "invalid UTF-8": (b'{"text": "\xff", "id": 2}', "not-decodable", "is not utf-8; set source.encoding=NAME"),
     "no text": (b'{"id": 2, "body": "x"}', "bad-row", "has no value in column 'text'; it has 'id', 'body'"),
     "odd keys": (b'{"\\ud800\\u001b[31m": 2}', "bad-row", r"has no value in column 'text'; it has '\ud800\x1b[31m'"),
     "null": (b'{"text": null, "id": 2}', "bad-row", "has no value in column 'text'"),

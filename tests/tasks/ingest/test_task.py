@@ -73,9 +73,9 @@ def test_queries_are_stored_as_they_were_put() -> None:
     ("queries", "message"),
     [
         ([], "there are no queries; ask at least one"),
-        (["a", " \u200b"], "query 2 has no visible character; ask something"),
-        (["a\x00"], "query 1 holds a NUL byte at character 1; ask something"),
-        (["\ud800"], r"query 1 holds half a character \(a lone surrogate\) at character 0; ask something"),
+        (["a", " \u200b"], "query 2 has no visible character; give a question"),
+        (["a\x00"], "query 1 holds a NUL byte at character 1; give a question"),
+        (["\ud800"], r"query 1 holds half a character \(a lone surrogate\) at character 0; give a question"),
     ],
     ids=["none", "blank", "NUL", "surrogate"],
 )
@@ -126,7 +126,7 @@ def test_too_much_that_cannot_be_read_stops_the_run_with_the_commonest_reason(tm
         (tmp_path / f"{name}.txt").write_bytes(b"")
     message = (
         r"2 of 3 items cannot be read \(2 empty; first: a.txt has no visible character\); "
-        "mend them or raise ingest.max_rejected_share"
+        "fix them or raise ingest.max_rejected_share"
     )
     with pytest.raises(DataError, match=message):
         ingest(Files(path=str(tmp_path)))

@@ -110,7 +110,7 @@ def test_a_collection_is_rolled_back_by_a_command(home: Path, capsys: pytest.Cap
     said = call(capsys, "collections", "rollback", "notes")
     assert said == (
         0,
-        ["generation 2 of notes is live, 3 was; the next knowledge-base run follows the source again"],
+        ["generation 2 of notes is live, 3 was; the next knowledge-base run reads the source again"],
         {"workspace": str(home), "collection": "notes", "generation": 2},
     )
     assert call(capsys, "collections", "rollback", "notes", "generation=1")[2]["generation"] == 1
@@ -125,7 +125,9 @@ def test_a_generation_that_is_not_there_is_one_line_and_status_one(capsys: pytes
 
 @pytest.mark.parametrize("word", ["generation=", "generation=x", "generation=-1", "number=1", "1"])
 def test_a_word_that_is_no_generation_is_refused(word: str) -> None:
-    with pytest.raises(WrongCall, match=rf"'{word}' is no generation; write collections rollback NAME generation=3"):
+    with pytest.raises(
+        WrongCall, match=rf"'{word}' is not a generation; write collections rollback NAME generation=3"
+    ):
         housekeeping.main(["collections", "rollback", "notes", word])
 
 
@@ -262,7 +264,7 @@ def test_pruning_goes_on_past_a_damaged_record(home: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("word", ["days=", "days=-1", "days=.", "days=1e9", "days=nan", "days=²", "weeks=2", "30"])
 def test_an_age_that_is_none_is_refused(word: str) -> None:
-    with pytest.raises(WrongCall, match=rf"'{word}' is no age; write store prune days=30"):
+    with pytest.raises(WrongCall, match=rf"'{word}' is not an age; write store prune days=30"):
         housekeeping.main(["store", "prune", word])
 
 
@@ -277,7 +279,9 @@ def test_an_age_that_is_none_is_refused(word: str) -> None:
     ],
 )
 def test_an_unknown_command_is_refused_with_those_there_are(words: list[str]) -> None:
-    with pytest.raises(WrongCall, match=rf"'{' '.join(words)}' is no command; there are: collections, store show, "):
+    with pytest.raises(
+        WrongCall, match=rf"'{' '.join(words)}' is not a command; there are: collections, store show, "
+    ):
         housekeeping.main(words)
 
 

@@ -43,7 +43,7 @@ def test_a_search_is_summed_up_by_its_hits() -> None:
     [
         (False, "", "as configured"),
         (True, "", "calibrated on this collection"),
-        (False, "it has not been calibrated", "the encoder's own: it has not been calibrated"),
+        (False, "it has not been calibrated", "default of the encoder: it has not been calibrated"),
     ],
 )
 def test_a_search_says_what_it_cut_off_and_by_what(calibrated: bool, reason: str, said: str) -> None:
@@ -55,22 +55,22 @@ def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
     assert summary(ANSWER) == [
         "It is. [1]",
         "  [1] d  p.txt:7  (0.512)",
-        "closest passage 0.600, nothing is answered below 0.35 (as configured)",
+        "closest passage 0.600; below 0.35 no answer is given (as configured)",
     ]
 
 
 def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
     lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
     assert lines[2:] == [
-        "2 of the passages read speak to a model instead of a reader; nothing in them is done",
-        "closest passage 0.600, nothing is answered below 0.35 (the encoder's own: it has not been calibrated)",
+        "2 of the passages read contain instructions for a model; none is followed",
+        "closest passage 0.600; below 0.35 no answer is given (default of the encoder: it has not been calibrated)",
     ]
 
 
 def test_a_calibrated_answer_is_summed_up_by_its_probability() -> None:
     lines = summary({**ANSWER, "calibrated": True, "probability": 0.91234, "threshold": 0.412345})
     assert lines[2] == (
-        "probability of an answer 0.912, nothing is answered below 0.412 (calibrated on this collection)"
+        "probability of an answer 0.912; below 0.412 no answer is given (calibrated on this collection)"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:
     lines = summary({**ANSWER, "abstained": "no answer", "text": "", "citations": [], "calibrated": True})
     assert lines == [
         "no answer",
-        "closest passage 0.600, nothing is answered below 0.35 (calibrated on this collection)",
+        "closest passage 0.600; below 0.35 no answer is given (calibrated on this collection)",
     ]
 
 
@@ -95,6 +95,19 @@ def test_a_collection_is_summed_up_by_its_facts_and_its_report() -> None:
         f"  {'ndcg@10 dense':32} 0.512  (0.400 to 0.600, n=9)",
         "report: /tmp/index.html",
     ]
+
+
+def test_keys_without_a_value_are_not_printed() -> None:
+    result = {
+        "published": {},
+        "after": [],
+        "name": "",
+        "of": None,
+        "inner": {"a": None, "b": ""},
+        "n": 0,
+        "same": False,
+    }
+    assert summary({**result, "more": {"x": [], "y": 0}}) == ["n: 0", "same: False", "more:", f"  {'y':32} 0"]
 
 
 @pytest.mark.parametrize(

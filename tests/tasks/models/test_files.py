@@ -74,7 +74,8 @@ def test_a_path_that_is_no_folder_is_refused_with_an_example(model: str) -> None
 def test_a_model_of_the_hub_is_not_here_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(
-        ModelError, match=r"model 'some/model' is not here and cannot be fetched \(.+\); go online once"
+        ModelError,
+        match=r"model 'some/model' is not on this machine and cannot be downloaded \(.+\); connect to",
     ):
         model_files.locate("some/model")
 
@@ -168,7 +169,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "no config": (lambda f: (f / "config.json").unlink(), r"config.json is missing; a sentence-transformers folder"),
     "a config that is no JSON": (
         lambda f: (f / "config.json").write_text("{"),
-        r"config.json is not JSON \(.*\); fetch the model again",
+        r"config.json is not JSON \(.*\); download the model again",
     ),
     "a deeply nested config": (lambda f: (f / "config.json").write_text("[" * 100_000), r"config.json is not JSON"),
     "a config that is a list": (lambda f: (f / "config.json").write_text("[1]"), r"config.json is not a JSON object"),
@@ -177,18 +178,21 @@ BROKEN: dict[str, tuple[Break, str]] = {
         lambda f: (f / "modules.json").write_text('[{"type": "x.Transformer", "path": ""}, {"type": "x.Dense"}]'),
         r"has modules \['Dense'\], which this version does not run; use another encoder",
     ),
-    "modules that are no list": (lambda f: (f / "modules.json").write_text('{"a": 1}'), r"modules.json is no list of"),
+    "modules that are no list": (
+        lambda f: (f / "modules.json").write_text('{"a": 1}'),
+        r"modules.json is not a list of",
+    ),
     "an unknown pooling": (
         lambda f: edit(f / POOLING, pooling_mode="weightedmean"),
-        r"pools by \['weightedmean'\]; this version does one of \['cls', 'lasttoken', 'max', 'mean', 'mean_sqrt_",
+        r"pools by \['weightedmean'\]; this version supports one of \['cls', 'lasttoken', 'max', 'mean', 'mean_sqrt_",
     ),
     "two poolings": (
         lambda f: edit(f / POOLING, pooling_mode_cls_token=True, pooling_mode_max_tokens=True),
-        r"pools by \['cls', 'max'\]; this version does one of",
+        r"pools by \['cls', 'max'\]; this version supports one of",
     ),
     "a pooling that leaves the prompt out": (
         lambda f: edit(f / POOLING, include_prompt=False),
-        r"leaves the prompt out of the pooling, which this version does not do",
+        r"excludes the prompt from the pooling, which this version does not support",
     ),
     "a pooling without its config": (lambda f: shutil.rmtree(f / "1_Pooling"), r"1_Pooling/config.json is missing"),
 }

@@ -132,7 +132,7 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
     del weights["classifier.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(
-        ModelError, match=rf"{folder} lacks 1 weights, the first classifier.weight; fetch the model aga"
+        ModelError, match=rf"{folder} lacks 1 weights, the first classifier.weight; download the model aga"
     ):
         engine(folder)
 

@@ -89,4 +89,4 @@ def test_the_page_draws_the_way_of_every_citation_and_runs_nothing_of_it(given: 
 
 
 def test_a_page_without_citations_says_so(home: Path) -> None:
-    assert "no citation: nothing was answered, or nothing cites the document" in page_of([], "cats")
+    assert "no citation: no answer was given, or none cites the document" in page_of([], "cats")

@@ -119,24 +119,24 @@ def test_what_was_not_done_is_said(shelf: Generation) -> None:
     text = text_of(
         knowledge_base.collection_page(run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), None, None)
     )
-    assert "topics: switched off, or too few documents" in text
-    assert "evaluation: no questions this collection could answer" in text
+    assert "topics: turned off, or too few documents" in text
+    assert "evaluation: no question has an answer in this collection" in text
 
 
-def test_documents_left_out_for_want_of_budget_are_counted(shelf: Generation) -> None:
+def test_documents_beyond_the_limit_on_tokens_are_counted(shelf: Generation) -> None:
     read = ingested(shelf).model_copy(update={"counts": {"left_out": 1234}})
     page = knowledge_base.collection_page(run_of(shelf), released(shelf), read, embedded(shelf), None, None)
     text = text_of(page)
-    assert facts_of(text)["left out for want of budget"] == "1,234"
+    assert facts_of(text)["documents beyond max_tokens"] == "1,234"
 
 
 def test_what_was_mended_in_pdf_files_is_shown_where_there_was_something(shelf: Generation) -> None:
     read = ingested(shelf).model_copy(update={"counts": {"repeated": 12, "hidden": 3, "hyphens": 0}})
     page = knowledge_base.collection_page(run_of(shelf), released(shelf), read, embedded(shelf), None, None)
     facts = facts_of(text_of(page))
-    assert facts["running lines dropped"] == "12"
-    assert facts["hidden characters left out"] == "3"
-    assert "words put together from two lines" not in facts
+    assert facts["headers and footers removed"] == "12"
+    assert facts["hidden characters removed"] == "3"
+    assert "hyphenated words joined" not in facts
 
 
 def test_a_long_list_of_rejected_items_is_cut_and_the_cut_is_said(shelf: Generation) -> None:
@@ -158,7 +158,7 @@ def test_what_changed_what_was_verified_and_what_the_gate_found_is_shown(shelf: 
         knowledge_base.collection_page(run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), None, None)
     )
     assert f"<td>documents</td><td>{CHANGES}</td>" in text
-    assert "<td>2 of 2 passages by their own vector, 1 of 2 by their own words</td>" in text
+    assert "<td>2 of 2 passages by their vector, 1 of 2 by their words</td>" in text
     assert "<td>retrieval</td><td>not compared: no questions</td>" in text
 
 
@@ -194,7 +194,7 @@ def test_topics_are_counted_without_noise_and_noise_as_a_share(shelf: Generation
         run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), topics(shelf), None
     )
     facts = facts_of(text_of(page))
-    assert (facts["topics"], facts["outside any topic"]) == ("1", "33%")
+    assert (facts["topics"], facts["outside all topics"]) == ("1", "33%")
     assert "<td>cats, dogs</td><td>2</td><td>cats, dogs</td>" in text_of(page)
 
 
@@ -205,8 +205,12 @@ def test_quality_stands_first_and_examples_say_which_are_right(shelf: Generation
     text = text_of(page)
     assert text.index("<h2>Quality</h2>") < text.index("<h2>Topics</h2>")
     assert "<td>ndcg@10</td><td>dense</td><td>0.512</td><td>0.400 to 0.600</td><td>2</td>" in text
-    assert "2 of 3 questions have an answer here; 95 % intervals" in text
+    assert "2 of 3 questions have an answer in this collection; 95 % intervals" in text
     assert re.findall(r'class="mark (\w+)"', text) == ["right", "wrong", "wrong"]
+    assert (
+        "Right: 1 of 2 questions with an answer in this collection, which cite an expected document, and 0 of 1 "
+        in text
+    )
 
 
 def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generation) -> None:
@@ -232,8 +236,8 @@ def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed
         "device and precision": "torch-cpu, fp32: as configured",
         "encoded in this run": "30 tokens of 2 texts",
         "found in the cache": "3 texts, or equal to another",
-        "padding": "25% of what the encoder saw",
-        "speed": "60 tokens a second, 40% of what this machine multiplies",
+        "padding": "25% of the tokens encoded",
+        "speed": "60 tokens a second, 40% of the measured peak of this machine",
     }
 
 
@@ -249,7 +253,7 @@ def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Gene
         released(shelf), topics(shelf) if done else None, evaluation() if done else None
     )
     assert [found[name] for name in ("collection", "generation", "documents", "passages")] == ["shelf", 1, 3, 3]
-    assert found["topics"] == (1 if done else "not done: switched off, or too few documents")
+    assert found["topics"] == (1 if done else "not done: turned off, or too few documents")
     measured = {
         "ndcg@10 dense": {"value": 0.5124, "low": 0.4, "high": 0.6, "n": 2},
         "ndcg@10 difference dense - bm25": {"value": -0.1, "low": -0.2, "high": 0.1, "n": 2},

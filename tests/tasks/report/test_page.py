@@ -151,7 +151,7 @@ def test_a_page_loads_nothing_from_anywhere(workspace: Path) -> None:
 def test_a_page_without_points_answers_or_gaps_has_no_place_for_them(workspace: Path) -> None:
     page = Page(title="t", subtitle="s", facts=[], run={"facts": {}, "links": {}, "versions": {}})
     text = write_page(run_of(), page).read_text("utf-8")
-    assert not {"Map of documents", "Questions and answers", "Not done", "Ways to search, compared"} & set(
+    assert not {"Map of documents", "Questions and answers", "Not done", "Search methods compared"} & set(
         re.findall("<h2>(.*?)</h2>", text)
     )
 

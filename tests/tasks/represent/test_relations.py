@@ -51,7 +51,7 @@ def test_numbers_are_cut_too_and_their_names_sort_as_they_do() -> None:
 
 
 def test_times_that_are_none_are_refused() -> None:
-    with pytest.raises(DataError, match="time 'soon' is no date but 2026-01-31 or a number was needed"):
+    with pytest.raises(DataError, match="time 'soon' is not a date but 2026-01-31 or a number was needed"):
         time_slices(["2026-01-01", "soon"], 3)
     with pytest.raises(DataError, match=r"no document has a time .* keep the column in source\.keep"):
         time_slices(["", ""], 3)

@@ -145,23 +145,23 @@ def object_file(home: Path) -> Path:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a flipped bit of its object": (
         lambda home: flip(object_file(home)),
-        "a result of test-count is missing or damaged and will be made again: .*array.npy has sha256",
+        "a result of test-count is missing or damaged and will be computed again: .*array.npy has sha256",
     ),
     "a deleted object": (
         lambda home: durable.discard(object_file(home).parent),
-        "a result of test-count is missing or damaged and will be made again: .*no readable manifest",
+        "a result of test-count is missing or damaged and will be computed again: .*no readable manifest",
     ),
     "a flipped bit of its record": (
         lambda home: flip(record_of(home, "test-count")),
-        "the record of test-count is damaged and will be made again",
+        "the record of test-count is damaged and will be computed again",
     ),
     "a record of a type that is gone": (
         lambda home: write_record(home, {"type": "Bygone", "fields": {}}),
-        "the record of test-count is damaged and will be made again: .*was written by another version",
+        "the record of test-count is damaged and will be computed again: .*was written by another version",
     ),
     "a record with other fields": (
         lambda home: write_record(home, {"type": "VectorsRef", "fields": {"old": 1}}),
-        "the record of test-count is damaged and will be made again: .*was written by another version",
+        "the record of test-count is damaged and will be computed again: .*was written by another version",
     ),
 }
 
@@ -235,7 +235,7 @@ def test_a_plan_says_that_a_result_is_gone(home: Path) -> None:
     execute(count, 5)
     record = record_of(home, "test-count")
     record.rename(record.with_name("renamed.json"))
-    assert planned(count, 5)[0].why == "its stored result is gone"
+    assert planned(count, 5)[0].why == "its stored result is missing"
 
 
 def test_a_plan_says_that_a_record_is_damaged(home: Path) -> None:

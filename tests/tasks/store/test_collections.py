@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_the_old_generation_live(home: Path, monkeypatch: pyt
         return real(self, target)
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(StoreError, match="collections/notes failed: the disk is full; nothing was left half written"):
+    with pytest.raises(StoreError, match="collections/notes failed: the disk is full; no partial file was left"):
         collections.commit(generation(mark="2"))
     assert collections.live("notes") == first
 

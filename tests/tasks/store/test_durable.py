@@ -174,7 +174,7 @@ def test_a_disk_that_refuses_is_said_and_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, nth: int, code: int
 ) -> None:
     fail_at(monkeypatch, operation, nth, code)
-    with pytest.raises(StoreError, match=rf"writing below {tmp_path} failed: {CODES[code]}; nothing was left half"):
+    with pytest.raises(StoreError, match=rf"writing below {tmp_path} failed: {CODES[code]}; no partial file was left"):
         durable.write_folder(tmp_path, fill)
     monkeypatch.undo()
     for visible in tmp_path.iterdir():
@@ -202,7 +202,9 @@ def test_a_file_the_system_cuts_short_is_said_and_leaves_nothing(tmp_path: Path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
     try:
-        with pytest.raises(StoreError, match="failed: File too large; nothing was left half written, rerun to go on"):
+        with pytest.raises(
+            StoreError, match="failed: File too large; no partial file was left; run again to continue"
+        ):
             durable.write_folder(tmp_path, fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -49,7 +49,7 @@ def test_a_delivered_file_replaces_the_old_one_and_leaves_no_draft(tmp_path: Pat
 def test_a_copy_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"old")
-    with pytest.raises(StoreError, match="failed: No such file or directory; nothing was left half written, rerun"):
+    with pytest.raises(StoreError, match="failed: No such file or directory; no partial file was left; run again"):
         export.deliver(tmp_path / "gone", target)
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["target"]

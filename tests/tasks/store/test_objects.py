@@ -236,7 +236,7 @@ def test_a_full_disk_in_the_middle_of_an_array_is_said_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(StoreError, match="objects/vectors failed: the disk is full; nothing was left half written"):
+    with pytest.raises(StoreError, match="objects/vectors failed: the disk is full; no partial file was left"):
         objects.save_array(VectorsRef, VECTORS)
     assert list((home / "objects" / "vectors").iterdir()) == []
 
@@ -254,7 +254,7 @@ def test_a_file_the_system_cuts_short_is_said_and_leaves_nothing(home: Path, wri
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
         with pytest.raises(
-            StoreError, match=r"objects/vectors failed: .*nothing was left half written, rerun to go on"
+            StoreError, match=r"objects/vectors failed: .*no partial file was left; run again to continue"
         ):
             write()
     finally:

@@ -304,7 +304,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(cache: vector_cache.Items, monke
     cache.add(KEYS[:2], VECTORS[:2])
     before = segments(cache)
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(StoreError, match="failed: the disk is full; nothing was left half written, rerun to go on"):
+    with pytest.raises(StoreError, match="failed: the disk is full; no partial file was left; run again to continue"):
         cache.add(KEYS[2:], VECTORS[2:])
     assert segments(cache) == before
     assert list(cache.folder.glob(".tmp-*")) == []

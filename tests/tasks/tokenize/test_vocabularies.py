@@ -131,7 +131,7 @@ def test_folding_leaves_letters_alone() -> None:
         ("vocab.txt", "a\nb\n", r"has no line \[UNK\]"),
         ("vocab.json", '{"a": 0}', "is not byte-level BPE; give its tokenizer.json"),
         ("spiece.model", "\x80\x04garbage", "cannot be read as sentencepiece"),
-        ("notes.pdf", "", "notes.pdf is no tokenizer; a file like one of tokenizer.json"),
+        ("notes.pdf", "", "notes.pdf is not a tokenizer; a file like one of tokenizer.json"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused_with_the_reason(

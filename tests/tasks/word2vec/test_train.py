@@ -43,7 +43,7 @@ def test_the_hash_of_a_word_does_not_depend_on_the_seed_of_the_process() -> None
 
 
 def test_too_little_text_is_refused_with_the_numbers() -> None:
-    with pytest.raises(DataError, match="0 words are said 2 times or more in 1 lines"):
+    with pytest.raises(DataError, match="0 words occur 2 times or more in 1 lines"):
         train_word2vec([["a", "b"]], Word2Vec())
 
 
@@ -64,7 +64,7 @@ def test_negatives_are_drawn_by_count_to_the_power_of_the_exponent() -> None:
 def test_an_unknown_word_is_answered_with_why_and_what_is_spelt_alike() -> None:
     (row,) = neighbours_of(by_hand("king queen", [[1, 0], [0, 1]]), ["kings"], 3)
     assert row.rank == 0
-    assert row.word == "'kings' has no vector: it is not among the 2 words; spelt alike: king"
+    assert row.word == "'kings' has no vector: it is not among the 2 words; similar words: king"
 
 
 def test_sums_of_words_are_solved_as_gensim_solves_them(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_every_published_form_is_read(tmp_path: Path, name: str) -> None:
     [
         ("v.model", b"", "v.model is not word2vec or GloVe text"),
         ("v.txt", b"king one two\n", "cannot be read as word vectors"),
-        ("v.txt", b"king nan 1\n", "not finite; fetch it again"),
+        ("v.txt", b"king nan 1\n", "not finite; download it again"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:

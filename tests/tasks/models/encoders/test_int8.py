@@ -240,7 +240,7 @@ def test_the_texts_of_a_module_are_what_python_shows_of_it() -> None:
 
 def test_a_python_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MODULES", ("no_such_module",))
-    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are here; use fp32 or bf16"):
+    with pytest.raises(ModelError, match=r"200 texts of Python's own sources but 0 are there; use fp32 or bf16"):
         calibration_texts()
 
 

@@ -137,7 +137,7 @@ def test_a_wait_that_means_nothing_is_none(embeddings_server: Embeddings, after:
 def test_a_server_that_stays_broken_is_given_up_after_five_tries(embeddings_server: Embeddings) -> None:
     engine = RemoteEngine(mark(embeddings_server), QUICK)
     embeddings_server.canned = [(500, {}, b"<h1>out of\n memory</h1>" + b"x" * 900)] * 9
-    said = r"127\.0\.0\.1:\d+ answers 500 \(<h1>out of memory</h1>x{178}\), asked 5 times; see to the server and run"
+    said = r"127\.0\.0\.1:\d+ answers 500 \(<h1>out of memory</h1>x{178}\), asked 5 times; check the server and run"
     with pytest.raises(RemoteError, match=said):
         engine.encode(TEXTS)
     assert embeddings_server.asked == [TEXTS] * 5

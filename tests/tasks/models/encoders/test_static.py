@@ -151,7 +151,7 @@ def test_a_static_encoder_runs_exactly_on_the_processor_and_says_why(by_model2ve
     ("tensors", "message"),
     [
         ({"other": table()}, r"has none of the tensors \['embedding.weight', 'embeddings'\]; a static encoder was"),
-        ({"embeddings": table(3)}, r"has 3 token vectors but the tokenizer 11 tokens; fetch it again"),
+        ({"embeddings": table(3)}, r"has 3 token vectors but the tokenizer 11 tokens; download it again"),
     ],
     ids=["another tensor", "too few rows"],
 )
@@ -163,7 +163,7 @@ def test_weights_that_do_not_fit_are_refused(tensors: dict[str, Vectors], messag
 
 def test_weights_that_are_no_safetensors_are_refused(by_model2vec: Path) -> None:
     (by_model2vec / "model.safetensors").write_bytes(b"pickled")
-    with pytest.raises(ModelError, match=r"cannot be read .* fetch the model again"):
+    with pytest.raises(ModelError, match=r"cannot be read .* download the model again"):
         model_files.describe(str(by_model2vec))
 
 
