@@ -10,9 +10,9 @@ from tasks.data.releases import Release
 from tasks.data.search import Generation
 from tasks.data.topics import Topic, TopicMap
 from tasks.data.vectors import Embedded, Encoded
-from tasks.report import knowledge_base
+from tasks.report import charts, knowledge_base
 from tasks.report import page as pages
-from tasks.report.page import Bar, Chart, Page, Table
+from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
 
@@ -59,7 +59,7 @@ def collection_page(
     tables: list[Table] = []
     points: list[dict[str, Any]] = []
     clusters: list[dict[str, Any]] = []
-    charts: list[Chart] = []
+    figures: list[Figure] = []
     answers: list[dict[str, Any]] = []
     missing: list[str] = []
     judged = ""
@@ -77,7 +77,7 @@ def collection_page(
         missing.append("evaluation: no question has an answer in this collection; set evaluate.questions=FILE")
     else:
         tables[:0] = [_quality(evaluation, live)]
-        charts = _ways(evaluation)
+        figures = charts.bars("compared", charts.grouped(objects.load_rows(evaluation.rankings, Measure)))
         answers, judged = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
@@ -88,8 +88,8 @@ def collection_page(
     page = Page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",
-        facts=facts, tables=tables, charts=charts, points=points, clusters=clusters, answers=answers, missing=missing,
-        run=_how(run, live), more={"judged": judged},
+        facts=facts, tables=tables, figures=figures, points=points, clusters=clusters, answers=answers,
+        missing=missing, run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -158,15 +158,6 @@ def _quality(evaluation: Evaluation, live: Generation) -> Table:
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer in this collection; 95 % intervals"
     note += f"; calibration of the threshold: {_calibration(live)}"
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
-
-
-def _ways(evaluation: Evaluation) -> list[Chart]:
-    """Return a chart of the ways to search for every measure; differences of two are no bars."""
-    charts: dict[str, list[Bar]] = {}
-    for m in objects.load_rows(evaluation.rankings, Measure):
-        if not m.name.endswith("difference"):
-            charts.setdefault(m.name, []).append(Bar(m.what, m.value, m.low, m.high))
-    return [Chart(name, bars) for name, bars in charts.items()]
 
 
 def _examples(evaluation: Evaluation) -> tuple[list[dict[str, Any]], str]:

@@ -8,6 +8,7 @@ from typing import Any
 from configs.flows import ModelAnatomy
 from tasks.data.anatomy import Anatomy, CacheTest, MaskPattern, MaskRow, Positions, Stage, StepToken, Timing
 from tasks.data.evaluation import Spread
+from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
@@ -15,7 +16,6 @@ from tasks.store import objects
 
 SHOWN_STAGES = 120
 SHOWN_HEADS = 48
-WIDTH, HEIGHT, LEFT, FOOT = 460.0, 220.0, 64.0, 30.0
 
 
 def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence[str], config: ModelAnatomy) -> Path:
@@ -26,6 +26,7 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
     """
     stages, cost = objects.load_rows(seen.stages.table, Stage), objects.load_rows(seen.cost.timings, Timing)
     following = objects.load_rows(seen.steps, StepToken)
+    maps, left_out = _attention(seen)
     page = Page(
         title=f"Inside {seen.causal.name}",
         subtitle=f"reading “{prompt[:120]}”",
@@ -41,15 +42,19 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
         missing=[] if seen.runs else ["perplexity by mask: no text to train on; give a source"],
         run={"facts": _facts(seen), "links": run.links(), "versions": tracking.environment()["libraries"]},
         template="anatomy.html.j2",
+        figures=[
+            charts.lengths("cost", "seconds", [(t.length, t.seconds) for t in cost],
+                           charts.medians_of(seen.cost.seconds)),
+            charts.lengths("cost", "megabytes", [(t.length, t.bytes / 1e6) for t in cost],
+                           {n: mine[0].bytes / 1e6 for n, mine in _by_length(cost).items()}),
+            *charts.heat_maps("attention", "who looks at whom", maps),
+            *charts.heat_maps("masks", "what a token sees", {p.name: _cells(p) for p in seen.masks.patterns}),
+        ],
         more={
             "steps": _steps(following),
+            "tokens": tokens,
+            "left_out": left_out,
             "reply": seen.reply,
-            "plots": [_plot("seconds", [(t.length, t.seconds) for t in cost],
-                            [(int(s.name), s.median) for s in seen.cost.seconds]),
-                      _plot("megabytes", [(t.length, t.bytes / 1e6) for t in cost],
-                            [(n, mine[0].bytes / 1e6) for n, mine in _by_length(cost).items()])],
-            "attention": _attention(seen, tokens),
-            "masks": [_drawn(pattern) for pattern in seen.masks.patterns],
             "turns": [round(turn, 3) for turn in seen.positions.turns],
         },
     )  # fmt: skip
@@ -201,43 +206,19 @@ def _steps(rows: Sequence[StepToken]) -> list[dict[str, Any]]:
     ]
 
 
-def _plot(name: str, values: Sequence[tuple[int, float]], medians: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    """Return a line of medians over lengths, with every measured point."""
-    if not values:
-        return {"name": name, "line": "", "points": [], "x": [], "y": []}
-    longest, most = max(n for n, _ in values), max(v for _, v in values) or 1.0
-    across, up = (WIDTH - LEFT - 12) / longest, (HEIGHT - FOOT - 12) / most
+def _attention(seen: Anatomy) -> tuple[dict[str, list[list[float]]], int]:
+    """Return the maps that are drawn: the mean of each layer's heads, then single heads as far as there is room.
 
-    def place(tokens: float, value: float) -> tuple[float, float]:
-        return round(LEFT + tokens * across, 1), round(HEIGHT - FOOT - value * up, 1)
-
-    return {
-        "name": name,
-        "line": " ".join("{},{}".format(*place(n, v)) for n, v in medians),
-        "points": [(*place(n, v), f"{n} tokens: {v:.4g} {name}") for n, v in values],
-        "x": [(place(n, 0)[0], n) for n in sorted({n for n, _ in values})[-4:]],
-        "y": [(place(0, v)[1], f"{v:.3g}") for v in (0.0, most / 2, most)],
-    }
-
-
-def _attention(seen: Anatomy, tokens: Sequence[str]) -> dict[str, Any]:
-    """Return the maps that are drawn: the mean of each layer's heads, then single heads as far as there is room."""
+    Returns:
+        Maps by name, and how many more are stored.
+    """
     maps = objects.load_array(seen.attention)
-    layers, drawable, size, _ = maps.shape
-    named = [(f"layer {n}, mean", maps[n, 0]) for n in range(layers)][:SHOWN_HEADS]
-    single = [(f"layer {n}, head {h}", maps[n, h + 1]) for n in range(layers) for h in range(drawable - 1)]
-    named += single[: max(0, SHOWN_HEADS - len(named))]
-    drawn = [
-        {
-            "name": name,
-            "cells": [(c, r, round(float(m[r, c]), 3)) for r in range(size) for c in range(r + 1) if m[r, c] > 0.005],
-        }
-        for name, m in named
-    ]
-    return {"size": size, "tokens": list(tokens), "maps": drawn, "left_out": layers * drawable - len(drawn)}
+    layers, drawable = maps.shape[:2]
+    named = [(f"layer {n}, mean", maps[n, 0]) for n in range(layers)]
+    named += [(f"layer {n}, head {h}", maps[n, h + 1]) for n in range(layers) for h in range(drawable - 1)]
+    return {name: m.tolist() for name, m in named[:SHOWN_HEADS]}, max(0, len(named) - SHOWN_HEADS)
 
 
-def _drawn(pattern: MaskPattern) -> dict[str, Any]:
-    """Return the cells that a mask lets tokens see."""
-    cells = [(c, r) for r, line in enumerate(pattern.lines) for c, mark in enumerate(line) if mark == "x"]
-    return {"name": pattern.name, "cells": cells}
+def _cells(pattern: MaskPattern) -> list[list[float]]:
+    """Return 1 where a mask lets a token see, else 0."""
+    return [[float(mark == "x") for mark in line] for line in pattern.lines]

@@ -8,6 +8,7 @@ import html
 import json
 import re
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,21 +32,26 @@ class Table:
 
 
 @dataclass
-class Bar:
-    """A value from 0 to 1 and its interval."""
+class Figure:
+    """A chart that plotly draws, and the same as a table.
 
+    Attributes:
+        section: Where it stands.
+        name: What it shows.
+        data: Traces of plotly; texts in them are escaped.
+        layout: Layout of plotly; the page adds colours.
+        height: In pixels.
+        columns: Of the table; none where a table would say nothing to anyone.
+        rows: Of the table.
+    """
+
+    section: str
     name: str
-    value: float
-    low: float
-    high: float
-
-
-@dataclass
-class Chart:
-    """Bars that belong together."""
-
-    name: str
-    bars: Sequence[Bar]
+    data: Sequence[Mapping[str, Any]]
+    layout: Mapping[str, Any]
+    height: int
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
 
 
 @dataclass
@@ -56,7 +62,7 @@ class Page:
     subtitle: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table] = ()
-    charts: Sequence[Chart] = ()
+    figures: Sequence[Figure] = ()
     points: Sequence[Mapping[str, Any]] = ()
     clusters: Sequence[Mapping[str, Any]] = ()
     answers: Sequence[Mapping[str, Any]] = ()
@@ -101,11 +107,17 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     environment = Environment(loader=PackageLoader("tasks.report"), autoescape=True, undefined=StrictUndefined)
     environment.filters["clean"] = clean
     plot = {"points": page.points, "clusters": page.clusters}
+    numbered: dict[str, list[tuple[str, Figure]]] = defaultdict(list)
+    for number, figure in enumerate(page.figures):
+        numbered[figure.section].append((f"figure-{number}", figure))
+    drawn = {name: {"data": f.data, "layout": f.layout} for mine in numbered.values() for name, f in mine}
     text = environment.get_template(page.template).render(
         page=page,
         timings=timings(run.finished),
         plot=script_json(plot) if page.points else "",
-        plotly=_plotly() if page.points else "",
+        figures=numbered,
+        drawn=script_json(drawn) if drawn else "",
+        plotly=_plotly() if page.points or drawn else "",
         made=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
     folder = workspace.folder("reports", run.flow_run_id or f"local-{time.time_ns()}")

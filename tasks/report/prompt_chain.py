@@ -17,8 +17,9 @@ from tasks.data.chains import (
 )
 from tasks.data.evaluation import Measure
 from tasks.data.prompts import GeneratorHandle
+from tasks.report import charts
 from tasks.report import page as pages
-from tasks.report.page import Bar, Chart, Page, Table
+from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
 from tasks.text.prompts import shown
@@ -59,8 +60,8 @@ def chain_page(
         subtitle=f"asked by {', '.join(done.name for done in runs)}" + f"; model {note}" * bool(note),
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
         run=run_facts(run, handle), template="chain.html.j2",
-        more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
-              "charts": _charts(measures)},
+        figures=charts.bars("methods", charts.grouped([m for m in measures if m.name == "exact match"])),
+        more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs)},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -168,11 +169,6 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
     columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "from the reply cache",
                "cut at max_tokens", "repairs", "invalid", "seconds")  # fmt: skip
     return Table("Cost", columns, rows)
-
-
-def _charts(measures: Sequence[Measure]) -> list[Chart]:
-    bars = [Bar(m.what, m.value, m.low, m.high) for m in measures if m.name == "exact match"]
-    return [Chart("exact match", bars)] if bars else []
 
 
 def _cut(text: str) -> str:

@@ -80,11 +80,12 @@ def class_page(
         missing=_missing(found, config),
         run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
         template="classes.html.j2",
+        figures=[
+            charts.whiskers("ways", "macro-F1", scores, found.chosen),
+            *charts.curves(means, scores, divided.train.documents.rows), *charts.reliability(bins),
+        ],
         more={
             "warnings": warnings_of(divided.noticed),
-            "ways": charts.whiskers(scores),
-            "curve": charts.curves(means, scores, divided.train.documents.rows),
-            "reliability": charts.reliability(bins),
             "matrix": charts.matrix(cells, divided.classes),
             "chosen": found.chosen,
         },

@@ -12,9 +12,10 @@ from tasks.data.documents import Document
 from tasks.data.evaluation import Measure
 from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, TopicMap, TopicMatch, TopicReport, Wording
+from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.knowledge_base import map_of, place_of
-from tasks.report.page import Page, Table
+from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
 from tasks.text.prompts import read_template, shown
@@ -22,9 +23,6 @@ from tasks.text.prompts import read_template, shown
 SHOWN_TOPICS = 200
 SHOWN_REMARKS = 20
 SHOWN_TITLE = 90
-LEAF = 17  # height of a leaf of the tree
-TREE_LEFT, TREE_WIDTH = 330.0, 750.0
-SPARK_WIDTH, SPARK_HEIGHT = 240.0, 30.0
 
 
 def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicReport, config: TopicModel) -> Path:
@@ -39,6 +37,8 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
     names = {t.topic: t.label for t in rows}
     points, clusters = map_of(topics)
     noise = sum(t.size for t in rows if t.topic < 0)
+    read = zip(config.slices, found.slices, strict=True)
+    followed = [(over, objects.load_rows(ref, Share)) for over, ref in read if ref.rows]
     page = Page(
         title=f"Topics of {name}",
         subtitle="clusters, names, measures, and the comparison with the last run",
@@ -58,16 +58,15 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             "versions": tracking.environment()["libraries"],
         },
         template="topics.html.j2",
+        figures=[
+            *charts.tree(objects.load_rows(found.tree, Merge), names),
+            *(_over(over, shares, names) for over, shares in followed),
+        ],
         more={
             "warnings": _warnings(found, config),
             "topics": [_bars(t, documents) for t in sorted(named, key=lambda t: -t.size)[:SHOWN_TOPICS]],
             "ways": _ways(objects.load_rows(found.wordings, Wording), names),
-            "tree": _tree(objects.load_rows(found.tree, Merge), names),
-            "slices": [
-                _slices(over, objects.load_rows(ref, Share), names)
-                for over, ref in zip(config.slices, found.slices, strict=True)
-                if ref.rows
-            ],
+            "slices": [_slices(over, shares, names) for over, shares in followed],
         },
     )
     path = pages.write_page(run, page)
@@ -145,59 +144,33 @@ def _ways(rows: Sequence[Wording], names: dict[int, str]) -> dict[str, Any]:
     return {"names": ways, "rows": [(names[t], [by.get(way, "") for way in ways]) for t, by in shown]} if rows else {}
 
 
-def _tree(merges: Sequence[Merge], names: dict[int, str]) -> dict[str, Any]:
-    """Return lines and leaves of the tree, drawn from left to right."""
-    if not merges:
-        return {}
-    children = {m.parent: (m.left, m.right) for m in merges}
-    order = _leaves(merges[-1].parent, children)
-    at: dict[str, tuple[float, float]] = {leaf: (TREE_LEFT, LEAF * (row + 0.7)) for row, leaf in enumerate(order)}
-    farthest = max(m.distance for m in merges) or 1.0
-    lines = []
-    for m in merges:
-        (x1, y1), (x2, y2) = at[m.left], at[m.right]
-        x = TREE_LEFT + TREE_WIDTH * m.distance / farthest
-        lines.append(f"M{x1:.1f},{y1:.1f}H{x:.1f}V{y2:.1f}H{x2:.1f}")
-        at[m.parent] = (x, (y1 + y2) / 2)
-    leaves = [(4, round(at[leaf][1] + 4, 1), names[int(leaf)][:52]) for leaf in order]
-    return {"height": LEAF * len(order) + 8, "lines": lines, "leaves": leaves}
+def _by_topic(shares: Sequence[Share]) -> list[tuple[int, list[Share]]]:
+    """Return the shares of each topic, those of most documents first."""
+    by_topic: dict[int, list[Share]] = defaultdict(list)
+    for share in shares:
+        if share.topic >= 0:
+            by_topic[share.topic].append(share)
+    return sorted(by_topic.items(), key=lambda item: -sum(s.documents for s in item[1]))[:SHOWN_TOPICS]
 
 
-def _leaves(root: str, children: dict[str, tuple[str, str]]) -> list[str]:
-    """Return the topics below a group from top to bottom; without recursion, a tree may be as deep as it is wide."""
-    found, waiting = [], [root]
-    while waiting:
-        node = waiting.pop()
-        if node in children:
-            waiting += reversed(children[node])
-        else:
-            found.append(node)
-    return found
+def _over(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> Figure:
+    """Return the share of each topic in the slices of a column as a chart."""
+    slices = sorted({s.slice for s in shares})
+    rows = []
+    for topic, mine in _by_topic(shares):
+        known = {s.slice: s.share for s in mine}
+        rows.append((names[topic], [known.get(name, 0.0) for name in slices]))
+    return charts.shares(over.column, slices, rows)
 
 
 def _slices(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> dict[str, Any]:
-    """Return a line for each topic over the slices of a column."""
-    slices = sorted({s.slice for s in shares})
-    column = {name: position for position, name in enumerate(slices)}
-    by_topic: dict[int, list[Share]] = defaultdict(list)
-    for share in shares:
-        by_topic[share.topic].append(share)
+    """Return the slice in which each topic has its largest share, and its words there."""
     rows = []
-    for topic, mine in sorted(by_topic.items(), key=lambda item: -sum(s.documents for s in item[1])):
-        if topic < 0:
-            continue
-        values = [0.0] * len(slices)
-        for share in mine:
-            values[column[share.slice]] = share.share
+    for topic, mine in _by_topic(shares):
         peak = max(mine, key=lambda s: s.share)
-        step = SPARK_WIDTH / max(1, len(slices) - 1)
-        top = max(values)
-        line = " ".join(
-            f"{i * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * v / top:.1f}" for i, v in enumerate(values)
-        )
-        rows.append({"label": names[topic], "line": line, "peak": peak.slice, "share": f"{peak.share:.1%}",
+        rows.append({"label": names[topic], "peak": peak.slice, "share": f"{peak.share:.1%}",
                      "words": ", ".join(peak.words)})  # fmt: skip
-    return {"column": over.column, "first": slices[0], "last": slices[-1], "rows": rows[:SHOWN_TOPICS]}
+    return {"column": over.column, "rows": rows}
 
 
 def _fates(found: TopicReport, names: dict[int, str]) -> Table:

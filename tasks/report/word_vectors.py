@@ -7,13 +7,13 @@ from typing import Any
 from configs.flows import WordVectors
 from tasks.data.evaluation import Measure, MeasuresRef
 from tasks.data.words import Learned, Line, Neighbour, NeighboursRef, Pair, PairsRef, SensePoint, SensesFound
+from tasks.report import charts
 from tasks.report import page as pages
-from tasks.report.page import Bar, Chart, Page, Table
+from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
 
 SHOWN_PAIRS = 30
-WIDTH, HEIGHT, EDGE = 760.0, 360.0, 24.0
 Found = tuple[NeighboursRef, PairsRef, NeighboursRef | None]
 ModelCall = tuple[SensesFound | None, MeasuresRef | None]
 
@@ -48,7 +48,8 @@ def word_page(run: tracking.Run, learned: Learned, found: Found, told: ModelCall
         ],
         run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
         template="words.html.j2",
-        more={"charts": _charts([*judged, *apart]), "senses": _senses(told[0], config)},
+        figures=[*charts.bars("ways", charts.grouped([*judged, *apart])), *_senses(told[0])],
+        more={"word": config.senses.word if config.senses is not None else ""},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -128,32 +129,14 @@ def _judged(title: str, measures: Sequence[Measure], note: str) -> list[Table]:
     return [Table(title, ("measure", "of", "value", "interval", "n"), rows, note)] if rows else []
 
 
-def _charts(measures: Sequence[Measure]) -> list[Chart]:
-    charts: dict[str, list[Bar]] = {}
-    for m in measures:
-        if not m.name.endswith("difference"):
-            charts.setdefault(m.name, []).append(Bar(m.what, m.value, m.low, m.high))
-    return [Chart(name, bars) for name, bars in charts.items()]
-
-
-def _senses(found: SensesFound | None, config: WordVectors) -> dict[str, Any]:
-    """Return the word's vectors in sentences as points of two drawings, contextual and static, at one scale."""
-    if found is None or config.senses is None:
-        return {}
+def _senses(found: SensesFound | None) -> list[Figure]:
+    """Return the word's vectors in sentences as points of two charts, contextual and static, at one scale."""
+    if found is None:
+        return []
     points = objects.load_rows(found.points, SensePoint)
-    names = sorted({point.sense for point in points})
-    across = max((abs(p.x) for p in points), default=0.0) or 1.0
-    up = max((abs(p.y) for p in points), default=0.0) or 1.0
-    drawn: dict[str, list[dict[str, Any]]] = {}
-    for p in points:
-        x = WIDTH / 2 + (WIDTH / 2 - EDGE) * p.x / across
-        y = HEIGHT / 2 - (HEIGHT / 2 - EDGE) * p.y / up
-        place = {"x": round(x, 1), "y": round(y, 1), "colour": names.index(p.sense) % 4, "text": p.text}
-        drawn.setdefault(p.way, []).append(place)
-    return {
-        "word": config.senses.word,
-        "names": list(enumerate(names)),
-        "ways": drawn,
-        "width": WIDTH,
-        "height": HEIGHT,
-    }
+    reach = (max((abs(p.x) for p in points), default=0.0), max((abs(p.y) for p in points), default=0.0))
+    drawn: dict[str, dict[str, list[charts.Point]]] = {}
+    for p in sorted(points, key=lambda p: p.sense):
+        drawn.setdefault(p.way, {}).setdefault(p.sense, []).append((p.x, p.y, p.text))
+    ways = dict.fromkeys(p.way for p in points)
+    return [charts.places("senses", f"{way} vectors", drawn[way], reach) for way in ways]

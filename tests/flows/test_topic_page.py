@@ -33,7 +33,9 @@ def test_topics_tree_words_and_time_are_shown_and_hostile_text_stays_text(
     assert browser_page.locator("img, iframe, object").count() == 0
     named = [t for t in outcome.result["topics"] if t["topic"] >= 0]
     assert browser_page.locator("#topics .topic").count() == len(named) >= 3
-    assert browser_page.locator("#tree path").count() == len(named) - 1
+    assert browser_page.locator("#tree details tbody tr").count() == len(named) - 1
+    assert browser_page.locator("#tree .scatterlayer path").count() == len(named) - 1
+    assert browser_page.locator(".slices .chart .hm image").count() == 2
     assert browser_page.locator("#ways tbody tr").count() == len(named)
     assert browser_page.locator("section.slices").count() == 2
     assert "49" not in browser_page.locator("#topics").inner_text().split()

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -219,7 +220,10 @@ def test_ways_to_search_are_drawn_as_bars_and_differences_are_not(shelf: Generat
     )
     text = text_of(page)
     assert re.findall(r"<figcaption>(.*?)</figcaption>", text) == ["ndcg@10"]
-    assert re.findall(r"<g><title>(.*?)</title>", text) == ["dense: 0.512 (0.400 to 0.600)"]
+    (drawn,) = re.findall('<script id="figures" type="application/json">(.*?)</script>', text)
+    (figure,) = json.loads(drawn).values()
+    assert figure["layout"]["yaxis"]["ticktext"] == ["dense"]
+    assert "<td>dense</td><td>0.512</td><td>0.400</td><td>0.600</td>" in text
 
 
 def test_how_a_page_was_made_names_encoder_device_tokens_padding_cache_and_speed(
