@@ -26,7 +26,7 @@ class Evaluate(Config):
     k: int = Field(10, ge=1, le=100)
     """Documents a ranking is judged on."""
     resamples: int = Field(2_000, ge=100, le=100_000)
-    """Bootstrap samples an interval is made of."""
+    """Bootstrap samples an interval is made of; a share of questions has Wilson's interval, AUROC Newcombe's: none."""
     seed: int = Field(0, ge=0)
     """Same seed, same intervals."""
     calibrate: Calibrate | None = Calibrate()

@@ -207,7 +207,7 @@ def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, conf
             return clustered
         case ByWords() as way:
             counts = count_terms(pooled.documents, config.represent.min_documents)
-            return outliers_by_words(counts, clustered, pooled.vectors, way)
+            return outliers_by_words(counts, clustered, way)
         case ByVectors() | ByNeighbours() as way:
             return reduce_outliers(clustered, pooled.vectors, graph, way)
         case _:
@@ -271,7 +271,7 @@ def look_closer(
     slices = []
     for number, over in enumerate(config.slices):
         with steps.label(f"slices-{number}"):
-            slices.append(represent_slices(pooled.documents, counts, clusters, over))
+            slices.append(represent_slices(pooled.documents, counts, topics.labels, over))
     files = write_topics(pooled.documents, (clustered, pooled.vectors), topics.topics, matched.fates, encoder)
     return TopicReport(
         wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),

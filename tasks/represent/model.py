@@ -1,7 +1,9 @@
-"""A BERTopic model of clusters that are already there, over words that are already counted.
+"""What BERTopic weighs words by, and a model of it, of clusters that are already there and words already counted.
 
-BERTopic is given row numbers for documents: what it calls the text of a topic is then the numbers of its documents,
-and counting the words of that is a product of two sparse matrices. So no text is read twice, whatever is asked of it.
+Its class-based TF-IDF takes counts, which is all that words, noise and slices need. What asks for documents, the
+hierarchy and some ways to choose words, is given row numbers for them: what BERTopic calls the text of a topic is then
+the numbers of its documents, and counting its words a product of two sparse matrices. So no text is read twice;
+`docs/experiments.md` says what reading them would cost.
 
 Shapes: N documents, V words, D width.
 Source: BERTopic, Grootendorst 2022, arXiv:2203.05794 (class-based TF-IDF), given our vectors and our labels.
@@ -21,6 +23,57 @@ Floats = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
 Weighted = dict[int, list[tuple[str, float]]]
 MIN_WORDS = 2  # one word sets nothing apart, and BERTopic cannot weigh it
+
+
+@dataclass(frozen=True, slots=True)
+class ClassWeights:
+    """What sets the words of each cluster apart.
+
+    Attributes:
+        numbers: (T,) our numbers of the clusters, ascending; noise, -1, is one of them.
+        matrix: (T, V) weights, sparse.
+        words: V words.
+        transformer: Gives weights of other counts.
+    """
+
+    numbers: Ints
+    matrix: Any
+    words: Sequence[str]
+    transformer: Any
+
+    def top(self, row: int, most: int) -> list[tuple[str, float]]:
+        """Return the weightiest words of a cluster, those that weigh nothing left out; ties in the order of words."""
+        return top_words(self.matrix[row], self.words, most)
+
+
+def top_words(weights: Any, words: Sequence[str], most: int) -> list[tuple[str, float]]:
+    """Return the words of one (1, V) sparse row by weight, at most so many, none of which weighs nothing."""
+    at, values = weights.indices[weights.data > 0], weights.data[weights.data > 0]
+    order = np.lexsort((at, -values))[:most]
+    return [(words[column], float(value)) for column, value in zip(at[order], values[order], strict=True)]
+
+
+def weigh_classes(counts: Counts, labels: Ints) -> ClassWeights:
+    """Weigh words by class-based TF-IDF.
+
+    Args:
+        counts: Words of N documents.
+        labels: (N,) cluster of each, -1 for noise.
+    """
+    from bertopic.vectorizers import ClassTfidfTransformer
+
+    numbers, rows = np.unique(labels, return_inverse=True)
+    counted = rows_of(rows, len(numbers)) @ counts.matrix
+    transformer = ClassTfidfTransformer(bm25_weighting=True).fit(counted)
+    return ClassWeights(numbers, transformer.transform(counted).tocsr(), counts.words, transformer)
+
+
+def rows_of(groups: Ints, count: int) -> Any:
+    """Return the (count, N) sparse matrix that sums up the N rows of each group."""
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(groups), dtype=np.int64)
+    return csr_matrix((ones, (groups, np.arange(len(groups)))), shape=(count, len(groups)))
 
 
 class CountedWords:

@@ -12,7 +12,7 @@ import numpy as np
 from tasks.data.topics import Merge, Share
 from tasks.errors import DataError
 from tasks.represent.counts import Counts
-from tasks.represent.model import Floats, Ints, can_be_put_into_words, fit_topics
+from tasks.represent.model import Floats, Ints, can_be_put_into_words, fit_topics, rows_of, top_words, weigh_classes
 
 WORDS = 5  # of a joined group, and of a topic in a slice
 LEAST_TOPICS = 3  # BERTopic draws no tree of fewer
@@ -51,13 +51,12 @@ def topic_tree(counts: Counts, labels: Ints, vectors: Floats) -> list[Merge]:
     ]
 
 
-def topics_per_slice(counts: Counts, labels: Ints, vectors: Floats, slices: Sequence[str]) -> list[Share]:
+def topics_per_slice(counts: Counts, labels: Ints, slices: Sequence[str]) -> list[Share]:
     """Say how many documents each topic has in each slice, and which words are its own there.
 
     Args:
         counts: Words of N documents.
         labels: (N,) topic of each, -1 for noise.
-        vectors: (N, D) vector of each.
         slices: (N,) name of the slice of each document; an empty one is in none.
 
     Returns:
@@ -65,17 +64,15 @@ def topics_per_slice(counts: Counts, labels: Ints, vectors: Floats, slices: Sequ
     """
     if not can_be_put_into_words(counts, labels):
         return []
-    fitted = fit_topics(counts, labels, vectors, WORDS)
-    model, words = fitted.model, np.array(counts.words)
+    weights = weigh_classes(counts, labels)
     named = np.array(slices, dtype=object)
     found = []
     for slice_name in sorted(set(slices) - {""}):
         inside = np.flatnonzero(named == slice_name)
         for number in np.unique(labels[inside]).tolist():
             rows = inside[labels[inside] == number]
-            weights = model.ctfidf_model.transform(model.vectorizer_model.transform([" ".join(map(str, rows))]))
-            order = np.argsort(-weights.data, kind="stable")[:WORDS]
-            own = tuple(words[weights.indices[order]].tolist())
+            counted = rows_of(np.zeros(len(rows), dtype=np.int64), 1) @ counts.matrix[rows]
+            own = tuple(word for word, _ in top_words(weights.transformer.transform(counted), counts.words, WORDS))
             found.append(Share(slice_name, number, len(rows), len(rows) / len(inside), own))
     return found
 

@@ -112,19 +112,18 @@ def drop_wordless(counts: CountsRef, clustered: Clustered, part: float) -> Clust
 
 
 @step(name="represent-outliers", libraries=LIBRARIES)
-def outliers_by_words(counts: CountsRef, clustered: Clustered, vectors: VectorsRef, config: ByWords) -> Clustered:
+def outliers_by_words(counts: CountsRef, clustered: Clustered, config: ByWords) -> Clustered:
     """Give documents of noise to the topic whose words they are closest to, where that is close enough.
 
     Args:
         counts: Words of N documents.
         clustered: (N,) clusters.
-        vectors: (N, D) vector of each.
         config: How close.
     """
     from tasks.represent.words import noise_by_words
 
     labels, strengths = objects.load_array(clustered.labels), objects.load_array(clustered.strengths)
-    found = noise_by_words(counts_of(counts), labels, objects.load_array(vectors), config.threshold)
+    found = noise_by_words(counts_of(counts), labels, config.threshold)
     given = found != labels
     steps.log_metrics(given=int(given.sum()), noise_share=float(np.mean(found < 0)))
     return Clustered(
@@ -149,23 +148,21 @@ def represent_tree(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef) ->
 
 
 @step(name="represent-slices", run_name="represent-slices {config.column}", libraries=LIBRARIES)
-def represent_slices(
-    documents: DocumentsRef, counts: CountsRef, clusters: tuple[LabelsRef, VectorsRef], config: Slices
-) -> SharesRef:
+def represent_slices(documents: DocumentsRef, counts: CountsRef, labels: LabelsRef, config: Slices) -> SharesRef:
     """Say how much of each slice of the documents a topic has, and what it says there.
 
     Args:
         documents: N documents.
         counts: Their words.
-        clusters: (N,) topic and (N, D) vector of each.
+        labels: (N,) topic of each.
         config: The column that cuts, and whether it is a time.
     """
     from tasks.represent.relations import time_slices, topics_per_slice
 
     values = column_of(documents, config.column)
     slices = time_slices(values, config.bins) if config.bins else values
-    labels, vectors = (objects.load_array(ref) for ref in clusters)
-    return objects.save_rows(SharesRef, Share, topics_per_slice(counts_of(counts), labels, vectors, slices))
+    given = objects.load_array(labels)
+    return objects.save_rows(SharesRef, Share, topics_per_slice(counts_of(counts), given, slices))
 
 
 @step(name="represent-places", libraries=("numpy",))

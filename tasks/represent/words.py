@@ -13,7 +13,16 @@ from configs.represent import CTfIdf
 from tasks.data.topics import Topic, Wording
 from tasks.errors import ContractError, MissingExtra
 from tasks.represent.counts import Counts
-from tasks.represent.model import Encode, FittedTopics, Floats, Ints, Weighted, can_be_put_into_words, fit_topics
+from tasks.represent.model import (
+    Encode,
+    FittedTopics,
+    Floats,
+    Ints,
+    Weighted,
+    can_be_put_into_words,
+    fit_topics,
+    weigh_classes,
+)
 
 EXEMPLARS = 5
 CANDIDATES = 30  # words BERTopic hands to a way of choosing among them
@@ -38,13 +47,13 @@ def put_into_words(counts: Counts, labels: Ints, vectors: Floats, config: CTfIdf
     _check_lengths(counts, labels, vectors)
     weighted: Weighted = {}
     if can_be_put_into_words(counts, labels):
-        fitted = fit_topics(counts, labels, vectors, config.words)
-        weighted = fitted.weighted(fitted.model.get_topics())
+        weights = weigh_classes(counts, labels)
+        weighted = {int(n): weights.top(row, config.words) for row, n in enumerate(weights.numbers)}
     topics = []
     for number in sorted({int(label) for label in labels}):
         members = np.flatnonzero(labels == number)
         nearest = members[np.argsort(-(vectors[members] @ vectors[members].mean(axis=0)), kind="stable")]
-        pairs = weighted.get(number, [])[: config.words]
+        pairs = weighted.get(number, [])
         named = ", ".join(word for word, _ in pairs[:LABEL_WORDS])
         topics.append(
             Topic(
@@ -89,7 +98,7 @@ def words_side_by_side(
             case "keybert":
                 found[way] = _keybert(fitted, vectors, config.words, encode)
             case "mmr":
-                found[way] = _mmr(found["c-tf-idf"], config, encode)
+                found[way] = _mmr(fitted, found["c-tf-idf"], config, encode)
             case "part-of-speech":
                 found[way] = _part_of_speech(fitted, texts, config.words, tagger)
             case _:
@@ -98,13 +107,12 @@ def words_side_by_side(
     return [_wording(number, way, found[way].get(number, [])[: config.words]) for number in numbers for way in found]
 
 
-def noise_by_words(counts: Counts, labels: Ints, vectors: Floats, threshold: float) -> Ints:
+def noise_by_words(counts: Counts, labels: Ints, threshold: float) -> Ints:
     """Give each document of noise to the topic whose words it is closest to, if that is close enough.
 
     Args:
         counts: Words of N documents.
         labels: (N,) cluster of each, -1 for noise.
-        vectors: (N, D) vector of each.
         threshold: Least cosine of the weighted words.
 
     Returns:
@@ -112,9 +120,14 @@ def noise_by_words(counts: Counts, labels: Ints, vectors: Floats, threshold: flo
     """
     if not can_be_put_into_words(counts, labels) or not (labels < 0).any():
         return labels
-    fitted = fit_topics(counts, labels, vectors, EXEMPLARS)
-    given = fitted.model.reduce_outliers(fitted.rows, fitted.model.topics_, strategy="c-tf-idf", threshold=threshold)
-    return np.array([fitted.ours[int(topic)] for topic in given], dtype=np.int64)
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    weights, noise = weigh_classes(counts, labels), np.flatnonzero(labels < 0)
+    alike = cosine_similarity(weights.transformer.transform(counts.matrix[noise]), weights.matrix[1:])
+    given, best = labels.copy(), alike.argmax(axis=1)
+    near = alike[np.arange(len(noise)), best] >= max(threshold, np.finfo(np.float64).tiny)
+    given[noise[near]] = weights.numbers[1:][best[near]]
+    return given
 
 
 def _wording(number: int, way: str, pairs: Sequence[tuple[str, float]]) -> Wording:
@@ -123,42 +136,47 @@ def _wording(number: int, way: str, pairs: Sequence[tuple[str, float]]) -> Wordi
 
 def _keybert(fitted: FittedTopics, vectors: Floats, words: int, encode: Encode) -> Weighted:
     """Choose the words that are closest to the documents that stand for a topic."""
-    from bertopic.backend import BaseEmbedder
     from bertopic.representation import KeyBERTInspired
 
-    class WordEncoder(BaseEmbedder):  # type: ignore[misc]  # made here, where BERTopic is loaded
-        def embed(self, documents: Sequence[str], verbose: bool = False) -> Floats:
-            if all(text.isdecimal() for text in documents):  # documents, which the model knows as row numbers
-                return np.asarray(vectors[[int(text) for text in documents]])
-            return encode(list(documents))
+    def embed(texts: Sequence[str]) -> Floats:
+        if all(text.isdecimal() for text in texts):  # documents, which the model knows as row numbers
+            return np.asarray(vectors[[int(text) for text in texts]])
+        return encode(texts)
 
     # Not given `embeddings`: BERTopic 0.17.4 would take those of the first rows for those of the chosen documents.
-    fitted.model.embedding_model = WordEncoder()
+    fitted.model.embedding_model = _embedder(embed)
     chosen = KeyBERTInspired(top_n_words=words)
     frame, weights = _frame(fitted), fitted.model.c_tf_idf_
     return fitted.weighted(chosen.extract_topics(fitted.model, frame, weights, fitted.model.get_topics()))
 
 
-def _mmr(topics: Weighted, config: CTfIdf, encode: Encode) -> Weighted:
+def _mmr(fitted: FittedTopics, topics: Weighted, config: CTfIdf, encode: Encode) -> Weighted:
     """Choose words close to all of a topic's words and far from one another; of one stem at most one."""
-    from bertopic.representation._mmr import mmr
+    from bertopic.representation import MaximalMarginalRelevance
 
     candidates = {topic: _distinct_stems(pairs) for topic, pairs in topics.items()}
-    texts = sorted({word for pairs in candidates.values() for word, _ in pairs})
-    joined = {topic: " ".join(word for word, _ in pairs) for topic, pairs in candidates.items()}
-    rows = encode([*texts, *joined.values()])
-    row_of, whole = {word: row for row, word in enumerate(texts)}, dict(zip(joined, rows[len(texts) :], strict=True))
-    chosen = {}
+    texts = [*{word for pairs in candidates.values() for word, _ in pairs}]
+    texts += [" ".join(word for word, _ in pairs) for pairs in candidates.values() if pairs]
+    known = dict(zip(texts, encode(texts), strict=True))  # all at once: BERTopic asks topic by topic
+    fitted.model.embedding_model = _embedder(lambda asked: np.array([known[text] for text in asked]))
+    frame = _frame(fitted)
+    chosen: Weighted = {topic: [] for topic in candidates}
     for topic, pairs in candidates.items():
-        words = [word for word, _ in pairs]
-        of_words = rows[[row_of[word] for word in words]]
-        kept = (
-            set(mmr(whole[topic][None], of_words, words, config.diversity, min(config.words, len(words))))
-            if words
-            else set()
-        )
-        chosen[topic] = [pair for pair in pairs if pair[0] in kept]
+        if pairs:
+            way = MaximalMarginalRelevance(config.diversity, min(config.words, len(pairs)))  # BERTopic needs as many
+            chosen |= way.extract_topics(fitted.model, frame, fitted.model.c_tf_idf_, {topic: pairs})
     return chosen
+
+
+def _embedder(embed: Encode) -> Any:
+    """Return what BERTopic asks for vectors."""
+    from bertopic.backend import BaseEmbedder
+
+    class WordEncoder(BaseEmbedder):  # type: ignore[misc]  # made here, where BERTopic is loaded
+        def embed(self, documents: Sequence[str], verbose: bool = False) -> Floats:
+            return embed(list(documents))
+
+    return WordEncoder()
 
 
 def _part_of_speech(fitted: FittedTopics, texts: Sequence[str], words: int, tagger: Any) -> Weighted:

@@ -32,7 +32,7 @@ def test_fewer_than_three_topics_make_no_tree(labels: list[int]) -> None:
 
 def test_documents_of_a_topic_are_counted_in_every_slice_and_worded_there() -> None:
     slices = ["b", "a", "a", "", *["b"] * 10]
-    found = {(s.slice, s.topic): s for s in topics_per_slice(COUNTS, LABELS, VECTORS, slices)}
+    found = {(s.slice, s.topic): s for s in topics_per_slice(COUNTS, LABELS, slices)}
     assert [(k, s.documents) for k, s in found.items()] == [
         (("a", 7), 2), (("b", 2), 3), (("b", 4), 5), (("b", 7), 1), (("b", 9), 2)
     ]  # fmt: skip

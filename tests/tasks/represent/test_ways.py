@@ -76,7 +76,7 @@ def test_parts_of_speech_without_a_tagger_are_refused_with_what_to_install() -> 
 
 
 def test_noise_goes_to_the_topic_it_shares_words_with_and_else_stays() -> None:
-    found = noise_by_words(count_words(TEXTS, 2), LABELS, VECTORS, 0.1)
+    found = noise_by_words(count_words(TEXTS, 2), LABELS, 0.1)
     assert found[:-2].tolist() == LABELS[:-2].tolist()
     assert found[-2:].tolist() == [0, -1]
 
