@@ -12,7 +12,7 @@ from configs.generators import LanguageModel
 
 
 class Labelled(Config):
-    """Where the label of a text stands, and which labelled texts are kept back to judge by."""
+    """Where the label of a text stands, and which labelled texts are held out for evaluation."""
 
     column: Annotated[str | None, Common] = None
     """Column that holds the label; `source`, `kind` and `folder` are the package or folder a document is of, what it
@@ -26,9 +26,9 @@ class Labelled(Config):
     min_examples: int = Field(2, ge=2, le=10_000)
     """Classes of fewer texts are rejected with their texts and named: nothing can be learned and judged of them."""
     test_share: Annotated[float, Common] = Field(0.2, gt=0, lt=1)
-    """Share of the texts kept back to judge by, of each class alike, where no `test` source is given."""
+    """Share of the texts held out for evaluation, of each class alike, where no `test` source is given."""
     seed: int = Field(0, ge=0, lt=2**32)
-    """Same seed, same texts kept back."""
+    """Same seed, same held-out texts."""
 
 
 class Fit(Config):
@@ -141,7 +141,7 @@ class Prompted(Config):
 
     kind: Literal["language-model"] = "language-model"
     generator: LanguageModel
-    """What is asked; each text of `fit.validate_rows`, and each kept back, is one request."""
+    """What is asked; each text of `fit.validate_rows`, and each held-out text, is one request."""
     prompt: str = "label-text"
     """Name of the prompt file in `configs/prompts`, or a path, with the places {labels} and {text}; pairs of user and
     assistant before the last user are examples."""

@@ -91,7 +91,7 @@ class TopicModel(Config):
     top_topics: int = Field(3, ge=1, le=50)
     """Nearest topics named for each text of `find`."""
     checks: Suspicions = Suspicions()
-    """Which documents are worth a look."""
+    """Which documents are listed to be checked."""
     evaluation: Judged = Judged()
     """By what topics are judged, and how thoroughly."""
     coverage: Covered = Covered()
@@ -164,7 +164,7 @@ class WordVectors(Config):
     recommend: Recommended = Recommended()
     """How the next item of a list is predicted and judged; only lists of events are."""
     senses: Senses | None = Senses()
-    """The word whose senses are told apart by static and by contextual vectors; null for none."""
+    """The word whose senses are separated by static and by contextual vectors; null for none."""
 
 
 class ModelAnatomy(Config):
@@ -221,7 +221,7 @@ class TextClassifier(Config):
     ingest: Ingest = Ingest()
     """What may go wrong with the source."""
     labels: Labelled = Labelled()
-    """Where labels stand, and which texts are kept back."""
+    """Where labels stand, and which texts are held out."""
     chunk: Chunk | None = None
     """Texts to passages, a text's vector being the mean of theirs; null for one vector, cut at the encoder's limit."""
     embed: Embed = Embed()

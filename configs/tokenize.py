@@ -38,7 +38,7 @@ class Counted(Config):
     trained: Trained | None = None
     """One more tokenizer, trained in this run; null for none."""
     group: Annotated[str | None, Common] = None
-    """Column that texts are told apart by, as their language, kept by source.keep; none if left out."""
+    """Column that texts are grouped by, as their language, kept by source.keep; none if left out."""
     price_per_million: float | None = Field(None, ge=0, le=1_000_000)
     """Price of a million tokens, in any currency: the page then says what 1,000 of these texts cost. Null for none."""
     published: tuple[int, ...] = ()

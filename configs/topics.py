@@ -54,7 +54,7 @@ class Slices(Config):
 
 
 class Suspicions(Config):
-    """From when on a document is worth a look."""
+    """When a document is listed to be checked."""
 
     duplicate: float = Field(0.95, ge=0, le=1)
     """Least cosine of two documents that say almost the same."""

@@ -102,7 +102,7 @@ def model_anatomy(
 
     Args:
         model: Id or folder of a causal model; left out, a small one is trained on the source.
-        prompt: What it reads and goes on from.
+        prompt: What it reads and continues.
         source: Text that small models are trained on, one for each mask; left out beside a model, none are.
         config: What is looked at.
     """

@@ -251,7 +251,7 @@ def text_classifier(
 
     Args:
         source: Labelled texts to learn from.
-        test: Labelled texts to judge by; left out, some of each class are kept back from the source.
+        test: Labelled texts to judge by; left out, some of each class are held out.
         predict: New texts to classify, by the way that is chosen.
         classifier: Name of a classifier that an earlier run has kept; nothing is learned then, predict is classified.
         config: Which ways are tried, and how.

@@ -139,7 +139,7 @@ def only_known(
     gone = [] if multiple else [row for row, names in enumerate(kept) if not names]
     unseen = tuple(sorted({name for names in labels for name in names} - known))
     if len(gone) == len(kept):
-        raise DataError(f"no text kept back has a label of the training texts; it has {named(unseen)}")
+        raise DataError(f"no held-out text has a label of the training texts; it has {named(unseen)}")
     return kept, gone, unseen
 
 

@@ -277,11 +277,7 @@ def _seconds(trial: Trial, found: Verdict) -> float | None:
 def _offers(offers: Offers) -> list[Table]:
     rows = [(c.id, c.task, ", ".join(c.labels), c.licence or "not stated") for c in offers]
     note = "They need no training: add one to methods with kind=task-model."
-    return (
-        [Table("Trained models whose labels match", ("model", "task", "labels", "licence"), rows, note)]
-        if rows
-        else []
-    )
+    return [Table("Models with these labels", ("model", "task", "labels", "licence"), rows, note)] if rows else []
 
 
 def _label_issues(found: Verdict, config: TextClassifier) -> list[Table]:
@@ -324,14 +320,7 @@ def _pairs(found: Verdict) -> Table:
         ]  # fmt: skip
         rows.append((ours, theirs, *cells, f"{either.only_ours} : {either.only_theirs}", f"{either.p:.2g}"))
     note = "Of the same texts resampled together. McNemar's exact test looks at the texts that only one gets right."
-    columns = (
-        "method",
-        "compared with",
-        "macro-F1, difference",
-        "accuracy, difference",
-        "only one right",
-        "McNemar p",
-    )
+    columns = ("method", "against", "macro-F1, difference", "accuracy, difference", "only one right", "McNemar p")
     return Table("Pairwise comparison", columns, rows, note)
 
 

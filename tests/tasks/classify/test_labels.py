@@ -81,7 +81,7 @@ def test_a_text_of_several_labels_loses_the_rare_one_and_stays() -> None:
 
 def test_labels_that_no_training_text_has_are_rejected_and_named() -> None:
     assert only_known([("a",), ("z",)], ("a", "b"), multiple=False) == ([("a",), ()], [1], ("z",))
-    with pytest.raises(DataError, match="no text kept back has a label of the training texts; it has 'z'"):
+    with pytest.raises(DataError, match="no held-out text has a label of the training texts; it has 'z'"):
         only_known([("z",)], ("a", "b"), multiple=False)
 
 
