@@ -1,10 +1,15 @@
-# make demo   the main job on real input          make test    every test but the long ones
-# make check  lint, types, architecture           make faults  kills, flips, races
-# make bench  speed against what else you'd pick  make ui      Prefect and MLflow over the same workspace
+# make demo    the main job on real input            make quick   no server, browser or training: under 90 s
+# make test    every test but the long ones          make long    minutes each, and 2,000 examples a property
+# make check   lint, types, architecture, coverage   make faults  kills, flips, races
+# make mutants faults planted in the pure cores      make bench   speed against what else you'd pick
+# make ui      Prefect and MLflow over the same workspace
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+QUICK := -n 2 --dist worksteal --hypothesis-profile quick \
+  -m "not flow and not browser and not slow and not long and not faults and not gpu and not network and not data"
 
-.PHONY: demo test check faults bench ui clean browser
+.PHONY: demo quick test long check mutants faults bench ui clean browser
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -12,17 +17,27 @@ demo: .venv/installed
 	$(BIN)/python -m flows rag-answers question="My road network has lengths on the edges. How do I get the quickest route from A to B?"
 	$(BIN)/python -m flows rag-answers question="What is the mass of the moon?"
 
-test: .venv/installed browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/architecture -m "not faults and not gpu and not network"
+quick: .venv/installed
+	$(PYTEST) $(QUICK) tests/configs tests/tasks
 
+test: .venv/installed browser
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/architecture -m "not long and not faults and not gpu and not network"
+
+long: .venv/installed
+	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile long --timeout 1800 -m "long or hypothesis"
+
+# Coverage is that of the quick tests alone: counting costs the long ones more than it tells.
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/architecture
+	$(PYTEST) -q $(QUICK) --cov tests/architecture tests/configs tests/tasks
+
+mutants: .venv/installed
+	$(BIN)/python -m tests.mutants
 
 faults: .venv/installed
-	$(BIN)/python -m pytest -m faults
+	$(PYTEST) -m faults
 
 bench: .venv/installed
 	$(BIN)/python -m tests.bench

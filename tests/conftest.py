@@ -5,7 +5,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# `make test` draws a hundred examples, other ones each time.
+hypothesis.settings.register_profile("quick", max_examples=40, derandomize=True)  # so that coverage does not waver
+hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -33,7 +38,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=280):  # where others have the cores, 120 were too few
         yield str(PREFECT_API_URL.value())
 
 

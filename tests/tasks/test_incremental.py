@@ -111,6 +111,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
     return enter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_any_edits_lead_to_what_is_built_from_scratch(
     seed: int, place: Callable[[str], Path], tiny_bert: Path
@@ -124,6 +125,7 @@ def test_any_edits_lead_to_what_is_built_from_scratch(
         assert any(found for way in results for found in way)
 
 
+@pytest.mark.slow
 def test_what_changed_is_counted_and_nothing_is_encoded_twice(place: Callable[[str], Path], tiny_bert: Path) -> None:
     before: Table = {}
     for table in edits(11, 12):

@@ -52,6 +52,7 @@ def test_every_id_of_a_package_of_many_re_exports_can_be_imported(package: str) 
     assert wrong <= {"joblib.backports.concurrency_safe_rename"}  # chosen by operating system
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["json", "unittest", "joblib", "networkx", "sklearn"])
 def test_every_line_of_every_document_stands_on_that_line_of_its_file(package: str) -> None:
     docs = read_package(package)

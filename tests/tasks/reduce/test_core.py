@@ -77,6 +77,7 @@ def layout_of(rows: np.ndarray, *, seed: int = 42, n_components: int = 2, n_neig
     return umap_layout(rows, neighbour_graph(rows, n_neighbors), config=config)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_layout_and_another_seed_another(blobs: np.ndarray) -> None:
     first = layout_of(blobs)
     assert np.array_equal(first, layout_of(blobs))

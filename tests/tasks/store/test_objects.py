@@ -294,6 +294,7 @@ print(*[objects.save_array(VectorsRef, np.full((9, 9), i)).digest for i in range
 """
 
 
+@pytest.mark.slow
 def test_processes_that_save_the_same_object_at_once_get_one_whole_object(home: Path) -> None:
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     running = [subprocess.Popen([sys.executable, "-c", SAVER], **pipes) for _ in range(2)]

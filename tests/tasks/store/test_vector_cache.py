@@ -329,6 +329,7 @@ for i in range(int(sys.argv[2]), int(sys.argv[2]) + 60, 3):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_add_and_merge_at_once_lose_nothing() -> None:
     mark = fingerprint(uuid.uuid4().hex)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -125,6 +125,7 @@ def test_a_passage_without_room_is_refused(room: int) -> None:
         cut("text", [0], room, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -35,6 +35,7 @@ def test_one_seed_gives_one_result_and_another_seed_another() -> None:
     assert not np.array_equal(first.vectors, other.vectors)
 
 
+@pytest.mark.slow
 def test_the_hash_of_a_word_does_not_depend_on_the_seed_of_the_process() -> None:
     code = "from tasks.word2vec.train import stable_hash; print(stable_hash('moon'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,

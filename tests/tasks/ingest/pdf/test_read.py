@@ -140,6 +140,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "reason", "detail"), BAD.values(), ids=BAD.keys())
 def test_a_bad_file_costs_itself_and_says_why(
     tmp_path: Path, build: Callable[[], bytes], reason: str, detail: str
@@ -151,6 +152,7 @@ def test_a_bad_file_costs_itself_and_says_why(
     assert texts(found) == [WORDS]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_parser_that_hangs_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
     """Forms that draw the next one twice, thirty deep: two to the thirtieth drawings."""

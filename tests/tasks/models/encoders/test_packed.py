@@ -72,6 +72,7 @@ def test_every_pooling_is_the_padded_one(pooling: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_no_text_depends_on_its_neighbours_and_every_batch_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     ran = mark(EMBEDDED)

@@ -90,6 +90,7 @@ def test_no_content_can_end_its_turn(chat: Path) -> None:
         assert ids.count(tokenizer.convert_tokens_to_ids(word)) == times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_reply_is_one_whoever_shares_its_batch(chat: Path, temperature: float) -> None:
     sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
@@ -139,6 +140,7 @@ def test_int8_is_run_one_prompt_at_a_time_and_is_another_generator(chat: Path) -
     assert together[0].model != speak(chat, Sampling(max_tokens=6), TEXTS[:1])[0].model
 
 
+@pytest.mark.slow
 def test_four_bits_are_another_generator_whose_replies_do_not_depend_on_each_other(chat: Path) -> None:
     together = speak(chat, Sampling(max_tokens=6), TEXTS, precision="4bit")
     alone = [speak(chat, Sampling(max_tokens=6), [text], precision="4bit")[0] for text in TEXTS]

@@ -54,6 +54,7 @@ def asked(text: str, response_format: ResponseFormat | None = None) -> Request:
     return Request((Message("user", text),), response_format)
 
 
+@pytest.mark.slow
 def test_five_hundred_prompts_through_a_bad_network_none_lost_none_paid_twice(server: ChatServer) -> None:
     chance, waits = random.Random(0), Waits()
     prompts = [f"prompt {number}" for number in range(500)]
