@@ -31,7 +31,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -q $(QUICK) --cov tests/architecture tests/configs tests/tasks
+	$(PYTEST) -q $(QUICK) --cov=tasks tests/architecture tests/configs tests/tasks
 
 mutants: .venv/installed
 	$(BIN)/python -m tests.mutants

@@ -8,9 +8,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# `make test` draws a hundred examples, other ones each time.
-hypothesis.settings.register_profile("quick", max_examples=40, derandomize=True)  # so that coverage does not waver
-hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
+# Others may have the cores, so an example has no deadline; coverage must not waver, so quick ones are always the same.
+hypothesis.settings.register_profile("test", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile("test")
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")

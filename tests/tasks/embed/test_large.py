@@ -85,6 +85,7 @@ def test_the_size_of_the_window_changes_no_vector_no_order_and_no_rejection(
     )
 
 
+@pytest.mark.slow
 def test_many_equal_texts_are_encoded_once(tiny_bert: Path, encoded: list[str]) -> None:
     source, encoder = passages(["the cat sat"] * 200_000, tokens=3), mark(tiny_bert)
     made = embed_passages(source, encoder)

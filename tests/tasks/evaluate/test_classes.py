@@ -27,6 +27,7 @@ def way(noise: float, seed: int) -> ScoredTexts:
 GOOD, BAD = way(0.6, 1), way(0.95, 2)
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_texts_drawn_again_and_differences_are_paired() -> None:
     measures, (macro, _) = judge_ways(
         TARGETS, {"good": GOOD, "bad": BAD}, multiple=False, resamples=200, bins=10, seed=7

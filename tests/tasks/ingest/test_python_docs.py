@@ -43,6 +43,7 @@ def test_every_id_of_a_package_imports_to_an_object_with_that_documentation(pack
     assert {name: inspect.getdoc(resolve(name)) for name in found} == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["networkx", "joblib"])
 def test_every_id_of_a_package_of_many_re_exports_can_be_imported(package: str) -> None:
     docs = read_package(package)
@@ -256,6 +257,7 @@ def test_a_docstring_in_a_file_of_another_encoding_is_read(build: Build) -> None
     assert texts(docs.names) == {"pkg.mod.f": "Grüße."}
 
 
+@pytest.mark.slow
 def test_the_licence_is_the_first_line_of_what_the_distribution_states(write: Callable[..., Path]) -> None:
     site = write(mod=f()).parent
     info = site / "pkg_dist-1.0.dist-info"

@@ -84,6 +84,7 @@ def test_the_same_seed_gives_the_same_layout_and_another_seed_another(blobs: np.
     assert not np.array_equal(first, layout_of(blobs, seed=43))
 
 
+@pytest.mark.slow
 def test_what_is_near_in_the_layout_is_near_in_the_vectors(blobs: np.ndarray) -> None:
     layout = layout_of(blobs)
     assert trustworthiness(blobs, layout, n_neighbors=10, metric="cosine") > 0.85

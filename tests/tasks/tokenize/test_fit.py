@@ -82,6 +82,7 @@ def test_a_vocabulary_that_is_larger_than_the_table_is_refused_with_both_numbers
     assert "highest id is 30,521 but the model's table has 30,000 rows" in found.reason
 
 
+@pytest.mark.slow
 def test_without_a_tokenizer_beside_them_the_weights_tell_the_right_vocabulary_from_others(
     embedded: Path, tmp_path: Path
 ) -> None:

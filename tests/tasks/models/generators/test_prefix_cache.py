@@ -63,6 +63,7 @@ def test_greedy_replies_are_those_of_generate_and_of_whole_prompts(chat: Path, m
     ]
 
 
+@pytest.mark.slow
 def test_logits_are_the_same_bit_for_bit_whoever_shares_prefix_and_batch(chat: Path, monkeypatch: Any) -> None:
     engine, chance, seen = engine_of(chat), random.Random(0), set()
     advance = engine.decoder._advance
