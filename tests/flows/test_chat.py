@@ -42,4 +42,4 @@ def test_a_run_without_messages_waits_for_each_and_an_empty_one_ends_it(
     assert seen == ["message-1", "message-2"]
     assert outcome.result["turns"] == 1
     again = chat_session(messages=["Go on."], conversation="from-the-ui", config=config)
-    assert list(again.result)[:2] == ["conversation", "reply 2"]
+    assert list(again.result)[:3] == ["model", "conversation", "reply 2"]
