@@ -158,7 +158,7 @@ def test_a_card_that_names_a_file_of_elsewhere_is_refused(tmp_path: Path, path: 
         f"---\nconfigs:\n- {{config_name: default, data_files: {path!r}}}\n---\n", "utf-8"
     )
     with pytest.raises(
-        (DataError, RemoteError), match=r"which is no file of it|cannot be read|did not give"
+        (DataError, RemoteError), match=r"which is not one of its files|cannot be read|did not give"
     ) as caught:
         read(folder)
     assert "\n" not in str(caught.value)

@@ -141,7 +141,7 @@ def test_duplicates_do_not_count_against_a_source(tmp_path: Path) -> None:
 
 def test_a_source_of_which_nothing_can_be_read_is_refused_whatever_the_limit(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"")
-    with pytest.raises(DataError, match=r"1 of 1 items cannot be read \(1 empty; first: a.csv has no rows\); mend"):
+    with pytest.raises(DataError, match=r"1 of 1 items cannot be read \(1 empty; first: a.csv has no rows\); fix"):
         ingest(Tables(path=str(tmp_path)), max_rejected_share=1)
 
 

@@ -205,7 +205,7 @@ def test_an_encoder_is_no_causal_model_and_one_with_its_own_code_is_never_read(
     with pytest.raises(ModelError, match="asks to run its own Python code"):
         describe_causal(str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "none"}', "utf-8")
-    with pytest.raises(ModelError, match="is no causal model that transformers loads"):
+    with pytest.raises(ModelError, match="is not a causal model that transformers loads"):
         load_causal(tmp_path)
 
 
