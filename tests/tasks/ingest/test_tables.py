@@ -214,7 +214,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str, str]] = {
     "zero bytes gzip": ("t.jsonl.gz", b"", "empty", "has no rows"),
     "no gzip": ("t.jsonl.gz", b'{"text": "a"}', "unreadable", "cannot be read as gz: Not a gzipped file"),
     "cut gzip": ("t.jsonl.gz", gzip.compress(b'{"text": "a"}')[:-9], "unreadable", "cannot be read as gz: Compressed"),
-    "latin-1 csv": ("t.csv", b"text\nGr\xfc\xdfe\n", "unreadable", "cannot be read as csv: t.csv is not utf-8; set source.encoding"),
+    "latin-1 csv": ("t.csv", b"text\nGr\xfc\xdfe\n", "unreadable", "cannot be read as csv: t.csv is not utf-8; set"),
     "double column": ("t.csv", b"text,text\na,b\n", "unreadable", "cannot be read as csv: t.csv names a column twice"),
     "broken header": ("t.csv", b'"text"x\na\n', "unreadable", "cannot be read as csv: ',' expected after '\"'"),
     "program": ("t.parquet", b"MZ\x90\x00" * 99, "unreadable", "cannot be read as parquet: t.parquet is not whole"),
