@@ -14,7 +14,7 @@ from tasks.word2vec.senses import flat_map, told_apart, word_token
 
 def test_a_word_is_found_with_all_its_tokens() -> None:
     assert word_token("The Bank paid", "bank", [(0, 3), (4, 6), (6, 8), (9, 13)]) == [1, 2]
-    with pytest.raises(DataError, match="does not say 'shore'"):
+    with pytest.raises(DataError, match="does not contain 'shore'"):
         word_token("The bank", "shore", [(0, 3), (4, 8)])
 
 
