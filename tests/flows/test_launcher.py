@@ -120,7 +120,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], message: str) -> None
 def test_show_prints_the_resolved_call_and_runs_nothing(launch: Any, workspace: Path) -> None:
     done = launch("knowledge-base", "@quick", "source.max_tokens=5000", "chunk.max_tokens=64", "--show")
     shown = json.loads(done.stdout)
-    assert shown["source"] == {"kind": "python-docs", "packages": ["numpy"], "max_tokens": 5000}
+    assert shown["source"] == {"kind": "python-docs", "packages": ["networkx"], "max_tokens": 5000}
     assert shown["config"]["chunk"]["max_tokens"] == 64
     assert shown["config"]["embed"]["precision"] == "fp32"
     assert [path.name for path in workspace.iterdir()] == ["mlflow"]
