@@ -98,7 +98,7 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
         build(town, Publish())
     assert collections.live("town") == before
     assert [made.number for made in collections.history("town")] == [1]
-    page = Path(str(error.value).partition("see ")[2].partition(", mend")[0]).read_text("utf-8")
+    page = Path(str(error.value).partition("see ")[2].partition(", fix")[0]).read_text("utf-8")
     assert "refused: generation 1 stays live" in page
     assert "12 changed" in page
     hits = semantic_search(queries=["who lit the lamp"], collection="town").result["queries"][0]["hits"]
