@@ -38,8 +38,11 @@ def fail(start: int) -> VectorsRef:
 @flow(name="test-count-twice")
 def count_twice(starts: list[int]) -> tuple[str, list[VectorsRef], list[steps.Finished]]:
     """Count from each start, and say what the flow saw."""
+    made = []
     with steps.watch() as finished:
-        made = [count(start) for start in starts]
+        for start in starts:
+            with steps.label(f"from-{start}"):
+                made.append(count(start))
     return str(flow_run.id), made, list(finished)
 
 
