@@ -11,6 +11,7 @@ from typing import Any
 from configs.chain import SmallModel
 from configs.inspect import Small
 from tasks.errors import DataError
+from tasks.text.bpe import train_bpe
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
@@ -76,7 +77,9 @@ class Training:
             loss = model(input_ids=windows, labels=windows, use_cache=False).loss
             value = float(loss.detach())
             if not math.isfinite(value):
-                raise DataError(f"the loss is {value} at a rate of {self.rate}; lower small.rate")
+                raise DataError(
+                    f"the loss is {value} at a learning rate of {self.rate:g}; lower the rate, or the width"
+                )
             optimizer.zero_grad()
             loss.backward()
             if self.eased:
@@ -125,20 +128,11 @@ def make_small_model(text: str, config: SmallModel, folder: Path, device: str = 
 
 
 def _tokenizer(text: str, config: SmallModel) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    pieces = Tokenizer(models.BPE())
-    pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    pieces.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=config.vocabulary, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )  # fmt: skip
-    pieces.train_from_iterator([text], trainer)
     made: Any = PreTrainedTokenizerFast
     tokenizer = made(
-        tokenizer_object=pieces,
+        tokenizer_object=train_bpe([text], config.vocabulary, special=SPECIAL, min_frequency=0),
         eos_token=SPECIAL[0],
         pad_token=SPECIAL[1],
         model_max_length=config.context,

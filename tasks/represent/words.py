@@ -155,7 +155,7 @@ def _mmr(fitted: FittedTopics, topics: Weighted, config: CTfIdf, encode: Encode)
     from bertopic.representation import MaximalMarginalRelevance
 
     candidates = {topic: _distinct_stems(pairs) for topic, pairs in topics.items()}
-    texts = [*{word for pairs in candidates.values() for word, _ in pairs}]
+    texts = sorted({word for pairs in candidates.values() for word, _ in pairs})
     texts += [" ".join(word for word, _ in pairs) for pairs in candidates.values() if pairs]
     known = dict(zip(texts, encode(texts), strict=True))  # all at once: BERTopic asks topic by topic
     fitted.model.embedding_model = _embedder(lambda asked: np.array([known[text] for text in asked]))

@@ -109,11 +109,11 @@ def train_tokenizer(documents: DocumentsRef, tokens: int) -> TokenizerRef:
         documents: What is learned from.
         tokens: Tokens of its vocabulary at most.
     """
-    from tasks.tokenize.train import train_bpe
+    from tasks.text.bpe import train_bpe
 
     texts = objects.load_table(documents, ["text"])["text"].to_pylist()
     return objects.save_files(
-        TokenizerRef, lambda folder: train_bpe(texts, tokens, folder / "tokenizer.json"), shape=(1,)
+        TokenizerRef, lambda folder: train_bpe(texts, tokens).save(str(folder / "tokenizer.json")), shape=(1,)
     )
 
 
