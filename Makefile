@@ -3,13 +3,14 @@
 # make check   lint, types, architecture, coverage   make faults  kills, flips, races
 # make mutants faults planted in the pure cores      make bench   speed against what else you'd pick
 # make ui      Prefect and MLflow over the same workspace
+# make deploy  flows and presets to the server of make ui       make worker  runs what was launched there
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 QUICK := -n 2 --dist worksteal --hypothesis-profile quick \
   -m "not flow and not browser and not slow and not long and not faults and not gpu and not network and not data"
 
-.PHONY: demo quick test long check mutants faults bench ui clean browser
+.PHONY: demo quick test long check mutants faults bench ui deploy worker clean browser
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -43,7 +44,13 @@ bench: .venv/installed
 	$(BIN)/python -m tests.bench
 
 ui: .venv/installed
-	$(BIN)/python -m deployments.ui
+	$(BIN)/python -m deployments.ui --prefect-port $(or $(PREFECT_PORT),4200) --mlflow-port $(or $(MLFLOW_PORT),5000)
+
+deploy: .venv/installed
+	$(BIN)/python -m deployments.deploy $(NAMES) $(if $(filter reset,$(SCHEDULES)),--reset-schedules)
+
+worker: .venv/installed
+	$(BIN)/python -m deployments.worker $(or $(POOL),cpu)
 
 # The page tests drive Chromium; where it is missing and cannot be installed, they say so and are skipped.
 browser:

@@ -38,13 +38,22 @@ def connect() -> str:
     Raises:
         RemoteError: There is none.
     """
-    url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url() or prefect_server.noted()
-    if url is None or not prefect_server.healthy(url):
+    url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url()
+    url = url or prefect_server.noted(wait_s=prefect_server.START_TIMEOUT_S)
+    if url is None:
         raise RemoteError(
-            f"no Prefect server answers at {url or 'any known address'}; run make ui, or set PREFECT_API_URL"
+            f"no Prefect server runs over the workspace {workspace.home()}; run make ui in another shell with the "
+            "same LLM_FLOWS_HOME, or set PREFECT_API_URL"
         )
+    if not prefect_server.healthy(url):
+        raise RemoteError(f"no Prefect server answers at {url}; start it, or unset PREFECT_API_URL and run make ui")
     os.environ["PREFECT_API_URL"] = url
     return url
+
+
+def ui_of(url: str) -> str:
+    """Return the address of the UI of a server, by that of its API."""
+    return url.removesuffix("/").removesuffix("/api")
 
 
 def _apply(pool: dict[str, Any]) -> str:
@@ -54,7 +63,11 @@ def _apply(pool: dict[str, Any]) -> str:
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["env"]["default"] = {"LLM_FLOWS_HOME": str(workspace.home())}
+    template["variables"]["properties"]["env"]["default"] = {
+        "LLM_FLOWS_HOME": str(workspace.home()),
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
+        **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
+    }
     common = {
         "description": pool["description"],
         "base_job_template": template,

@@ -1,47 +1,82 @@
 """Start the Prefect server and the MLflow UI over the workspace, on loopback, until interrupted.
 
     make ui
+    make ui PREFECT_PORT=4201 MLFLOW_PORT=5001
 
 Their addresses are noted in the workspace: runs started meanwhile use this server, and runs from before are shown.
+MLflow gets one worker process: its four took a minute to start on two cores.
 """
 
+import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
 
+from tasks.errors import ContractError, FlowError
 from tasks.launch import prefect_server
-from tasks.runtime import tracking
+from tasks.runtime import mlflow_run
 from tasks.store import durable, workspace
 
-PREFECT_PORT, MLFLOW_PORT = 4200, 5000
+HOST = "127.0.0.1"
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Run both servers; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.ui", allow_abbrev=False)
+    parser.add_argument("--prefect-port", type=int, default=4200)
+    parser.add_argument("--mlflow-port", type=int, default=5000)
+    asked = parser.parse_args(words)
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
-    tracking.prepare()
-    url = f"http://127.0.0.1:{PREFECT_PORT}"
-    prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(PREFECT_PORT)]
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(MLFLOW_PORT),
-              "--backend-store-uri", tracking.tracking_uri()]  # fmt: skip
-    signal.signal(signal.SIGTERM, _stop)
-    processes = [subprocess.Popen(command) for command in (prefect, mlflow)]  # noqa: S603
-    note = workspace.home() / prefect_server.NOTE
     try:
+        _require_free("PREFECT_PORT", asked.prefect_port)
+        _require_free("MLFLOW_PORT", asked.mlflow_port)
+        return _serve(asked.prefect_port, asked.mlflow_port)
+    except FlowError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _require_free(name: str, port: int) -> None:
+    """Refuse a port that another program has.
+
+    Raises:
+        ContractError: Something listens on it.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise ContractError(
+                f"port {port} of {HOST} is taken; end what listens there, or choose another: make ui {name}={port + 1}"
+            )
+
+
+def _serve(prefect_port: int, mlflow_port: int) -> int:
+    url, mlflow_url = f"http://{HOST}:{prefect_port}", f"http://{HOST}:{mlflow_port}"
+    prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(mlflow_port),
+              "--workers", "1", "--backend-store-uri", mlflow_run.tracking_uri()]  # fmt: skip
+    signal.signal(signal.SIGTERM, _stop)
+    note = workspace.home() / prefect_server.NOTE
+    durable.write_json(note, {"prefect": f"{url}/api", "mlflow": mlflow_url, "process": os.getpid()})
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        mlflow_run.prepare()
+        processes += [subprocess.Popen(command) for command in (prefect, mlflow)]  # noqa: S603
         prefect_server.PrefectServer(f"{url}/api", "noted", processes[0]).wait()
-        durable.write_json(note, {"prefect": f"{url}/api", "mlflow": f"http://127.0.0.1:{MLFLOW_PORT}"})
-        print(f"\nPrefect {url}   MLflow http://127.0.0.1:{MLFLOW_PORT}   workspace {workspace.home()}\n", flush=True)
+        print(f"\nPrefect {url}   MLflow {mlflow_url}   workspace {workspace.home()}\n"
+              "next, in another shell: make deploy, then make worker\n", flush=True)  # fmt: skip
         while all(process.poll() is None for process in processes):
             time.sleep(1)
         return 1
-    except KeyboardInterrupt:
-        return 0
     finally:
         note.unlink(missing_ok=True)
         for process in processes:
@@ -55,4 +90,4 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 Here:          python -m flows answer-lineage answer=FLOW_RUN_ID
 A document:    python -m flows answer-lineage document=harbour.txt
-On a worker:   prefect deployment run 'answer-lineage/cpu' -p document="harbour.txt"
+On a worker:   prefect deployment run 'answer-lineage/answer-lineage' -p document="harbour.txt"
 """
 
 from prefect import flow
@@ -14,6 +14,7 @@ from tasks.errors import ContractError
 from tasks.lineage import answers_given, follow_citations, live_versions
 from tasks.report.answer_lineage import Followed, lineage_page, lineage_summary
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 
 
 def preflight(answer: str | None = None, document: str | None = None, config: AnswerLineage = AnswerLineage()) -> None:
@@ -39,7 +40,7 @@ def follow(given: list[GivenAnswers], document: str | None) -> list[Followed]:
     return found
 
 
-@flow(name="answer-lineage", flow_run_name="answer-lineage")
+@flow(name="answer-lineage", flow_run_name=named("document", "answer"))
 def answer_lineage(
     answer: str | None = None, document: str | None = None, config: AnswerLineage = AnswerLineage()
 ) -> Outcome:

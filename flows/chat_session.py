@@ -2,7 +2,7 @@
 
 Here:          python -m flows chat-session messages='["My name is Ada.", "What is my name?"]'
 Kept, resumed: python -m flows chat-session conversation=ada messages='["And what did I say first?"]'
-On a worker:   prefect deployment run 'chat-session/cpu'    (then answer in the UI, where the run waits)
+On a worker:   prefect deployment run 'chat-session/chat-session'    (then answer in the UI, where the run waits)
 """
 
 import itertools
@@ -40,6 +40,7 @@ from tasks.ingest import ingest_queries, list_items
 from tasks.report.chat_session import chat_page, chat_summary
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 
 
 class NextMessage(RunInput):
@@ -126,7 +127,7 @@ def take(
     return chat_keep(state, message, answered, handle, config.sampling, settings)
 
 
-@flow(name="chat-session", flow_run_name="chat-session")
+@flow(name="chat-session", flow_run_name=named("conversation"))
 def chat_session(
     messages: list[str] | None = None, conversation: str | None = None, config: ChatSession = ChatSession()
 ) -> Outcome:

@@ -2,7 +2,7 @@
 
 Here:          python -m flows knowledge-base
 Your folder:   python -m flows knowledge-base source.kind=files source.path=~/notes
-On a worker:   prefect deployment run 'knowledge-base/cpu'
+On a worker:   prefect deployment run 'knowledge-base/knowledge-base'
 """
 
 from pathlib import Path
@@ -48,6 +48,7 @@ from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.tokenize import chunk_documents
 
 
@@ -192,7 +193,7 @@ def refuse_worse(released: Release, page: Path) -> None:
         )
 
 
-@flow(name="knowledge-base", flow_run_name="knowledge-base {source.kind}")
+@flow(name="knowledge-base", flow_run_name=named("collection", "source"))
 def knowledge_base(
     source: Source = PythonDocs(), collection: str | None = None, config: KnowledgeBase = KnowledgeBase()
 ) -> Outcome:

@@ -2,7 +2,7 @@
 
 Here:          python -m flows model-anatomy model=~/models/small prompt="Once upon a time"
 Masks trained:  python -m flows model-anatomy model=~/models/small source.kind=files source.path=~/plays
-On a worker:   prefect deployment run 'model-anatomy/cpu' -p model=HuggingFaceTB/SmolLM2-135M
+On a worker:   prefect deployment run 'model-anatomy/model-anatomy' -p model=HuggingFaceTB/SmolLM2-135M
 """
 
 from prefect import flow
@@ -34,6 +34,7 @@ from tasks.inspect import (
 )
 from tasks.report.model_anatomy import anatomy_page, anatomy_summary
 from tasks.runtime import tracking
+from tasks.runtime.names import named
 from tasks.tokenize import check_fit, describe_tokenizers, describe_weights
 
 
@@ -91,7 +92,7 @@ def choose_model(
     return describe_causal(named), fit
 
 
-@flow(name="model-anatomy", flow_run_name="model-anatomy")
+@flow(name="model-anatomy", flow_run_name=named("model", "source"))
 def model_anatomy(
     model: str | None = None,
     prompt: str = "The capital of France is",

@@ -2,7 +2,7 @@
 
 Here:          python -m flows prompt-chain @story question="a lighthouse keeper"
 A table:       python -m flows prompt-chain @reasoning questions=test.jsonl asking.limit=50
-On a worker:   prefect deployment run 'prompt-chain/cpu' -p question="a lighthouse keeper"
+On a worker:   prefect deployment run 'prompt-chain/prompt-chain' -p question="a lighthouse keeper"
 """
 
 from typing import assert_never
@@ -34,6 +34,7 @@ from tasks.evaluate import evaluate_replies
 from tasks.ingest import ingest_documents, list_items
 from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.text.prompts import check_places, parts_of, read_template
 
 Handles = dict[ChatModel, GeneratorHandle]
@@ -172,7 +173,7 @@ def run_steps(method: Steps, problems: ProblemsRef, handles: Handles, config: Pr
     return MethodRun(name=method.name, steps=tuple(done))
 
 
-@flow(name="prompt-chain", flow_run_name="prompt-chain")
+@flow(name="prompt-chain", flow_run_name=named("question", "questions"))
 def prompt_chain(
     question: str | None = None, questions: str | None = None, config: PromptChain = PromptChain()
 ) -> Outcome:

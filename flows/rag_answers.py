@@ -3,7 +3,7 @@
 Here:          python -m flows rag-answers question="How do I scale features?"
 A table:       python -m flows rag-answers evaluate.questions=asked.jsonl answer.kind=generated \
                answer.generator.kind=transformers answer.generator.model=~/models/small
-On a worker:   prefect deployment run 'rag-answers/cpu' -p question="How do I scale features?"
+On a worker:   prefect deployment run 'rag-answers/rag-answers' -p question="How do I scale features?"
 """
 
 from prefect import flow
@@ -37,6 +37,7 @@ from tasks.report.rag_answers import open_book_page, open_book_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
+from tasks.runtime.names import named
 
 
 def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
@@ -101,7 +102,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     return run.outcome({"collection": live.collection, "generation": live.number, **stated}, page)
 
 
-@flow(name="rag-answers", flow_run_name="rag-answers")
+@flow(name="rag-answers", flow_run_name=named("question", "collection"))
 def rag_answers(
     question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()
 ) -> Outcome:

@@ -3,7 +3,7 @@
 Here:          python -m flows semantic-search queries='["how precise was the science"]'
 Reranked:      python -m flows semantic-search queries='["how precise was the science"]' rerank.kind=late-interaction
 Cut off:       python -m flows semantic-search queries='["the mass of the moon"]' cutoff.kind=answered
-On a worker:   prefect deployment run 'semantic-search/cpu' -p queries='["how precise was the science"]'
+On a worker:   prefect deployment run 'semantic-search/semantic-search' -p queries='["how precise was the science"]'
 """
 
 from prefect import flow
@@ -21,6 +21,7 @@ from tasks.ingest import ingest_queries
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.runtime import tracking
+from tasks.runtime.names import named
 
 
 def preflight(queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()) -> None:
@@ -47,7 +48,7 @@ def cutoff_of(live: Generation, config: SemanticSearch) -> Threshold | None:
             return None
 
 
-@flow(name="semantic-search", flow_run_name="semantic-search")
+@flow(name="semantic-search", flow_run_name=named("queries"))
 def semantic_search(
     queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()
 ) -> Outcome:

@@ -2,7 +2,7 @@
 
 Here:          python -m flows text-classifier source.kind=tables source.path=reviews.csv labels.column=label
 New texts:     python -m flows text-classifier classifier=reviews predict.kind=tables predict.path=new.csv
-On a worker:   prefect deployment run 'text-classifier/cpu'
+On a worker:   prefect deployment run 'text-classifier/text-classifier'
 """
 
 import logging
@@ -55,6 +55,7 @@ from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models.encoders import load as encoders
 from tasks.report.text_classifier import class_page, class_summary, predictions_page
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.store import classifiers, objects
 from tasks.tokenize import chunk_documents, whole_documents
 
@@ -239,7 +240,7 @@ def predict_kept(run: tracking.Run, name: str, source: Source, config: TextClass
     return run.outcome(*predictions_page(run, kept, predictions, ingested))
 
 
-@flow(name="text-classifier", flow_run_name="text-classifier {source.kind}")
+@flow(name="text-classifier", flow_run_name=named("classifier", "source"))
 def text_classifier(
     source: Source = PythonDocs(),
     test: Source | None = None,

@@ -2,7 +2,7 @@
 
 Here:          python -m flows text-vectors source.kind=files source.path=~/notes output=vectors.parquet
 A passage a row:  python -m flows text-vectors chunk.max_tokens=128
-On a worker:   prefect deployment run 'text-vectors/cpu'
+On a worker:   prefect deployment run 'text-vectors/text-vectors'
 """
 
 import time
@@ -17,6 +17,7 @@ from tasks.data.vectors import VectorTableRef
 from tasks.embed import describe_encoder, embed_passages, export_vectors
 from tasks.ingest import ingest_documents, list_items
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.store import export, objects, workspace
 from tasks.tokenize import chunk_documents, whole_documents
 
@@ -44,7 +45,7 @@ def write_output(table: VectorTableRef, output: str | None, flow_run_id: str) ->
     return export.deliver(objects.path(table) / "vectors.parquet", path)
 
 
-@flow(name="text-vectors", flow_run_name="text-vectors {source.kind}")
+@flow(name="text-vectors", flow_run_name=named("source"))
 def text_vectors(
     source: Source = PythonDocs(), output: str | None = None, config: TextVectors = TextVectors()
 ) -> Outcome:

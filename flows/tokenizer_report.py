@@ -2,7 +2,7 @@
 
 Here:          python -m flows tokenizer-report text='["English and CAPITALIZATION"]'
 Of a source:   python -m flows tokenizer-report source.kind=files source.path=~/notes count.tokenizers='["gpt2"]'
-On a worker:   prefect deployment run 'tokenizer-report/cpu'
+On a worker:   prefect deployment run 'tokenizer-report/tokenizer-report'
 """
 
 from prefect import flow
@@ -19,6 +19,7 @@ from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, list_items, name_of
 from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.tokenize import (
     check_fit,
     count_tokens,
@@ -78,7 +79,7 @@ def find_tokenizers(config: TokenizerReport) -> tuple[Vocabulary, ...]:
     return (*named, trained_tokenizer(trained, f"BPE trained on {name_of(wanted.source, None)}"))
 
 
-@flow(name="tokenizer-report", flow_run_name="tokenizer-report")
+@flow(name="tokenizer-report", flow_run_name=named("text", "source"))
 def tokenizer_report(
     text: list[str] | None = None,
     source: Source | None = None,

@@ -2,7 +2,7 @@
 
 Here:          python -m flows topic-model source.kind=files source.path=~/notes
 Of a collection:  python -m flows topic-model collection=python-docs find='["clustering"]'
-On a worker:   prefect deployment run 'topic-model/cpu'
+On a worker:   prefect deployment run 'topic-model/topic-model'
 """
 
 from typing import assert_never
@@ -67,6 +67,7 @@ from tasks.represent import (
     write_topics,
 )
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.store import objects
 from tasks.store import topics as topic_records
 from tasks.tokenize import chunk_documents, cover_documents
@@ -285,7 +286,7 @@ def look_closer(
     )
 
 
-@flow(name="topic-model", flow_run_name="topic-model {source.kind}")
+@flow(name="topic-model", flow_run_name=named("collection", "source"))
 def topic_model(
     source: Source = PythonDocs(),
     collection: str | None = None,

@@ -3,7 +3,7 @@
 Here:          python -m flows word-vectors source.kind=files source.path=~/notes ask.words='["roof"]'
 Of lists:      python -m flows word-vectors @playlists events.path=plays.csv events.item=song
 From a file:   python -m flows word-vectors vectors=glove.txt ask.analogies='["king - man + woman"]'
-On a worker:   prefect deployment run 'word-vectors/cpu'
+On a worker:   prefect deployment run 'word-vectors/word-vectors'
 """
 
 from prefect import flow
@@ -21,6 +21,7 @@ from tasks.evaluate import evaluate_ways
 from tasks.ingest import ingest_documents, ingest_events, list_event_files, list_items
 from tasks.report.word_vectors import word_page, word_summary
 from tasks.runtime import steps, tracking
+from tasks.runtime.names import named
 from tasks.word2vec import (
     compare_senses,
     cut_sentences_into_words,
@@ -97,7 +98,7 @@ def learn(source: Source | None, events: Events | None, vectors: str | None, con
     return Learned(lines=lists.lines, names=lists.names, vectors=learned, predicted=predicted, judged=judged)
 
 
-@flow(name="word-vectors", flow_run_name="word-vectors")
+@flow(name="word-vectors", flow_run_name=named("events", "vectors", "source"))
 def word_vectors(
     source: Source | None = None,
     events: Events | None = None,

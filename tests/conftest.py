@@ -47,13 +47,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the tables of an empty MLflow store, which take seconds to make."""
-    from tasks.runtime import tracking
+    from tasks.runtime import mlflow_run
 
     home = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        tracking.prepare()
+        mlflow_run.prepare()
     return home / "mlflow"
 
 

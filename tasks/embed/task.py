@@ -18,10 +18,11 @@ from tasks.data.vectors import Closeness, Embedded, Encoded, Pooled, Shard, Vect
 from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
-from tasks.runtime import runners, shards, steps, tracking
+from tasks.runtime import runners, steps, tracking
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
+from tasks.vectors import shards
 
 COMPARED = 16  # passages by which two ways to run an encoder are compared
 MIN_COSINE = 0.99  # of them on average: what int8 must keep to as well

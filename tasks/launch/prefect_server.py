@@ -19,10 +19,12 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tasks.errors import RemoteError, StoreError
 from tasks.store import durable, workspace
 
-NOTE = "server.json"
+NOTE = workspace.SERVERS
 UI_ADDRESS = "http://127.0.0.1:4200"
 START_TIMEOUT_S = 120.0
 
@@ -89,12 +91,22 @@ def choose() -> PrefectServer:
     return PrefectServer(os.environ["PREFECT_API_URL"], "temporary", _start(port))
 
 
-def noted() -> str | None:
-    """Return the API address of the server that `make ui` noted, if it still answers."""
+def noted(*, wait_s: float = 0.0) -> str | None:
+    """Return the API address of the server that `make ui` noted, if it answers.
+
+    Args:
+        wait_s: How long to wait for one that is still starting.
+    """
     path = workspace.home() / NOTE
-    with contextlib.suppress(StoreError):
-        url = str(durable.read_json(path)["prefect"]) if path.exists() else ""
-        return url if url and healthy(url) else None
+    until = time.monotonic() + wait_s
+    with contextlib.suppress(StoreError, KeyError):
+        while path.exists():
+            note = durable.read_json(path)
+            if healthy(url := str(note["prefect"])):
+                return url
+            if time.monotonic() >= until or not psutil.pid_exists(int(note.get("process", -1))):
+                return None
+            time.sleep(0.5)
     return None
 
 

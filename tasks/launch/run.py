@@ -3,7 +3,6 @@
 import atexit
 import importlib
 import json
-import logging
 import signal
 import sys
 import time
@@ -23,7 +22,6 @@ from tasks.store import workspace
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 SHOWN = 400  # characters of one line of the summary
 EMPTY: tuple[Any, ...] = ("", [], {}, None)
-ENGINES = ("prefect.flow_runs", "prefect.task_runs")  # loggers that Prefect tells failures to
 
 
 def run(card: FlowCard, call: BaseModel) -> int:
@@ -39,8 +37,6 @@ def run(card: FlowCard, call: BaseModel) -> int:
         chosen.wait()
     except FlowError as error:
         return _say(str(error), WRONG_CALL)
-    for name in ENGINES:
-        logging.getLogger(name).addFilter(_without_traceback)
     signal.signal(signal.SIGINT, _interrupt)
     seconds = {"before": ready - started, "server": chosen.seconds}
     try:
@@ -70,13 +66,6 @@ def plan(card: FlowCard, call: BaseModel) -> int:
     print("will run               every later step" if ends else "nothing would run: every result is stored")
     print(json.dumps({"flow": card.name, "plan": [asdict(line) for line in lines], "everything_after": ends}))
     return COMPLETED
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Leave out where in the code a failure was noticed that is not of the code's making; its message says it all."""
-    if record.exc_info and isinstance(record.exc_info[1], FlowError):
-        record.exc_info = None
-    return True
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from tasks.data.models import Fingerprint
 from tasks.data.search import Generation
 from tasks.data.vectors import Embedded
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import records, steps, tracking
+from tasks.runtime import mlflow_run, records, steps
 from tasks.runtime.records import Inputs, Record
 from tasks.runtime.steps import step
 from tasks.store import collections, objects, workspace
@@ -97,7 +97,7 @@ def _digests(answer: str) -> tuple[str, str]:
     except ValueError:
         run = ""
     if run:
-        published = tracking.published_by(run)
+        published = mlflow_run.published_by(run)
         if "answers" not in published:
             raise ContractError(f"flow run {run} has published no answers; give a run of rag-answers, or a digest")
         return published["answers"]["digest"], published.get("collection.passages", {}).get("digest", "")

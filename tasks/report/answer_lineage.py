@@ -79,7 +79,7 @@ def lineage_page(run: tracking.Run, followed: Sequence[Followed], live: Live, do
         ],
         tables=[_table(trails, live), _made_with(followed)],
         missing=[] if trails else ["no citation: no answer was given, or none cites the document"],
-        run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": {}, "links": run.links(), "versions": run.versions()},
     )
     return pages.write_page(run, page)
 

@@ -226,7 +226,7 @@ def _how(run: tracking.Run, live: Generation) -> dict[str, Any]:
         "device and precision": f"{numerics.engine}, {numerics.precision}: {numerics.reason}",
         **_encoding(run.encoded.get("passages")),
     }
-    return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
+    return {"facts": facts, "links": run.links(), "versions": run.versions()}
 
 
 def table(released: Release) -> Table:

@@ -40,7 +40,7 @@ def anatomy_page(run: tracking.Run, seen: Anatomy, prompt: str, tokens: Sequence
         tables=[_printed(seen, following, config), _cache(seen.cache), _positions(seen.positions), _masks(seen),
                 *_runs(seen), _stages(stages)],
         missing=[] if seen.runs else ["perplexity by mask: no text to train on; give a source"],
-        run={"facts": _facts(seen), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": _facts(seen), "links": run.links(), "versions": run.versions()},
         template="anatomy.html.j2",
         figures=[
             charts.lengths("cost", "seconds", [(t.length, t.seconds) for t in cost],

@@ -169,6 +169,13 @@ def _artifacts(run: "tracking.Run", page: Page, path: Path) -> None:
         rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
         key = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
         create_table_artifact(rows, key=f"{run.flow}-{key}", description=markdown(table.title))
-    create_link_artifact(path.as_uri(), key=f"{run.flow}-report", link_text="report of this run")
+    run.report = run.client.log_report(path)
+    if run.report:
+        create_link_artifact(run.report, key=f"{run.flow}-report", link_text="report of this run")
+    else:  # a browser does not open a file from a page of the UI
+        create_markdown_artifact(
+            f"The report of this run is the file {markdown(str(path))}; MLflow, which shows it, does not answer.",
+            key=f"{run.flow}-report",
+        )
     if run.client.url:
         create_link_artifact(run.client.url, key=f"{run.flow}-mlflow", link_text="this run in MLflow")

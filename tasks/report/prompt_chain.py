@@ -90,7 +90,7 @@ def run_facts(run: tracking.Run, handle: GeneratorHandle) -> dict[str, Any]:
         "chat template": generator.template[:16] or "none: messages are joined as plain text",
         "context": f"{generator.context:,} tokens" if generator.context else "not known",
     }
-    return {"facts": facts, "links": run.links(), "versions": tracking.environment()["libraries"]}
+    return {"facts": facts, "links": run.links(), "versions": run.versions()}
 
 
 def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:

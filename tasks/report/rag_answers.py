@@ -27,7 +27,7 @@ def open_book_page(run: tracking.Run, judged: MethodsJudged, questions: int, gen
         facts=[("questions", f"{questions:,}"), ("methods separated", "yes" if judged.told_apart else "no")],
         tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note)],
         run={"facts": {"fingerprint": generator.digest[:16], "precision": generator.precision},
-             "links": run.links(), "versions": tracking.environment()["libraries"]},
+             "links": run.links(), "versions": run.versions()},
     )  # fmt: skip
     return pages.write_page(run, page)
 

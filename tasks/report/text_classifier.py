@@ -78,7 +78,7 @@ def class_page(
             *_asked(found), *rejected_table(divided.rejected, read),
         ],
         missing=_missing(found, config),
-        run={"facts": _how(found), "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": _how(found), "links": run.links(), "versions": run.versions()},
         template="classes.html.j2",
         figures=[
             charts.whiskers("ways", "macro-F1", scores, found.chosen),
@@ -151,7 +151,7 @@ def predictions_page(
             Table("Frequency of each label", ("label", "texts"), counted[:SHOWN_CLASSES]),
             *rejected_table(None, [read]),
         ],
-        run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": {}, "links": run.links(), "versions": run.versions()},
     )
     path = pages.write_page(run, page)
     if path.name:

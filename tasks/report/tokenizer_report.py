@@ -42,7 +42,7 @@ def tokenizer_page(
         ],
         tables=[_compared(whole, names, config), *_groups(rows, names), *_fits(fits, names, model)],
         run={"facts": {n: f"{t.form}, {t.digest[:12]}" for n, t in zip(names, tokenizers, strict=True)},
-             "links": run.links(), "versions": tracking.environment()["libraries"]},
+             "links": run.links(), "versions": run.versions()},
         template="tokens.html.j2",
         more={"texts": _texts(documents, pieces, names, config)},
     )  # fmt: skip

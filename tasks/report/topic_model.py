@@ -55,7 +55,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         run={
             "facts": _how_named(topics.naming.written, config),
             "links": run.links(),
-            "versions": tracking.environment()["libraries"],
+            "versions": run.versions(),
         },
         template="topics.html.j2",
         figures=[

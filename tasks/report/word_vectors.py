@@ -46,7 +46,7 @@ def word_page(run: tracking.Run, learned: Learned, found: Found, told: ModelCall
             *_judged("Senses separated", apart, "Share of sentences whose sense the word's vector predicts from the "
                      "other sentences; a static vector is the same in every sentence and leaves this to chance."),
         ],
-        run={"facts": {}, "links": run.links(), "versions": tracking.environment()["libraries"]},
+        run={"facts": {}, "links": run.links(), "versions": run.versions()},
         template="words.html.j2",
         figures=[*charts.bars("ways", charts.grouped([*judged, *apart])), *_senses(told[0])],
         more={"word": config.senses.word if config.senses is not None else ""},

@@ -16,9 +16,10 @@ from tasks.data.vectors import VectorsRef
 from tasks.models import sequence_classifier
 from tasks.models.encoders import tokens as token_vectors
 from tasks.models.encoders.base import Meter
-from tasks.runtime import shards, steps
+from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
+from tasks.vectors import shards
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from configs.base import NotInCacheKey
 from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError, StoreError
-from tasks.runtime import code, records
+from tasks.runtime import code, logs, records
 from tasks.runtime.records import Inputs, Metrics, Record, find
 from tasks.store import durable, workspace
 
@@ -81,6 +81,9 @@ _run_metrics: ContextVar[Metrics | None] = ContextVar("run_metrics", default=Non
 _label: ContextVar[tuple[str, ...]] = ContextVar("label", default=())
 _finished: ContextVar[list[Finished] | None] = ContextVar("finished", default=None)
 _plan: ContextVar[list[PlanLine] | None] = ContextVar("plan", default=None)
+
+
+logs.quieten()
 
 
 def interrupt() -> None:
@@ -188,9 +191,10 @@ class Spec:
 class Step(Generic[P, V]):
     """A stored task: call it in a flow, or call `.fn` in a test."""
 
-    def __init__(self, fn: Callable[P, V], spec: Spec, options: Mapping[str, Any]) -> None:
+    def __init__(self, fn: Callable[P, V], spec: Spec, options: dict[str, Any]) -> None:
         self.fn = fn
         self.spec = spec
+        run_name = functools.partial(_run_name, spec.name, options.pop("task_run_name", None))
 
         @functools.wraps(fn)
         def looked_up(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -199,7 +203,7 @@ class Step(Generic[P, V]):
             return steps.execute(spec, fn, args, kwargs)
 
         self.task: prefect.Task[..., Any] = prefect.task(
-            name=spec.name, cache_policy=NO_CACHE, persist_result=False, **options
+            name=spec.name, task_run_name=run_name, cache_policy=NO_CACHE, persist_result=False, **options
         )(looked_up)
 
     def stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -228,7 +232,9 @@ class Step(Generic[P, V]):
             record = find(self.spec.name, key) if self.spec.stored else None
             named = ".".join(_label.get())
             finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds, named))
-        return cast("V", outcome.result() if isinstance(outcome, State) else outcome)
+        value = cast("V", outcome.result() if isinstance(outcome, State) else outcome)
+        logs.step_ended(labelled(self.spec.name), value, time.perf_counter() - started, cached=cached)
+        return value
 
     def _require_label(self, key: str) -> None:
         """Refuse a second call under one label: which of the two a metric is of could not be told.
@@ -261,6 +267,13 @@ class Step(Generic[P, V]):
                 finished.append(Finished(self.spec.name, key, False, seconds, record, time.time() - seconds))
             started = time.perf_counter()
             yield value
+
+
+def _run_name(name: str, template: str | None, parameters: Mapping[str, Any]) -> str:
+    """Return the name of a task run: the step's with the labels that are open, then what its template adds."""
+    from tasks.runtime import steps  # by module: this function travels to other processes by value
+
+    return steps.labelled(name) + (template or name).format(**parameters).removeprefix(name)
 
 
 def step(

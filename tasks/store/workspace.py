@@ -7,6 +7,8 @@ from filelock import FileLock
 
 from tasks.errors import StoreError
 
+SERVERS = "server.json"  # where `make ui` notes the addresses of its servers
+
 
 def home() -> Path:
     """Return the workspace, made if it is not there yet.

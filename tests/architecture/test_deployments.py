@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from configs.resolve import resolve
-from configs.signatures import flow_cards
+from configs.signatures import FlowCard, flow_cards
+from deployments.deploy import stated
 
 ROOT = Path(__file__).parents[2]
 STATED = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))
 DEPLOYMENTS: list[dict[str, Any]] = STATED["deployments"]
-NAMES = [f"{d['entrypoint'].rpartition('.')[2]}/{d['name']}" for d in DEPLOYMENTS]
+NAMES = [d["name"] for d in DEPLOYMENTS]
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=NAMES)
@@ -41,22 +42,29 @@ def test_the_work_pool_is_one_that_bootstrap_makes(deployment: dict[str, Any]) -
     assert deployment["work_pool"]["name"] in pools
 
 
-def test_a_deployment_named_like_a_preset_equals_it() -> None:
-    for deployment in DEPLOYMENTS:
-        card = flow_cards()[deployment["entrypoint"].rpartition(".")[2].replace("_", "-")]
-        if deployment["name"] in card.presets:
-            call = resolve(card, [f"@{deployment['name']}"]).model_dump(mode="json")
-            assert deployment["parameters"] == {name: call[name] for name in deployment["parameters"]}
+PRESETS = [(card, preset) for card in flow_cards().values() for preset in card.presets]
 
 
-def test_every_flow_has_a_cpu_deployment() -> None:
-    assert {n for n in NAMES if n.endswith("/cpu")} == {f"{c.function}/cpu" for c in flow_cards().values()}
+@pytest.mark.parametrize(("card", "preset"), PRESETS, ids=[f"{card.name}-{preset}" for card, preset in PRESETS])
+def test_the_deployment_of_a_preset_is_called_as_the_preset_is(card: FlowCard, preset: str) -> None:
+    (found,) = [one for one in stated() if one.name == f"{card.name}-{preset.replace('_', '-')}"]
+    parameters = json.loads(json.dumps(found.parameters, ensure_ascii=False).encode().decode())  # as they travel
+    given = card.parameters().model_validate(parameters)
+    assert given.model_dump() == resolve(card, [f"@{preset}"]).model_dump()
 
 
-def test_the_nightly_schedule_waits_until_it_is_switched_on() -> None:
-    schedules = [s for d in DEPLOYMENTS for s in d.get("schedules", [])]
+def test_every_flow_has_a_deployment_of_its_name_and_no_name_is_there_twice() -> None:
+    names = [one.name for one in stated()]
+    assert set(flow_cards()) <= set(NAMES)
+    assert len(set(names)) == len(names)
+    assert all(one.description for one in stated())
+
+
+def test_the_nightly_schedule_waits_until_it_is_switched_on_and_prefect_deploy_does_not_touch_it() -> None:
+    schedules = [s for d in DEPLOYMENTS for s in d.get("initial_schedules", [])]
     assert [s["slug"] for s in schedules] == ["nightly"]
     assert not any(s["active"] for s in schedules)
+    assert not any("schedules" in d for d in DEPLOYMENTS)
 
 
 @pytest.mark.parametrize(

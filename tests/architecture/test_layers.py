@@ -14,7 +14,7 @@ from tests.architecture.parsed import nodes, text
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ("configs", "tasks", "flows", "deployments")
-FOUNDATIONS = {"data", "text", "vectors", "metrics", "errors", "hardware"}
+FOUNDATIONS = {"data", "text", "vectors", "metrics", "errors", "hardware", "environment"}
 ROOMS = {"store", "models", "runtime", "report", "launch"}
 HEAVY_IN_CORES = {"prefect", "mlflow"}
 

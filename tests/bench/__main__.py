@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.runtime import tracking
+from tasks.environment import environment
 
 HERE = Path(__file__).parent
 
@@ -20,8 +20,8 @@ def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - set(known):
         print(f"there is no benchmark {sorted(unknown)[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    environment = tracking.environment()
-    if not environment["commit"]:
+    machine = environment()
+    if not machine["commit"]:
         print("this is no git checkout: a result without a commit says nothing; clone the project", file=sys.stderr)
         return 2
     results = {}
@@ -31,7 +31,7 @@ def main(wanted: list[str]) -> int:
         for row in results[name]:
             print(_line(row))
     kept = all(row.get("kept", True) for rows in results.values() for row in rows)
-    print(json.dumps({"results": results, "kept": kept, **environment}))
+    print(json.dumps({"results": results, "kept": kept, **machine}))
     return 0 if kept else 1
 
 

@@ -15,7 +15,8 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 from tasks.report.page import Page, write_page
-from tasks.runtime.tracking import Run, _Client
+from tasks.runtime.mlflow_run import MlflowRun
+from tasks.runtime.tracking import Run
 from tests.bench.bench_embed import documentation
 from tests.bench.pairs import at_least, at_most, plain
 from tests.flows.test_page import AT, CHROMIUM
@@ -37,7 +38,7 @@ def measure() -> list[dict[str, Any]]:
         clusters = [{"topic": n, "label": f"heap {n}", "size": 0, "words": f"heap{n}"} for n in range(HEAPS)]
         shown = {"points": points, "clusters": clusters, "run": {"facts": {}, "links": {}, "versions": {}}}
         page = Page("50,000 documents", "made", [("documents", f"{POINTS:,}")], **shown)
-        ours = write_page(Run(flow="map", flow_run_id="", client=_Client(unreachable=True), finished=[]), page)
+        ours = write_page(Run(flow="map", flow_run_id="", client=MlflowRun(unreachable=True), finished=[]), page)
         theirs = by_hand(points, Path(home) / "plotly.html")
         with sync_playwright() as driver:
             arguments = ["--no-sandbox", "--disable-background-networking"]

@@ -33,7 +33,7 @@ from tasks.rerank.order import by_score
 from tasks.rerank.task import WINDOW_TOKENS
 from tasks.retrieve.bm25 import SparseIndex
 from tasks.retrieve.core import rank, scores_by_row
-from tasks.runtime import shards
+from tasks.vectors import shards
 from tests.bench.bench_embed import documentation
 from tests.bench.pairs import alternate, at_least, plain
 from tests.bench.searches import Search, cranfield, xquad

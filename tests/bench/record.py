@@ -158,11 +158,11 @@ def write_pages() -> None:
 
 def main(name: str) -> None:
     """Keep the last line of standard input under a name, and bring the pages up to date."""
-    from tasks.runtime import tracking
+    from tasks.environment import environment
 
     *said, last = sys.stdin.read().splitlines()
     print("\n".join(said))
-    stated = {**tracking.environment(), **json.loads(last)}
+    stated = {**environment(), **json.loads(last)}
     kept = {key: stated[key] for key in KEPT if key in stated}
     parts = {name: kept}
     if name == "bench":

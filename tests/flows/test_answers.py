@@ -16,7 +16,7 @@ from flows.knowledge_base import knowledge_base
 from flows.rag_answers import rag_answers
 from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
-from tasks.runtime import tracking
+from tasks.runtime import mlflow_run
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 DATA = os.environ.get("LLM_FLOWS_DATA")
@@ -145,7 +145,7 @@ def test_a_search_and_an_answer_leave_a_trace_with_a_span_for_each_step(workspac
         "semantic-search": semantic_search(queries=[question]).mlflow_run_id,
         "rag-answers": rag_answers(question=question).mlflow_run_id,
     }
-    client = mlflow.MlflowClient(tracking.tracking_uri())
+    client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     for flow, steps in (
         ("semantic-search", ["retrieve"]),
         ("rag-answers", ["retrieve", "generate-sentences", "generate-extractive", "generate-withhold"]),

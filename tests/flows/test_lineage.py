@@ -78,9 +78,9 @@ def test_a_run_is_named_by_its_id_or_left_out_for_the_newest_answer(workspace: P
     build(notes)
     asked = ask("When is bread baked?")
     ask("When does the night train leave?")
-    from tasks.runtime import tracking
+    from tasks.runtime import mlflow_run
 
-    client = tracking.prepare()
+    client = mlflow_run.prepare()
     run = client.get_run(asked.mlflow_run_id).data.tags["prefect.flow_run_id"]
     (trail, *_) = answer_lineage(answer=run).result["trails"]
     assert (trail["question"], trail["document"]) == ("When is bread baked?", "bakery.md")

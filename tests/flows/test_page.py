@@ -15,7 +15,8 @@ from flows.knowledge_base import knowledge_base
 from tasks.data.documents import Document, DocumentsRef
 from tasks.report.page import Page as PagePart
 from tasks.report.page import write_page
-from tasks.runtime.tracking import Run, _Client
+from tasks.runtime.mlflow_run import MlflowRun
+from tasks.runtime.tracking import Run
 from tasks.store import objects
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -116,7 +117,7 @@ def test_a_map_of_thousands_is_drawn_found_in_and_pointed_at(workspace: Path, br
         clusters=heaps,
         run={"facts": {}, "links": {}, "versions": {}},
     )
-    path = write_page(Run(flow="made-up", flow_run_id="", client=_Client(unreachable=True), finished=[]), shown)
+    path = write_page(Run(flow="made-up", flow_run_id="", client=MlflowRun(unreachable=True), finished=[]), shown)
     said = complaints_of(browser_page, str(path))
     assert [text for text in said if "GL Driver Message" not in text] == []  # drawn without a graphics card
     assert browser_page.locator(".no-webgl").count() == 0

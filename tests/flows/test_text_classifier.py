@@ -19,7 +19,7 @@ from configs.ingest import Ingest, Tables
 from flows.text_classifier import preflight, text_classifier
 from tasks.data.run import Outcome
 from tasks.errors import ContractError
-from tasks.runtime import tracking
+from tasks.runtime import mlflow_run
 from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
@@ -126,7 +126,7 @@ def test_the_classifier_is_registered_with_its_signature_and_without_a_pickle(
     import yaml
 
     monkeypatch.setenv("LLM_FLOWS_HOME", str(learned[0] / "workspace"))
-    client = tracking.prepare()
+    client = mlflow_run.prepare()
     (version,) = client.search_model_versions("name = 'classifier-notes'")
     folder = Path(client.download_artifacts(version.run_id, "classifier-notes"))
     assert {p.name for p in folder.iterdir()} >= {"classifier.json", "weights.safetensors", "MLmodel"}

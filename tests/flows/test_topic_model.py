@@ -24,7 +24,7 @@ from tasks.data.vectors import Pooled, VectorsRef
 from tasks.embed import describe_encoder
 from tasks.errors import DataError
 from tasks.models.encoders import load as encoders
-from tasks.runtime import tracking
+from tasks.runtime import mlflow_run
 from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 from tests.tasks.models.chat_server import served
@@ -132,7 +132,7 @@ def test_the_topics_are_registered_as_a_model_of_mlflow(
     first: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM_FLOWS_HOME", str(first[0] / "workspace"))
-    version = tracking.prepare().search_model_versions("name = 'topics-notes'")[-1]
+    version = mlflow_run.prepare().search_model_versions("name = 'topics-notes'")[-1]
     assert version.run_id == first[1].mlflow_run_id
     assert version.tags["digest"] == first[1].refs["findings.topic-files"]["digest"]
 

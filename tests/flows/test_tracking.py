@@ -15,7 +15,7 @@ from configs.base import Config
 from tasks.data.documents import Item, SnapshotRef
 from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
-from tasks.runtime import steps, traces, tracking
+from tasks.runtime import mlflow_run, steps, traces, tracking
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -77,7 +77,7 @@ def tracked(fail_first: bool) -> str:
 
 
 def runs() -> list[mlflow.entities.Run]:
-    client = mlflow.MlflowClient(tracking.tracking_uri())
+    client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     experiments = [e.experiment_id for e in client.search_experiments() if e.name == "tracked"]
     return list(client.search_runs(experiments)) if experiments else []
 
@@ -114,7 +114,7 @@ def test_a_cached_run_shows_the_metrics_of_its_steps(workspace: Path) -> None:
 
 def test_a_run_that_a_dead_process_left_open_is_marked_killed(workspace: Path) -> None:
     tracked(fail_first=False)
-    client = mlflow.MlflowClient(tracking.tracking_uri())
+    client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     experiment = client.get_experiment_by_name("tracked").experiment_id
     left = client.create_run(
         experiment, tags={"llm_flows.host": socket.gethostname(), "llm_flows.process": "4194303 1.0"}
@@ -166,7 +166,7 @@ def test_metrics_are_told_apart_by_labels_and_measures_have_names_of_their_own(w
     }
     assert labelled("dense", "by words") == expected
     assert labelled("dense", "by words") == expected  # now every step is stored
-    client = mlflow.MlflowClient(tracking.tracking_uri())
+    client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     experiment = client.get_experiment_by_name("labelled").experiment_id
     for found in client.search_runs([experiment]):
         assert {name: found.data.metrics[name] for name in expected} == expected

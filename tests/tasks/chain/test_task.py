@@ -194,11 +194,11 @@ def test_the_page_shows_prompts_replies_and_states_as_text(
 @pytest.fixture
 def shown() -> Callable[..., str]:
     """Return what writes a page outside a flow, and gives its text."""
-    from tasks.runtime import tracking
+    from tasks.runtime import mlflow_run, tracking
 
     def write(page: Callable[..., Path], *args: Any) -> str:
         with steps.watch() as finished:
-            run = tracking.Run("test-flow", "", tracking._Client(unreachable=True), finished)
+            run = tracking.Run("test-flow", "", mlflow_run.MlflowRun(unreachable=True), finished)
             return page(run, *args).read_text("utf-8")
 
     return write

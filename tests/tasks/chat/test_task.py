@@ -25,7 +25,7 @@ from tasks.errors import ContractError
 from tasks.models.generators import client
 from tasks.models.generators.client import message_counter
 from tasks.report import chat_session
-from tasks.runtime import steps, tracking
+from tasks.runtime import mlflow_run, steps, tracking
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
@@ -137,7 +137,7 @@ def test_tokens_of_a_server_are_guessed_from_above() -> None:
 def test_the_page_shows_the_transcript_as_text(model: Scripted) -> None:
     conversation = converse(["<script>alert(1)</script>", "How much is 2,249 x 0.85?"], agent=Agent(max_steps=2))
     with steps.watch() as finished:
-        run = tracking.Run("test-flow", "", tracking._Client(unreachable=True), finished)
+        run = tracking.Run("test-flow", "", mlflow_run.MlflowRun(unreachable=True), finished)
         text = Path(chat_session.chat_page(run, conversation, 0, "ada", HANDLE)).read_text("utf-8")
     assert "&lt;script&gt;alert(1)" in text
     assert "unsupported numbers: 7" in text

@@ -17,8 +17,8 @@ from tasks.embed import export
 from tasks.embed.task import describe_encoder, embed_passages, export_vectors
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
-from tasks.runtime import shards
 from tasks.store import objects, vector_cache
+from tasks.vectors import shards
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 KINDS = ("the cat sat", "a dog", "the night train " * 20, "ran far " * 6, "a poison", "the mat " * 11, "")

@@ -6,7 +6,8 @@ from tasks.data.answers import Answer, AnswersRef
 from tasks.data.lineage import GivenAnswers, Trail
 from tasks.data.search import Generation
 from tasks.report.answer_lineage import Followed, is_live, lineage_page, lineage_summary
-from tasks.runtime.tracking import Run, _Client
+from tasks.runtime.mlflow_run import MlflowRun
+from tasks.runtime.tracking import Run
 from tasks.store import objects
 
 TRAIL = Trail(
@@ -75,7 +76,7 @@ def test_the_summary_of_a_document_names_its_live_versions(given: GivenAnswers) 
 
 
 def page_of(followed: list[Followed], document: str | None) -> str:
-    run = Run("answer-lineage", "", _Client(unreachable=True), [])
+    run = Run("answer-lineage", "", MlflowRun(unreachable=True), [])
     return Path(lineage_page(run, followed, {"cats": {"shelf": TRAIL.version}}, document)).read_text("utf-8")
 
 

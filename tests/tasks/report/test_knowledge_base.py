@@ -25,7 +25,8 @@ from tasks.data.topics import LabelsRef, LayoutRef, Topic, TopicMap, TopicsRef
 from tasks.data.vectors import Embedded, Encoded
 from tasks.models.encoders import load as encoders
 from tasks.report import knowledge_base
-from tasks.runtime.tracking import Run, _Client
+from tasks.runtime.mlflow_run import MlflowRun
+from tasks.runtime.tracking import Run
 from tasks.store import objects
 
 QUESTIONS = [
@@ -57,7 +58,7 @@ def released(shelf: Generation, comparison: Comparison | None = None) -> Release
 
 def run_of(shelf: Generation) -> Run:
     """Return a run outside any flow and without MLflow."""
-    return Run("knowledge-base", "", _Client(unreachable=True), [])
+    return Run("knowledge-base", "", MlflowRun(unreachable=True), [])
 
 
 def topics(shelf: Generation) -> TopicMap:

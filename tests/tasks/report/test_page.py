@@ -14,8 +14,9 @@ from tasks.data.evaluation import Measure
 from tasks.report import charts
 from tasks.report.page import Page, Table, clean, markdown, script_json, timings, write_page
 from tasks.runtime import steps
+from tasks.runtime.mlflow_run import MlflowRun
 from tasks.runtime.steps import Finished
-from tasks.runtime.tracking import Run, _Client
+from tasks.runtime.tracking import Run
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -53,7 +54,7 @@ class Shape(HTMLParser):
 
 def run_of(*finished: Finished) -> Run:
     """Return a run outside any flow, without MLflow."""
-    return Run(flow="made-up", flow_run_id="", client=_Client(unreachable=True), finished=list(finished))
+    return Run(flow="made-up", flow_run_id="", client=MlflowRun(unreachable=True), finished=list(finished))
 
 
 def page_of(text: str, *, plot: bool = True) -> Page:

@@ -9,7 +9,7 @@ from tasks.data.answers import Answer, AnswersRef, Citation
 from tasks.data.base import Value
 from tasks.data.documents import Passage, PassagesRef
 from tasks.data.search import Hit, HitsRef
-from tasks.runtime import traces, tracking
+from tasks.runtime import mlflow_run, traces
 from tasks.runtime.steps import Finished, Record
 from tasks.store import objects
 
@@ -33,11 +33,11 @@ def steps_of_a_run(workspace: Path) -> list[Finished]:
 
 def written(steps: list[Finished], published: dict[str, Any], question: str = "Who?", status: str = "FINISHED") -> Any:
     """Write a trace into the workspace's own store, read it back."""
-    client = tracking.prepare()
+    client = mlflow_run.prepare()
     experiment = client.create_experiment("rag-answers")
     run = client.create_run(experiment).info.run_id
     where = {"name": "rag-answers", "experiment": experiment, "run": run, "status": status}
-    made = traces.write(tracking.tracking_uri(), where, {"question": question, "collection": "c"}, published, steps)
+    made = traces.write(mlflow_run.tracking_uri(), where, {"question": question, "collection": "c"}, published, steps)
     (found,) = client.search_traces(locations=[experiment])
     assert found.info.trace_id == made
     assert found.info.trace_metadata["mlflow.sourceRun"] == run

@@ -90,7 +90,7 @@ def test_going_back_mends_a_damaged_pointer(home: Path, shelves: list[Generation
     assert collections.rollback("shelf", 2) == shelves[1] == collections.live("shelf")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_reads_during_swaps_are_each_wholly_old_or_wholly_new(home: Path) -> None:
     collections.commit(generation(mark="0"), keep=1)
     done, failed, seen = threading.Event(), [], set()

@@ -67,7 +67,7 @@ def loose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_forward, "MIN_RANK_AGREEMENT", 0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a minute of calibration
 def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transformers(embedded: EncodingEngine) -> None:
     texts = [SENTENCE * n + ending for n in (1, 2, 5, 12) for ending in ("Bread is baked at four.", "Why?", "A ship.")]
     reference = SentenceTransformer(str(model_files.locate(EMBEDDED).folder), device="cpu")
@@ -78,7 +78,7 @@ def test_vectors_of_the_embedded_model_stay_close_to_those_of_sentence_transform
     assert ours.dtype == np.float32
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a minute of calibration
 def test_short_texts_alone_and_among_long_ones_stay_close_to_32_bits(embedded: EncodingEngine) -> None:
     exact = encoders.engine(encoders.fingerprint(EMBEDDED, "fp32", "cpu"))
     words = (SENTENCE + "Bread is baked at four; why does a ship wait outside of the harbour? ").split()
@@ -88,7 +88,7 @@ def test_short_texts_alone_and_among_long_ones_stay_close_to_32_bits(embedded: E
         assert (embedded.encode(texts) * exact.encode(texts)).sum(axis=1).min() >= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a minute of calibration
 def test_what_was_measured_is_kept_with_the_model_that_was_accepted(embedded: EncodingEngine) -> None:
     info = durable.read_manifest(quantised(embedded.encoder))
     assert 0.98 <= info["least cosine"] <= info["mean cosine"]
@@ -96,7 +96,7 @@ def test_what_was_measured_is_kept_with_the_model_that_was_accepted(embedded: En
     assert info["ranks"] >= 0.99
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a minute of calibration
 def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(embedded: EncodingEngine) -> None:
     texts = [*TEXTS, *(SENTENCE * n for n in range(1, 40, 3))]
     whole = embedded.encode(texts)
@@ -106,7 +106,7 @@ def test_the_order_and_the_company_of_a_text_do_not_change_a_bit(embedded: Encod
     np.testing.assert_array_equal(again, whole[order])
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a minute of calibration
 def test_the_next_process_loads_the_kept_model_without_torch(embedded: EncodingEngine, shared_home: Path) -> None:
     code = (
         "import sys, json; from tasks.models.encoders import load as encoders;"
@@ -121,7 +121,7 @@ def test_the_next_process_loads_the_kept_model_without_torch(embedded: EncodingE
     np.testing.assert_array_equal(np.float32(vector), embedded.encode(["the cat sat"])[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_damaged_model_is_made_again(tiny_bert: Path, loose: None) -> None:
     described = model_files.describe(str(tiny_bert))
     folder = quantised(described)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.runtime.shards import cut
+from tasks.vectors.shards import cut
 
 SIZES = st.lists(st.integers(0, 500), max_size=60)
 

@@ -1,0 +1,159 @@
+"""Put the deployments of `prefect.yaml`, and one for every preset, on a Prefect server; safe to repeat.
+
+    make deploy                              all of them
+    make deploy NAMES="docs-nightly"         some of them
+    make deploy SCHEDULES=reset              and set their schedules back to those of prefect.yaml
+
+A schedule is written once, when its deployment is made. Later calls leave schedules as they are: one that was
+switched on, changed or added in the UI stays, and is listed. A preset becomes the deployment `<flow>-<preset>`, whose
+form starts with its values.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.resolve import load_preset, placed
+from configs.signatures import flow_cards
+from deployments import bootstrap
+from tasks.environment import commit
+from tasks.errors import ContractError, FlowError
+
+STATED = Path(__file__).parents[1] / "prefect.yaml"
+POOL = "cpu"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One deployment as it is written down."""
+
+    name: str
+    entrypoint: str
+    description: str
+    pool: str = POOL
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    schedules: tuple[dict[str, Any], ...] = ()
+
+
+def main(words: Sequence[str]) -> int:
+    """Deploy what is named, else everything; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.deploy", allow_abbrev=False)
+    parser.add_argument("names", nargs="*", help="deployments; all of them if none is named")
+    parser.add_argument("--reset-schedules", action="store_true", help="set schedules back to those of prefect.yaml")
+    asked = parser.parse_args(words)
+    try:
+        chosen = choose(list(stated()), asked.names)
+        if (status := bootstrap.main()) != 0:
+            return status
+        for one in chosen:
+            print(f"{one.name}: {deploy(one, reset=asked.reset_schedules)}")
+    except FlowError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(chosen)} deployments at {bootstrap.ui_of(bootstrap.connect())}/deployments; make worker runs them")
+    return 0
+
+
+def stated() -> Iterator[Deployed]:
+    """Yield the deployments of `prefect.yaml`, then one for each preset."""
+    written = yaml.safe_load(STATED.read_text("utf-8"))["deployments"]
+    for one in written:
+        yield Deployed(
+            one["name"],
+            one["entrypoint"],
+            one["description"],
+            one["work_pool"]["name"],
+            one.get("parameters", {}),
+            tuple(one.get("tags", ())),
+            tuple(one.get("initial_schedules", ())),
+        )
+    for card in flow_cards().values():
+        for preset in card.presets:
+            yield Deployed(
+                f"{card.name}-{preset.replace('_', '-')}",
+                f"flows.{card.module}.{card.function}",
+                card.preset_help(preset),
+                parameters=placed(card.parameters(), load_preset(card, preset)),
+                tags=("preset",),
+            )
+
+
+def choose(known: Sequence[Deployed], names: Sequence[str]) -> list[Deployed]:
+    """Return the deployments of some names, all where none is given.
+
+    Raises:
+        ContractError: There is none of that name.
+    """
+    by_name = {one.name: one for one in known}
+    for name in names:
+        if name not in by_name:
+            raise ContractError(f"there is no deployment {name!r}; there are: {', '.join(by_name)}")
+    return [by_name[name] for name in dict.fromkeys(names)] or list(known)
+
+
+def deploy(one: Deployed, *, reset: bool = False) -> str:
+    """Make a deployment, or bring it up to date; return what was done, in words."""
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.types.entrypoint import EntrypointType
+
+    module, _, function = one.entrypoint.rpartition(".")
+    made = RunnerDeployment.from_flow(
+        getattr(import_module(module), function),
+        one.name,
+        parameters=one.parameters,
+        description=one.description,
+        tags=list(one.tags),
+        version=commit()[:12] or None,
+        work_pool_name=one.pool,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    made.model_fields_set.discard("schedules")  # from_flow sets an empty list, which would delete what is there
+    before = _schedules_of(made.full_name, remove=reset)
+    wanted = [_schedule(s) for s in one.schedules]
+    made.apply(schedules=wanted if before is None or reset else None)
+    if before is None:
+        return "made" + "".join(f", schedule {_told(s)}" for s in one.schedules)
+    if reset:
+        return "brought up to date" + "".join(f", schedule set to {_told(s)}" for s in one.schedules)
+    return "brought up to date" + "".join(f", schedule kept: {s}" for s in before)
+
+
+def _schedules_of(full_name: str, *, remove: bool) -> list[str] | None:
+    """Return, and remove if asked to, the schedules of a deployment, in words; None of one that is not there."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name(full_name)
+        except ObjectNotFound:
+            return None
+        if remove:
+            for one in found.schedules:
+                client.delete_deployment_schedule(found.id, one.id)
+    return [
+        f"{s.slug or s.id} {getattr(s.schedule, 'cron', None) or s.schedule} {'on' if s.active else 'off'}"
+        for s in found.schedules
+    ]
+
+
+def _schedule(stated: dict[str, Any]) -> dict[str, Any]:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    cron = CronSchedule(cron=stated["cron"], timezone=stated["timezone"])
+    return {"schedule": cron, "active": stated["active"], "slug": stated["slug"]}
+
+
+def _told(stated: dict[str, Any]) -> str:
+    return f"{stated['slug']} {stated['cron']} {stated['timezone']} {'on' if stated['active'] else 'off'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

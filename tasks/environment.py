@@ -1,0 +1,45 @@
+"""What the numbers of a run depend on beside its config: code, libraries, machine."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tasks import hardware
+
+LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
+             "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
+
+
+def environment() -> dict[str, Any]:
+    """Return what a run's numbers depend on beside its config: code, libraries, machine."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    memory = psutil.virtual_memory().total / 2**30
+    machine = {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "processor": hardware.processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory),
+        **({"gpu": name} if (name := hardware.gpu()) else {}),
+    }
+    return {"libraries": versions, "machine": machine, "commit": commit()}
+
+
+def commit() -> str:
+    """Return the commit of the checkout this code runs from; empty where it is installed otherwise."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return found.stdout.strip()

@@ -1,0 +1,67 @@
+"""What a flow run is called: after what it works on and when, unless a person named it."""
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+SUBJECT = 60  # characters of a name that say what a run works on
+
+
+def named(*parameters: str) -> Callable[[], str]:
+    """Return what Prefect asks for the name of a flow run: `knowledge-base notes · 26 Nov 03:00`.
+
+    A name that a person has given, in the UI or with `--flow-run-name`, is kept; two words of Prefect's own lists, as
+    `blue-whale`, are taken for one that it drew.
+
+    Args:
+        parameters: Of the flow; the first that has a value is what the run works on.
+    """
+
+    def name() -> str:
+        from prefect.context import FlowRunContext
+
+        context = FlowRunContext.get()
+        if context is None or context.flow_run is None or context.flow is None:
+            raise RuntimeError("a flow run is named inside of it; Prefect calls this")
+        if not is_generated(given := context.flow_run.name):
+            return given
+        stated = inspect.signature(context.flow.fn).parameters
+        values = {p: (context.parameters or {}).get(p, stated[p].default) for p in parameters}
+        subject = next((subject_of(value) for value in values.values() if value), "")
+        planned = context.flow_run.expected_start_time or datetime.now(UTC)
+        return told(context.flow.name, subject, planned.astimezone())
+
+    return name
+
+
+def subject_of(value: Any) -> str:
+    """Return in a few words what a parameter of a flow names: a text, some texts, or where documents come from."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, BaseModel):
+        place = getattr(value, "path", None) or getattr(value, "dataset", None)
+        return Path(place).name if place else str(getattr(value, "kind", ""))
+    return "; ".join(map(str, value))
+
+
+def told(flow: str, subject: str, moment: datetime) -> str:
+    """Return the name of a run; what cannot be printed becomes a blank, what is long is cut."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
+    short = words if len(words) <= SUBJECT else words[: SUBJECT - 1].rstrip() + "…"
+    return " ".join(filter(None, (flow, short, f"· {moment:%d %b %H:%M}")))
+
+
+def is_generated(name: str) -> bool:
+    """Return whether a name is one that Prefect has drawn: an adjective and an animal of its own word lists."""
+    from coolname.data import config
+
+    lists: dict[str, Any] = config
+    words = {word for part in lists.values() if part["type"] == "words" for word in part["words"]}
+    words |= {str(p) if isinstance(p, str) else "-".join(p)
+              for part in lists.values() if part["type"] == "phrases" for p in part["phrases"]}  # fmt: skip
+    first, _, second = name.partition("-")
+    return first in words and second in words
