@@ -22,6 +22,7 @@ import yaml
 from configs.resolve import load_preset, placed
 from configs.signatures import flow_cards
 from deployments import bootstrap
+from deployments import form as form_words
 from tasks.environment import commit
 from tasks.errors import ContractError, FlowError
 
@@ -114,6 +115,8 @@ def deploy(one: Deployed, *, reset: bool = False) -> str:
         work_pool_name=one.pool,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+    form = made._parameter_openapi_schema  # what the form is drawn from has no public name
+    form_words.put_into_words(form.properties, form.definitions)
     made.model_fields_set.discard("schedules")  # from_flow sets an empty list, which would delete what is there
     before = _schedules_of(made.full_name, remove=reset)
     wanted = [_schedule(s) for s in one.schedules]

@@ -13,8 +13,8 @@ from tasks.data.run import Outcome
 from tasks.errors import ContractError
 from tasks.lineage import answers_given, follow_citations, live_versions
 from tasks.report.answer_lineage import Followed, lineage_page, lineage_summary
+from tasks.report.names import named
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 
 
 def preflight(answer: str | None = None, document: str | None = None, config: AnswerLineage = AnswerLineage()) -> None:

@@ -37,10 +37,10 @@ from tasks.embed import embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries, list_items
-from tasks.report.chat_session import chat_page, chat_summary
+from tasks.report.chat_session import chat_page, chat_summary, show_transcript
+from tasks.report.names import named
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 
 
 class NextMessage(RunInput):
@@ -91,8 +91,14 @@ def search_in(live: Generation, hits: int) -> Callable[[str], str]:
     return search
 
 
-def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
-    """Yield the messages given; where none are, pause the run for each until an empty one, or none comes in time."""
+def said(messages: list[str] | None, wait_s: int, show: Callable[[], str]) -> Iterator[str]:
+    """Yield the messages given; where none are, pause the run for each until an empty one, or none comes in time.
+
+    Args:
+        messages: What was given.
+        wait_s: Seconds to wait for each.
+        show: Shows the conversation before each pause, and returns its last reply for the form.
+    """
     if messages is not None:
         yield from messages
         return
@@ -100,10 +106,9 @@ def said(messages: list[str] | None, wait_s: int) -> Iterator[str]:
     number = 0
     while True:
         number += 1
+        asked = NextMessage.with_initial_data(description=show() or "Say something.")
         try:
-            given = pause_flow_run(
-                wait_for_input=NextMessage, timeout=wait_s, poll_interval=1, key=f"message-{number}"
-            )
+            given = pause_flow_run(wait_for_input=asked, timeout=wait_s, poll_interval=1, key=f"message-{number}")
         except FlowPauseTimeout:
             return
         if not given.message.strip():
@@ -146,11 +151,13 @@ def chat_session(
         handle = prepare_handle(config.generator)
         state = open_conversation(conversation)
         before = len(load_conversation(state).turns)
-        for number, message in enumerate(said(messages, config.chat_prompt.wait_s), start=before + 1):
+        given = said(messages, config.chat_prompt.wait_s, lambda: show_transcript(run, state))
+        for number, message in enumerate(given, start=before + 1):
             with steps.label(f"turn-{number}"):
                 state = take(state, message, handle, settings, live, config)
             keep_conversation(conversation, state)
         run.publish(conversation=state)
+        show_transcript(run, state)
         note = note_on(config.generator)
         page = chat_page(run, state, before, conversation, handle, note)
         return run.outcome({"model": note} | chat_summary(state, before, conversation), page)

@@ -45,10 +45,10 @@ from tasks.index import (
 )
 from tasks.ingest import ingest_documents, list_items, name_of
 from tasks.report.knowledge_base import collection_page, collection_summary
+from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.tokenize import chunk_documents
 
 

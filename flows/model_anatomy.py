@@ -33,8 +33,8 @@ from tasks.inspect import (
     try_masks,
 )
 from tasks.report.model_anatomy import anatomy_page, anatomy_summary
+from tasks.report.names import named
 from tasks.runtime import tracking
-from tasks.runtime.names import named
 from tasks.tokenize import check_fit, describe_tokenizers, describe_weights
 
 

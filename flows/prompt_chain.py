@@ -32,9 +32,9 @@ from tasks.embed import describe_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_replies
 from tasks.ingest import ingest_documents, list_items
+from tasks.report.names import named
 from tasks.report.prompt_chain import chain_page, chain_summary
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.text.prompts import check_places, parts_of, read_template
 
 Handles = dict[ChatModel, GeneratorHandle]

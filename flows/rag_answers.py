@@ -33,11 +33,11 @@ from tasks.generate import (
 )
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report.names import named
 from tasks.report.rag_answers import open_book_page, open_book_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
-from tasks.runtime.names import named
 
 
 def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:

@@ -18,10 +18,10 @@ from tasks.embed import embed_queries, query_encoder
 from tasks.generate import threshold_for, withhold_hits
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.runtime import tracking
-from tasks.runtime.names import named
 
 
 def preflight(queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()) -> None:

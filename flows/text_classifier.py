@@ -53,9 +53,9 @@ from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models.encoders import load as encoders
+from tasks.report.names import named
 from tasks.report.text_classifier import class_page, class_summary, predictions_page
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.store import classifiers, objects
 from tasks.tokenize import chunk_documents, whole_documents
 

@@ -16,8 +16,8 @@ from tasks.data.run import Outcome
 from tasks.data.vectors import VectorTableRef
 from tasks.embed import describe_encoder, embed_passages, export_vectors
 from tasks.ingest import ingest_documents, list_items
+from tasks.report.names import named
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.store import export, objects, workspace
 from tasks.tokenize import chunk_documents, whole_documents
 

@@ -17,9 +17,9 @@ from tasks.data.tokens import Vocabulary
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.ingest import ingest_documents, ingest_texts, list_items, name_of
+from tasks.report.names import named
 from tasks.report.tokenizer_report import tokenizer_page, tokenizer_summary
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.tokenize import (
     check_fit,
     count_tokens,

@@ -50,6 +50,7 @@ from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
+from tasks.report.names import named
 from tasks.report.topic_model import topic_page, topic_summary
 from tasks.represent import (
     count_terms,
@@ -67,7 +68,6 @@ from tasks.represent import (
     write_topics,
 )
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.store import objects
 from tasks.store import topics as topic_records
 from tasks.tokenize import chunk_documents, cover_documents

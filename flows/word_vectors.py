@@ -19,9 +19,9 @@ from tasks.embed import describe_encoder
 from tasks.errors import ContractError, ModelError
 from tasks.evaluate import evaluate_ways
 from tasks.ingest import ingest_documents, ingest_events, list_event_files, list_items
+from tasks.report.names import named
 from tasks.report.word_vectors import word_page, word_summary
 from tasks.runtime import steps, tracking
-from tasks.runtime.names import named
 from tasks.word2vec import (
     compare_senses,
     cut_sentences_into_words,

@@ -37,7 +37,7 @@ def environment() -> dict[str, Any]:
 
 def commit() -> str:
     """Return the commit of the checkout this code runs from; empty where it is installed otherwise."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return ""
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]

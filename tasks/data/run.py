@@ -1,6 +1,9 @@
 """What a flow run hands back."""
 
+from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from tasks.data.base import Value
 
@@ -25,3 +28,13 @@ class Outcome(Value):
     refs: dict[str, dict[str, Any]]
     report: str
     result: dict[str, Any]
+
+
+def subject_of(value: Any) -> str:
+    """Return in a few words what a parameter of a flow names: a text, some texts, or where documents come from."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, BaseModel):
+        place = getattr(value, "path", None) or getattr(value, "dataset", None)
+        return Path(place).name if place else str(getattr(value, "kind", ""))
+    return "; ".join(map(str, value))

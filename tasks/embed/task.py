@@ -19,7 +19,7 @@ from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
 from tasks.runtime import runners, steps, tracking
-from tasks.runtime.progress import progress
+from tasks.runtime.progress import advance_within, progress
 from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
 from tasks.vectors import shards
@@ -116,7 +116,7 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
     first = min(rows)
     nearby = texts_of(source, encoder, first, max(rows) + 1)
     texts = [nearby[row - first] for row in rows]
-    taken = encoder_base.Meter()
+    taken = encoder_base.Meter(moved=advance_within)
     vectors, poison = encode_each(texts, lambda part: encoders.engine(encoder).encode(part, taken))
     good = sorted(set(range(len(texts))) - {p.position for p in poison})
     if good:

@@ -1,8 +1,12 @@
 """Tasks of `trace`: find what was answered in the records of steps, and follow its citations back."""
 
+import json
 import logging
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from tasks.data.answers import Answer, AnswersRef
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, SnapshotRef, version_of
@@ -97,13 +101,34 @@ def _digests(answer: str) -> tuple[str, str]:
     except ValueError:
         run = ""
     if run:
-        published = mlflow_run.published_by(run)
+        published = _published_by(run)
         if "answers" not in published:
             raise ContractError(f"flow run {run} has published no answers; give a run of rag-answers, or a digest")
         return published["answers"]["digest"], published.get("collection.passages", {}).get("digest", "")
     if len(answer) < 6 or set(answer) - set("0123456789abcdef"):
         raise ContractError(f"answer {answer!r} is neither a flow run nor six or more characters of a digest")
     return answer, ""
+
+
+def _published_by(flow_run_id: str) -> dict[str, dict[str, Any]]:
+    """Return the references a finished flow run has published, by name, as MLflow has them; none of a run unknown.
+
+    Raises:
+        StoreError: MLflow does not answer.
+    """
+    try:
+        client = mlflow_run.prepare()
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.`prefect.flow_run_id` = '{flow_run_id}'", max_results=1)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [client.download_artifacts(run.info.run_id, "refs.json", folder) for run in runs]
+            found: dict[str, dict[str, Any]] = json.loads(Path(paths[0]).read_text("utf-8")) if paths else {}
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise StoreError(
+            f"run {flow_run_id} cannot be looked up at {mlflow_run.tracking_uri()} ({reason}); give a digest"
+        ) from error
+    return found
 
 
 def _answered() -> Iterator[tuple[AnswersRef, Record]]:

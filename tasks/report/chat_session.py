@@ -62,6 +62,32 @@ def chat_summary(conversation: ConversationRef, before: int, name: str | None) -
     return {**found, "removed": len(said.removed)}
 
 
+def show_transcript(run: tracking.Run, conversation: ConversationRef) -> str:
+    """Show a conversation as an artifact of the run; return the last reply as Markdown, empty before the first.
+
+    What was said is untrusted: it is shown as text, without links, images or HTML.
+    """
+    from prefect.artifacts import create_markdown_artifact
+    from prefect.context import FlowRunContext
+
+    turns = Conversation.model_validate(objects.load_json(conversation)).turns
+    if not turns or FlowRunContext.get() is None:
+        return ""
+    told = [(pages.markdown(turn.message), _replied(turn)) for turn in turns]
+    lines = [f"**You:** {message}\n\n**Model:** {reply}" for message, reply in told]
+    create_markdown_artifact(
+        "\n\n".join(lines), key=f"{run.flow}-transcript", description="what was said, newest last"
+    )
+    return told[-1][1]
+
+
+def _replied(turn: ChatTurn) -> str:
+    words = turn.reply.strip()
+    return (
+        pages.markdown(words[:SHOWN_CHARACTERS]) if words else f"(no reply: stopped by {pages.markdown(turn.finish)})"
+    )
+
+
 def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
     return {
         "turns": len(turns),

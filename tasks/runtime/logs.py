@@ -7,7 +7,7 @@ Its loggers get a filter, in whichever process a flow runs: the launcher, a work
 import logging
 from collections import deque
 
-from prefect.exceptions import MissingContextError
+from prefect.exceptions import MissingContextError, ParameterTypeError
 from prefect.logging import get_run_logger
 
 from tasks.data.base import Ref, Value
@@ -16,6 +16,7 @@ from tasks.errors import FlowError
 TASKS, FLOWS = "prefect.task_runs", "prefect.flow_runs"
 ENGINES = (TASKS, FLOWS, "prefect.engine", "prefect.flow_runs.runner")
 _reasons: deque[str] = deque(maxlen=8)  # why flow runs of this process have failed
+OURS = (FlowError, ParameterTypeError)  # what a user can mend: the message says all
 TOLD = ("Finished in state Completed(", "Finished in state Cached(", "Finished in state Failed(")
 
 
@@ -40,7 +41,7 @@ def quieten() -> None:
 def _says_more(record: logging.LogRecord) -> bool:
     """Return whether a message of Prefect's tells what is not told elsewhere; take the tracebacks of ours out."""
     message = record.getMessage()
-    if record.exc_info and isinstance(error := record.exc_info[1], FlowError):
+    if record.exc_info and isinstance(error := record.exc_info[1], OURS):
         record.exc_info = record.exc_text = None
         if record.name != FLOWS or str(error) in _reasons:
             return "Retry" in message or "will attempt" in message

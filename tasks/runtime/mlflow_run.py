@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from pydantic import BaseModel
 
 from tasks.data.base import Ref
 from tasks.data.documents import DocumentsRef
+from tasks.data.run import subject_of
 from tasks.environment import commit, environment
 from tasks.errors import StoreError
 from tasks.runtime import records, steps, traces
-from tasks.runtime.names import subject_of
 from tasks.store import durable, workspace
 
 LIMITS = {
@@ -261,27 +260,6 @@ def prepare() -> Any:
         client = MlflowClient(tracking_uri())
         client.search_experiments(max_results=1)
     return client
-
-
-def published_by(flow_run_id: str) -> dict[str, dict[str, Any]]:
-    """Return the references a finished flow run has published, by name, as MLflow has them; none of a run unknown.
-
-    Raises:
-        StoreError: MLflow does not answer.
-    """
-    try:
-        client = prepare()
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        runs = client.search_runs(experiments, f"tags.`prefect.flow_run_id` = '{flow_run_id}'", max_results=1)
-        with tempfile.TemporaryDirectory() as folder:
-            paths = [client.download_artifacts(run.info.run_id, "refs.json", folder) for run in runs]
-            found: dict[str, dict[str, Any]] = json.loads(Path(paths[0]).read_text("utf-8")) if paths else {}
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise StoreError(
-            f"run {flow_run_id} cannot be looked up at {tracking_uri()} ({reason}); give a digest"
-        ) from error
-    return found
 
 
 def _whereabouts() -> dict[str, str]:

@@ -5,6 +5,7 @@ steps/<name>/<key>.json    value, inputs, code, libraries, metrics
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class Record:
     code: str
     libraries: dict[str, str]
     metrics: Metrics
+    seconds: float = 0.0  # what it took, over so many rows; 0 in the records of older versions
+    rows: int = 0
 
 
 def find(name: str, key: str) -> Record | None:
@@ -67,6 +70,22 @@ def recorded(pattern: str) -> Iterator[Record]:
             log.warning("the record %s is left out: %s", path.name, error)
 
 
+def last_time(name: str, rows: int) -> float | None:
+    """Return the seconds a step should take by its last run, in proportion to its rows; None if it never ran here."""
+    folder = workspace.folder("steps", name)
+    for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True)[:3]:
+        with suppress(StoreError):
+            before = read(path)
+            if before.seconds > 0:
+                return before.seconds * max(rows, 1) / max(before.rows, 1)
+    return None
+
+
+def rows_of(inputs: Any) -> int:
+    """Return the rows of the largest object among the inputs of a step."""
+    return max((ref.rows for ref in refs_in(inputs)), default=0)
+
+
 def refs_in(value: Any) -> list[Ref]:
     """List the references in a value, however deep."""
     if isinstance(value, Ref):
@@ -83,7 +102,8 @@ def refs_in(value: Any) -> list[Ref]:
 def write(name: str, key: str, made: Record) -> None:
     """Write the record of a finished step."""
     value = {"type": type(made.value).__name__, "fields": made.value.model_dump(mode="json")}
-    content = {"inputs": made.inputs, "code": made.code, "libraries": made.libraries, "metrics": made.metrics}
+    content = {"inputs": made.inputs, "code": made.code, "libraries": made.libraries, "metrics": made.metrics,
+               "seconds": made.seconds, "rows": made.rows}  # fmt: skip
     durable.write_json(workspace.folder("steps", name) / f"{key}.json", {"value": value, **content})
 
 
@@ -97,6 +117,7 @@ def read(path: Path) -> Record:
     try:
         stated = content["value"]
         value = Value.registry[stated["type"]].model_validate(stated["fields"])
-        return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"])
+        took = float(content.get("seconds", 0.0)), int(content.get("rows", 0))
+        return Record(value, content["inputs"], content["code"], content["libraries"], content["metrics"], *took)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} was written by another version ({type(error).__name__})") from error

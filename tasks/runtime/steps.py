@@ -31,6 +31,7 @@ from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import code, logs, records
+from tasks.runtime.progress import watched
 from tasks.runtime.records import Inputs, Metrics, Record, find
 from tasks.store import durable, workspace
 
@@ -224,7 +225,8 @@ class Step(Generic[P, V]):
             return cast("V", _planned(self.spec, key, inputs, lines))
         self._require_label(key)
         started = time.perf_counter()
-        outcome = self.task(*args, **kwargs)
+        with watched(labelled(self.spec.name), self.spec.name, records.rows_of((args, kwargs))):
+            outcome = self.task(*args, **kwargs)
         cached = isinstance(outcome, State)
         if (finished := _finished.get()) is not None:
             seconds = time.perf_counter() - started
@@ -273,7 +275,8 @@ def _run_name(name: str, template: str | None, parameters: Mapping[str, Any]) ->
     """Return the name of a task run: the step's with the labels that are open, then what its template adds."""
     from tasks.runtime import steps  # by module: this function travels to other processes by value
 
-    return steps.labelled(name) + (template or name).format(**parameters).removeprefix(name)
+    more = (template or name).format(**parameters).removeprefix(name).strip()
+    return f"{steps.labelled(name)} {more}".strip()
 
 
 def step(
@@ -309,6 +312,7 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
         if (known := find(spec.name, key)) is not None:
             return Completed(name="Cached", data=known.value)
         metrics: Metrics = {}
+        started = time.perf_counter()
         token = _metrics.set(metrics)
         try:
             value = fn(*args, **kwargs)
@@ -319,7 +323,8 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
                 f"step {spec.name} returned {type(value).__name__} but a Value of tasks.data was needed"
             )
         libraries = code.versions(spec.libraries)
-        records.write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics))
+        took = time.perf_counter() - started, records.rows_of((args, kwargs))
+        records.write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics, *took))
     return value
 
 

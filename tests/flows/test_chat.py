@@ -41,5 +41,8 @@ def test_a_run_without_messages_waits_for_each_and_an_empty_one_ends_it(
     thread.join(10)
     assert seen == ["message-1", "message-2"]
     assert outcome.result["turns"] == 1
+    with get_client(sync_client=True) as client:
+        shown = [a for a in client.read_artifacts() if a.key == "chat-session-transcript"]
+    assert "**You:** My name is Ada\\.\n\n**Model:** " in str(shown[0].data)
     again = chat_session(messages=["Go on."], conversation="from-the-ui", config=config)
     assert list(again.result)[:3] == ["model", "conversation", "reply 2"]

@@ -62,10 +62,10 @@ def test_a_result_that_is_stored_is_shown_as_cached_and_is_the_same() -> None:
     assert [f.cached for f in ran] == [False, False]
     assert [f.cached for f in found] == [True, True]
     assert task_runs(first_run) == [
-        ("count from 1", "Completed", "COMPLETED"),
-        ("count from 5", "Completed", "COMPLETED"),
+        ("test-flow-count.from_1 count from 1", "Completed", "COMPLETED"),
+        ("test-flow-count.from_5 count from 5", "Completed", "COMPLETED"),
     ]
-    assert task_runs(second_run) == [("count from 1", "Cached", "COMPLETED"), ("count from 5", "Cached", "COMPLETED")]
+    assert [state for _, *state in task_runs(second_run)] == [["Cached", "COMPLETED"], ["Cached", "COMPLETED"]]
 
 
 @pytest.mark.usefixtures("workspace")

@@ -5,7 +5,7 @@ Source: batches of fixed shape are ours.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,11 +31,13 @@ class Meter:
         tokens: Tokens, special ones included, padding not.
         padded: The same with padding.
         truncated: Texts longer than the model reads.
+        moved: Told the tokens of each batch that is done.
     """
 
     tokens: int = 0
     padded: int = 0
     truncated: int = 0
+    moved: Callable[[int], None] = lambda tokens: None
 
 
 def tokenizer(encoder: Encoder) -> Any:
@@ -144,6 +146,7 @@ class EncodingEngine:
             width = min(batch.width, self.encoder.max_tokens)  # a model has no positions past these
             tokens, mask = padded([encodings[row].ids for row in batch.rows], batch.height, width, self.filler)
             yield batch.rows, tokens, mask
+            meter.moved(int(lengths[batch.rows].sum()))
         meter.tokens += int(lengths.sum())
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
 

@@ -1,21 +1,28 @@
 """What a flow run is called: after what it works on and when, unless a person named it."""
 
 import inspect
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from tasks.data.run import subject_of
 
 SUBJECT = 60  # characters of a name that say what a run works on
+GREEK = (
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi"
+    "|chi|psi|omega"
+)
+# The form of Prefect 3.8 fills in a letter, mostly with a number, then one to four words. A letter and one word alone,
+# as `beta-test`, is rather a person's: it is kept.
+OF_THE_FORM = re.compile(rf"(?:{GREEK})(?:\d+(?:-[a-z]+){{1,4}}|(?:-[a-z]+){{2,4}})")
 
 
 def named(*parameters: str) -> Callable[[], str]:
     """Return what Prefect asks for the name of a flow run: `knowledge-base notes · 26 Nov 03:00`.
 
-    A name that a person has given, in the UI or with `--flow-run-name`, is kept; two words of Prefect's own lists, as
-    `blue-whale`, are taken for one that it drew.
+    A name that a person has given, in the UI or with `--flow-run-name`, is kept, unless it looks like one that Prefect
+    draws.
 
     Args:
         parameters: Of the flow; the first that has a value is what the run works on.
@@ -38,16 +45,6 @@ def named(*parameters: str) -> Callable[[], str]:
     return name
 
 
-def subject_of(value: Any) -> str:
-    """Return in a few words what a parameter of a flow names: a text, some texts, or where documents come from."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, BaseModel):
-        place = getattr(value, "path", None) or getattr(value, "dataset", None)
-        return Path(place).name if place else str(getattr(value, "kind", ""))
-    return "; ".join(map(str, value))
-
-
 def told(flow: str, subject: str, moment: datetime) -> str:
     """Return the name of a run; what cannot be printed becomes a blank, what is long is cut."""
     words = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
@@ -56,7 +53,7 @@ def told(flow: str, subject: str, moment: datetime) -> str:
 
 
 def is_generated(name: str) -> bool:
-    """Return whether a name is one that Prefect has drawn: an adjective and an animal of its own word lists."""
+    """Return whether Prefect has drawn a name, or its form has: `blue-whale`, `delta2-bayliss-instability`."""
     from coolname.data import config
 
     lists: dict[str, Any] = config
@@ -64,4 +61,4 @@ def is_generated(name: str) -> bool:
     words |= {str(p) if isinstance(p, str) else "-".join(p)
               for part in lists.values() if part["type"] == "phrases" for p in part["phrases"]}  # fmt: skip
     first, _, second = name.partition("-")
-    return first in words and second in words
+    return (first in words and second in words) or OF_THE_FORM.fullmatch(name) is not None

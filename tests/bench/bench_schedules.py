@@ -1,0 +1,101 @@
+"""Four deployments on schedules of every two minutes, on the servers of `make ui` with a worker, as people start them.
+
+`MINUTES` in the environment is how long, 20 if it is not set. Late is what lies between the time a run was planned for
+and the moment its flow began: it holds the scheduler, the polling of the worker and the start of a process.
+"""
+
+import os
+import re
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.launch.prefect_server import free_port
+from tests.bench.pairs import at_most, plain
+from tests.flows.test_operations import Site
+
+DEPLOYMENTS = (
+    "tokenizer-report/tokenizer-report-quick",
+    "text-vectors/text-vectors-quick",
+    "knowledge-base/knowledge-base-quick",
+    "prompt-chain/prompt-chain-quick",
+)
+EVERY = CronSchedule(cron="*/2 * * * *", timezone="UTC")
+ENDING_S = 180.0
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return how late runs began, how many were lost or doubled, and what the server said was an error."""
+    minutes = float(os.environ.get("MINUTES", "20"))
+    url = f"http://127.0.0.1:{free_port()}/api"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        temporary_settings({PREFECT_API_URL: url}),
+        get_client(sync_client=True) as client,
+    ):
+        site = Site(Path(folder), url, client)
+        (site.folder / "home").mkdir()
+        port = url.split(":")[2].removesuffix("/api")
+        servers = site.start("ui.log", "deployments.ui", "--prefect-port", port, "--mlflow-port", str(free_port()))
+        try:
+            while not (site.home / "server.json").exists():
+                time.sleep(0.2)
+            site.run("deployments.deploy", *(name.partition("/")[2] for name in DEPLOYMENTS))
+            worker = site.start("worker.log", "deployments.worker")
+            try:
+                began, ended = _scheduled(client, minutes)
+            finally:
+                worker.terminate()
+                worker.wait(60)
+            rows = _judged(client, began, ended)
+        finally:
+            servers.terminate()
+            servers.wait(60)
+        said = (site.folder / "ui.log").read_text("utf-8").splitlines()
+    errors = [line for line in said if re.search(r"\bERROR\b|Traceback", line)]
+    print("\n".join(errors[:5]))
+    return [*rows, at_most("errors in the log of the server", float(len(errors)), "", 0)]
+
+
+def _scheduled(client: SyncPrefectClient, minutes: float) -> tuple[datetime, datetime]:
+    """Let the schedules run for so long; return when they began and ended."""
+    found = [client.read_deployment_by_name(name) for name in DEPLOYMENTS]
+    began = datetime.now(UTC)
+    for one in found:
+        client.create_deployment_schedules(one.id, [(EVERY, True)])
+    time.sleep(minutes * 60)
+    ended = datetime.now(UTC)
+    time.sleep(ENDING_S)  # what was due ends; no run that is planned later counts
+    return began, ended
+
+
+def _judged(client: SyncPrefectClient, began: datetime, ended: datetime) -> list[dict[str, Any]]:
+    names = {client.read_deployment_by_name(name).id: name for name in DEPLOYMENTS}
+    runs = [r for r in _all_runs(client) if r.auto_scheduled and began <= r.expected_start_time <= ended]
+    late = [(r.start_time - r.expected_start_time).total_seconds() for r in runs if r.start_time]
+    twice = Counter((r.deployment_id, r.expected_start_time) for r in runs)
+    due = len({r.expected_start_time for r in runs}) * len(names)
+    states = Counter(str(r.state_name) for r in runs)
+    print(f"  {len(runs)} runs of {len(names)} deployments: {dict(states)}")
+    return [
+        plain("runs that were due", float(due), ""),
+        plain("late, half of the runs at most", float(np.percentile(late, 50)), "s"),
+        at_most("late, 95 of 100 runs at most", float(np.percentile(late, 95)), "s", 60.0),
+        at_most("runs lost", float(due - states["Completed"]), "", 0),
+        at_most("runs doubled", float(sum(count - 1 for count in twice.values())), "", 0),
+    ]
+
+
+def _all_runs(client: SyncPrefectClient) -> list[Any]:
+    found: list[Any] = []
+    while page := client.read_flow_runs(limit=200, offset=len(found)):
+        found += page
+    return found
