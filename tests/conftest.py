@@ -1,8 +1,5 @@
-"""Settings that must stand before Prefect, MLflow or torch are imported; a server, workspaces and small documents."""
+"""Profiles of hypothesis, the fixtures that teams use too, and small documents."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -14,14 +11,7 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, de
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("test")
 
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
-os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores already
+pytest_plugins = ["tasks.launch.testing"]
 
 QUICK_DOCUMENTS = {
     "lighthouse.txt": "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
@@ -31,41 +21,6 @@ QUICK_DOCUMENTS = {
     "orchard.txt": "Apple trees are pruned in February. Wasps come when pears lie on the ground in September.",
     "railway.txt": "The night train to the coast leaves at ten. Its sleeping cars were built in 1954, restored twice.",
 }
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a Prefect server; return its address."""
-    os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=280):  # where others have the cores, 120 were too few
-        yield str(PREFECT_API_URL.value())
-
-
-@pytest.fixture(scope="session")
-def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the tables of an empty MLflow store, which take seconds to make."""
-    from tasks.runtime import mlflow_run
-
-    home = tmp_path_factory.mktemp("mlflow")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LLM_FLOWS_HOME", str(home))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        mlflow_run.prepare()
-    return home / "mlflow"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_tables: Path) -> Path:
-    """Return a workspace with nothing in it but the tables of MLflow."""
-    home = tmp_path / "workspace"
-    home.mkdir(mode=0o700)
-    shutil.copytree(mlflow_tables, home / "mlflow")
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return home
 
 
 @pytest.fixture

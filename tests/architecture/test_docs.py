@@ -247,3 +247,10 @@ def test_a_commit_that_is_an_example_exists(commit: str) -> None:
 def test_no_page_names_a_machine() -> None:
     for page in PAGES:
         assert not re.search(r"/(?:root|work|tmp|home)/", text_of(page)), page
+
+
+def test_the_example_of_a_test_is_the_file_that_is_run() -> None:
+    page = text_of(ROOT / "docs" / "testing.md")
+    shown = re.search(r"<!-- file: (\S+) -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    assert shown.group(2) == text_of(ROOT / shown.group(1))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,19 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from prefect.client.schemas.objects import State
 
 from configs.index import Bm25, Flat
-from tasks.data.base import Value
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, SnapshotRef
 from tasks.data.models import Encoder, Fingerprint, Numerics
 from tasks.data.search import Generation
 from tasks.data.vectors import VectorsRef
-from tasks.runtime import steps
-from tasks.runtime.steps import Step
 from tasks.store import objects
-
-os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # steps are called outside flows here
 
 SPECIAL = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 WORDS = [
@@ -61,17 +54,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "workspace"
     monkeypatch.setenv("LLM_FLOWS_HOME", str(path))
     return path
-
-
-@pytest.fixture
-def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run steps as Prefect does, without its server."""
-
-    def call(self: Step[..., Value], *args: Any, **kwargs: Any) -> Any:
-        outcome = steps.execute(self.spec, self.fn, args, kwargs)
-        return outcome.result() if isinstance(outcome, State) else outcome
-
-    monkeypatch.setattr(Step, "__call__", call)
 
 
 @pytest.fixture(scope="session")

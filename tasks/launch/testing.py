@@ -1,0 +1,97 @@
+"""Fixtures for the tests of flows, presets and tasks: in `conftest.py`, `pytest_plugins = ["tasks.launch.testing"]`.
+
+Every test gets a workspace of its own, with nothing in it. Flows run in this process, on a Prefect server that the
+tests of a session share. `docs/testing.md` has an example.
+"""
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.resolve import resolve
+from configs.signatures import flow_cards
+from tasks.data.base import Value
+from tasks.data.run import Outcome
+
+RunFlow = Callable[..., Outcome]
+SETTINGS = {  # before Prefect, MLflow or a model library is imported
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_OFFLINE": "1",
+}
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores already
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Prefect server; return its address."""
+    os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=280):  # where others have the cores, 120 were too few
+        yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the tables of an empty MLflow store, which take seconds to make."""
+    from tasks.runtime import mlflow_run
+
+    home = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLM_FLOWS_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        mlflow_run.prepare()
+    return home / "mlflow"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_tables: Path) -> Path:
+    """Return a workspace with nothing in it but the tables of MLflow."""
+    home = tmp_path / "workspace"
+    home.mkdir(mode=0o700)
+    shutil.copytree(mlflow_tables, home / "mlflow")
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return home
+
+
+@pytest.fixture
+def run_flow(workspace: Path, prefect_server: str) -> RunFlow:
+    """Return a function that runs a flow with the words of a command line: `run_flow("topic-model", "@quick")`."""
+
+    def run(name: str, *words: str) -> Outcome:
+        card = flow_cards()[name]
+        call = resolve(card, words)
+        flow = getattr(importlib.import_module(f"flows.{card.module}"), card.function)
+        made: Outcome = flow(**{field: getattr(call, field) for field in type(call).model_fields})
+        return made
+
+    return run
+
+
+@pytest.fixture
+def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let steps be called outside of a flow: looked up, computed and stored as in one, but without Prefect."""
+    from prefect.client.schemas.objects import State
+
+    from tasks.runtime import steps
+    from tasks.runtime.steps import Step
+
+    def call(self: Step[..., Value], *args: Any, **kwargs: Any) -> Any:
+        outcome = steps.execute(self.spec, self.fn, args, kwargs)
+        return outcome.result() if isinstance(outcome, State) else outcome
+
+    monkeypatch.setattr(Step, "__call__", call)
