@@ -31,6 +31,7 @@ from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.launch.prefect_server import free_port
+from tests.flows.test_page import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
 LATE_S = 30.0
@@ -211,9 +212,35 @@ def test_a_worker_runs_the_main_job_and_its_page_opens_from_the_ui(
         f"{noted['mlflow']}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report/index.html"
     )
     assert (Path(run.info.artifact_uri.removeprefix("file://")) / "report" / "index.html").stat().st_size > 5_000
+    if CHROMIUM is not None:
+        card = found["knowledge-base-report"]
+        assert clicked(f"{site.url.removesuffix('/api')}/artifacts/artifact/{card.id}") == "notes"
     assert run.inputs.dataset_inputs[0].dataset.name == "notes"
     assert f"]({run.data.tags['prefect.url']})" in run.data.tags["mlflow.note.content"]
     assert str(started.id) in run.data.tags["prefect.url"]
+
+
+def clicked(artifact: str) -> str:
+    """Click the link of an artifact in the Prefect UI; return the heading of the page that MLflow then shows."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.set_default_timeout(90_000)
+        tab.goto(artifact)
+        link = tab.get_by_role("link", name="report of this run")
+        opens = link.get_attribute("target") == "_blank"
+        if opens:
+            with tab.context.expect_page() as found:
+                link.click()
+            shown = found.value
+        else:
+            link.click()
+            shown = tab
+        heading = shown.frame_locator("iframe").locator("h1").first.inner_text(timeout=90_000)
+        browser.close()
+    return heading
 
 
 def test_steps_say_in_words_what_they_did_and_are_called_by_their_labels(
