@@ -227,7 +227,12 @@ def test_help_may_stand_behind_a_call_that_is_half_written(tell: Any) -> None:
         ("--show", "--show needs the name of a flow"),
         ("store --plan", "--plan is for flows; store has --help alone"),
         ("collections --all", "'--all' is no option"),
-        ("tex-classifier --help", "there is no flow or command 'tex-classifier'"),
+        ("tex-classifier --help", "there is no flow or command 'tex-classifier'; perhaps text-classifier; "),
+        (
+            "knowledgebase",
+            "there is no flow or command 'knowledgebase'; perhaps knowledge-base; python -m flows lists",
+        ),
+        ("qqqq", "there is no flow or command 'qqqq'; python -m flows lists them"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_status_two(line: str, message: str, tell: Any) -> None:
