@@ -10,8 +10,8 @@ from tasks.data.documents import DocumentsRef, PassagesRef
 from tasks.data.evaluation import MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
 from tasks.data.releases import Comparison
 from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.evaluate.task_measures import save_measures
 from tasks.runtime import steps
-from tasks.runtime.measures import save_measures
 from tasks.runtime.steps import step
 from tasks.store import objects
 

@@ -22,8 +22,8 @@ from tasks.data.classes import (
 )
 from tasks.data.evaluation import Measure, MeasuresRef
 from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, look_closer, majority
+from tasks.evaluate.task_measures import log_measures
 from tasks.metrics.classification import decide, table
-from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -48,7 +48,7 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
     seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
     validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
-    steps.log_measures("classify", measures)
+    log_measures("classify", measures)
     by_class, by_bin, confused = look_closer(
         targets, divided.classes, ways, bins=config.bins, multiple=divided.multiple
     )

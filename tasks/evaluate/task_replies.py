@@ -5,7 +5,7 @@ from configs.evaluate import Evaluate
 from tasks.data.answers import Answer, AnswersRef
 from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, Problem, ProblemsRef
 from tasks.data.evaluation import Question, QuestionsRef
-from tasks.runtime.measures import save_measures
+from tasks.evaluate.task_measures import save_measures
 from tasks.runtime.steps import step
 from tasks.store import objects
 

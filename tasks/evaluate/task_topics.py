@@ -9,7 +9,7 @@ from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import MeasuresRef
 from tasks.data.topics import LabelsRef, LayoutRef, RowsRef, Topic, TopicsRef
 from tasks.data.vectors import VectorsRef
-from tasks.runtime.measures import save_measures
+from tasks.evaluate.task_measures import save_measures
 from tasks.runtime.steps import step
 from tasks.store import objects
 

@@ -215,7 +215,7 @@ def _intervals(measures: Sequence[Measure]) -> dict[str, Any]:
         "y": list(range(len(measures))),
         "error_x": {"type": "data", "symmetric": False, "array": [m.high - m.value for m in measures],
                     "arrayminus": [m.value - m.low for m in measures], "thickness": 1.4},
-        "hovertext": [f"{plain(m.what)}: {m.value:.3f} ({m.low:.3f} to {m.high:.3f})" for m in measures],
+        "hovertext": [f"{plain(m.what)}: {m.value:.3f}{f' ({m.interval})' if m.interval else ''}" for m in measures],
         "hoverinfo": "text",
     }  # fmt: skip
 
@@ -227,7 +227,8 @@ def _names(measures: Sequence[Measure], chosen: str | None = None) -> dict[str, 
 
 
 def _rows(measures: Sequence[Measure]) -> list[tuple[str, str, str, str]]:
-    return [(m.what, f"{m.value:.3f}", f"{m.low:.3f}", f"{m.high:.3f}") for m in measures]
+    return [(m.what, f"{m.value:.3f}", *((f"{m.low:.3f}", f"{m.high:.3f}") if m.has_interval else ("", "")))
+            for m in measures]  # fmt: skip
 
 
 def _leaves(root: str, children: dict[str, tuple[str, str]]) -> list[str]:
