@@ -79,21 +79,21 @@ def curves(means: Sequence[CurveMean], full: Sequence[Measure], examples: int) -
 
 
 def reliability(bins: Sequence[Bin]) -> list[Figure]:
-    """Return a dot for each bin of confidence: how sure, how often right; larger where there are more decisions."""
+    """Return a dot for each bin of confidence, at confidence and accuracy; larger where there are more decisions."""
     if not bins:
         return []
     most = max(b.count for b in bins)
     rows = [(f"{b.confidence:.0%}", f"{b.right:.0%}", f"{b.count:,}") for b in bins]
     dots = {"type": "scatter", "mode": "markers", "x": [b.confidence for b in bins], "y": [b.right for b in bins],
             "marker": {"size": [b.count for b in bins], "sizemode": "area", "sizeref": most / 300, "sizemin": 3},
-            "hovertext": [f"{n} decisions, {sure} sure, {right} right" for sure, right, n in rows],
+            "hovertext": [f"{n} decisions, confidence {sure}, accuracy {right}" for sure, right, n in rows],
             "hoverinfo": "text"}  # fmt: skip
     even = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": EVEN, "hoverinfo": "skip"}
     layout = {"xaxis": {"title": {"text": "confidence"}, "range": [0, 1.03]},
-              "yaxis": {"title": {"text": "share right"}, "range": [0, 1.03]}}  # fmt: skip
+              "yaxis": {"title": {"text": "accuracy"}, "range": [0, 1.03]}}  # fmt: skip
     return [
-        Figure("reliability", "share right over confidence", [even, dots], layout, 380,
-               ("confidence", "share right", "decisions"), rows)
+        Figure("reliability", "accuracy over confidence", [even, dots], layout, 380,
+               ("confidence", "accuracy", "decisions"), rows)
     ]  # fmt: skip
 
 
