@@ -229,7 +229,7 @@ def _type(annotation: Any) -> str:
     if origin in (tuple, list):
         inner = _type(members[0])
         if get_origin(members[0]) in (tuple, list):
-            return f"list of {plural(members[0])}"
+            return plural(members[0])
         return f"list of {f'({inner})' if ' | ' in inner else inner}"
     if origin is dict:
         return f"object of {_type(members[0])} to {_type(members[1])}"

@@ -324,6 +324,10 @@ def test_help_says_of_indexes_and_rankings_what_was_measured(tell: Any) -> None:
     assert f"{pairs:.0f} pairs a second" in " ".join(tell("semantic-search --help rerank.cross-encoder")[1].split())
 
 
+def test_a_list_of_lists_is_said_in_the_plural(tell: Any) -> None:
+    assert "\n    lists of whole numbers\n" in tell("topic-model --help merge")[1]
+
+
 def test_a_kind_and_a_field_of_one_name_are_both_opened() -> None:
     places = places_of(CARDS["chat-session"])
     assert {type(found) for found in find(places, ["memory", "summary"])} == {Place, Variant}
