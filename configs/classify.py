@@ -32,7 +32,7 @@ class Labelled(Config):
 
 
 class Fit(Config):
-    """How the ways that learn from labels are fitted; only training texts have a part in it."""
+    """How the methods that learn from labels are fitted; only training texts have a part in it."""
 
     c_values: tuple[float, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1)
     """Values of C to choose from by cross-validation. Larger: fits the training texts more closely."""
@@ -169,7 +169,7 @@ WITHOUT_SEVERAL = ("centroid", "zero-shot", "language-model")
 
 
 class Curve(Config):
-    """How good the ways that learn would be with fewer labels."""
+    """How well the methods that learn do with fewer labels."""
 
     shares: tuple[float, ...] = (0.01, 0.1)
     """Shares of the training texts to learn from, beside all of them; at least one text of each class."""

@@ -47,7 +47,8 @@ class Topics(Config):
     min_documents: Annotated[int, Common] = Field(40, ge=10)
     """With fewer documents no topics are made, and the report says so."""
     scale: Annotated[float, Common] = Field(1.0, gt=0, le=20)
-    """Size of topics, derived from the number of documents. Larger: fewer and broader topics."""
+    """Multiplier of the minimum cluster size, which is derived from the number of documents. Larger: fewer and broader
+    topics."""
     guide: Annotated[Guide, Common] = Free()
     """What is known of the topics beforehand."""
     reduce: Reduce = Umap()
@@ -225,17 +226,17 @@ class TextClassifier(Config):
     chunk: Chunk | None = None
     """Texts to passages, a text's vector being the mean of theirs; null for one vector, cut at the encoder's limit."""
     embed: Embed = Embed()
-    """Texts to vectors, for the ways that need them."""
+    """Texts to vectors, for the methods that need them."""
     methods: tuple[Method, ...] = Field(
         (TfIdf(), Embeddings(), Combined(), Centroid(), Neighbours(), ZeroShot()), min_length=1
     )
-    """Ways to classify, all in one table."""
+    """Methods of classification, all in one table."""
     fit: Fit = Fit()
-    """How the ways that learn are fitted."""
+    """How the methods that learn are fitted."""
     choose: str | None = None
-    """Name of the way that is kept and predicts; left out, the best by cross-validation on the training texts."""
+    """Name of the method that is kept and predicts; left out, the best by cross-validation on the training texts."""
     curve: Curve | None = Curve()
-    """How good fewer labels would be; null for not at all."""
+    """Learning curve: macro-F1 with fewer labels; null for none."""
     label_issues: LabelIssues | None = LabelIssues()
     """Which labels are probably wrong; null for not at all."""
     measured: Measured = Measured()
@@ -245,7 +246,7 @@ class TextClassifier(Config):
 
     @model_validator(mode="after")
     def _several_labels(self) -> Self:
-        """Refuse ways that cannot say how many labels a text has, where it may have several."""
+        """Refuse methods that cannot say how many labels a text has, where it may have several."""
         wrong = [m.kind for m in self.methods if self.labels.multiple and m.kind in WITHOUT_SEVERAL]
         if wrong:
             raise ValueError(f"{wrong[0]} says which label is closest, not how many there are; take it out of methods")

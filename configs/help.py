@@ -5,7 +5,6 @@ entry, and of what lies deeper the fields that are marked `Common` where they ar
 another `kind`. `--help NAME` opens the rest a level at a time.
 """
 
-import difflib
 import json
 import re
 import textwrap
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from configs.places import REQUIRED, Place, Variant, find, name_of, on_default_route, parameters, sections, walk
+from configs.refusals import nearest, plural
 from configs.resolve import WrongCall, load_preset
 from configs.signatures import FlowCard
 
@@ -228,6 +228,8 @@ def _type(annotation: Any) -> str:
         return " | ".join(_type(member) for member in members)
     if origin in (tuple, list):
         inner = _type(members[0])
+        if get_origin(members[0]) in (tuple, list):
+            return plural(members[0])
         return f"list of {f'({inner})' if ' | ' in inner else inner}"
     if origin is dict:
         return f"object of {_type(members[0])} to {_type(members[1])}"
@@ -270,9 +272,8 @@ def _ways_on(places: Sequence[Place], width: int) -> Lines:
 
 def _nothing_there(card: FlowCard, name: str, places: Sequence[Place]) -> str:
     known = list(dict.fromkeys(map(name_of, walk(places))))
-    last = name.rpartition(".")[2]
-    near = difflib.get_close_matches(name, known, 4, 0.7) or [k for k in known if k.rpartition(".")[2] == last]
-    hint = f"; perhaps {', '.join(near[:4])}" if near else ""
+    near = nearest(name, known)
+    hint = f"; perhaps {', '.join(near)}" if near else ""
     return f"{card.name} has no {name!r}{hint}; see python -m flows {card.name} --help"
 
 

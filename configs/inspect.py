@@ -45,19 +45,19 @@ class Small(Config):
     """A small model trained on bytes of text: dissected where no model is named, and trained once for each mask."""
 
     width: int = Field(64, ge=8, le=1_024)
-    """Numbers in a hidden state."""
+    """Hidden size."""
     layers: int = Field(4, ge=2, le=24)
-    """Blocks."""
+    """Layers: blocks of attention and feed-forward."""
     heads: int = Field(4, ge=1, le=32)
     """Heads of attention; a divisor of `width`."""
     length: int = Field(64, ge=16, le=2_048)
-    """Bytes of a training window."""
+    """Context length in bytes."""
     batch: int = Field(16, ge=1, le=512)
     """Windows a step."""
     steps: int = Field(200, ge=1, le=100_000)
     """Steps of training; each run takes as long."""
     rate: float = Field(3e-3, gt=0, le=1)
-    """How far a step goes at most."""
+    """Learning rate, the largest of its schedule."""
     masks: Annotated[tuple[MaskKind, ...], Common] = ("full", "sliding", "alternating")
     """Masks compared by held-out perplexity: full looks everywhere back, sliding `window` bytes, alternating both in
     turn, sparse the last bytes and every `window`-th; none compares nothing."""

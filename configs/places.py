@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from configs.base import Common
-from configs.resolve import models_in
+from configs.refusals import models_in
 from configs.signatures import FlowCard
 
 REQUIRED = PydanticUndefined

@@ -1,9 +1,9 @@
 """From words of a command line to the parameters of a flow.
 
 Precedence, in one sentence: the defaults, then presets from left to right (merged deeply, lists replaced), then
-`name=value`. The first part of a name is a parameter of the flow, else a field of its `config`; the value is text
-where the field is text, else JSON; `name=@file` reads one item a line. Setting `kind` to another variant discards
-what was set in that place before.
+`name=value`, each name once. The first part of a name is a parameter of the flow, else a field of its `config`; the
+value is text where the field is text, else JSON; `name=@file` reads one item a line. Setting `kind` to another variant
+discards what was set in that place before.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from configs.refusals import models_in, nearest, refused, unreadable
 from configs.signatures import PRESETS, FlowCard
 
 Tree = dict[str, Any]
@@ -32,22 +33,27 @@ def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
         words: `@preset` and `name=value`, in the order written.
 
     Raises:
-        WrongCall: A word is neither, a preset does not exist, a name is no field, or a value does not fit.
+        WrongCall: A word is neither, a preset does not exist, a name is no field or is set twice, or a value does not
+            fit.
     """
     model = card.parameters()
     tree = defaults(model)
     for word in (w for w in words if w.startswith("@")):
         merge(tree, placed(model, load_preset(card, word[1:])))
+    said: set[tuple[str, ...]] = set()
     for word in (w for w in words if not w.startswith("@")):
         name, equals, text = word.partition("=")
         if not equals:
             raise WrongCall(f"{word!r} is neither @preset nor name=value; see python -m flows {card.name} --help")
         path = _path(model, name, card)
+        if tuple(path) in said:
+            raise WrongCall(f"{name} is set twice; leave one of the two out")
+        said.add(tuple(path))
         merge(tree, nested(path, _parse(text, _field_types(model, path), name)))
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise WrongCall(_first_error(error, model, card)) from error
+        raise WrongCall(refused(error, model, card.name)) from error
 
 
 def defaults(model: type[BaseModel]) -> Tree:
@@ -111,8 +117,8 @@ def _path(model: type[BaseModel], name: str, card: FlowCard) -> list[str]:
     path = parts if parts[0] in model.model_fields else ["config", *parts]
     if not _field_types(model, path):
         known = sorted({n.removeprefix("config.") for n, *_ in fields_of(model)})
-        near = [k for k in known if parts[-1] in k] or [k for k in known if k.startswith(parts[0])]
-        hint = f"; perhaps {', '.join(near[:4])}" if near else ""
+        near = nearest(name, known) or [k for k in known if k.startswith(f"{parts[0]}.")][:4]
+        hint = f"; perhaps {', '.join(near)}" if near else ""
         raise WrongCall(f"{card.name} has no {name!r}{hint}; see python -m flows {card.name} --help")
     return path
 
@@ -127,17 +133,6 @@ def _field_types(model: type[BaseModel], path: Sequence[str]) -> list[Any]:
     return [t for variant in models_in(info.annotation) for t in _field_types(variant, path[1:])]
 
 
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that a value of a type may be of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) is Annotated:
-        yield from models_in(get_args(annotation)[0])
-    elif get_origin(annotation) in (Union, UnionType):
-        for member in get_args(annotation):
-            yield from models_in(member)
-
-
 def _parse(text: str, types: Sequence[Any], name: str) -> Any:
     """Read a value: a file's lines, text where text fits, else JSON."""
     if text.startswith("@"):
@@ -147,9 +142,7 @@ def _parse(text: str, types: Sequence[Any], name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WrongCall(
-            f'{name}={text!r} is not JSON ({error}); write numbers plain, lists as \'["a", "b"]\''
-        ) from error
+        raise WrongCall(unreadable(name, text, types)) from error
 
 
 def _lines(path: Path, name: str) -> list[str]:
@@ -166,25 +159,3 @@ def _takes_text(annotation: Any) -> bool:
     if origin in (Union, UnionType, Annotated):
         return any(_takes_text(member) for member in get_args(annotation))
     return str(origin).endswith("Literal") and any(isinstance(value, str) for value in get_args(annotation))
-
-
-def _first_error(error: ValidationError, model: type[BaseModel], card: FlowCard) -> str:
-    first = error.errors()[0]
-    name = _written_as(first["loc"], model)
-    if first["type"] == "missing":
-        return f"{card.name} needs {name}=...; see python -m flows {card.name} --help"
-    return f"{name} is {first['input']!r} but: {first['msg']}; see python -m flows {card.name} --help"
-
-
-def _written_as(place: Sequence[int | str], model: type[BaseModel]) -> str:
-    """Return the name a user writes for a place in a call: without `config`, without the tags of variants."""
-    names: list[str] = []
-    models = [model]
-    for part in place:
-        infos = [m.model_fields[str(part)] for m in models if str(part) in m.model_fields]
-        if infos:
-            models = [inner for info in infos for inner in models_in(info.annotation)]
-            names.append(str(part))
-        elif isinstance(part, int):
-            names.append(str(part))
-    return ".".join(names[1:] if names[:1] == ["config"] and len(names) > 1 else names)

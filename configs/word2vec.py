@@ -13,9 +13,9 @@ class Word2Vec(Config):
     """Learn a vector for every word, or item, from those that stand near it."""
 
     vector_size: Annotated[int, Common] = Field(64, ge=2, le=1_000)
-    """Numbers in a vector."""
+    """Dimension of the vectors."""
     window: Annotated[int, Common] = Field(5, ge=1, le=100_000)
-    """Places to either side that count as near; larger than the longest list: the whole of it."""
+    """Context window: words to either side; larger than the longest list: the whole of it."""
     shrink_windows: bool = True
     """Draw the window anew at each place, from 1 to `window`, so that nearer ones count more."""
     negative: int = Field(5, ge=1, le=100)
@@ -27,7 +27,7 @@ class Word2Vec(Config):
     epochs: Annotated[int, Common] = Field(10, ge=1, le=1_000)
     """Passes over the sentences; each takes as long."""
     learning_rate: float = Field(0.025, gt=0, le=1)
-    """How far a step goes at first; it falls to almost nothing."""
+    """Learning rate at first; it falls to almost nothing."""
     min_count: int = Field(2, ge=1, le=100_000)
     """Times a word must be said to get a vector."""
     sample: float = Field(1e-3, ge=0, le=1)

@@ -20,6 +20,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 
+from configs.refusals import nearest
 from configs.resolve import WrongCall, resolve
 from configs.signatures import FlowCard, flow_cards
 
@@ -52,9 +53,9 @@ def _main(words: list[str]) -> int:
         return _keep_house(names, option)
     card = cards.get(names[0])
     if card is None:
-        raise WrongCall(
-            f"there is no flow or command {names[0]!r}; there are: {', '.join([*cards, 'collections', 'store'])}"
-        )
+        near = nearest(names[0], [*cards, "collections", "store"])
+        hint = f"perhaps {' or '.join(near)}; " if near else ""
+        raise WrongCall(f"there is no flow or command {names[0]!r}; {hint}python -m flows lists them")
     if option == "--help":
         return _help(card, words[words.index("--help") + 1 :])
     call = resolve(card, names[1:])

@@ -322,7 +322,7 @@ class Judgement(Value):
         validation: Macro-F1 and accuracy on training texts, by what was fitted on others.
         classes: Class by class.
         paired: Two ways at a time.
-        bins: Confidence against share right.
+        bins: Confidence against accuracy.
         confused: Which class is taken for which; empty where a text may have several labels.
         ranked: Names of the ways, the best macro-F1 on training texts first.
     """

@@ -81,7 +81,7 @@ class Spread(Value):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number with its interval, and what it was measured on."""
+    """A number with its interval, and what it was measured on; both ends are the number where it has no interval."""
 
     name: str
     what: str
@@ -95,9 +95,20 @@ class Measure:
         """Its name among the metrics of a run: of what, and which measure, as `weighted.ndcg_at_10`."""
         return f"{metric_name(self.what)}.{metric_name(self.name)}"
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval was computed: of what is fixed, or was seen once, there is none."""
+        return self.low < self.high
+
+    @property
+    def interval(self) -> str:
+        """Its interval as pages show it; nothing where it has none."""
+        return f"{self.low:.3f} to {self.high:.3f}" if self.has_interval else ""
+
     def stated(self) -> dict[str, float]:
-        """Return value, interval and n, as the caller of a flow gets them."""
-        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4), "n": self.n}
+        """Return value, interval and n, as the caller of a flow gets them; no ends where there is no interval."""
+        ends = {"low": round(self.low, 4), "high": round(self.high, 4)} if self.has_interval else {}
+        return {"value": round(self.value, 4), **ends, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question, Scored
 from tasks.data.releases import Comparison
 from tasks.errors import ContractError
-from tasks.metrics.intervals import mean_interval, paired_bootstrap, wilson
+from tasks.metrics.intervals import mean_interval, paired_bootstrap, paired_interval, wilson
 from tasks.metrics.ranking import average_precision, ndcg_at, precision_at, recall_at, reciprocal_rank
 
 METRICS = {
@@ -195,5 +195,5 @@ def _difference(
     """Return the mean of the paired differences over the questions both have."""
     asked = [question for question in before if question in after]
     ours, theirs = [after[question] for question in asked], [before[question] for question in asked]
-    mean, (low, high) = paired_bootstrap(ours, theirs, resamples=config.resamples, seed=config.seed)
+    mean, (low, high) = paired_interval(ours, theirs, resamples=config.resamples, seed=config.seed)
     return Measure(name, what, mean, low, high, len(asked))

@@ -14,7 +14,7 @@ from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
 from tasks.evaluate.answers import exact_match, token_f1
-from tasks.metrics.intervals import mean_interval, paired_bootstrap
+from tasks.metrics.intervals import mean_interval, paired_interval
 from tasks.text.sentences import sentences
 
 OPEN, CLOSED = "retrieval", "closed book"
@@ -64,7 +64,7 @@ def compare_closed_book(
         for way, of in ((OPEN, ours), (CLOSED, theirs)):
             mean, (low, high) = mean_interval(of, **options)
             measures.append(Measure(name, way, mean, low, high, len(of)))
-        value, (low, high) = paired_bootstrap(ours, theirs, **options)
+        value, (low, high) = paired_interval(ours, theirs, **options)
         measures.append(Measure(f"{name} difference", f"{OPEN} - {CLOSED}", value, low, high, len(ours)))
         if len(ours) >= LEAST and (low > 0 or high < 0):
             said.append(f"{name} {abs(value):.3f} {'higher' if low > 0 else 'lower'} with retrieval")

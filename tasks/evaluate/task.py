@@ -173,7 +173,8 @@ def compare_releases(
     asked = objects.load_rows(questions, Question)
     new, live = (_documents_found(rankings[name], passages[name], len(asked)) for name in ("new", "live"))
     found = judge_release(asked, new, live, config, tolerance)
-    steps.log_metrics(questions=found.questions, new=found.new, live=found.live, low=found.low, high=found.high)
+    ends = {"difference": found.new - found.live, "difference.low": found.low, "difference.high": found.high}
+    steps.log_metrics(questions=found.questions, new=found.new, live=found.live, **ends)
     return found
 
 
@@ -215,7 +216,8 @@ def calibrate_threshold(
         objects.load_rows(questions, Question), [Answer.model_validate(a) for a in objects.load_json(answers)], config
     )
     stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
-    steps.log_metrics(**{name: value for name, value in fitted.items() if isinstance(value, int | float)})
+    ends = {"low": "auroc.low", "high": "auroc.high"}
+    steps.log_metrics(**{ends.get(name, name): v for name, v in fitted.items() if isinstance(v, int | float)})
     made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
     return objects.save_json(CalibrationRef, made.model_dump(mode="json"))
 

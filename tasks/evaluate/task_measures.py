@@ -1,4 +1,4 @@
-"""Keep measures: as a table that pages read, and as metrics that runs are compared by."""
+"""Keep measures of `evaluate`: as a table that pages read, and as metrics that runs are compared by."""
 
 from collections.abc import Sequence
 

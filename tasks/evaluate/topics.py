@@ -102,8 +102,8 @@ def judge_clusters(
         classes: (N,) known class of each, empty where it is not known; none for no classes.
 
     Returns:
-        noise, silhouette, DBCV, NMI, ARI with intervals, those that can be measured. DBCV has no interval of its own:
-        it is a sum over clusters, those with three points or more, and both ends are its value.
+        noise, silhouette, DBCV, NMI, ARI with intervals, those that can be measured. DBCV has no interval: it is
+        a sum over clusters, those with three points or more.
     """
     noise = int((labels < 0).sum())
     found = [Measure("noise", what, noise / len(labels), *wilson(noise, len(labels)), len(labels))]

@@ -4,8 +4,9 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import assert_never
 
-from configs.ingest import Events, Hub, Ingest, PythonDocs, Source
+from configs.ingest import Events, Files, Hub, Ingest, PythonDocs, Source, Tables
 from tasks.data.documents import Document, DocumentsRef, Ingested, Item, Rejected, RejectedRef, SnapshotRef
 from tasks.data.models import Encoder
 from tasks.data.search import QueriesRef, Query
@@ -44,10 +45,28 @@ def list_items(source: Source) -> SnapshotRef:
 
     items, ignored = list_source(source)
     if not items:
-        raise DataError(
-            f"the source holds nothing to read ({ignored} files of other kinds): {source.model_dump_json()}"
-        )
+        raise DataError(_nothing_to_read(source, ignored))
     return objects.save_rows(SnapshotRef, Item, items)
+
+
+def _nothing_to_read(source: Source, ignored: int) -> str:
+    """Say where was looked for what, and what to do."""
+    from tasks.ingest import tables
+
+    others = f"; of other kinds it holds {ignored}" if ignored else ""
+    match source:
+        case PythonDocs():
+            packages = ", ".join(source.packages) or "no package"
+            return f"source.packages names {packages}, which holds no Python file; name installed packages"
+        case Hub():
+            return f"source.dataset {source.dataset!r} holds nothing to read; name another, or its subset and split"
+        case Files():
+            looked, way = source.patterns, "put documents there, name another source.path, or set source.patterns"
+        case Tables():
+            looked, way = tables.PATTERNS, "put tables there, or name another source.path"
+        case _:
+            assert_never(source)
+    return f"source.path {source.path!r} holds no file like {', '.join(looked)}{others}; {way}"
 
 
 def ingest_queries(queries: Sequence[str]) -> QueriesRef:

@@ -179,6 +179,8 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
         for key, v in known.items():
             if isinstance(v, dict) and {"value", "low", "high", "n"} <= v.keys():
                 yield f"  {key:32} {v['value']:.3f}  ({v['low']:.3f} to {v['high']:.3f}, n={v['n']})"
+            elif isinstance(v, dict) and v.keys() == {"value", "n"}:
+                yield f"  {key:32} {v['value']:.3f}  n={v['n']}"
             else:
                 yield f"  {key:32} {_told(v)[:SHOWN]}"
 

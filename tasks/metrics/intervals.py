@@ -1,6 +1,7 @@
 """Intervals of means and shares: one bootstrap, one Wilson interval.
 
-Source: Efron & Tibshirani 1993 (percentile bootstrap); Wilson 1927, doi:10.1080/01621459.1927.10502953.
+Source: Efron & Tibshirani 1993 (percentile bootstrap); Wilson 1927, doi:10.1080/01621459.1927.10502953; difference of
+two shares from the interval of each, Newcombe 1998, Statistics in Medicine 17, 873 (method 10).
 """
 
 import math
@@ -63,8 +64,29 @@ def paired_bootstrap(
     return bootstrap_mean([a - b for a, b in zip(ours, theirs, strict=True)], resamples=resamples, seed=seed)
 
 
+def paired_interval(
+    ours: Sequence[float], theirs: Sequence[float], *, resamples: int, seed: int
+) -> tuple[float, Interval]:
+    """Return the mean difference of values from 0 to 1 over the same questions and its 95 % interval.
+
+    It is that of `paired_bootstrap`, but where each side has one value throughout, every resample would be the same:
+    the interval is then made of those of the two means. A value that is neither 0 nor 1 is fixed, as that of guessing.
+
+    Raises:
+        ContractError: They are not as many.
+    """
+    mean, interval = paired_bootstrap(ours, theirs, resamples=resamples, seed=seed)
+    if mean == 0 or len(set(ours)) > 1 or len(set(theirs)) > 1:
+        return mean, interval
+    ends = [mean_interval(values, resamples=resamples, seed=seed)[1] for values in (ours, theirs)]
+    (low, high), (their_low, their_high) = ends
+    below = math.hypot(ours[0] - low, their_high - theirs[0])
+    above = math.hypot(high - ours[0], theirs[0] - their_low)
+    return mean, (mean - below, mean + above)
+
+
 def wilson(hits: int, trials: int) -> Interval:
-    """Return the 95 % interval of a share.
+    """Return the 95 % interval of a share; that of a share of 0 begins at 0, that of a share of 1 ends at 1.
 
     Raises:
         ContractError: There were no trials, or more hits than trials.
@@ -74,7 +96,7 @@ def wilson(hits: int, trials: int) -> Interval:
     share, z2 = hits / trials, Z_95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if hits == 0 else max(0.0, centre - half), 1.0 if hits == trials else min(1.0, centre + half)
 
 
 def _at_least_one(values: Sequence[float]) -> npt.NDArray[np.float64]:

@@ -79,21 +79,21 @@ def curves(means: Sequence[CurveMean], full: Sequence[Measure], examples: int) -
 
 
 def reliability(bins: Sequence[Bin]) -> list[Figure]:
-    """Return a dot for each bin of confidence: how sure, how often right; larger where there are more decisions."""
+    """Return a dot for each bin of confidence, at confidence and accuracy; larger where there are more decisions."""
     if not bins:
         return []
     most = max(b.count for b in bins)
     rows = [(f"{b.confidence:.0%}", f"{b.right:.0%}", f"{b.count:,}") for b in bins]
     dots = {"type": "scatter", "mode": "markers", "x": [b.confidence for b in bins], "y": [b.right for b in bins],
             "marker": {"size": [b.count for b in bins], "sizemode": "area", "sizeref": most / 300, "sizemin": 3},
-            "hovertext": [f"{n} decisions, {sure} sure, {right} right" for sure, right, n in rows],
+            "hovertext": [f"{n} decisions, confidence {sure}, accuracy {right}" for sure, right, n in rows],
             "hoverinfo": "text"}  # fmt: skip
     even = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": EVEN, "hoverinfo": "skip"}
     layout = {"xaxis": {"title": {"text": "confidence"}, "range": [0, 1.03]},
-              "yaxis": {"title": {"text": "share right"}, "range": [0, 1.03]}}  # fmt: skip
+              "yaxis": {"title": {"text": "accuracy"}, "range": [0, 1.03]}}  # fmt: skip
     return [
-        Figure("reliability", "share right over confidence", [even, dots], layout, 380,
-               ("confidence", "share right", "decisions"), rows)
+        Figure("reliability", "accuracy over confidence", [even, dots], layout, 380,
+               ("confidence", "accuracy", "decisions"), rows)
     ]  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def _intervals(measures: Sequence[Measure]) -> dict[str, Any]:
         "y": list(range(len(measures))),
         "error_x": {"type": "data", "symmetric": False, "array": [m.high - m.value for m in measures],
                     "arrayminus": [m.value - m.low for m in measures], "thickness": 1.4},
-        "hovertext": [f"{plain(m.what)}: {m.value:.3f} ({m.low:.3f} to {m.high:.3f})" for m in measures],
+        "hovertext": [f"{plain(m.what)}: {m.value:.3f}{f' ({m.interval})' if m.interval else ''}" for m in measures],
         "hoverinfo": "text",
     }  # fmt: skip
 
@@ -227,7 +227,8 @@ def _names(measures: Sequence[Measure], chosen: str | None = None) -> dict[str, 
 
 
 def _rows(measures: Sequence[Measure]) -> list[tuple[str, str, str, str]]:
-    return [(m.what, f"{m.value:.3f}", f"{m.low:.3f}", f"{m.high:.3f}") for m in measures]
+    return [(m.what, f"{m.value:.3f}", *((f"{m.low:.3f}", f"{m.high:.3f}") if m.has_interval else ("", "")))
+            for m in measures]  # fmt: skip
 
 
 def _leaves(root: str, children: dict[str, tuple[str, str]]) -> list[str]:

@@ -153,7 +153,7 @@ def place_of(document: Document) -> str:
 
 def _quality(evaluation: Evaluation, live: Generation) -> Table:
     measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
-    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     asked = evaluation.asked
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer in this collection; 95 % intervals"
     note += f"; calibration of the threshold: {_calibration(live)}"

@@ -150,7 +150,7 @@ def _prompts(runs: Sequence[MethodRun]) -> list[dict[str, str]]:
 
 
 def _measured(measures: Sequence[Measure], judged: MethodsJudged) -> list[Table]:
-    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures
+    rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures
             if m.name.startswith("exact match")]  # fmt: skip
     note = f"95 % intervals, differences over the same questions: {judged.verdict}"
     return [Table("Accuracy", ("measure", "of", "value", "interval", "questions"), rows, note)] if rows else []

@@ -19,7 +19,7 @@ def open_book_page(run: tracking.Run, judged: MethodsJudged, questions: int, gen
         Path of `index.html`; an empty path while a plan is made.
     """
     measures = objects.load_rows(judged.measures, Measure)
-    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     note = f"95 % bootstrap intervals, differences of pairs: {judged.verdict}"
     page = Page(
         title=f"{questions:,} questions, with passages and without",

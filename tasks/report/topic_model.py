@@ -187,7 +187,7 @@ def _fates(found: TopicReport, names: dict[int, str]) -> Table:
 
 def _quality(found: TopicReport) -> Table:
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
-    rows = [(m.name, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    rows = [(m.name, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     return Table("Quality", ("measure", "value", "interval", "of"), rows, "95 % intervals")
 
 

@@ -125,7 +125,7 @@ def _following(following: NeighboursRef | None, names: dict[str, str]) -> list[T
 
 
 def _judged(title: str, measures: Sequence[Measure], note: str) -> list[Table]:
-    rows = [(m.name, m.what, f"{m.value:.3f}", f"{m.low:.3f} to {m.high:.3f}", m.n) for m in measures]
+    rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     return [Table(title, ("measure", "of", "value", "interval", "n"), rows, note)] if rows else []
 
 

@@ -112,11 +112,12 @@ def log_metrics(group: str = "", /, **metrics: float) -> None:
 
 
 def log_measures(group: str, measures: Iterable[Measure]) -> None:
-    """Log measures as `<group>.<of what>.<measure>`, and their interval and n as `.low`, `.high` and `.n` of it."""
+    """Log measures as `<group>.<of what>.<measure>`, with `.n`, and `.low` and `.high` where it has an interval."""
     for measure in measures:
         name = measure.metric.removeprefix(f"{group}.")
-        ends = {"": measure.value, ".low": measure.low, ".high": measure.high, ".n": measure.n}
-        log_metrics(group, **{f"{name}{end}": value for end, value in ends.items()})
+        ends = {".low": measure.low, ".high": measure.high} if measure.has_interval else {}
+        logged = {"": measure.value, **ends, ".n": measure.n}
+        log_metrics(group, **{f"{name}{end}": value for end, value in logged.items()})
 
 
 def labelled(name: str) -> str:

@@ -57,7 +57,10 @@ def test_every_field_but_kind_has_a_type_and_a_help_text(card: FlowCard) -> None
     schema = form_of(card.name)
     for model, field, stated in definitions(schema):
         assert {"type", "anyOf", "allOf", "$ref", "enum", "const"} & set(stated), f"{model}.{field} is Any"
-        assert field == "kind" or stated.get("description"), f"{model}.{field} has no help"
+        assert field == "kind" or stated.get("description"), (
+            f"{model}.{field} has no help; where there is some, it must differ from the docstring of the config "
+            "it holds, for the form shows equal ones once"
+        )
 
 
 def test_fields_are_shown_in_the_order_they_are_written_in(card: FlowCard) -> None:

@@ -155,7 +155,8 @@ def _quality(texts: Sequence[str], vectors: Floats, made: Any, model: Any) -> li
 
 
 def _row(m: Measure, size: str) -> dict[str, Any]:
-    return plain(f"{size} abstracts: {m.what}, {m.name} ({m.low:.3f} to {m.high:.3f})", m.value, "")
+    interval = f" ({m.interval})" if m.interval else ""
+    return plain(f"{size} abstracts: {m.what}, {m.name}{interval}", m.value, "")
 
 
 def _found(texts: Sequence[str], vectors: Floats, labels: Ints, size: str) -> list[dict[str, Any]]:

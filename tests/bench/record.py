@@ -52,7 +52,8 @@ def quality(stated: dict[str, Any]) -> str:
     """Return the evaluation of a `knowledge-base` run as a table."""
     lines = ["| measure | value | interval | questions |", "|---|---|---|---|"]
     for name, m in stated["result"]["evaluation"].items():
-        lines.append(f"| {name} | {m['value']:.3f} | {m['low']:.3f} to {m['high']:.3f} | {m['n']} |")
+        interval = f"{m['low']:.3f} to {m['high']:.3f}" if "low" in m else ""
+        lines.append(f"| {name} | {m['value']:.3f} | {interval} | {m['n']} |")
     made = stated["result"]
     lines.append(f"\n{made['documents']:,} documents, {made['passages']:,} passages, {made['topics']} topics.")
     return "\n".join(lines)

@@ -227,7 +227,12 @@ def test_help_may_stand_behind_a_call_that_is_half_written(tell: Any) -> None:
         ("--show", "--show needs the name of a flow"),
         ("store --plan", "--plan is for flows; store has --help alone"),
         ("collections --all", "'--all' is no option"),
-        ("tex-classifier --help", "there is no flow or command 'tex-classifier'"),
+        ("tex-classifier --help", "there is no flow or command 'tex-classifier'; perhaps text-classifier; "),
+        (
+            "knowledgebase",
+            "there is no flow or command 'knowledgebase'; perhaps knowledge-base; python -m flows lists",
+        ),
+        ("qqqq", "there is no flow or command 'qqqq'; python -m flows lists them"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_status_two(line: str, message: str, tell: Any) -> None:
@@ -317,6 +322,10 @@ def test_help_says_of_indexes_and_rankings_what_was_measured(tell: Any) -> None:
     assert f"{ranked['all sets, reranked']:.3f}, not reranked {ranked['all sets, weighted']:.3f}" in said
     pairs = recorded("rerank")["cross-encoder: speed"]
     assert f"{pairs:.0f} pairs a second" in " ".join(tell("semantic-search --help rerank.cross-encoder")[1].split())
+
+
+def test_a_list_of_lists_is_said_in_the_plural(tell: Any) -> None:
+    assert "\n    lists of whole numbers\n" in tell("topic-model --help merge")[1]
 
 
 def test_a_kind_and_a_field_of_one_name_are_both_opened() -> None:

@@ -28,8 +28,8 @@ def test_a_filter_is_a_list_of_names_and_values_whatever_the_way_of_retrieval() 
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ('retrieve.where=["function"]', "retrieve.where.0 is 'function' but: "),
-        ("retrieve.where=kind=function", "retrieve.where='kind=function' is not JSON"),
+        ('retrieve.where=["function"]', "retrieve.where.0 is 'function' but needs name=value"),
+        ("retrieve.where=kind=function", "retrieve.where is 'kind=function' but needs a list of texts"),
     ],
 )
 def test_a_filter_that_is_none_is_refused_with_its_name(word: str, message: str) -> None:

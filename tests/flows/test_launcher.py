@@ -60,11 +60,11 @@ def test_without_words_it_lists_every_flow_with_one_line_and_its_presets(launch:
 
 
 WRONG_CALLS = [
-    (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; there are: answer-lineage"),
+    (["rag-anwsers"], "there is no flow or command 'rag-anwsers'; perhaps rag-answers"),
     (["semantic-search"], "semantic-search needs queries=..."),
     (["rag-answers"], "rag-answers needs question=..., or evaluate.questions=FILE"),
     (["rag-answers", "question=x", "retrieve.kk=3"], "rag-answers has no 'retrieve.kk'"),
-    (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k='many' is not JSON"),
+    (["rag-answers", "question=x", "retrieve.k=many"], "retrieve.k is 'many' but needs a whole number"),
     (
         ["rag-answers", "question=x", "retrieve.k=0"],
         "retrieve.k is 0 but: Input should be greater than or equal to 1",

@@ -13,6 +13,7 @@ from tasks.data.releases import Comparison
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.evaluate import compare_releases, load_shared_questions
 from tasks.evaluate.core import held_by_both, judge_release
+from tasks.runtime import steps
 from tasks.store import objects
 
 CONFIG = Evaluate(k=3, resamples=2_000)
@@ -90,7 +91,11 @@ def test_shared_questions_are_read_from_a_file_and_the_others_counted(shelf: Gen
     assert (asked.answerable, asked.left_out) == (1, 2)
 
 
-def test_generations_are_compared_by_documents_each_counted_by_its_best_passage(shelf: Generation) -> None:
+def test_generations_are_compared_by_documents_each_counted_by_its_best_passage(
+    shelf: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(steps, "log_metrics", lambda **metrics: logged.update(metrics))
     twice = [*objects.load_rows(shelf.passages, Passage), Passage("cats#1", "cats", 0, 0, 4, "", "Cats", 1)]
     longer = objects.save_rows(type(shelf.passages), Passage, twice)
     questions = objects.save_rows(QuestionsRef, Question, [Question(str(n), "?", ("ships",), "") for n in range(2)])
@@ -105,3 +110,5 @@ def test_generations_are_compared_by_documents_each_counted_by_its_best_passage(
     )
     assert (found.new, found.live) == pytest.approx((1 / math.log2(3), 1))
     assert found.refused
+    assert logged["difference"] == found.new - found.live
+    assert (logged["difference.low"], logged["difference.high"]) == (found.low, found.high)

@@ -18,6 +18,7 @@ from tasks.evaluate import (
     questions_for,
     score_questions,
 )
+from tasks.runtime import steps
 from tasks.store import objects
 
 ROWS = [
@@ -83,7 +84,9 @@ def test_the_test_half_is_never_calibrated_by(shelf: Generation, tmp_path: Path)
     assert load_calibration(tmp_path / "q.jsonl", shelf.documents) is None
 
 
-def test_a_calibration_names_encoder_passages_and_way(shelf: Generation) -> None:
+def test_a_calibration_names_encoder_passages_and_way(shelf: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(steps, "log_metrics", lambda **metrics: logged.update(metrics))
     asked = [Question(str(n), "?", ("cats",) if n % 2 else (), "") for n in range(40)]
     given = [Answer(question="?", text="", citations=(), abstained="", score=0.2 + 0.5 * (n % 2), threshold=0)
              for n in range(40)]  # fmt: skip
@@ -93,3 +96,5 @@ def test_a_calibration_names_encoder_passages_and_way(shelf: Generation) -> None
     assert (found.encoder, found.passages) == (shelf.fingerprint.encoder.identity, shelf.passages.digest)
     assert (found.retrieval, found.answerable, found.unanswerable, found.reason) == ("way", 20, 20, "")
     assert found.auroc == 1.0 > found.low > 0.8
+    assert (logged["auroc"], logged["auroc.low"], logged["auroc.high"]) == (found.auroc, found.low, found.high)
+    assert not {"low", "high"} & set(logged)

@@ -49,6 +49,8 @@ def test_clusters_are_measured_as_scikit_learn_does() -> None:
     assert found["NMI"].value == pytest.approx(normalized_mutual_info_score(TRUTH, labels))
     assert found["ARI"].value == pytest.approx(adjusted_rand_score(TRUTH, labels))
     assert found["DBCV"].value > 0.5
+    assert (found["DBCV"].has_interval, found["DBCV"].interval) == (False, "")
+    assert found["DBCV"].stated().keys() == {"value", "n"}
     assert all(m.low <= m.value <= m.high for m in found.values())
 
 

@@ -57,11 +57,31 @@ def test_a_scan_is_stored_item_by_item(notes: Path) -> None:
     assert list_items(Files(path=str(notes))) != ref
 
 
-def test_a_source_of_nothing_but_other_files_is_refused_with_their_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            Files,
+            r"holds no file like \*\.txt, \*\.md, .*\*\.pdf; of other kinds it holds 1; put documents there, name ",
+        ),
+        (Tables, r"holds no file like \*\.jsonl, .*; of other kinds it holds 1; put tables there, or name another"),
+    ],
+)
+def test_a_folder_of_nothing_but_other_files_is_refused_with_what_was_looked_for(
+    source: type[Files | Tables], message: str, tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
-    message = r"the source holds nothing to read \(1 files of other kinds\): .*\"kind\":\"files\""
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=f"^source.path '{tmp_path}' {message}"):
+        list_items(source(path=str(tmp_path)))
+
+
+def test_an_empty_folder_has_no_files_of_other_kinds_and_no_package_none_to_read(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"\*\.pdf; put documents there, name another source\.path, or set source\.patt"
+    ):
         list_items(Files(path=str(tmp_path)))
+    with pytest.raises(DataError, match=r"source\.packages names no package"):
+        list_items(PythonDocs(packages=()))
 
 
 def test_queries_are_stored_as_they_were_put() -> None:

@@ -310,10 +310,3 @@ def test_a_damaged_reply_and_a_damaged_conversation_are_found(home: Path, capsys
     flip(segment / "replies.jsonl")
     flip(home / "conversations" / "ada.json")
     assert len(call(capsys, "store", "check")[2]["damaged"]) == 2
-
-
-def test_the_page_of_keys_holds_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert housekeeping.main(["store", "keys"]) == 0
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text("utf-8").splitlines()
-    assert [line for line in page if line.startswith("|")] == printed

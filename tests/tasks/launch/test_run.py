@@ -97,6 +97,11 @@ def test_a_collection_is_summed_up_by_its_facts_and_its_report() -> None:
     ]
 
 
+def test_a_measure_without_an_interval_is_summed_up_without_one() -> None:
+    lines = summary({"measures": {"DBCV": {"value": 0.7041, "n": 30}}})
+    assert lines == ["measures:", f"  {'DBCV':32} 0.704  n=30"]
+
+
 def test_keys_without_a_value_are_not_printed() -> None:
     result = {
         "published": {},

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import ndcg_score
 
 from tasks.errors import ContractError
-from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, wilson
+from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, paired_interval, wilson
 from tasks.metrics.ranking import average_precision, ndcg_at, precision_at, recall_at, reciprocal_rank
 
 NAMES = list("abcdefgh")
@@ -146,6 +146,24 @@ def test_a_paired_difference_is_the_bootstrap_of_the_differences() -> None:
 def test_a_constant_gain_has_an_interval_of_no_width_however_the_questions_vary() -> None:
     mean, (low, high) = paired_bootstrap([0.5, 1.0, 0.75], [0.25, 0.75, 0.5], resamples=100, seed=0)
     assert (mean, low, high) == (0.25, 0.25, 0.25)
+
+
+def test_a_share_against_a_value_that_is_fixed_has_the_interval_of_the_share() -> None:
+    difference, interval = paired_interval([1.0] * 16, [0.5] * 16, resamples=100, seed=0)
+    assert difference == 0.5
+    assert interval == pytest.approx(tuple(end - 0.5 for end in wilson(16, 16)))
+
+
+def test_all_against_none_has_the_interval_of_newcombe() -> None:
+    difference, (low, high) = paired_interval([1.0] * 16, [0.0] * 16, resamples=100, seed=0)
+    assert (difference, high) == (1, 1)
+    assert low == pytest.approx(1 - np.sqrt(2) * (1 - wilson(16, 16)[0]))
+
+
+@pytest.mark.parametrize("trials", range(1, 200))
+def test_a_share_of_none_begins_at_zero_and_a_share_of_all_ends_at_one(trials: int) -> None:
+    assert wilson(0, trials)[0] == 0
+    assert wilson(trials, trials)[1] == 1
 
 
 def test_values_of_other_questions_are_refused_with_both_numbers() -> None:

@@ -162,6 +162,15 @@ def test_a_page_without_points_answers_or_gaps_has_no_place_for_them(workspace: 
     )
 
 
+def test_the_threshold_of_answers_is_shown_as_the_console_shows_it(workspace: Path) -> None:
+    answer = {"abstained": "", "text": "t", "citations": [], "threshold": 0.265, "calibrated": True, "flagged": 0}
+    page = Page(title="t", subtitle="s", facts=[], run={"facts": {}, "links": {}, "versions": {}},
+                answers=[{"question": "q", "expected": "e", "right": 1, "answer": answer}])  # fmt: skip
+    assert "No answer is given below a probability of 0.265, calibrated" in write_page(run_of(), page).read_text(
+        "utf-8"
+    )
+
+
 def test_bars_are_data_for_plotly_and_a_table_for_who_sees_none(workspace: Path) -> None:
     measures = [Measure("ndcg@10", "dense", 0.5, 0.25, 0.75, 9), Measure("ndcg@10", "<b>bm25", 0.0, 0.0, 0.0, 9)]
     page = Page(title="t", subtitle="s", facts=[], figures=charts.bars("compared", charts.grouped(measures)),
