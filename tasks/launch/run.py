@@ -91,7 +91,15 @@ def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
     }
     if not isinstance(outcome, Outcome):
         _say(_reason(outcome), FAILED)
-        empty = {"mlflow_run_id": "", "tasks": {"run": 0, "cached": 0}, "metrics": {}, "refs": {}, "report": ""}
+        from tasks.runtime import tracking
+
+        empty = {
+            "mlflow_run_id": next(reversed(tracking.mlflow_run_ids), ""),
+            "tasks": {"run": 0, "cached": 0},
+            "metrics": {},
+            "refs": {},
+            "report": "",
+        }
         _print_json({**common, **empty, "result": {"error": _reason(outcome)}})
         return FAILED
     for line in _summary(outcome):

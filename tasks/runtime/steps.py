@@ -10,6 +10,7 @@ processes, and a lock or `ContextVar` among their globals would break that.
 
 import functools
 import inspect
+import itertools
 import math
 import threading
 import time
@@ -29,7 +30,7 @@ from pydantic import BaseModel
 from configs.base import NotInCacheKey
 from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
-from tasks.errors import ContractError, StoreError
+from tasks.errors import ContractError
 from tasks.runtime import code, logs, records
 from tasks.runtime.progress import watched
 from tasks.runtime.records import Inputs, Metrics, Record, find
@@ -159,7 +160,7 @@ def plan() -> Iterator[list[PlanLine]]:
 def foresee(name: str, tasks: int, why: str) -> None:
     """In a plan, note the tasks that would run for what is not cached, and end it there."""
     if (lines := _plan.get()) is not None and tasks:
-        lines.append(PlanLine(name, f"will run {tasks} times", why))
+        lines.append(PlanLine(name, "will run once" if tasks == 1 else f"will run {tasks} times", why))
         raise PlanEnds
 
 
@@ -358,15 +359,12 @@ def _planned(spec: Spec, key: str, inputs: Inputs, lines: list[PlanLine]) -> Val
 
 
 def _why(spec: Spec, inputs: Inputs) -> str:
-    """Compare with the newest record of the same step."""
-    folder = workspace.folder("steps", spec.name)
-    newest = max(folder.glob("*.json"), key=lambda p: p.stat().st_mtime, default=None)
-    if newest is None:
-        return "never run here"
-    try:
-        before = records.read(newest)
-    except StoreError:
-        return "its record is damaged"
+    """Compare with the record of the same step that is most like it: the same call of an earlier run."""
+    newest = itertools.islice(records.recorded(spec.name), 100)
+    before = min(newest, key=lambda r: sum(inputs[n] != r.inputs.get(n) for n in inputs), default=None)
+    if before is None:
+        kept = any(workspace.folder("steps", spec.name).glob("*.json"))
+        return "its record is damaged" if kept else "never run here"
     reasons = [f"{name} changed" for name in inputs if inputs[name] != before.inputs.get(name)]
     reasons += ["the code changed"] if code.digest(spec.module) != before.code else []
     now = code.versions(spec.libraries)

@@ -29,6 +29,7 @@ from tasks.runtime.mlflow_run import MlflowRun, RegisteredModel, Signature
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
 _current: ContextVar["Run | None"] = ContextVar("run", default=None)
+mlflow_run_ids: list[str] = []  # of the runs of this process, newest last: a failed flow hands none back
 
 
 def current() -> "Run":
@@ -135,6 +136,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     with steps.watch(metrics) as finished:
         tracked = Run(flow, flow_run_id, client, finished, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
+        mlflow_run_ids.append(client.run_id)
         token = _current.set(tracked)
         status = "FAILED"
         try:

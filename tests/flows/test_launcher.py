@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -192,6 +193,7 @@ def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_
     assert done.returncode == 1
     stated = json.loads(done.stdout.splitlines()[-1])
     assert stated["state"] == "Failed"
+    assert re.fullmatch("[0-9a-f]{32}", stated["mlflow_run_id"])
     assert stated["result"]["error"].startswith("1 of 6 items cannot be read (1 empty; first: empty.txt")
     assert done.stderr.splitlines()[-1] == stated["result"]["error"]
     assert "Traceback" not in done.stderr

@@ -227,6 +227,13 @@ def test_a_plan_says_that_the_code_changed(monkeypatch: pytest.MonkeyPatch) -> N
     assert planned(count, 5)[0].why == "the code changed"
 
 
+def test_a_plan_compares_with_the_same_call_and_not_with_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(count, 5)
+    execute(count, 8, 3)  # another call of the same step, later
+    monkeypatch.setattr(code, "digest", lambda module: "another")
+    assert planned(count, 5)[0].why == "the code changed"
+
+
 def test_a_plan_says_which_library_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = Spec("test-count", __name__, inspect.signature(count.fn), ("numpy",))
     made = Step(count.fn, spec, {})
