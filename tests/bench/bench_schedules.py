@@ -6,6 +6,7 @@ and the moment its flow began: it holds the scheduler, the polling of the worker
 
 import os
 import re
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -51,18 +52,25 @@ def measure() -> list[dict[str, Any]]:
             site.run("deployments.deploy", *(name.partition("/")[2] for name in DEPLOYMENTS))
             worker = site.start("worker.log", "deployments.worker")
             try:
-                began, ended = _scheduled(client, minutes)
+                rows = _judged(client, *_scheduled(client, minutes))
             finally:
-                worker.terminate()
-                worker.wait(60)
-            rows = _judged(client, began, ended)
+                _stop(worker)
         finally:
-            servers.terminate()
-            servers.wait(60)
+            _stop(servers)
         said = (site.folder / "ui.log").read_text("utf-8").splitlines()
     errors = [line for line in said if re.search(r"\bERROR\b|Traceback", line)]
     print("\n".join(errors[:5]))
     return [*rows, at_most("errors in the log of the server", float(len(errors)), "", 0)]
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process; a worker that waits for its runs is not waited for."""
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _scheduled(client: SyncPrefectClient, minutes: float) -> tuple[datetime, datetime]:
@@ -73,7 +81,10 @@ def _scheduled(client: SyncPrefectClient, minutes: float) -> tuple[datetime, dat
         client.create_deployment_schedules(one.id, [(EVERY, True)])
     time.sleep(minutes * 60)
     ended = datetime.now(UTC)
-    time.sleep(ENDING_S)  # what was due ends; no run that is planned later counts
+    for one in found:
+        for kept in client.read_deployment_schedules(one.id):
+            client.update_deployment_schedule(one.id, kept.id, active=False)
+    time.sleep(ENDING_S)  # what was due ends
     return began, ended
 
 
