@@ -46,7 +46,9 @@ def connect() -> str:
             "same LLM_FLOWS_HOME, or set PREFECT_API_URL"
         )
     if not prefect_server.healthy(url):
-        raise RemoteError(f"no Prefect server answers at {url}; start it, or unset PREFECT_API_URL and run make ui")
+        raise RemoteError(
+            f"no Prefect server answers at {url}; start it; PREFECT_API_URL or the active Prefect profile names it"
+        )
     os.environ["PREFECT_API_URL"] = url
     return url
 
@@ -66,6 +68,7 @@ def _apply(pool: dict[str, Any]) -> str:
     template["variables"]["properties"]["env"]["default"] = {
         "LLM_FLOWS_HOME": str(workspace.home()),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
+        "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
         **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
     }
     common = {

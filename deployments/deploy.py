@@ -141,10 +141,15 @@ def _schedules_of(full_name: str, *, remove: bool) -> list[str] | None:
         if remove:
             for one in found.schedules:
                 client.delete_deployment_schedule(found.id, one.id)
-    return [
-        f"{s.slug or s.id} {getattr(s.schedule, 'cron', None) or s.schedule} {'on' if s.active else 'off'}"
-        for s in found.schedules
-    ]
+    return [f"{s.slug or s.id} {_when(s.schedule)} {'on' if s.active else 'off'}" for s in found.schedules]
+
+
+def _when(schedule: Any) -> str:
+    """Return when a schedule starts runs, in words."""
+    if (interval := getattr(schedule, "interval", None)) is not None:
+        return f"every {interval}"
+    rule = getattr(schedule, "cron", None) or getattr(schedule, "rrule", "")
+    return f"{rule} {getattr(schedule, 'timezone', None) or 'UTC'}"
 
 
 def _schedule(stated: dict[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
+
+from filelock import Timeout
 
 from tasks.errors import ContractError, FlowError
 from tasks.launch import prefect_server
-from tasks.runtime import mlflow_run
 from tasks.store import durable, workspace
 
 HOST = "127.0.0.1"
@@ -34,16 +36,38 @@ def main(words: Sequence[str]) -> int:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")  # of 10 s, a busy machine made "database is locked"
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     try:
         _require_free("PREFECT_PORT", asked.prefect_port)
         _require_free("MLFLOW_PORT", asked.mlflow_port)
-        return _serve(asked.prefect_port, asked.mlflow_port)
+        with _alone():
+            return _serve(asked.prefect_port, asked.mlflow_port)
     except FlowError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of the servers of this workspace.
+
+    Raises:
+        ContractError: Another `make ui` holds it.
+    """
+    lock = workspace.lock("ui")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ContractError(
+            f"make ui runs already over the workspace {workspace.home()}; end that one, or set another LLM_FLOWS_HOME"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _require_free(name: str, port: int) -> None:
@@ -61,12 +85,14 @@ def _require_free(name: str, port: int) -> None:
 
 def _serve(prefect_port: int, mlflow_port: int) -> int:
     url, mlflow_url = f"http://{HOST}:{prefect_port}", f"http://{HOST}:{mlflow_port}"
-    prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(mlflow_port),
-              "--workers", "1", "--backend-store-uri", mlflow_run.tracking_uri()]  # fmt: skip
     signal.signal(signal.SIGTERM, _stop)
     note = workspace.home() / prefect_server.NOTE
     durable.write_json(note, {"prefect": f"{url}/api", "mlflow": mlflow_url, "process": os.getpid()})
+    from tasks.runtime import mlflow_run  # after the note, which `make deploy` waits by: this import takes seconds
+
+    prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(mlflow_port),
+              "--workers", "1", "--backend-store-uri", mlflow_run.tracking_uri()]  # fmt: skip
     processes: list[subprocess.Popen[bytes]] = []
     try:
         mlflow_run.prepare()

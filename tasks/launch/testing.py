@@ -33,6 +33,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores already
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known by which tests of flows can be chosen, or left out."""
+    config.addinivalue_line("markers", "flow: runs a flow on a Prefect server")
+
+
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a Prefect server; return its address."""

@@ -111,12 +111,12 @@ def _watch(ended: threading.Event, label: str, step: str, rows: int) -> None:
 
 def spent(label: str, rows: int, gone: float, expected: float | None) -> str:
     """Return how long a step has run and may take, in words."""
-    said = f"{label}: {rows:,} rows, {gone:.0f} s so far" if rows else f"{label}: {gone:.0f} s so far"
+    said = f"{label}: {rows:,} rows, {gone:.0f} s so far" if rows > 1 else f"{label}: {gone:.0f} s so far"
     if expected is None:
         return f"{said}; it never ran here before"
     if gone >= expected:
         return f"{said}, longer than the {expected:.0f} s by its last run"
-    rate = f", {rows / expected:,.0f} rows a second" if rows else ""
+    rate = f", {rows / expected:,.0f} rows a second" if rows > expected else ""
     return f"{said}, about {expected - gone:.0f} s left by its last run{rate}"
 
 

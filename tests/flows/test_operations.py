@@ -169,7 +169,7 @@ def test_deploying_again_keeps_the_schedules_a_person_set(site: Site, deployed: 
     site.client.create_deployment_schedules(one.id, [(weekly, True)])
     said = site.run("deployments.deploy", "docs-nightly")
     assert "docs-nightly: brought up to date, schedule kept: " in said
-    assert "schedule kept: nightly 0 3 * * * on" in said
+    assert "schedule kept: nightly 0 3 * * * UTC on" in said
     kept = site.client.read_deployment_by_name(name)
     assert sorted((s.schedule.cron, s.active) for s in kept.schedules) == [("0 3 * * *", True), ("0 5 * * 1", True)]
     site.run("deployments.deploy", "docs-nightly", "--reset-schedules")
@@ -189,6 +189,13 @@ def test_a_port_that_is_taken_is_said_with_the_way_out(site: Site, deployed: str
         f"port {taken} of 127.0.0.1 is taken; end what listens there, or choose another: "
         f"make ui PREFECT_PORT={int(taken) + 1}"
     )
+
+
+def test_a_second_server_over_one_workspace_is_refused_and_the_first_stays_noted(site: Site, deployed: str) -> None:
+    ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
+    said = site.run("deployments.ui", *ports, status=2)
+    assert said.startswith(f"make ui runs already over the workspace {site.home}; end that one")
+    assert (site.home / "server.json").exists()
 
 
 def test_a_worker_runs_the_main_job_and_its_page_opens_from_the_ui(

@@ -41,9 +41,24 @@ def test_a_subject_is_a_text_or_the_place_of_a_source(value: object, subject: st
 
 def test_what_prefect_draws_is_known_and_what_its_form_fills_in() -> None:
     assert all(is_generated(generate_slug(2)) for _ in range(2_000))
-    assert all(is_generated(name) for name in ("delta2-bayliss-instability", "tau3-juhraya", "eta-canis-majoris-nova"))
+    assert all(
+        is_generated(name) for name in ("delta2-bayliss-instability", "tau3-juhraya", "eta6-canis-majoris-nova")
+    )
 
 
-@pytest.mark.parametrize("name", ["nightly", "my-run", "beta-test", "release-2.1", "docs of Tuesday", "-", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nightly",
+        "my-run",
+        "beta-test",
+        "alpha-release-notes",
+        "pi-day-demo",
+        "release-2.1",
+        "docs of Tuesday",
+        "-",
+        "",
+    ],
+)
 def test_what_a_person_types_is_kept(name: str) -> None:
     assert not is_generated(name)
