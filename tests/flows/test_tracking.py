@@ -132,22 +132,22 @@ def silent_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("closed", [True, False], ids=["refuses", "never answers"])
 def test_without_mlflow_the_flow_ends_the_same_with_one_warning_and_little_delay(
-    closed: bool,
-    workspace: Path,
-    silent_server: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    workspace: Path, silent_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1" if closed else silent_server)
-    started = time.monotonic()
-    with caplog.at_level(logging.WARNING, logger="tasks"):
-        assert tracked(fail_first=False) == ""
-    warnings = [r.getMessage() for r in caplog.records if "MLflow" in r.getMessage()]
-    assert len(warnings) == 1
-    assert "does not answer" in warnings[0]
-    assert time.monotonic() - started < 12  # the promise is ten seconds over the flow's own two
+    seconds = []
+    for address in ("http://127.0.0.1:1", silent_server):  # refuses; never answers
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        caplog.clear()
+        started = time.monotonic()
+        with caplog.at_level(logging.WARNING, logger="tasks"):
+            assert tracked(fail_first=False) == ""
+        seconds.append(time.monotonic() - started)
+        warnings = [r.getMessage() for r in caplog.records if "MLflow" in r.getMessage()]
+        assert len(warnings) == 1
+        assert "does not answer" in warnings[0]
+    refused, waited = seconds
+    assert waited - refused < 10  # what the promise allows, over a flow that loses no time
 
 
 def test_metrics_are_told_apart_by_labels_and_measures_have_names_of_their_own(workspace: Path) -> None:
