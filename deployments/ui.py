@@ -85,6 +85,7 @@ def _require_free(name: str, port: int) -> None:
 
 def _serve(prefect_port: int, mlflow_port: int) -> int:
     url, mlflow_url = f"http://{HOST}:{prefect_port}", f"http://{HOST}:{mlflow_port}"
+    os.environ["PREFECT_SERVER_UI_API_URL"] = f"{url}/api"  # else the pages ask port 4200, whatever the server has
     signal.signal(signal.SIGTERM, _stop)
     note = workspace.home() / prefect_server.NOTE
     durable.write_json(note, {"prefect": f"{url}/api", "mlflow": mlflow_url, "process": os.getpid()})
