@@ -5,8 +5,10 @@ from typing import Any
 
 TYPES = {"null": "none", "string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no",
          "array": "list"}  # fmt: skip
-KINDS = {"sparse": "BM25", "bm25": "BM25", "pca": "PCA", "kmeans": "k-means",
-         "tf-idf": "TF-IDF", "hnsw": "HNSW", "ivf": "IVF", "ivf-pq": "IVF-PQ", "umap": "UMAP", "hdbscan": "HDBSCAN", "mmr": "MMR", "c-tf-idf": "c-TF-IDF"}  # fmt: skip
+KINDS = {
+    "sparse": "BM25", "bm25": "BM25", "tf-idf": "TF-IDF", "c-tf-idf": "c-TF-IDF", "hnsw": "HNSW", "ivf": "IVF",
+    "ivf-pq": "IVF-PQ", "umap": "UMAP", "pca": "PCA", "hdbscan": "HDBSCAN", "kmeans": "k-means", "mmr": "MMR",
+}  # fmt: skip
 
 
 def put_into_words(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
