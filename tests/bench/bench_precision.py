@@ -102,7 +102,7 @@ def work(model: str, precision: Any, held: str) -> dict[str, Any]:
         return {"reason": str(error)}
     import transformers.generation  # noqa: F401  # loaded beforehand, for they are no part of a model's memory
 
-    tokenizer = local_model.chat_prompt.load_tokenizer(model)
+    tokenizer = local_model.chat_template.load_tokenizer(model)
     before = _forget()
     engine = local_model.engine(described, config)
     text = Path(held).read_text("utf-8")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 import configs
 from configs.base import Config, NotInCacheKey, Tabs
-from configs.generators import LocalModel, ModelServer, VllmModel
+from configs.generators import LlamaCppModel, LocalModel, ModelServer, VllmModel
 from configs.models import CATALOGUE, EMBEDDED
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(configs.__path__))
@@ -94,7 +94,8 @@ def test_every_config_of_the_project_is_frozen_and_closed(model: type[BaseModel]
 @pytest.mark.parametrize("model", list(models()), ids=lambda model: f"{model.__module__}.{model.__name__}")
 def test_the_defaults_of_every_config_are_within_its_own_bounds(model: type[BaseModel]) -> None:
     chosen = {"kind": "transformers", "model": "x"}
-    of_type: dict[Any, Any] = {str: "http://x", float: 0.5, LocalModel | ModelServer | VllmModel: chosen}
+    language_model = LocalModel | ModelServer | VllmModel | LlamaCppModel
+    of_type: dict[Any, Any] = {str: "http://x", float: 0.5, language_model: chosen}
     fields = model.model_fields.items()
     required = {name: of_type.get(f.annotation, ("x",)) for name, f in fields if f.is_required()}
     made = model.model_validate(required)

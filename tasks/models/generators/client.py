@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from configs.generators import LanguageModel, ModelServer, Sampling
+from configs.generators import LanguageModel, LlamaCppModel, LocalModel, ModelServer, Sampling, VllmModel
 from tasks.data.messages import Generator, Message, Reply, Request
 from tasks.models import files as model_files
+from tasks.models import gguf_tokenizer
 from tasks.models.generators import response_format
 from tasks.models.generators.base import GenerationEngine, Spent
 from tasks.models.generators.load import _engine
@@ -23,7 +25,7 @@ def text_counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
         return lambda texts: [_at_most(text) for text in texts]
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(model_files.tokenizer_file(config.model)))
+    tokenizer = Tokenizer.from_file(str(_tokenizer_folder(config) / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
@@ -35,8 +37,15 @@ def message_counter(config: LanguageModel) -> Callable[[Sequence[Message]], int]
         return lambda messages: sum(TOKENS_A_TURN + _at_most(message.content) for message in messages)
     from tasks.models import chat_template
 
-    tokenizer = chat_template.load_tokenizer(model_files.locate(config.model).folder)
+    tokenizer = chat_template.load_tokenizer(_tokenizer_folder(config))
     return lambda messages: len(chat_template.tokens_of(tokenizer, chat_template.render(tokenizer, messages)))
+
+
+def _tokenizer_folder(config: LocalModel | VllmModel | LlamaCppModel) -> Path:
+    """Return where the tokenizer of a model of this machine lies."""
+    if isinstance(config, LlamaCppModel):
+        return gguf_tokenizer.tokenizer_folder(gguf_tokenizer.gguf_file(config.model))
+    return model_files.locate(config.model).folder
 
 
 def _at_most(text: str) -> int:

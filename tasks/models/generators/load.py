@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from configs.generators import LanguageModel, LocalModel, ModelServer, VllmModel
+from configs.generators import LanguageModel, LlamaCppModel, LocalModel, ModelServer, VllmModel
 from tasks.data.messages import Generator
 from tasks.errors import ContractError
 from tasks.models.generators.base import GenerationEngine
@@ -29,6 +29,10 @@ def describe(config: LanguageModel) -> Generator:
             from tasks.models.generators import vllm as vllm_model
 
             return vllm_model.describe(config)
+        case LlamaCppModel():
+            from tasks.models.generators import llama_cpp
+
+            return llama_cpp.describe(config)
         case _:
             assert_never(config)
 
@@ -54,5 +58,9 @@ def _engine(generator: Generator, config: LanguageModel) -> GenerationEngine:
             from tasks.models.generators import vllm as vllm_model
 
             return vllm_model.engine(generator, config)
+        case LlamaCppModel():
+            from tasks.models.generators import llama_cpp
+
+            return llama_cpp.engine(generator, config)
         case _:
             assert_never(config)

@@ -5,6 +5,7 @@ Source: nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,3 +44,8 @@ def draw(logits: Logits, sampling: Sampling, chance: np.random.Generator) -> int
     row = int(np.searchsorted(reached, chance.random() * reached[-1], side="right"))
     last = int(np.flatnonzero(shares)[-1])
     return int(order[min(row, last)])
+
+
+def before_stop(text: str, stop: Sequence[str]) -> str:
+    """Return a text up to the first of some stop texts; all of it where there is none."""
+    return text[: min((at for at in map(text.find, stop) if at >= 0), default=len(text))]

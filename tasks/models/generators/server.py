@@ -20,6 +20,7 @@ from configs.generators import ModelServer, Sampling
 from tasks.data.messages import Cost, Finish, Generator, Keep, Reply, Request, ResponseFormat
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
+from tasks.models.generators.sampling import before_stop
 from tasks.models.openai_http import Connection, Limits, Passing, Patience
 
 KEY = "LLM_FLOWS_GENERATOR_KEY"
@@ -124,6 +125,8 @@ class ServerEngine:
         try:
             stated, tries = self.server.ask(self._body(request, sampling), self._parse, given_up)
             text, finish, spent = self._read(stated, request.response_format, reserved)
+            if request.response_format is None:
+                text = before_stop(text, sampling.stop)  # which `transformers serve` leaves in
         except ContractError as error:
             raise ContractError(
                 f"{error}; change the prompt beginning {request.messages[-1].content[:60]!r}"

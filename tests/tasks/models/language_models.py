@@ -76,6 +76,63 @@ def save_text_to_text(folder: Path) -> Path:
     return folder
 
 
+def save_gguf(folder: Path, file: Path, *, pre: str = "gpt-2", stored: str = "F32") -> Path:
+    """Save a Llama that `save_causal` made as a GGUF file.
+
+    Args:
+        folder: Of the model.
+        file: Where it goes.
+        pre: What the file says of how text is cut before pieces are merged.
+        stored: How the numbers of matrices are stored, as `Q8_0`.
+    """
+    import json
+
+    import gguf
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    stated = json.loads((folder / "config.json").read_text("utf-8"))
+    made = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    heads, few = stated["num_attention_heads"], stated["num_key_value_heads"]
+    writer, kind = gguf.GGUFWriter(str(file), "llama"), gguf.GGMLQuantizationType[stored]
+    writer.add_context_length(stated["max_position_embeddings"])
+    writer.add_embedding_length(stated["hidden_size"])
+    writer.add_feed_forward_length(stated["intermediate_size"])
+    writer.add_block_count(stated["num_hidden_layers"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(few)
+    writer.add_rope_dimension_count(stated["hidden_size"] // heads)
+    writer.add_layer_norm_rms_eps(stated["rms_norm_eps"])
+    writer.add_vocab_size(stated["vocab_size"])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, stated["num_hidden_layers"])
+    for name, array in load_file(folder / "model.safetensors").items():
+        if "q_proj" in name or "k_proj" in name:  # rotated in pairs there, in halves here
+            count = heads if "q_proj" in name else few
+            array = array.reshape(count, 2, -1, array.shape[1]).swapaxes(1, 2).reshape(array.shape)
+        called = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if array.ndim == 1 or stored == "F32":
+            writer.add_tensor(called, np.ascontiguousarray(array, np.float32))
+        else:
+            writer.add_tensor(called, gguf.quants.quantize(np.ascontiguousarray(array), kind), raw_dtype=kind)
+    ids = made["model"]["vocab"]
+    special = {token["content"] for token in made["added_tokens"]}
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(sorted(ids, key=ids.__getitem__))
+    writer.add_token_types([3 if token in special else 1 for token in sorted(ids, key=ids.__getitem__)])
+    writer.add_token_merges([" ".join(pair) for pair in made["model"]["merges"]])
+    writer.add_eos_token_id(stated["eos_token_id"])
+    writer.add_pad_token_id(stated["pad_token_id"])
+    writer.add_add_bos_token(False)
+    if (template := folder / "chat_template.jinja").is_file():
+        writer.add_chat_template(template.read_text("utf-8"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
+
+
 def among_others(ask: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:
     """Return the replies to one request, asked over and over among others, of other numbers and lengths each time."""
     chance, seen = random.Random(0), set()
