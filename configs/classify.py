@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Common, Config, Tabs
-from configs.generators import LanguageModel
+from configs.generators import LanguageModel, LocalModel
 
 
 class Labelled(Config):
@@ -140,7 +140,7 @@ class Prompted(Config):
     """
 
     kind: Literal["language-model"] = "language-model"
-    generator: LanguageModel
+    generator: LanguageModel = LocalModel()
     """What is asked; each text of `fit.validate_rows`, and each held-out text, is one request."""
     prompt: str = "label-text"
     """Name of the prompt file in `configs/prompts`, or a path, with the places {labels} and {text}; pairs of user and

