@@ -72,7 +72,7 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Decisions of like confidence: how many, how sure, how often right."""
+    """Decisions of like confidence: their number, mean confidence and accuracy."""
 
     way: str
     low: float

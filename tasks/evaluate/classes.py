@@ -124,7 +124,7 @@ def _resampled(
 
 
 def confidences(targets: Bools, way: ScoredTexts, *, multiple: bool) -> tuple[Floats, Floats]:
-    """Return how sure a way is of its decisions, and whether each is right: one a text, or one a text and class."""
+    """Return the confidence of each decision, and whether it is right: one a text, or one a text and class."""
     if multiple:
         sure = np.where(way.likely >= 0.5, way.likely, 1 - way.likely).astype(np.float64)
         return sure, ((way.likely >= 0.5) == targets).astype(np.float64)
@@ -144,7 +144,7 @@ def _calibration_error(weights: Floats, sure: Floats, right: Floats, boxes: Any,
 
 
 def calibration_bins(targets: Bools, name: str, way: ScoredTexts, *, bins: int, multiple: bool) -> list[Bin]:
-    """Return for each bin of confidence that has a decision how sure and how often right the way is there."""
+    """Return mean confidence and accuracy of each bin of confidence that has a decision."""
     sure, right = (part.ravel() for part in confidences(targets, way, multiple=multiple))
     boxes = bin_of(sure, bins)
     return [

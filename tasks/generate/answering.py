@@ -93,7 +93,7 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
     """Make an answer of a checked reply.
 
     Args:
-        asked: The question, and how sure it is that the collection answers.
+        asked: The question, and the probability that the collection answers it.
         checked: What the reply says and cites.
         passages: What the numbers of the reply stand for; those cited are numbered anew from 1.
     """

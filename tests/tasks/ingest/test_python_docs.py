@@ -178,6 +178,7 @@ def test_documentation_written_apart_goes_to_the_module_it_speaks_of(build: Buil
     assert [dot.line_of(at) for at in (0, 11)] == [5, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("literal", "lines"),
     [

@@ -42,6 +42,7 @@ def tiny() -> Any:
     return train_small(TEXT, "full", TINY, 0, TRAIN)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer

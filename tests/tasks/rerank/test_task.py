@@ -67,6 +67,7 @@ def keep(config: Rerank, **changes: int) -> Rerank:
     return config.model_copy(update=changes)
 
 
+@pytest.mark.slow
 def test_every_hit_is_kept_ranked_anew_with_its_other_scores(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef, config: Rerank
 ) -> None:

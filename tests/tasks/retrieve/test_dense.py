@@ -61,6 +61,7 @@ def test_it_finds_what_comparing_with_every_row_finds(
     np.testing.assert_allclose(np.take_along_axis(exact, found, axis=1), best, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_kind_returns_true_cosines_best_first_and_no_row_twice(built: Path, many: np.ndarray) -> None:
     queries = rows_of(1, 50, WIDTH)
     found, scores = search_dense(built, many, queries, 10)

@@ -95,6 +95,7 @@ def test_other_content_is_another_folder(published: Path) -> None:
     assert durable.write_folder(published.parent, other) != published.name
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_every_file_is_found(published: Path) -> None:
     unseen = []
     for path in sorted(published.iterdir()):

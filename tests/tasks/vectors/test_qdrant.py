@@ -125,6 +125,7 @@ def build(rows: np.ndarray, folder: Path, config: DenseIndex) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [None, SOME, np.arange(300) < 3], ids=["all", "some", "fewer than the hits"])
 @pytest.mark.parametrize("few", [0, 20_000], ids=["filtered by qdrant", "filtered here"])
 def test_it_finds_what_the_flat_index_finds(
@@ -150,6 +151,7 @@ def test_a_server_finds_the_same_and_is_filled_once(rows: np.ndarray, server: Qd
     assert server.keys == {None}
 
 
+@pytest.mark.slow
 def test_a_filter_is_sent_along_where_many_rows_are_allowed(
     rows: np.ndarray, server: QdrantServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +193,7 @@ def test_what_is_stored_of_a_server_is_its_address_and_the_name_of_the_collectio
     assert server.keys == {"secret-key"}
 
 
+@pytest.mark.slow
 def test_the_local_mode_stores_its_description_alone(rows: np.ndarray, tmp_path: Path) -> None:
     folder = build(rows, tmp_path / "qdrant", Qdrant())
     assert [path.name for path in folder.iterdir()] == ["index.json"]

@@ -70,6 +70,7 @@ def vectors(engine: EncodingEngine) -> Vectors:
     return engine.encode(TEXTS)
 
 
+@pytest.mark.slow
 def test_vectors_agree_with_sentence_transformers_on_texts_of_every_length(
     reference: SentenceTransformer, vectors: Vectors
 ) -> None:

@@ -119,6 +119,7 @@ def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, mo
     assert "sk-secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "caps", [{"budget_tokens": 200}, {"budget_money": 0.0002, "prices": Prices(completion=1, prompt=1)}]
 )
