@@ -272,6 +272,7 @@ def test_the_commands_that_are_no_flows_have_help(tell: Any) -> None:
     assert "store show | prune | check" in tell("store --help")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--help"], ["text-classifier", "--help"]], ids=["list", "help", "flow"])
 def test_help_loads_no_library_and_takes_less_than_two_seconds_of_the_processor(words: list[str]) -> None:
     code = (

@@ -141,6 +141,7 @@ def scripted_generator() -> Generator:
     return Generator(kind="transformers", model="m", revision="r", weights="w")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_the_words_of_a_prompt_and_the_model_count_in_the_key_and_the_names_of_both_do_not() -> None:
     parts, prompting = divided(), Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
@@ -167,6 +168,7 @@ def test_the_generator_of_an_older_classifier_is_read() -> None:
     assert kept_way({"method": stored, "prompting": prompting})[0] == method
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("save", [save_causal, save_text_to_text], ids=["chat", "text-to-text"])
 def test_a_real_model_gives_every_text_a_label_now_and_when_it_is_used_again(save: object, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_the_recall_that_is_stated_is_that_of_brute_force(
     assert about.recall_at_10 == pytest.approx(expected, abs=2e-4)  # near ties count as found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "setting"), [("hnsw", {"ef_search": 1}), ("ivf", {"nprobe": 1})])
 def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     kind: str, setting: dict[str, int], many: np.ndarray, tmp_path: Path
@@ -82,6 +83,7 @@ def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, 
     assert build_dense(many, tmp_path, Hnsw()).parameters.items() >= {"m": 16, "ef_construction": 100}.items()
 
 
+@pytest.mark.slow
 def test_the_fewest_steps_that_reach_the_recall_are_taken(many: np.ndarray, tmp_path: Path) -> None:
     easy, hard = (build_dense(many, tmp_path, Ivf(recall=recall)) for recall in (0.5, 1.0))
     assert easy.parameters["nprobe"] < hard.parameters["nprobe"]

@@ -35,6 +35,7 @@ def resolve(name: str) -> Any:
     raise LookupError(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["json", "unittest", "http", "concurrent"])
 def test_every_id_of_a_package_imports_to_an_object_with_that_documentation(package: str) -> None:
     docs = read_package(package)

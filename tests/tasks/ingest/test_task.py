@@ -166,6 +166,7 @@ def test_a_source_of_which_nothing_can_be_read_is_refused_whatever_the_limit(tmp
         ingest(Tables(path=str(tmp_path)), max_rejected_share=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "left_out"), [("pass", 0), (f"'{'word ' * 1_001}'", 1)], ids=["undocumented", "over the budget"]
 )

@@ -42,6 +42,7 @@ def test_ndcg_is_that_of_scikit_learn(ranked: list[str], relevant: set[str], k: 
     assert ndcg_at(ranked, relevant, k) == pytest.approx(ndcg_score(gains, scores, k=k))
 
 
+@pytest.mark.slow
 @given(RANKED, RELEVANT, st.integers(1, 12))
 def test_every_measure_lies_between_nothing_and_all(ranked: list[str], relevant: set[str], k: int) -> None:
     for metric in METRICS:

@@ -208,6 +208,7 @@ def test_a_folder_that_cannot_be_used_is_refused_with_the_reason(
         model_files.describe(str(folder))
 
 
+@pytest.mark.slow
 def test_describing_loads_no_torch(tiny_bert: Path) -> None:
     check = "import sys; from tasks.models import files; files.describe(sys.argv[1]); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check, str(tiny_bert)], capture_output=True, text=True, check=True)

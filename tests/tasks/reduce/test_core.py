@@ -101,6 +101,7 @@ def test_a_layout_has_as_many_dimensions_as_asked_for(n_components: int, blobs: 
     assert layout.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [random_rows(5, 10), random_rows(5, 16), np.repeat(random_rows(5, 1), 40, axis=0)],

@@ -59,6 +59,7 @@ def theirs(folder: Path, text: str, new: int, **options: Any) -> tuple[str, int]
     return engine.tokenizer.decode(made, skip_special_tokens=True), len(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["chat", "plain", "t5"])
 def test_greedy_replies_are_those_of_generate_one_by_one(family: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(family)
@@ -121,6 +122,7 @@ def test_a_stop_text_ends_a_reply_and_is_no_part_of_it(plain: Path) -> None:
     assert cut.completion_tokens < whole.completion_tokens
 
 
+@pytest.mark.slow
 def test_top_k_of_one_is_greedy_and_a_draw_follows_the_probabilities() -> None:
     from tasks.models.generators.sampling import draw, stream
 

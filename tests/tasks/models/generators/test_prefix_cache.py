@@ -48,6 +48,7 @@ def theirs(folder: Path, request: Request) -> str:
     return str(engine.tokenizer.decode(made[ids.shape[1] :], skip_special_tokens=True))
 
 
+@pytest.mark.slow
 def test_greedy_replies_are_those_of_generate_and_of_whole_prompts(chat: Path, monkeypatch: Any) -> None:
     requests = [*map(asked, TEXTS), asked("a", OTHER_RULES), asked("a", "Be brief.")]
     apart = say(chat, requests)
@@ -89,6 +90,7 @@ def test_logits_are_the_same_bit_for_bit_whoever_shares_prefix_and_batch(chat: P
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_a_model_with_a_window_reads_every_prompt_whole(chat: Path, tmp_path: Path) -> None:
     from transformers import MistralConfig, MistralForCausalLM
 

@@ -92,6 +92,7 @@ def test_waits_double_with_jitter_and_are_never_shorter_than_the_server_asks(ser
     assert fourth == 60
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: ChatServer) -> None:
     server.faults["b"] = [(500, {}, b"oh")] * 9
     with pytest.raises(RemoteError, match=r"answers 500 .*asked 3 times"):
