@@ -90,7 +90,7 @@ def _list(cards: dict[str, FlowCard], at_length: bool) -> int:
     if at_length:
         _print(words_of.usage(__doc__ or "", _width()))
     else:
-        print("python -m flows FLOW --help tells more; models, collections and store are commands too")
+        print("python -m flows FLOW --help tells more; also: models, collections, store")
     return 0
 
 

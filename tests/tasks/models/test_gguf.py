@@ -10,6 +10,7 @@ from configs.models import CATALOGUE, SMOLLM2
 from tasks.errors import ModelError
 from tasks.models import files, gguf
 from tasks.models.generators import load
+from tasks.store import packages
 from tasks.text.bpe import train_bpe
 
 TEMPLATE = (
@@ -147,20 +148,20 @@ def test_a_package_that_is_absent_or_changed_is_said_with_the_way_out(
 ) -> None:
     card = CATALOGUE[SMOLLM2].model_copy(update={"package": "no_such_package"})
     with pytest.raises(ModelError, match=r"smollm2 is not installed here; run: python -m flows models add smollm2"):
-        files.embedded(card)
+        packages.weights_of(card)
     (tmp_path / "changed_model").mkdir()
     (tmp_path / "changed_model" / "__init__.py").write_text("raise SystemExit('imported')", "utf-8")
     (tmp_path / "changed_model" / card.file).write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModelError, match=r"has sha256 .* but b179c9523d0e6a0f is the published one"):
-        files.embedded(card.model_copy(update={"package": "changed_model"}))
+        packages.weights_of(card.model_copy(update={"package": "changed_model"}))
 
 
 @pytest.fixture(scope="module")
 def smollm2() -> Path:
     """Return the file of the small model that is installed apart."""
     try:
-        return files.embedded(CATALOGUE[SMOLLM2])
+        return packages.weights_of(CATALOGUE[SMOLLM2])
     except ModelError as absent:
         pytest.skip(str(absent))
 
@@ -178,6 +179,7 @@ TURNS = [
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_small_model_is_what_transformers_makes_of_its_file(home: Path, smollm2: Path) -> None:
     """Rendered prompts, token ids and likelihoods are those of transformers, which reads the GGUF itself."""
     import torch

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from configs.reduce import Umap
 from tasks.data.vectors import VectorsRef
