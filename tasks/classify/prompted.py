@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.classify import Prompted
-from configs.generators import Sampling
 from tasks.data.chains import PromptUsage
 from tasks.data.messages import Replies, Reply, Request, ResponseFormat
 from tasks.data.prompts import Prompting, Template
+from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError
 from tasks.text.prompts import Count, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
@@ -34,10 +34,10 @@ def read_label_prompt(name: str) -> Template:
     return read_for(name, "a label", PLACES, ("labels", "text"))
 
 
-def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, Sampling]:
-    """Return how a model is asked, read from what was kept of it; replies are the likeliest ones."""
+def kept_way(ready: Mapping[str, Any]) -> tuple[Prompted, Prompting, ResolvedSampling]:
+    """Return how a model is asked, read from what was kept of it; labels are greedy, whatever a model states."""
     method = Prompted.model_validate(_renamed(ready["method"]))
-    return method, Prompting.model_validate(ready["prompting"]), Sampling(max_tokens=method.max_tokens)
+    return method, Prompting.model_validate(ready["prompting"]), ResolvedSampling(max_tokens=method.max_tokens)
 
 
 def _renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,6 +119,7 @@ class Labeller:
             completion_tokens=sum(r.completion_tokens for r in self.heard),
             saved_tokens=sum(r.prompt_tokens + r.completion_tokens for r in self.heard if r.cached),
             timed=self.timed,
+            repeated=sum(r.finish == "repetition" for r in self.heard),
         )
 
     def _values(self, texts: Sequence[str]) -> list[dict[str, str]]:

@@ -244,22 +244,16 @@ def _asked(found: Verdict) -> list[Table]:
     if not asked:
         return []
     rows = [
-        (name, f"{a.texts:,}", f"{a.no_label:,}", f"{a.shortened:,}", f"{a.spent_tokens:,}", f"{a.saved_tokens:,}",
-         f"{1_000 * (a.prompt_tokens + a.completion_tokens) / a.texts:,.0f}")
+        (name, f"{a.texts:,}", f"{a.no_label:,}", f"{a.repeated:,}", f"{a.shortened:,}", f"{a.spent_tokens:,}",
+         f"{a.saved_tokens:,}", f"{1_000 * (a.prompt_tokens + a.completion_tokens) / a.texts:,.0f}")
         for name, a in asked
     ]  # fmt: skip
-    columns = (
-        "way",
-        "texts",
-        "replies that are no label",
-        "texts cut",
-        "tokens spent",
-        "tokens saved",
-        "of 1,000 texts",
-    )
+    columns = ("way", "texts", "replies that are no label", "that repeat themselves", "texts cut", "tokens spent",
+               "tokens saved", "of 1,000 texts")  # fmt: skip
     note = (
         "Training texts that were tried, and held-out texts; a stored reply costs nothing again. These methods give "
-        "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong."
+        "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong. Replies "
+        "are greedy, whatever the model's own generation config states."
     )
     prompts = [(name, a.prompt.name, shown(a.prompt.turns)) for name, a in asked]
     told = Table("Prompts of language models", ("method", "prompt", "text"), prompts)

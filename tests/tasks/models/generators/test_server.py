@@ -141,6 +141,26 @@ def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatSe
     assert (reply.prompt_tokens, reply.completion_tokens) == (33, 10)
 
 
+def test_a_penalty_is_sent_by_the_name_the_server_has_for_it(server: ChatServer) -> None:
+    client_of(server)([asked("a")])
+    client_of(server, None, Sampling(repetition_penalty=1.2), repetition_penalty_name="repeat_penalty")([asked("a")])
+    plain, named = server.asked
+    assert plain == {"model": "small", "messages": plain["messages"], "temperature": 0.0, "max_tokens": 10}
+    assert named["repeat_penalty"] == 1.2
+
+
+def test_a_reply_that_goes_round_is_marked_cut_and_counted_and_the_cache_keeps_all_of_it(server: ChatServer) -> None:
+    server.say = lambda body: "Sim. " + "N\u00e3o! " * 80
+    ask = client_of(server)
+    (made,) = ask([asked("a")])
+    assert (made.text, made.finish) == ("Sim. N\u00e3o! N\u00e3o!", "repetition")
+    assert (ask.spent.repeated, ask.spent.truncated, ask.spent.asked) == (1, 0, 1)
+    (again,) = client_of(server)([asked("a")])
+    assert (again.text, again.finish, again.cached) == (made.text, "repetition", True)
+    (whole,) = client_of(server, None, Sampling(max_tokens=10, end_repetition=False))([asked("a")])
+    assert (whole.text.count("N\u00e3o!"), whole.finish) == (80, "stop")
+
+
 def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -> None:
     server.say = lambda body: '{"reply": "yes"}'
     (chosen, matched) = client_of(server)(
