@@ -107,15 +107,15 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     asked = load_questions(path, config.evaluate.split, live.documents)
     open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
     generator, resolved, sampling = drawn_as_asked(answer)
-    told = read_closed_book_prompt(answer.closed_prompt)
-    closed_book = answer_closed_book(asked.queries, generator, told, resolved)
+    prompt = read_closed_book_prompt(answer.closed_prompt)
+    closed_book = answer_closed_book(asked.queries, generator, prompt, resolved)
     judged: MethodsJudged = evaluate_open_book(asked.questions, open_book, closed_book, config.evaluate)
     run.publish(collection=live, questions=asked.questions, answers=open_book, closed_book=closed_book, judged=judged)
     ended = count_endings(load_answers(open_book), load_answers(closed_book))
     page = open_book_page(run, judged, asked.queries.rows, ended, (generator, sampling))
     stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
-    stated["sampling"] = sampling
-    return run.outcome({"collection": live.collection, "generation": live.number, **stated}, page)
+    told = {"collection": live.collection, "generation": live.number, **stated, "sampling": sampling}
+    return run.outcome(told, page)
 
 
 @flow(name="rag-answers", flow_run_name=named("question", "collection"))

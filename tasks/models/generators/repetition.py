@@ -25,7 +25,7 @@ PART = 4  # units that are compared at a time where a whole text is looked throu
 ENDS = (".", "!", "?", "\n", "\u3002", "\uff01", "\uff1f")  # the last three in Chinese and Japanese
 HALF = "\ufffd"  # what is decoded for a character of which not all bytes are there
 SPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # Japanese, Chinese, Korean: a character each, for want of spaces
-UNIT = re.compile(rf"\n|[^\S\n]*(?:[{SPACED}]|(?:(?![{SPACED}])\w)+|[^\w\s])")
+UNIT = re.compile(rf"\n|[^\S\n]*(?:[{SPACED}]|[^\W{SPACED}]+|[^\w\s])")
 WORD = re.compile(r"[^\W\d_]+")
 PERIODS = np.arange(1, LONGEST + 1)
 

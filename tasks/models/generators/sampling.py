@@ -72,4 +72,5 @@ def _completing(tokens: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int6
     if not size or len(tokens) < size:
         return tokens[:0]
     runs = np.lib.stride_tricks.sliding_window_view(tokens, size)
-    return runs[(runs[:, :-1] == tokens[len(tokens) - size + 1 :]).all(1), -1]
+    same = np.flatnonzero((runs[:, :-1] == tokens[len(tokens) - size + 1 :]).all(1))
+    return tokens[same + size - 1]
