@@ -139,8 +139,8 @@ CalibrationKind = Literal["none", "contextual", "batch", "threshold"]
 class Prompted(Config):
     """A language model, chat or text-to-text, that is asked for the label; nothing is trained.
 
-    A model of this machine whose replies are enforced gives every label a probability: that of the label as its whole
-    reply. Servers, vLLM and free replies give labels alone; a reply that is no label is counted apart, and as wrong.
+    A model of this machine whose replies are enforced gives every label a probability: that of the label as its reply.
+    Servers, vLLM and free replies give labels alone; a reply that is no label is counted apart, and as wrong.
     """
 
     kind: Literal["language-model"] = "language-model"
@@ -154,10 +154,10 @@ class Prompted(Config):
     enforced: bool = True
     """Whether no reply but a label counts; a server may not keep to it. False: any reply, matched with the labels,
     small and capital letters alike."""
-    calibration: CalibrationKind = "batch"
-    """What takes out that the model favours labels, where it gives probabilities. contextual: what it says of
-    `content_free`; batch: the mean of training texts, without their labels; threshold: a fit to their labels. The raw
-    choice is shown beside it."""
+    calibration: CalibrationKind = "threshold"
+    """How it is taken out that the model favours labels, where it gives probabilities. contextual: by what it says of
+    `content_free`; batch: by its mean over training texts, without labels, as if classes were equally frequent;
+    threshold: by their labels. The raw choice is shown beside it."""
     content_free: tuple[str, ...] = Field(("N/A", "", "[MASK]"), min_length=1, max_length=100)
     """Texts without content, for `contextual`."""
     prompt_tokens: int = Field(2_048, ge=64, le=1_000_000)

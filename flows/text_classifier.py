@@ -175,9 +175,9 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
 
 
 def try_calibrated(divided: Divided, name: str, method: Prompted, config: TextClassifier) -> Trial:
-    """Try a language model that says how likely labels are; another calibration asks it for nothing again."""
-    model = identify(method)
-    likelihoods = score_labels(divided, name, method.model_copy(update={"calibration": "none"}), model)
+    """Try a language model that says how likely labels are; another calibration of it asks for nothing again."""
+    model, bare = identify(method), method.model_copy(update={"calibration": "none"})
+    likelihoods = score_labels(divided, method.generator.model, bare, model)
     return calibrate_labels(divided, name, method, model, likelihoods, config.fit)
 
 

@@ -5,8 +5,9 @@ as it is, and what moves is from where on a class is chosen.
 
 Shapes: N texts, K classes, C texts without content.
 Source: contextual, Zhao et al. 2021, arXiv:2102.09690 (W = diag(p)^-1, b = 0); batch, Zhou et al. 2023,
-arXiv:2309.17249; threshold, that of two classes by Platt 1999, for more by Alexandari et al. 2020, arXiv:1901.06852
-(a temperature and a bias a class, the likeliest by labels; that few labels leave them near `batch` is ours).
+arXiv:2309.17249, of log-likelihoods, so that what a label has of all texts alike cancels; threshold, Platt 1999, for
+more than two classes Alexandari et al. 2020, arXiv:1901.06852 (a temperature and a bias a class, the likeliest by
+labels; that few labels leave them near `batch` is ours).
 """
 
 from typing import assert_never
@@ -19,7 +20,7 @@ from tasks.classify.fitting import folds
 from tasks.classify.model import Bools, Floats
 from tasks.data.labels import LabelCalibration
 
-WEIGHT = 1.0  # of the squares by which temperature and offsets differ from `batch`, against the sum over texts
+WEIGHT = 1.0  # of the squares by which a fit to labels differs from `batch`, against the sum over texts
 SHARPEST = 1e-3, 1e3  # of 1 / temperature
 
 
@@ -38,10 +39,12 @@ def fit_calibration(
         case "none":
             return LabelCalibration(kind=kind, offsets=(0.0,) * likelihoods.shape[1])
         case "contextual":
-            offsets = _against(content_free)
-            return LabelCalibration(kind=kind, offsets=offsets, texts=len(content_free))
+            from scipy.special import logsumexp
+
+            against = np.asarray(logsumexp(_shares(content_free), axis=0))
+            return LabelCalibration(kind=kind, offsets=_offsets(against), texts=len(content_free))
         case "batch":
-            return LabelCalibration(kind=kind, offsets=_against(likelihoods), texts=len(likelihoods))
+            return LabelCalibration(kind=kind, offsets=_offsets(likelihoods.mean(axis=0)), texts=len(likelihoods))
         case "threshold":
             temperature, offsets = _likeliest(likelihoods, targets)
             counts = {"texts": len(likelihoods), "labelled": len(likelihoods)}
@@ -72,40 +75,39 @@ def held_out(
 
 def calibrated(likelihoods: npt.NDArray[np.floating], found: LabelCalibration) -> npt.NDArray[np.float32]:
     """Return (N, K) probabilities of the classes, of log-likelihoods (N, K) of their labels."""
-    scores = _shares(likelihoods)[0] / found.temperature + np.array(found.offsets)
-    return np.asarray(np.exp(_shares(scores)[0]), dtype=np.float32)
+    scores = _shares(likelihoods) / found.temperature + np.array(found.offsets)
+    return np.asarray(np.exp(_shares(scores)), dtype=np.float32)
 
 
-def _shares(scores: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Return the logarithms of the shares of the classes (N, K), and of what they are shares of (N, 1)."""
+def _shares(scores: npt.NDArray[np.floating]) -> Floats:
+    """Return the logarithms of the shares of the classes (N, K)."""
     from scipy.special import logsumexp
 
     exact = scores.astype(np.float64)
-    total = np.asarray(logsumexp(exact, axis=1, keepdims=True))
-    return exact - total, total
+    return np.asarray(exact - logsumexp(exact, axis=1, keepdims=True))
 
 
-def _against(likelihoods: Floats) -> tuple[float, ...]:
-    """Return what makes the classes equally probable in the mean of some texts: less the logarithm of their mean."""
-    from scipy.special import logsumexp
-
-    mean = logsumexp(_shares(likelihoods)[0], axis=0) - np.log(len(likelihoods))
-    return tuple(float(value) for value in -np.asarray(mean))
+def _offsets(against: Floats) -> tuple[float, ...]:
+    """Return what takes out that the model holds these (K,) of the classes whatever a text says; its mean is 0."""
+    return tuple(float(value) for value in against.mean() - against)
 
 
 def _likeliest(likelihoods: Floats, targets: Bools) -> tuple[float, tuple[float, ...]]:
     """Return temperature and offsets by which labels (N, K) are likeliest; few labels leave them near `batch`."""
     from scipy.optimize import minimize
 
-    logs, near = _shares(likelihoods)[0], np.array(_against(likelihoods))
+    mean = likelihoods.mean(axis=0)
+    usual = np.array(
+        [1.0, *np.zeros(len(mean))]
+    )  # `batch`: one over the temperature, and what is added beside the mean
+    above = likelihoods - mean
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        scores = _shares(weights[0] * logs + weights[1:])[0]
-        gap, moved = np.exp(scores) - targets, weights - np.array([1.0, *near])
-        slope = np.array([(gap * logs).sum(), *gap.sum(axis=0)]) + WEIGHT * moved
+        scores, moved = _shares(weights[0] * above + weights[1:]), weights - usual
+        gap = np.exp(scores) - targets
+        slope = np.array([(gap * above).sum(), *gap.sum(axis=0)]) + WEIGHT * moved
         return float(-scores[targets].sum() + WEIGHT * (moved**2).sum() / 2), slope
 
-    start = np.array([1.0, *near])
-    bounds = [SHARPEST, *[(None, None)] * len(near)]
-    weights = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(1 / weights[0]), tuple(float(value) for value in weights[1:])
+    bounds = [SHARPEST, *[(None, None)] * len(mean)]
+    sharpness, *added = minimize(loss, usual, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(1 / sharpness), _offsets(sharpness * mean - np.array(added))

@@ -95,7 +95,7 @@ def score_labels(divided: Divided, name: str, method: Prompted, model: Identifie
 
     Args:
         divided: Texts and labels; the labels have no part in it but by their names.
-        name: What the way is called.
+        name: What the model is called.
         method: The way, without a calibration, so that one result serves all.
         model: The model, and what it is told.
 

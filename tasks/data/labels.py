@@ -16,9 +16,9 @@ class Likelihoods:
     """How likely a model takes texts to be its replies.
 
     Attributes:
-        values: (N, K) natural logarithms of the probability that the reply is this text and no more.
+        values: (N, K) natural logarithms of the probability that the reply begins with this text.
         prompt_tokens: (N,) tokens of each prompt.
-        reply_tokens: (K,) tokens of each reply, its end included.
+        reply_tokens: (K,) tokens of each reply.
     """
 
     values: npt.NDArray[np.float32]

@@ -1,9 +1,10 @@
-"""How likely a model of this machine takes some texts to be its whole reply: teacher forcing, nothing is drawn.
+"""How likely a model of this machine takes some texts to be its reply: teacher forcing, nothing is drawn.
 
-The likelihood of a reply is the product of the probabilities of its tokens and of the end after them: how often the
-model would say it, and no more, at temperature 1. It is not divided by the length, for then it would be no
-probability, and would depend on how a tokenizer cuts words (Gao 2021, blog.eleuther.ai/multiple-choice-normalization,
-has both). Long replies are less likely whatever is asked: that is bias, which calibration takes out.
+The likelihood of a reply is the product of the probabilities of its tokens: how often the model would begin so, at
+temperature 1. Where one reply begins with another, the end counts as a token of each, so that none includes another.
+It is not divided by the length, for then it would be no probability, and would depend on how a tokenizer cuts words
+(Gao 2021, blog.eleuther.ai/multiple-choice-normalization, has both). Long replies are less likely whatever is asked:
+that is a bias, which calibration takes out. docs/experiments.md measures all three.
 
 A request is read once, in batches of fixed shape as in `decoding`; each reply is then read behind it, alone, by all
 rows of a batch. So a number depends on its own request and its own reply, bit for bit, whatever else is asked.
@@ -51,7 +52,7 @@ class ReplyScorer:
         self.continues = self.causal and self.decoder.prefixes.usable()
 
     def __call__(self, requests: Sequence[Request], replies: Sequence[str]) -> Likelihoods:
-        """Return how likely each text is as the whole reply to each request.
+        """Return how likely each text is as the reply to each request.
 
         Args:
             requests: N, in any order; what they want of the form of a reply counts for nothing.
@@ -63,6 +64,7 @@ class ReplyScorer:
         import torch
 
         tokens = [self._tokens(reply) for reply in replies]
+        ended = _nested(tokens)
         prompts = self.engine.prompts(requests)
         self._check(prompts, replies, tokens)
         known: dict[Any, list[int]] = {}
@@ -78,9 +80,9 @@ class ReplyScorer:
         with torch.inference_mode():
             for batch in self._batches(prompts, read, max(map(len, tokens))):
                 members = [prompts[row] for row in batch.rows]
-                found[batch.rows] = forward(members, int(read[batch.rows[0]]), batch, tokens)
+                found[batch.rows] = forward(members, int(read[batch.rows[0]]), batch, tokens, ended=ended)
         sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
-        return Likelihoods(found, sizes, np.array([len(reply) + 1 for reply in tokens], dtype=np.int64))
+        return Likelihoods(found, sizes, np.array([len(reply) + ended for reply in tokens], dtype=np.int64))
 
     def _tokens(self, reply: str) -> list[int]:
         """Return the tokens of a reply as they follow a prompt; a plain prompt has a space between, a chat has not."""
@@ -119,7 +121,9 @@ class ReplyScorer:
             batches += [Batch(own[batch.rows], batch.width, batch.height) for batch in made]
         return batches
 
-    def _causal(self, prompts: Sequence[list[int]], read: int, batch: Batch, replies: Sequence[list[int]]) -> Floats:
+    def _causal(
+        self, prompts: Sequence[list[int]], read: int, batch: Batch, replies: Sequence[list[int]], *, ended: bool
+    ) -> Floats:
         """Return the (rows, K) likelihoods of a batch by a model that continues its prompts."""
         import torch
 
@@ -135,18 +139,20 @@ class ReplyScorer:
             first = logits[:, -1:]
         found = []
         for reply in replies:
-            size = len(reply)
-            more = torch.tensor([reply] * batch.height)
+            size = len(reply) - (not ended)  # what its last token is followed by counts for nothing
+            more = torch.tensor([reply[:size]] * batch.height, dtype=torch.long)
             seen = torch.cat([mask, torch.ones_like(more)], 1)
             behind = places[:, -1:] + 1 + torch.arange(size)
-            if first is not None:
+            if first is not None and not size:
+                logits = first
+            elif first is not None:
                 logits, past = self._forward(more, seen, behind, past, size)
                 past.crop(-size)
                 logits = torch.cat([first, logits[:, -size:]], 1)
             else:  # a model that forgets cannot go back: prompt and reply are read together
                 whole = torch.cat([ids, more], 1), seen, torch.cat([places, behind], 1)
                 logits = self._forward(*whole, None, size + 1)[0][:, -size - 1 :]
-            found.append(self._likelihood(logits, reply))
+            found.append(self._likelihood(logits, reply, ended=ended))
         return np.stack(found, axis=1)[: len(prompts)]
 
     def _forward(self, ids: Any, mask: Any, places: Any, past: Any, kept: int) -> tuple[Any, Any]:
@@ -163,7 +169,7 @@ class ReplyScorer:
         return made.logits.float(), made.past_key_values if self.continues else None
 
     def _text_to_text(
-        self, prompts: Sequence[list[int]], read: int, batch: Batch, replies: Sequence[list[int]]
+        self, prompts: Sequence[list[int]], read: int, batch: Batch, replies: Sequence[list[int]], *, ended: bool
     ) -> Floats:
         """Return the (rows, K) likelihoods of a batch by a model that reads one text and writes another."""
         import torch
@@ -177,18 +183,24 @@ class ReplyScorer:
         for reply in replies:
             more = torch.tensor([[int(first), *reply]] * batch.height, device=self.decoder.device)
             made = self.model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=more, use_cache=False)
-            found.append(self._likelihood(made.logits.float(), reply))
+            found.append(self._likelihood(made.logits.float(), reply, ended=ended))
         return np.stack(found, axis=1)[: len(prompts)]
 
-    def _likelihood(self, logits: Any, reply: list[int]) -> Floats:
-        """Return (B,) how likely a reply and its end are, by the logits (B, M + 1, V) of its tokens and its end."""
+    def _likelihood(self, logits: Any, reply: list[int], *, ended: bool) -> Floats:
+        """Return (B,) how likely a reply is, with its end or without, by the logits (B, M or M + 1, V) of both."""
         import torch
 
         logs = logits.log_softmax(-1)
         at = torch.tensor(reply, device=logs.device)[None, :, None].expand(len(logs), -1, 1)
-        said = logs[:, :-1].gather(2, at)[..., 0].sum(1)
-        end = logs[:, -1, sorted(self.decoder.ends)].logsumexp(-1) if self.decoder.ends else 0.0
-        return np.asarray((said + end).cpu().numpy(), dtype=np.float32)
+        said = logs.gather(2, at)[..., 0].sum(1)
+        if ended and self.decoder.ends:
+            said = said + logs[:, -1, sorted(self.decoder.ends)].logsumexp(-1)
+        return np.asarray(said.cpu().numpy(), dtype=np.float32)
+
+
+def _nested(replies: Sequence[list[int]]) -> bool:
+    """Return whether a reply begins with another."""
+    return any(one != other and other[: len(one)] == one for one in replies for other in replies)
 
 
 def _padded(prompts: Sequence[list[int]], batch: Batch, pad: int, *, left: bool) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 def likelihoods(
     count: int, classes: int, bias: float = 3.0, seed: int = 0
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return log-likelihoods of texts and of no content by a model that knows the classes, and favours the last ones."""
+    """Return log-likelihoods of texts and of no content by a model that knows classes, and favours the last ones."""
     chance = np.random.default_rng(seed)
     labels = np.arange(count) % classes
     favoured = np.linspace(0, bias, classes)
@@ -65,12 +65,19 @@ def test_contextual_is_the_diagonal_of_the_paper() -> None:
     np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
-def test_batch_divides_by_the_mean_over_the_texts_and_takes_no_label() -> None:
+def test_batch_subtracts_the_mean_over_the_texts_and_takes_no_label() -> None:
     values, none, targets = likelihoods(50, 4)
-    scores = shares(values) / shares(values).mean(axis=0)
     found = calibrated(values, fit_calibration("batch", values, none, targets))
-    np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(found, shares(values - values.mean(axis=0)), rtol=1e-5)
     assert fit_calibration("batch", values, none, targets) == fit_calibration("batch", values, none, ~targets)
+
+
+@pytest.mark.parametrize("kind", ["batch", "threshold"])
+def test_what_a_label_has_of_all_texts_alike_as_by_its_length_cancels(kind: CalibrationKind) -> None:
+    values, none, targets = likelihoods(300, 4)
+    longer = values - np.array([0.0, 5.0, 20.0, 80.0])
+    plain, other = (calibrated(v, fit_calibration(kind, v, none, targets)) for v in (values, longer))
+    np.testing.assert_allclose(other, plain, atol=1e-4)
 
 
 def test_threshold_of_two_classes_is_the_logistic_regression_on_their_difference() -> None:

@@ -18,6 +18,7 @@ from tasks.models.generators.scoring import ReplyScorer
 from tests.tasks.models import language_models
 
 REPLIES = ("yes", "no", "a maybe, says the baker", "maybe", "the lamp was lit <|im_end|>")
+NESTED = ("yes", "yes, says the baker", "no")
 TEXTS = ["the lamp", "Bread is baked at four in the morning.", "yes or no? " * 6, "a", "the keeper " * 9]
 
 
@@ -58,8 +59,8 @@ def asked(*texts: str) -> list[Request]:
     return [Request((Message("user", text),)) for text in texts]
 
 
-def theirs(score: ReplyScorer, request: Request, reply: str) -> float:
-    """Return the log-likelihood by the loss of transformers, its mean over the tokens of the reply and its end."""
+def theirs(score: ReplyScorer, request: Request, reply: str, *, ended: bool = False) -> float:
+    """Return the log-likelihood by the loss of transformers, which is a mean over the tokens of the reply."""
     import torch
 
     tokenizer, model = score.engine.tokenizer, score.model
@@ -67,7 +68,7 @@ def theirs(score: ReplyScorer, request: Request, reply: str) -> float:
     said = reply.replace("<|im_end|>", "< |im_end|>")
     if score.causal and not tokenizer.chat_template:
         said = f" {said}"
-    tokens = [*tokenizer(said, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    tokens = tokenizer(said, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] * ended
     if not score.causal:
         loss = model(input_ids=torch.tensor([prompt]), labels=torch.tensor([tokens])).loss
     else:
@@ -87,6 +88,20 @@ def test_a_likelihood_is_the_loss_of_transformers_on_the_same_tokens(kind: str, 
     np.testing.assert_allclose(found.values, expected, rtol=2e-5, atol=2e-4)
     assert found.prompt_tokens.tolist() == [len(score.engine.prompt(request)) for request in asked(*TEXTS)]
     assert score.continues is (kind in ("chat", "plain"))
+
+
+@pytest.mark.parametrize("kind", ["chat", "plain", "sliding", "t5"])
+def test_where_a_reply_begins_with_another_the_end_counts(kind: str, folders: dict[str, Path]) -> None:
+    import torch
+
+    score = scorer(folders[kind])
+    found = score(asked(*TEXTS), NESTED)
+    with torch.no_grad():
+        expected = [[theirs(score, request, reply, ended=True) for reply in NESTED] for request in asked(*TEXTS)]
+    np.testing.assert_allclose(found.values, expected, rtol=2e-5, atol=2e-4)
+    apart = score(asked(*TEXTS), NESTED[1:])
+    assert (found.values[:, 1:] < apart.values).all()
+    assert found.reply_tokens[1:].tolist() == (apart.reply_tokens + 1).tolist()
 
 
 def test_what_a_prompt_begins_with_is_read_apart_and_changes_nothing(folders: dict[str, Path]) -> None:
@@ -125,20 +140,18 @@ def among(score: Callable[..., Any], chance: random.Random, others: int) -> tupl
     return tuple(score(asked(*texts), REPLIES).values[at].tolist())
 
 
-def test_the_replies_of_a_model_that_can_say_nothing_else_share_all_probability(folders: dict[str, Path]) -> None:
-    """Every reply of one token, and the empty one, and those that go on: together they are all there is."""
+def test_replies_of_one_token_have_the_probability_of_that_token(folders: dict[str, Path]) -> None:
     import torch
 
     score = scorer(folders["chat"])
     (request,) = asked("the lamp")
-    letters = [f"{token}" for token in "abcdefghij"]
-    ends = score([request], letters).values[0]
+    letters = list("abcdefghij")
+    found = score([request], letters)
     with torch.no_grad():
         logits = score.model(input_ids=torch.tensor([score.engine.prompt(request)])).logits[0, -1]
-    first = logits.softmax(-1)[[score.engine.tokenizer.convert_tokens_to_ids(letter) for letter in letters]].numpy()
-    assert (np.exp(ends) < first).all()  # its end is one of many tokens that may follow
-    longer = score([request], [f"{letter}{other}" for letter in letters for other in "xyz"]).values[0].reshape(10, 3)
-    assert (np.exp(ends) + np.exp(longer).sum(axis=1) < first).all()
+    first = logits.softmax(-1)[[score.engine.tokenizer.convert_tokens_to_ids(letter) for letter in letters]]
+    np.testing.assert_allclose(np.exp(found.values[0]), first.numpy(), rtol=1e-4)
+    assert found.reply_tokens.tolist() == [1] * len(letters)
 
 
 def test_int8_scores_one_prompt_at_a_time(folders: dict[str, Path]) -> None:
