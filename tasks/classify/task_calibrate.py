@@ -33,12 +33,12 @@ def calibrate_labels(
     from tasks.classify.ready import describe_ready
 
     targets = targets_of(divided.train, divided.classes)[objects.load_array(divided.tried)]
-    known = tuple(np.asarray(objects.load_array(ref), dtype=np.float64) for ref in (found.tried, found.content_free))
-    tried = {kind: held_out(kind, *known, targets, config) for kind in get_args(CalibrationKind)}
-    chosen = fit_calibration(method.calibration, *known, targets)
+    known, empty = (objects.load_array(ref).astype(np.float64) for ref in (found.tried, found.content_free))
+    tried = {kind: held_out(kind, known, empty, targets, config) for kind in get_args(CalibrationKind)}
+    chosen = fit_calibration(method.calibration, known, empty, targets)
     ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
     saved = Saved(name, divided.classes, 1.0, None, ready={**ready, "calibration": chosen.model_dump(mode="json")})
-    test, none = objects.load_array(found.test), fit_calibration("none", *known, targets)
+    test, none = objects.load_array(found.test), fit_calibration("none", known, empty, targets)
     return Trial(
         name=name, kind=method.kind, learned=chosen.labelled > 0, tried_only=True, setting=str(ready["model"]),
         validation=objects.save_array(ProbabilitiesRef, tried[method.calibration]),

@@ -1,6 +1,7 @@
 """Tasks of `classify` that run a model: ready ones, the one that was kept, and how long encoding takes."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from tasks.models.encoders import load as encoders
 from tasks.models.generators import client, scoring
 from tasks.models.generators import load as generators
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -106,12 +108,14 @@ def score_labels(divided: Divided, name: str, method: Prompted, model: Identifie
     from tasks.classify.ready import describe_ready
 
     ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
-    ask = _scorer(Saved(name, divided.classes, 1.0, None, ready=ready), None)
-    tried = features_of(divided.train).take(objects.load_array(divided.tried))
-    training, content_free = ask(tried.texts), ask(method.content_free)
-    started = time.perf_counter()
-    test = ask(texts_of(divided.test.documents))
-    seconds, usage = time.perf_counter() - started, ask.usage()
+    tried = features_of(divided.train).take(objects.load_array(divided.tried)).texts
+    held, saved = texts_of(divided.test.documents), Saved(name, divided.classes, 1.0, None, ready=ready)
+    with progress(f"score {name}", len(tried) + len(method.content_free) + len(held), "texts") as advance:
+        ask = _scorer(saved, None, advance)
+        training, content_free = ask(tried), ask(method.content_free)
+        started = time.perf_counter()
+        test = ask(held)
+        seconds, usage = time.perf_counter() - started, ask.usage()
     steps.log_metrics(**usage.counted())
     return LabelLikelihoods(
         tried=objects.save_array(LikelihoodsRef, training), test=objects.save_array(LikelihoodsRef, test),
@@ -182,14 +186,17 @@ def _language_model(saved: Saved) -> Labeller | LabelScorer:
     return Labeller(_prompts(saved), replies)
 
 
-def _scorer(saved: Saved, calibration: LabelCalibration | None) -> LabelScorer:
+def _scorer(
+    saved: Saved, calibration: LabelCalibration | None, advance: Callable[[int], None] | None = None
+) -> LabelScorer:
     """Return what asks a model of this machine how likely labels are."""
     method, prompting, _ = kept_way(saved.ready)
     if not isinstance(method.generator, LocalModel):
         raise ContractError(
             f"{saved.way} is of kind {method.generator.kind} but likelihoods come from kind transformers; use that"
         )
-    return LabelScorer(_prompts(saved), scoring.scorer(prompting.generator, method.generator), calibration)
+    score = scoring.scorer(prompting.generator, method.generator, advance)
+    return LabelScorer(_prompts(saved), score, calibration)
 
 
 def _prompts(saved: Saved) -> LabelPrompts:

@@ -55,7 +55,8 @@ def auroc(positive: Bools, scores: npt.NDArray[np.floating], weights: Floats) ->
     hits, rest = (np.add.reduceat(ordered * part, starts, axis=1) for part in (has, ~has))
     below = np.cumsum(rest, axis=1) - rest / 2
     pairs = hits.sum(axis=1) * rest.sum(axis=1)
-    return np.divide((hits * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    found = np.full(len(weights), np.nan)
+    return np.asarray(np.divide((hits * below).sum(axis=1), pairs, out=found, where=pairs > 0))
 
 
 def mean_auroc(targets: Bools, likely: npt.NDArray[np.floating], weights: Floats) -> Floats:
@@ -68,8 +69,8 @@ def mean_auroc(targets: Bools, likely: npt.NDArray[np.floating], weights: Floats
     """
     each = np.stack([auroc(has, scores, weights) for has, scores in zip(targets.T, likely.T, strict=True)])
     known = np.isfinite(each)
-    total = np.where(known, each, 0.0).sum(axis=0)
-    return np.divide(total, known.sum(axis=0), out=np.full(len(weights), np.nan), where=known.any(axis=0))
+    total, found = np.where(known, each, 0.0).sum(axis=0), np.full(len(weights), np.nan)
+    return np.asarray(np.divide(total, known.sum(axis=0), out=found, where=known.any(axis=0)))
 
 
 def right_texts(targets: Bools, given: Bools) -> Bools:

@@ -13,7 +13,7 @@ Shapes: N requests, K replies, B rows of a batch, L padded tokens of the prompts
 reply, V tokens of the vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +34,26 @@ BEFORE = "."  # stands for any prompt where the tokens of a reply are found
 SPACE = " "  # before a reply that continues a plain prompt
 
 
-def scorer(generator: Generator, config: LocalModel) -> "ReplyScorer":
+def scorer(generator: Generator, config: LocalModel, advance: Callable[[int], None] | None = None) -> "ReplyScorer":
     """Return what scores replies; the model is loaded.
+
+    Args:
+        generator: As described.
+        config: How it is run.
+        advance: Told after each batch how many requests it had.
 
     Raises:
         ModelError: The model is no longer the one that was described, or its files are not whole.
     """
-    return ReplyScorer(local_model.engine(generator, config))
+    return ReplyScorer(local_model.engine(generator, config), advance)
 
 
 class ReplyScorer:
     """Scores texts as replies by one loaded model."""
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: LocalEngine, advance: Callable[[int], None] | None) -> None:
         self.engine, self.decoder, self.model = engine, engine.decoder, engine.decoder.model
+        self.advance = advance or (lambda _: None)
         self.causal = engine.generator.family == "causal"
         self.continues = self.causal and self.decoder.prefixes.usable()
 
@@ -81,6 +87,7 @@ class ReplyScorer:
             for batch in self._batches(prompts, read, max(map(len, tokens))):
                 members = [prompts[row] for row in batch.rows]
                 found[batch.rows] = forward(members, int(read[batch.rows[0]]), batch, tokens, ended=ended)
+                self.advance(len(batch.rows))
         sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
         return Likelihoods(found, sizes, np.array([len(reply) + ended for reply in tokens], dtype=np.int64))
 

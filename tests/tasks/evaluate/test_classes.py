@@ -73,7 +73,8 @@ def test_auroc_and_its_resamples_are_those_of_scikit_learn(digits: int) -> None:
     random = np.random.default_rng(7)
     drawn = [random.integers(0, 120, 120) for _ in range(50)]
     theirs = [
-        np.mean([roc_auc_score(TARGETS[rows, k], likely[rows, k]) for k in range(3)]) for rows in (range(120), *drawn)
+        np.mean([roc_auc_score(TARGETS[rows, k], likely[rows, k]) for k in range(3)])
+        for rows in (np.arange(120), *drawn)
     ]
     assert (found.name, found.what, found.n) == ("AUROC", "good", 120)
     assert found.value == pytest.approx(theirs[0])
