@@ -10,7 +10,7 @@ import pytest
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
-from tasks.classify.prompted import Labeller, kept_way, label_of, read_label_prompt
+from tasks.classify.prompted import Labeller, LabelPrompts, kept_way, label_of, read_label_prompt
 from tasks.data.classes import Confused, Divided, Texts
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure
@@ -36,7 +36,7 @@ def count(texts: Sequence[str]) -> list[int]:
 
 
 def labeller(model: Scripted, method: Prompted = FREE, prompt_budget: int = 500) -> Labeller:
-    return Labeller(CLASSES, read_label_prompt(method.prompt), method, model, count, prompt_budget)
+    return Labeller(LabelPrompts(CLASSES, read_label_prompt(method.prompt), method, count, prompt_budget), model)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_tokens_of_kept_replies_are_saved_and_those_of_new_ones_spent() -> None:
     def replies(requests: Sequence[Request]) -> list[Reply]:
         return [Reply("bread", "stop", 10, 2, "m", 0.1, cached=n > 0) for n, _ in enumerate(requests)]
 
-    ask = Labeller(CLASSES, read_label_prompt("label-text"), FREE, replies, count, 500)
+    ask = Labeller(LabelPrompts(CLASSES, read_label_prompt("label-text"), FREE, count, 500), replies)
     ask(["a", "b", "c"])
     assert (ask.usage().spent_tokens, ask.usage().saved_tokens, ask.usage().timed) == (12, 24, 1)
 
