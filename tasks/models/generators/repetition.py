@@ -1,8 +1,8 @@
 """Tell that a reply is stuck: that it ends in the same words over and over, without any change.
 
-Only whole periods that are repeated exactly count. Words that go round come from no writer, four times and over 64
-tokens: a refrain, a laugh or a list of alike lines is shorter or changes. Signs, digits and code do go round, in the
-rule of a table, in a row of zeros or in empty cells, so they count from 128 repeats on.
+Only whole periods that are repeated exactly count. Words that go round so long come from no writer: four times and over
+64 tokens, or three times and over 128. A refrain, a laugh or a list of alike lines is shorter or changes. Signs, digits
+and code do go round, in the rule of a table, in a row of zeros or in empty cells, so they count from 128 repeats on.
 
 Shapes: P units of a period; units are tokens, or words where the tokens of a text are not known.
 Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", arXiv:1904.09751; the rule is ours.
@@ -18,9 +18,9 @@ import numpy as np
 from tasks.data.messages import Reply
 
 LONGEST = 128  # units of a period at most, a paragraph
-LEAST = 64  # units a loop covers at least
-REPEATS = 4  # times a period of words stands there at least
+ENOUGH = ((4, 64), (3, 128))  # times a period of words stands there, and units it covers, at least
 REPEATS_OF_SIGNS = 128  # the same of signs, digits or code: longer than a rule across a page, at one token a sign
+DISTINCT = 4  # one word in so many differs from all before it, else it is a row of `False`, not a sentence
 PART = 4  # units that are compared at a time where a whole text is looked through
 ENDS = (".", "!", "?", "\n", "\u3002", "\uff01", "\uff1f")  # the last three in Chinese and Japanese
 HALF = "\ufffd"  # what is decoded for a character of which not all bytes are there
@@ -28,6 +28,8 @@ SPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # Japanese, Chinese, Korean:
 UNIT = re.compile(rf"\n|[^\S\n]*(?:[{SPACED}]|[^\W{SPACED}]+|[^\w\s])")
 WORD = re.compile(r"[^\W\d_]+")
 PERIODS = np.arange(1, LONGEST + 1)
+NEEDED = np.min([np.maximum(units, repeats * PERIODS) for repeats, units in ENOUGH], axis=0)  # units of a loop, by P
+FOUND_BEFORE = int((NEEDED - PERIODS).min())  # units of any loop that equal the one a period before, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Tail:
         self.last[0] = unit
         self.length += 1
         covered = self.same + PERIODS
-        stuck = np.flatnonzero(covered >= np.maximum(LEAST, REPEATS * PERIODS))
+        stuck = np.flatnonzero(covered >= NEEDED)
         if not len(stuck):
             return None
         period, length = int(PERIODS[stuck[0]]), int(covered[stuck[0]])
@@ -85,11 +87,11 @@ class Tail:
 
 
 def in_words(text: str) -> bool:
-    """Return whether a text is of words: most of what is visible are letters, and most words differ."""
+    """Return whether a text is of words: most of what is visible are letters, and it is not one word over and over."""
     visible = [character for character in text if not character.isspace()]
     letters = sum(unicodedata.category(character)[0] in "LM" for character in visible)
     words = [word.casefold() for word in WORD.findall(text)]
-    return 2 * letters > len(visible) and 2 * len(set(words)) >= len(words)
+    return 2 * letters > len(visible) and DISTINCT * len(set(words)) >= len(words)
 
 
 def marked(reply: Reply, *, whole: bool) -> Reply:
@@ -119,4 +121,4 @@ def marked(reply: Reply, *, whole: bool) -> Reply:
 def _may_loop(units: Sequence[int]) -> bool:
     """Return whether so many parts of a text stand in it before as any loop has: a loop is found only where so."""
     parts = list(zip(*(units[n:] for n in range(PART)), strict=False))
-    return len(parts) - len(set(parts)) >= LEAST - LEAST // REPEATS - PART + 1
+    return len(parts) - len(set(parts)) >= FOUND_BEFORE - PART + 1
