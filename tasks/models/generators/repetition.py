@@ -1,8 +1,9 @@
 """Tell that a reply is stuck: that it ends in the same words over and over, without any change.
 
-Only whole periods that are repeated exactly count. Words that go round so long come from no writer: four times and over
-64 tokens, or three times and over 128. A refrain, a laugh or a list of alike lines is shorter or changes. Signs, digits
-and code do go round, in the rule of a table, in a row of zeros or in empty cells, so they count from 128 repeats on.
+Only whole periods that are repeated exactly count. Words that go round so long come from no writer: four times and
+over 64 tokens, or three times and over 128. A refrain, a laugh or a list of alike lines is shorter or changes. Signs,
+digits and code do go round, in the rule of a table, in a row of zeros or in empty cells, so they count from 128
+repeats on.
 
 Shapes: P units of a period; units are tokens, or words where the tokens of a text are not known.
 Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", arXiv:1904.09751; the rule is ours.
