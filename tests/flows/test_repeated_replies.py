@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.chain import Parts, Steps, Vote
+from configs.chain import ChainStep, Parts, Steps, Vote
 from configs.flows import ChatSession, PromptChain
 from configs.generators import LocalModel, ModelServer, Sampling
 from flows.chat_session import chat_session
@@ -14,7 +14,8 @@ from tests.tasks.models import language_models
 from tests.tasks.models.chat_server import served
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
-STORY = Steps(name="story")
+PROMPTS = (("title", "story-title"), ("character", "story-character"), ("story", "story-text"))
+STORY = Steps(name="story", steps=tuple(ChainStep(name=name, prompt=prompt) for name, prompt in PROMPTS))
 
 
 def test_a_conversation_says_which_replies_repeat_themselves(workspace: Path) -> None:
