@@ -110,7 +110,7 @@ def score_labels(divided: Divided, name: str, method: Prompted, model: Identifie
     ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
     tried = features_of(divided.train).take(objects.load_array(divided.tried)).texts
     held, saved = texts_of(divided.test.documents), Saved(name, divided.classes, 1.0, None, ready=ready)
-    with progress(f"score {name}", len(tried) + len(method.content_free) + len(held), "texts") as advance:
+    with progress("score labels", len(tried) + len(method.content_free) + len(held), "texts") as advance:
         ask = _scorer(saved, None, advance)
         training, content_free = ask(tried), ask(method.content_free)
         started = time.perf_counter()

@@ -77,7 +77,9 @@ def _in_words(calibration: LabelCalibration) -> str:
         case "contextual":
             return f"contextual, by {calibration.texts:,} texts without content"
         case "batch":
-            return f"batch, by {calibration.texts:,} training texts without their labels"
+            return (
+                f"batch, by {calibration.texts:,} training texts without labels, as if classes were equally frequent"
+            )
         case "threshold":
             return f"threshold, by the labels of {calibration.labelled:,} training texts"
 

@@ -1,7 +1,7 @@
 """Representation or generation: labels by vectors and by prompting a small language model, raw and calibrated.
 
 Each table is that of one run of `text-classifier` from the shell. Needs the folder named by `LLM_FLOWS_DATA`, and in
-`LLM_FLOWS_GENERATOR` the id or the folder of a causal model. The prompt `label-review` was chosen among twelve on 200
+`LLM_FLOWS_GENERATOR` the id or the folder of a causal model (else `smollm2`). The prompt `label-review` was chosen among twelve on 200
 training sentences (docs/experiments.md); `label-text` is as it was. Nothing was chosen by a test text.
 """
 
@@ -35,9 +35,9 @@ NO_HARM = 0.0  # of the upper end of the interval of what is gained
 
 def measure() -> list[dict[str, Any]]:
     """Return accuracy, macro-F1, AUROC, calibration error, seconds and tokens of each way."""
-    folder, model = os.environ.get("LLM_FLOWS_DATA"), os.environ.get("LLM_FLOWS_GENERATOR")
-    if folder is None or model is None:
-        print("  skipped: LLM_FLOWS_DATA names no folder with data, or LLM_FLOWS_GENERATOR no language model")
+    folder, model = os.environ.get("LLM_FLOWS_DATA"), os.environ.get("LLM_FLOWS_GENERATOR", "smollm2")
+    if folder is None:
+        print("  skipped: LLM_FLOWS_DATA names no folder with data")
         return []
     reviews, requests = rotten_tomatoes(Path(folder)), first_classes(banking77(Path(folder)))
     german = Labels(*([(text, GERMAN[label]) for text, label in part] for part in (requests.train, requests.test)))

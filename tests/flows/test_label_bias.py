@@ -18,6 +18,7 @@ from tests.tasks.models.language_models import save_causal
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 WAY = "language-model"
+BY_BATCH = "batch, by 32 training texts without labels, as if classes were equally frequent"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_the_result_says_by_what_it_was_calibrated_and_what_every_kind_reaches(
     learned: tuple[Path, Outcome], model: Path
 ) -> None:
     told = learned[1].result["language_models"][f"{WAY} {model}"]
-    assert told["calibration"] == "batch, by 32 training texts without their labels"
+    assert told["calibration"] == BY_BATCH
     assert (told["texts"], told["no_label"], told["saved_tokens"]) == (32 + 8 + 3, 0, 0)
     assert set(told["on_training_texts"]) == {"none", "contextual", "batch", "threshold"}
     assert told["tokens_per_1000"] == pytest.approx(1_000 * told["spent_tokens"] / told["texts"], abs=1)
@@ -81,7 +82,7 @@ def test_the_page_shows_the_bias_label_by_label(learned: tuple[Path, Outcome]) -
     assert all(
         words in page
         for words in (
-            "Label bias of language models", "batch, by 32 training texts without their labels",
+            "Label bias of language models", BY_BATCH,
             "Each calibration on training texts", "Labels before and after calibration", "before calibration", "AUROC",
         )
     )  # fmt: skip

@@ -7,10 +7,22 @@ import numpy.typing as npt
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from configs.classify import CalibrationKind, Fit
+from configs.classify import CalibrationKind, Fit, Measured, Prompted
+from configs.generators import LocalModel
+from tasks.classify import calibrate_labels
 from tasks.classify.calibration import calibrated, fit_calibration, held_out
 from tasks.classify.fitting import folds
+from tasks.classify.prompted import read_label_prompt
+from tasks.data.chains import PromptUsage
+from tasks.data.classes import Divided, Paired, Trial
+from tasks.data.evaluation import Measure
+from tasks.data.labels import LabelLikelihoods, LikelihoodsRef
+from tasks.data.prompts import Prompting
+from tasks.evaluate import evaluate_classes
+from tasks.store import objects
+from tests.tasks.classify.test_prompted import divided, scripted_generator
 
+METHOD = Prompted(generator=LocalModel(model="m"))
 KINDS = get_args(CalibrationKind)
 Floats = npt.NDArray[np.float64]
 
@@ -129,3 +141,42 @@ def test_labels_of_one_text_each_leave_the_training_texts_to_batch() -> None:
     values, none, targets = likelihoods(3, 3)
     by_batch = calibrated(values, fit_calibration("batch", values, none, targets))
     assert np.array_equal(held_out("threshold", values, none, targets, Fit()), by_batch)
+
+
+def tried(parts: Divided, method: Prompted, test: Floats) -> Trial:
+    """Return a trial of a model whose likelihoods of the training texts are made up, and those of the others given."""
+    values, none, _ = likelihoods(objects.load_array(parts.tried).size, 2)
+    prompting = Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
+    counts = dict.fromkeys(("texts", "no_label", "shortened", "prompt_tokens", "completion_tokens", "saved_tokens"), 1)
+    usage = PromptUsage(prompt=prompting.prompt, timed=1, **counts)
+    kept = (objects.save_array(LikelihoodsRef, part.astype(np.float32)) for part in (values, test, none))
+    found = LabelLikelihoods(
+        **dict(zip(("tried", "test", "content_free"), kept, strict=True)), usage=usage, seconds_per_1000=1.0
+    )
+    return calibrate_labels.fn(parts, "small", method, prompting, found, Fit(folds=2))
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_that_was_kept_back_has_a_part_in_a_calibration(kind: CalibrationKind) -> None:
+    parts, method = divided(), METHOD.model_copy(update={"calibration": kind})
+    one, other = (tried(parts, method, likelihoods(6, 2, seed=seed)[0]) for seed in (1, 2))
+    assert one.calibration == other.calibration
+    assert one.calibrations == other.calibrations
+    assert one.test.digest != other.test.digest
+    assert (one.learned, one.tried_only) == (kind == "threshold", True)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_raw_choice_is_judged_beside_the_calibrated_one_and_cannot_be_chosen() -> None:
+    parts = divided()
+    trial = tried(parts, METHOD, likelihoods(6, 2, seed=1)[0])
+    judged = evaluate_classes.fn(parts, [trial], Measured(resamples=100))
+    values = {(m.name, m.what): m for m in objects.load_rows(judged.measures, Measure)}
+    assert {what for _, what in values} == {"small", "small, raw", "majority class"}
+    gained = values["accuracy gained by calibration", "small"]
+    assert gained.value == pytest.approx(values["accuracy", "small"].value - values["accuracy", "small, raw"].value)
+    assert ("small", "small, raw") in {(p.ours, p.theirs) for p in objects.load_rows(judged.paired, Paired)}
+    assert judged.ranked == ("small",)
+    plain = tried(parts, METHOD.model_copy(update={"calibration": "none"}), likelihoods(6, 2, seed=1)[0])
+    assert plain.uncalibrated == ""
