@@ -1,8 +1,9 @@
 """Representation or generation: labels by vectors and by prompting a small language model, raw and calibrated.
 
-Each table is that of one run of `text-classifier` from the shell. Needs the folder named by `LLM_FLOWS_DATA`, and in
-`LLM_FLOWS_GENERATOR` the id or the folder of a causal model (else `smollm2`). The prompt `label-review` was chosen among twelve on 200
-training sentences (docs/experiments.md); `label-text` is as it was. Nothing was chosen by a test text.
+Each table is that of one run of `text-classifier` from the shell. Needs the folder named by `LLM_FLOWS_DATA`; in
+`LLM_FLOWS_GENERATOR` may stand the id or the folder of a causal model, else it is `smollm2`. The prompt `label-review`
+was chosen among twelve on 200 training sentences (docs/experiments.md); `label-text` is as it was. Nothing was chosen
+by a test text.
 """
 
 import csv
