@@ -9,8 +9,11 @@ loads in a second. Only Python reads the file, and what it raises is an error of
 Source: github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
+import contextlib
+import functools
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +88,7 @@ def _convert(file: Path, source: str, folder: Path) -> durable.Info:
     unpacked: Any = GgufConfig
     where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _parsed_once():
             warnings.simplefilter("ignore")
             tokenizer: Any = AutoTokenizer.from_pretrained(file.parent, **where)
             model: Any = AutoModelForCausalLM.from_pretrained(
@@ -104,3 +107,16 @@ def _convert(file: Path, source: str, folder: Path) -> durable.Info:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {"gguf": source, "file": file.name}
+
+
+@contextlib.contextmanager
+def _parsed_once() -> Iterator[None]:
+    """Let a file be parsed once: transformers does so for tokenizer, config and weights, seconds each time."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = functools.lru_cache(maxsize=1)(reader)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader
