@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from configs.generators import LocalModel, Sampling
+from configs.generators import LocalModel
 from tasks.data.messages import Message, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 from tasks.models.generators import load as generators
 from tasks.models.generators import local as local_model
 from tasks.models.generators import prefix_cache
@@ -35,7 +36,7 @@ def engine_of(folder: Path) -> Any:
 
 def say(folder: Path, requests: list[Request], temperature: float = 0.0) -> list[Reply]:
     engine, made = engine_of(folder), {}
-    engine.answer(requests, Sampling(max_tokens=10, temperature=temperature), made.update)
+    engine.answer(requests, ResolvedSampling(max_tokens=10, temperature=temperature), made.update)
     return [made[number] for number in range(len(requests))]
 
 
