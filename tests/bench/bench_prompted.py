@@ -2,7 +2,7 @@
 
 Each table is that of one run of `text-classifier` from the shell. Needs the folder named by `LLM_FLOWS_DATA`; in
 `LLM_FLOWS_GENERATOR` may stand the id or the folder of a causal model, else it is `smollm2`. The prompt `label-review`
-was chosen among twelve on 200 training sentences (docs/experiments.md); `label-text` is as it was. Nothing was chosen
+was chosen among eleven on 200 training sentences (docs/experiments.md); `label-text` is as it was. Nothing was chosen
 by a test text.
 """
 
