@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tasks.data import digests
 from tasks.errors import ModelError, StoreError
@@ -114,9 +115,5 @@ def _parsed_once() -> Iterator[None]:
     """Let a file be parsed once: transformers does so for tokenizer, config and weights, seconds each time."""
     import gguf
 
-    reader = gguf.GGUFReader
-    gguf.GGUFReader = functools.lru_cache(maxsize=1)(reader)
-    try:
+    with mock.patch.object(gguf, "GGUFReader", functools.lru_cache(maxsize=1)(gguf.GGUFReader)):
         yield
-    finally:
-        gguf.GGUFReader = reader
