@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from configs.chat import Agent, Memory
 from tasks.data.base import Ref, Value
+from tasks.data.messages import Finish
 from tasks.data.prompts import Template
 
 
@@ -32,7 +33,7 @@ class ChatTurn(Value):
         message: What was said to the model.
         reply: What it said.
         memory: buffer, window or summary: what the prompt remembered by.
-        finish: stop or length; steps, seconds or tokens where a cap ended the use of tools.
+        finish: stop, length or repetition; steps, seconds or tokens where a cap ended the use of tools.
         prompt_tokens: Of all prompts of the turn.
         completion_tokens: Of all replies of the turn.
         largest_prompt: Tokens of the longest prompt.
@@ -41,6 +42,8 @@ class ChatTurn(Value):
         left_out: Earlier turns that did not fit the prompt.
         calls: Tools it used.
         unsupported: Numbers in the reply that no message or result holds.
+        truncated: Replies that were cut at max_tokens, those to tools and for the summary included.
+        repeated: Replies that say the same over and over, likewise.
     """
 
     message: str
@@ -55,6 +58,8 @@ class ChatTurn(Value):
     left_out: int = 0
     calls: tuple[Call, ...] = ()
     unsupported: tuple[str, ...] = ()
+    truncated: int = 0
+    repeated: int = 0
 
 
 class Removed(Value):
@@ -122,6 +127,7 @@ class AnsweredTurn(Value):
         left_out: Turns that did not fit the prompt.
         prompts: Tokens of each prompt.
         completions: Tokens of each reply.
+        finishes: Why each reply ended.
         seconds: It took; counts for nothing.
     """
 
@@ -132,6 +138,7 @@ class AnsweredTurn(Value):
     left_out: int
     prompts: tuple[int, ...]
     completions: tuple[int, ...]
+    finishes: tuple[Finish, ...]
     seconds: float
 
     def cache_key(self) -> Any:

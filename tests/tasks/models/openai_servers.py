@@ -16,7 +16,7 @@ from transformers.utils.import_utils import is_serve_available
 
 from tasks import hardware
 
-WITHOUT_LLAMA_CPP = bool(hardware.missing(("xllamacpp", "gguf")))
+WITHOUT_LLAMA_CPP = bool(hardware.missing(("xllamacpp",)))
 WHY_NO_LLAMA_CPP = "a server of llama.cpp needs: pip install 'llm-flows[gguf]'"
 WITHOUT_TRANSFORMERS = not is_serve_available() or importlib.util.find_spec("accelerate") is None
 WHY_NO_TRANSFORMERS = "transformers serve needs: pip install 'transformers[serving]' accelerate"

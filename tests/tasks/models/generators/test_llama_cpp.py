@@ -22,8 +22,9 @@ import pytest
 from configs.generators import LlamaCppModel, LocalModel, Sampling
 from tasks import hardware
 from tasks.data.messages import Message, Reply, Request, ResponseFormat
+from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, MissingExtra, ModelError
-from tasks.models import chat_template, gguf_tokenizer
+from tasks.models import chat_template
 from tasks.models.generators import client, llama_cpp, response_format
 from tasks.models.generators import load as generators
 from tasks.models.generators import local as local_model
@@ -88,6 +89,7 @@ def clear_tokens(folder: Path, text: str) -> list[int]:
     return tokens[: min([end, *foreign])]  # llama.cpp takes every token called </s> for an end
 
 
+@pytest.mark.slow
 def test_greedy_tokens_are_those_of_transformers_as_far_as_they_are_clear(chat: Path) -> None:
     engine, compared = engine_of(config_of(chat)), 0
     for text in TEXTS:
@@ -95,7 +97,7 @@ def test_greedy_tokens_are_those_of_transformers_as_far_as_they_are_clear(chat: 
         prompt = chat_template.tokens_of(
             engine.tokenizer, chat_template.render(engine.tokenizer, asked(text).messages)
         )
-        ours = engine.process.ask("/completion", engine.body(asked(text), prompt, NEW, Sampling()))["tokens"]
+        ours = engine.process.ask("/completion", engine.body(asked(text), prompt, NEW, ResolvedSampling()))["tokens"]
         assert ours[: len(theirs)] == theirs
         compared += len(theirs)
     assert compared > len(TEXTS) * NEW / 2
@@ -134,12 +136,13 @@ def test_a_reply_is_one_whatever_else_is_asked(chat: Path, stored: str, temperat
     assert len(language_models.among_others(ask, rounds=60, others=3)) == 1
 
 
+@pytest.mark.slow
 def test_a_reply_is_one_bit_for_bit_whoever_asks_at_the_same_time(chat: Path) -> None:
     engine = engine_of(config_of(chat))
     prompts = [list(range(10, 10 + length)) for length in (5, 40, 200, 7)]
 
     def ask(prompt: list[int]) -> list[float]:
-        body = {**engine.body(asked(""), prompt, 6, Sampling()), "n_probs": 3}
+        body = {**engine.body(asked(""), prompt, 6, ResolvedSampling()), "n_probs": 3}
         stated = engine.process.ask("/completion", body)
         return [token["logprob"] for token in stated["completion_probabilities"]]
 
@@ -157,15 +160,16 @@ def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
     assert len({*sample(1), *sample(2)}) == 6
 
 
+@pytest.mark.slow
 def test_draws_follow_the_probabilities_of_the_model_and_no_sampler_but_those_asked_for(chat: Path) -> None:
     engine = engine_of(config_of(chat))
     prompt = list(range(20, 40))
-    stated = engine.process.ask("/completion", {**engine.body(asked(""), prompt, 1, Sampling()), "n_probs": 400})
+    stated = engine.process.ask("/completion", {**engine.body(asked(""), prompt, 1, ResolvedSampling()), "n_probs": 400})
     shares = {t["id"]: np.exp(t["logprob"]) for t in stated["completion_probabilities"][0]["top_logprobs"]}
     ranked = sorted(shares, key=lambda token: -shares[token])
 
     def drawn(count: int, **options: Any) -> list[int]:
-        sampling = Sampling(temperature=1.0, max_tokens=1, **options)
+        sampling = ResolvedSampling(temperature=1.0, max_tokens=1, **options)
         bodies = [engine.body(asked("", draw=draw), prompt, 1, sampling) for draw in range(count)]
         return [engine.process.ask("/completion", body)["tokens"][0] for body in bodies]
 
@@ -183,14 +187,35 @@ def test_draws_follow_the_probabilities_of_the_model_and_no_sampler_but_those_as
 
 def test_every_setting_of_sampling_is_asked_for(chat: Path) -> None:
     """A new setting of `Sampling` must be mapped in `LlamaCppEngine.body`, or refused."""
-    mapped = {"temperature", "top_p", "top_k", "max_tokens", "seed", "stop"}
-    assert set(Sampling.model_fields) == mapped
-    body = engine_of(config_of(chat)).body(
-        asked(""), [1], 5, Sampling(temperature=0.5, top_p=0.9, top_k=3, stop=("x",))
-    )
-    assert {name: body[name] for name in ("temperature", "top_p", "top_k", "n_predict", "stop")} == {
-        "temperature": 0.5, "top_p": 0.9, "top_k": 3, "n_predict": 5, "stop": ["x"],
-    }  # fmt: skip
+    mapped = {"temperature", "top_p", "top_k", "max_tokens", "seed", "stop", "repetition_penalty"}
+    refused, of_the_client = {"no_repeat_ngram_size"}, {"end_repetition"}
+    assert set(Sampling.model_fields) == mapped | refused | of_the_client
+    given = ResolvedSampling(temperature=0.5, top_p=0.9, top_k=3, stop=("x",), repetition_penalty=1.5)
+    body = engine_of(config_of(chat)).body(asked(""), [1], 5, given)
+    named = ("temperature", "top_p", "top_k", "n_predict", "stop", "repeat_penalty")
+    assert [body[name] for name in named] == [0.5, 0.9, 3, 5, ["x"], 1.5]
+    with pytest.raises(ContractError, match=r"no_repeat_ngram_size is 3 but llama.cpp has no such setting; leave it"):
+        speak(config_of(chat), [asked("a")], no_repeat_ngram_size=3)
+
+
+def test_a_penalty_is_that_of_transformers_over_prompt_and_reply(chat: Path) -> None:
+    config, text = config_of(chat), TEXTS[4]
+    penalised = [speak(config, [asked(text)], max_tokens=NEW, repetition_penalty=penalty)[0] for penalty in (1.0, 3.0)]
+    assert penalised[0].text != penalised[1].text
+    here = LocalModel(model=str(chat), precision="fp32", device="cpu")
+    sampling = Sampling(max_tokens=NEW, repetition_penalty=3.0)
+    (reply,) = client.replies(generators.describe(here), sampling, here, use_cache=False)([asked(text)])
+    assert reply.text[:8] == penalised[1].text[:8]
+
+
+@pytest.mark.slow
+def test_a_reply_that_says_the_same_over_and_over_is_marked_and_cut(tmp_path: Path) -> None:
+    folder = language_models.save_looping(tmp_path / "looping", "Bread is", " rye needs every day")
+    config = LlamaCppModel(model=str(language_models.save_gguf(folder, tmp_path / "looping.gguf")))
+    (reply,) = speak(config, [asked("a")], max_tokens=200)
+    (whole,) = speak(config, [asked("a")], max_tokens=200, end_repetition=False)
+    assert (reply.finish, whole.finish) == ("repetition", "length")
+    assert len(reply.text) < len(whole.text) / 3
 
 
 def test_a_stop_text_ends_a_reply_and_is_no_part_of_it(chat: Path) -> None:
@@ -245,6 +270,7 @@ def test_what_cannot_be_answered_is_refused_before_anything_is_generated(chat: P
         speak(config_of(chat, context=256), [asked("word " * 200)], max_tokens=4)
 
 
+@pytest.mark.slow
 def test_a_reply_ends_where_the_context_does(chat: Path) -> None:
     config = config_of(chat, context=256)
     room = 256 - 5
@@ -256,6 +282,7 @@ def test_a_reply_ends_where_the_context_does(chat: Path) -> None:
     assert reply.completion_tokens == 256 - reply.prompt_tokens or reply.finish == "stop"
 
 
+@pytest.mark.slow
 def test_a_reply_is_kept_and_what_decides_it_is_the_identity(chat: Path) -> None:
     config = config_of(chat)
     first, again = (
@@ -297,13 +324,13 @@ def with_value(file: Path, to: Path, name: str, value: int) -> Path:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path, Path], Any], str]] = {
-    "no file": (lambda file, to: None, "there is no file"),
+    "no file": (lambda file, to: None, "cannot be read .No such file"),
     "empty": (lambda file, to: to.write_bytes(b""), "does not begin with GGUF"),
     "a text": (lambda file, to: to.write_text("once upon a time"), "does not begin with GGUF"),
-    "a header cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:3_000]), "is cut short"),
-    "weights cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:-100]), "tensor .* is cut short"),
-    "noise": (lambda file, to: to.write_bytes(b"GGUF\3\0\0\0" + os.urandom(3_000)), "is cut short|is not known"),
-    "another version": (lambda file, to: to.write_bytes(b"GGUF\1" + file.read_bytes()[5:]), "has version 1"),
+    "a header cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:3_000]), "it is cut, damaged"),
+    "weights cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:-100]), "goes on to .*: it is cut, damaged"),
+    "noise": (lambda file, to: to.write_bytes(b"GGUF\3\0\0\0" + os.urandom(3_000)), "it is cut, damaged"),
+    "another version": (lambda file, to: to.write_bytes(b"GGUF\1" + file.read_bytes()[5:]), "is GGUF of version 1 but"),
     "values that llama.cpp refuses": (
         lambda file, to: with_value(file, to, "llama.feed_forward_length", 7), "ended with 1 while it was loading"
     ),
@@ -343,6 +370,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_parent_however_that_ends(chat: Path) -> None:
     command = [sys.executable, "-c", LONE_PARENT, str(chat / "F32.gguf")]
     parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -356,6 +384,7 @@ def test_it_ends_with_its_parent_however_that_ends(chat: Path) -> None:
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 def test_another_model_takes_its_place(chat: Path) -> None:
     first = engine_of(config_of(chat)).process
     pid, folder = first.process.pid, first.folder
@@ -379,8 +408,6 @@ def test_without_the_package_the_way_out_is_said(chat: Path, monkeypatch: pytest
     monkeypatch.setattr(hardware, "missing", list)
     llama_cpp.describe.cache_clear()
     with pytest.raises(
-        MissingExtra, match=r"xllamacpp and gguf is not installed; run: pip install 'llm-flows\[gguf\]'"
+        MissingExtra, match=r"kind is llama-cpp but xllamacpp is not installed; run: pip install 'llm-flows\[gguf\]'"
     ):
         generators.describe(config_of(chat))
-    with pytest.raises(MissingExtra, match=r"pip install 'llm-flows\[gguf\]'"):
-        gguf_tokenizer.read_header(chat / "F32.gguf")
