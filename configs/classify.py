@@ -140,7 +140,8 @@ class Prompted(Config):
     """A language model, chat or text-to-text, that is asked for the label; nothing is trained.
 
     A model of this machine whose replies are enforced gives every label a probability: that of the label as its reply.
-    Servers, vLLM and free replies give labels alone; a reply that is no label is counted apart, and as wrong.
+    Servers, vLLM, llama.cpp and free replies give labels alone; a reply that is no label is counted apart, and as
+    wrong.
     """
 
     kind: Literal["language-model"] = "language-model"

@@ -76,7 +76,9 @@ def gguf_file(model: str) -> Path:
     if card is not None and card.file.endswith(gguf.SUFFIX):
         return packages.weights_of(card)
     if path.suffix != gguf.SUFFIX:
-        raise ModelError(f"{model!r} is no {gguf.SUFFIX} file, which llama.cpp needs; give the path of one, or {SMOLLM2}")
+        raise ModelError(
+            f"{model!r} is no {gguf.SUFFIX} file, which llama.cpp needs; give the path of one, or {SMOLLM2}"
+        )
     return path.resolve()
 
 

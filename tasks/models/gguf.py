@@ -225,7 +225,7 @@ def _reading(file: Path) -> Iterator[tuple[dict[str, Any], Any]]:
         with (
             tempfile.TemporaryDirectory() as alone,  # settings that lie beside the file may be of another model
             warnings.catch_warnings(),
-            mock.patch.object(gguf, "GGUFReader", lambda *_: reader),
+            mock.patch.object(gguf, "GGUFReader", return_value=reader),
         ):
             warnings.simplefilter("ignore")
             Path(alone, file.name).symlink_to(file.absolute())
@@ -244,7 +244,7 @@ def _whole_reader() -> Any:
     import gguf
     import numpy as np
 
-    class WholeReader(gguf.GGUFReader):  # type: ignore[misc]
+    class WholeReader(gguf.GGUFReader):
         parts = 0
 
         def _get(self, offset: int, dtype: Any, count: Any = 1, override_order: Any = None) -> Any:

