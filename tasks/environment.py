@@ -12,7 +12,7 @@ import psutil
 from tasks import hardware
 
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
-             "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow")  # fmt: skip
+             "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow", "xllamacpp")  # fmt: skip
 
 
 def environment() -> dict[str, Any]:
