@@ -125,8 +125,6 @@ def save_gguf(folder: Path, file: Path, *, pre: str = "gpt-2", stored: str = "F3
         pre: What the file says of how text is cut before pieces are merged.
         stored: How the numbers of matrices are stored, as `Q8_0`.
     """
-    import json
-
     import gguf
     import numpy as np
     from safetensors.numpy import load_file
@@ -171,6 +169,14 @@ def save_gguf(folder: Path, file: Path, *, pre: str = "gpt-2", stored: str = "F3
     writer.write_tensors_to_file()
     writer.close()
     return file
+
+
+def save_gguf_of_two_kinds(folder: Path) -> Path:
+    """Save a Llama with weights drawn, and GGUF files of it: F32.gguf and Q8_0.gguf; return their folder."""
+    save_causal(folder)
+    for stored in ("F32", "Q8_0"):
+        save_gguf(folder, folder / f"{stored}.gguf", stored=stored)
+    return folder
 
 
 def among_others(ask: Any, *, rounds: int, others: int) -> set[tuple[str, int]]:

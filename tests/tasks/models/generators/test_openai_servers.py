@@ -79,6 +79,7 @@ def served(address: str, **options: Any) -> ModelServer:
     return ModelServer(base_url=address, model="small", **options)
 
 
+@pytest.mark.long
 @needs_transformers
 def test_transformers_serves_the_texts_finish_reasons_and_counts_of_the_local_model(
     chat: Path, transformers: str
@@ -90,6 +91,7 @@ def test_transformers_serves_the_texts_finish_reasons_and_counts_of_the_local_mo
     assert {finish for _, finish, _, _ in local} == {"stop", "length"}
 
 
+@pytest.mark.long
 @needs_transformers
 def test_what_transformers_serves_ends_before_a_stop_text(chat: Path, transformers: str) -> None:
     there = ModelServer(base_url=transformers, model=str(chat), concurrency=1)
