@@ -37,9 +37,22 @@ def environment() -> dict[str, Any]:
 
 def commit() -> str:
     """Return the commit of the checkout this code runs from; empty where it is installed otherwise."""
+    return _git("rev-parse", "HEAD")
+
+
+def revision() -> str:
+    """Return the commit as a person reads it: twelve digits, and whether files were changed since; or nothing."""
+    at = commit()[:12]
+    return f"{at}+changed" if at and _git("status", "--porcelain", "--untracked-files=no") else at
+
+
+def _git(*words: str) -> str:
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    command = ["git", "-C", str(root), *words]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:  # a checkout copied to a machine without git
+        return ""
     return found.stdout.strip()

@@ -5,6 +5,7 @@ ends all logging: a run without MLflow ends the same.
 """
 
 import getpass
+import importlib
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ from pydantic import BaseModel
 from tasks.data.base import Ref
 from tasks.data.documents import DocumentsRef
 from tasks.data.run import subject_of
-from tasks.environment import commit, environment
+from tasks.environment import commit, environment, revision
 from tasks.errors import StoreError
 from tasks.runtime import records, steps, traces
 from tasks.store import durable, workspace
@@ -121,6 +122,7 @@ class MlflowRun:
             "mlflow.source.name": f"flows.{flow.replace('-', '_')}",
             "mlflow.source.type": "LOCAL",
             "mlflow.source.git.commit": commit(),
+            "llm_flows.revision": revision(),
         }
         params = (
             [Param(name, str(value)[:PARAM_LENGTH]) for name, value in parameters.items() if value is not None]
@@ -248,14 +250,22 @@ def _mlmodel(name: str, run_id: str, signature: Signature) -> str:
     return str(made.to_yaml())
 
 
+def load() -> None:
+    """Import MLflow, seconds of a processor, at a time of the caller's choice: while a server starts, say."""
+    for name, value in {**LIMITS, **SAFETY}.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    importlib.import_module("mlflow")
+    if tracking_uri().startswith("sqlite"):
+        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
 def prepare() -> Any:
     """Return a client of the MLflow store, made if it is not there yet.
 
     Only one process at a time opens it: several that open a fresh database at once break it for good.
     """
-    for name, value in {**LIMITS, **SAFETY}.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    load()
     from mlflow import MlflowClient
 
     with workspace.lock("mlflow"):
