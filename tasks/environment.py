@@ -2,6 +2,7 @@
 
 import os
 import platform
+import socket
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -56,3 +57,18 @@ def _git(*words: str) -> str:
     except FileNotFoundError:  # a checkout copied to a machine without git
         return ""
     return found.stdout.strip()
+
+
+def whereabouts() -> dict[str, str]:
+    """Return what finds this process again: its host, and a text for `is_alive`."""
+    process = psutil.Process()
+    return {"llm_flows.host": socket.gethostname(), "llm_flows.process": f"{process.pid} {process.create_time()}"}
+
+
+def is_alive(process: str) -> bool:
+    """Return whether a process of this host still runs; another that got its number does not count."""
+    pid, _, started = process.partition(" ")
+    try:
+        return str(psutil.Process(int(pid)).create_time()) == started
+    except (psutil.NoSuchProcess, ValueError):
+        return False
