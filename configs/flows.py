@@ -273,7 +273,7 @@ class ChatSession(Config):
     """What is remembered from turn to turn."""
     agent: Agent | None = None
     """Which tools the model may use; null for none."""
-    generator: ChatModel = LocalModel(batch_size=1)  # a conversation asks one thing at a time
+    generator: ChatModel = LocalModel()
     """Model that is talked to."""
     sampling: Sampling = Sampling()
     """How replies are drawn."""

@@ -37,6 +37,9 @@ class Sampling(Config):
     """Texts that end a reply; they are no part of it."""
 
 
+BATCH_SIZE = 16  # prompts of a batch where a run puts many
+
+
 class LocalModel(Config):
     """A causal or text-to-text model that runs on this machine."""
 
@@ -48,9 +51,9 @@ class LocalModel(Config):
     """What the model computes in; auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8
     bits, on a processor, one prompt at a time. 4bit: needs the extra `4bit`. Both save weights, not time: with AVX2
     alone (two cores, models of 1 and 11 MB) 0.1 to 0.2 and 0.6 to 0.8 times as fast as fp32."""
-    batch_size: int = Field(16, ge=1, le=1_024)
+    batch_size: int | None = Field(None, ge=1, le=1_024)
     """Prompts of a batch; short batches are filled up, so that no reply depends on what else is asked. Larger: faster
-    with many prompts, slower with one."""
+    with many prompts, slower with one. Left out: 1 where a run puts one question, else 16."""
     batch_tokens: int = Field(16_384, ge=256, le=4_194_304)
     """Tokens of a batch at most, padding and replies included; fewer prompts where they are long."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -129,3 +132,10 @@ class LlamaCppModel(Config):
 
 
 LanguageModel = Annotated[LocalModel | ModelServer | VllmModel | LlamaCppModel, Field(discriminator="kind"), Tabs]
+
+
+def for_one_question(model: LanguageModel) -> LanguageModel:
+    """Return a model as a run asks it that puts one question: in batches of one, unless their size is stated."""
+    if isinstance(model, LocalModel) and model.batch_size is None:
+        return model.model_copy(update={"batch_size": 1})
+    return model

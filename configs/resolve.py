@@ -16,13 +16,32 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.refusals import models_in, nearest, refused, unreadable
-from configs.signatures import PRESETS, FlowCard
+from configs.signatures import PRESETS, FlowCard, flow_cards
 
 Tree = dict[str, Any]
 
 
 class WrongCall(Exception):
     """The words of a call do not fit the flow; the message is for the user."""
+
+
+def card_of(name: str, commands: Sequence[str] = ()) -> FlowCard:
+    """Return the card of a flow.
+
+    Args:
+        name: Name of the flow, as a command line has it.
+        commands: What else the name could have been meant for.
+
+    Raises:
+        WrongCall: No flow has that name.
+    """
+    cards = flow_cards()
+    if name not in cards:
+        near = nearest(name, [*cards, *commands])
+        hint = f"perhaps {' or '.join(near)}; " if near else ""
+        kind = "flow or command" if commands else "flow"
+        raise WrongCall(f"there is no {kind} {name!r}; {hint}python -m flows lists them")
+    return cards[name]
 
 
 def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:

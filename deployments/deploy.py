@@ -23,7 +23,7 @@ from configs.resolve import load_preset, placed
 from configs.signatures import flow_cards
 from deployments import bootstrap
 from deployments import form as form_words
-from tasks.environment import commit
+from tasks.environment import revision
 from tasks.errors import ContractError, FlowError
 
 STATED = Path(__file__).parents[1] / "prefect.yaml"
@@ -111,7 +111,7 @@ def deploy(one: Deployed, *, reset: bool = False) -> str:
         parameters=one.parameters,
         description=one.description,
         tags=list(one.tags),
-        version=commit()[:12] or None,
+        version=revision() or None,
         work_pool_name=one.pool,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

@@ -22,8 +22,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 
-from configs.refusals import nearest
-from configs.resolve import WrongCall, resolve
+from configs.resolve import WrongCall, card_of, resolve
 from configs.signatures import FlowCard, flow_cards
 
 COMMANDS = ("models", "collections", "store")
@@ -54,11 +53,7 @@ def _main(words: list[str]) -> int:
         return _list(cards, at_length=option is not None)
     if names[0] in COMMANDS:
         return _keep_house(names, option)
-    card = cards.get(names[0])
-    if card is None:
-        near = nearest(names[0], [*cards, *COMMANDS])
-        hint = f"perhaps {' or '.join(near)}; " if near else ""
-        raise WrongCall(f"there is no flow or command {names[0]!r}; {hint}python -m flows lists them")
+    card = card_of(names[0], COMMANDS)
     if option == "--help":
         return _help(card, words[words.index("--help") + 1 :])
     call = resolve(card, names[1:])

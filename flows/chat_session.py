@@ -149,7 +149,7 @@ def chat_session(
         live = searched(config)
         looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
         settings = read_settings(config.memory, config.agent, config.chat_prompt, looked_in)
-        handle = prepare_handle(config.generator)
+        handle = prepare_handle(config.generator, one=True)
         state = open_conversation(conversation)
         before = len(load_conversation(state).turns)
         given = said(messages, config.chat_prompt.wait_s, lambda: show_transcript(run, state))

@@ -120,12 +120,12 @@ def output_spec_of(check: object, repair: bool, config: PromptChain) -> OutputSp
     return OutputSpec.model_validate({"check": check, "repair": again, "most_invalid": config.asking.most_invalid})
 
 
-def prepare_handle(model: ChatModel) -> GeneratorHandle:
-    """Return who speaks; a small model is made first."""
+def prepare_handle(model: ChatModel, *, one: bool) -> GeneratorHandle:
+    """Return who speaks, to one question at a time or to many; a small model is made first."""
     if not isinstance(model, SmallModel):
-        return make_handle(model)
+        return make_handle(model, one=one)
     ingested = ingest_documents(list_items(model.source), model.source, Ingest(), describe_encoder(Embed()).encoder)
-    return make_small_handle(make_small(ingested.documents, model))
+    return make_small_handle(make_small(ingested.documents, model), one=one)
 
 
 def note_on(model: ChatModel) -> str:
@@ -202,7 +202,7 @@ def prompt_chain(
         handles = {}
         for number, model in enumerate(chat_models_of(config)):
             with steps.label(f"model-{number}"):
-                handles[model] = prepare_handle(model)
+                handles[model] = prepare_handle(model, one=questions is None)
         runs = [run_method(method, problems, handles, config) for method in methods_of(config)]
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})

@@ -10,6 +10,7 @@ from prefect import flow
 
 from configs.flows import RagAnswers
 from configs.generate import Generate, Generated
+from configs.generators import for_one_question
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve
 from tasks.data.answers import AnswersRef
@@ -68,14 +69,15 @@ def preflight(question: str | None = None, collection: str | None = None, config
     check_reranker(live.fingerprint, config.rerank)
 
 
-def drawn_as_asked(config: Generated) -> tuple[Generator, Generated, str]:
-    """Return what writes answers; the config with nothing of its sampling left open; and the sampling in words.
+def drawn_as_asked(config: Generated, *, one: bool = True) -> tuple[Generator, Generated, str]:
+    """Return what writes answers; the config with nothing left open, for one question or many; its sampling in words.
 
     Raises:
         FlowError: The model is not here, or does not know a setting.
     """
     generator = describe_generator(config)
-    resolved = config.model_copy(update={"sampling": generator.sampling.resolve(config.sampling)})
+    asked = for_one_question(config.generator) if one else config.generator
+    resolved = config.model_copy(update={"sampling": generator.sampling.resolve(config.sampling), "generator": asked})
     return generator, resolved, generator.sampling.stated(config.sampling)
 
 
@@ -94,7 +96,7 @@ def answer_questions(
     quoted = answer_extractive(live, asked, vectors, hits, embedded, quoting)
     decided = withhold_answers(quoted, threshold_for(live, retrieval, reranking, quoting))
     if isinstance(config, Generated):
-        generator, resolved, _ = drawn_as_asked(config)
+        generator, resolved, _ = drawn_as_asked(config, one=asked.rows == 1)
         return answer_grounded(live, hits, decided, generator, read_prompt(config.prompt), resolved)
     return decided
 
@@ -106,7 +108,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
     asked = load_questions(path, config.evaluate.split, live.documents)
     open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
-    generator, resolved, sampling = drawn_as_asked(answer)
+    generator, resolved, sampling = drawn_as_asked(answer, one=asked.queries.rows == 1)
     prompt = read_closed_book_prompt(answer.closed_prompt)
     closed_book = answer_closed_book(asked.queries, generator, prompt, resolved)
     judged: MethodsJudged = evaluate_open_book(asked.questions, open_book, closed_book, config.evaluate)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import socket
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -37,9 +38,37 @@ def environment() -> dict[str, Any]:
 
 def commit() -> str:
     """Return the commit of the checkout this code runs from; empty where it is installed otherwise."""
+    return _git("rev-parse", "HEAD")
+
+
+def revision() -> str:
+    """Return the commit as a person reads it: twelve digits, and whether files were changed since; or nothing."""
+    at = commit()[:12]
+    return f"{at}+changed" if at and _git("status", "--porcelain", "--untracked-files=no") else at
+
+
+def _git(*words: str) -> str:
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    command = ["git", "-C", str(root), *words]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:  # a checkout copied to a machine without git
+        return ""
     return found.stdout.strip()
+
+
+def whereabouts() -> dict[str, str]:
+    """Return what finds this process again: its host, and a text for `is_alive`."""
+    process = psutil.Process()
+    return {"llm_flows.host": socket.gethostname(), "llm_flows.process": f"{process.pid} {process.create_time()}"}
+
+
+def is_alive(process: str) -> bool:
+    """Return whether a process of this host still runs; another that got its number does not count."""
+    pid, _, started = process.partition(" ")
+    try:
+        return str(psutil.Process(int(pid)).create_time()) == started
+    except (psutil.NoSuchProcess, ValueError):
+        return False

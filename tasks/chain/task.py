@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.chain import AnswerKind, SmallModel, Tree, Vote
-from configs.generators import LanguageModel, LocalModel, Sampling
+from configs.generators import LanguageModel, LocalModel, Sampling, for_one_question
 from tasks.data.chains import (
     ModelCall,
     ModelCallsRef,
@@ -62,18 +62,23 @@ def validate_check(output_spec: OutputSpec, where: str) -> None:
     usable(output_spec.check, where)
 
 
-def make_handle(config: LanguageModel) -> GeneratorHandle:
+def make_handle(config: LanguageModel, *, one: bool = False) -> GeneratorHandle:
     """Say who speaks, without loading a model.
+
+    Args:
+        config: The model.
+        one: Whether the run puts one question at a time.
 
     Raises:
         FlowError: The model is not here, or cannot be run here.
     """
+    config = for_one_question(config) if one else config
     return GeneratorHandle(generator=generators.describe(config), config=config)
 
 
-def make_small_handle(made: SmallModelFilesRef) -> GeneratorHandle:
+def make_small_handle(made: SmallModelFilesRef, *, one: bool = False) -> GeneratorHandle:
     """Say that a small model that was just made speaks."""
-    return make_handle(LocalModel(model=str(objects.path(made)), precision="fp32", device="cpu"))
+    return make_handle(LocalModel(model=str(objects.path(made)), precision="fp32", device="cpu"), one=one)
 
 
 @step(name="chain-make", libraries=LIBRARIES)

@@ -33,6 +33,7 @@ def run(card: FlowCard, call: BaseModel) -> int:
         module = importlib.import_module(f"flows.{card.module}")
         arguments = _arguments(call)
         module.preflight(**arguments)
+        _import_mlflow()  # the run needs it at once, and a temporary server is still starting
         ready = time.monotonic()
         chosen.wait()
     except FlowError as error:
@@ -46,6 +47,12 @@ def run(card: FlowCard, call: BaseModel) -> int:
         return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
     ended = time.monotonic()
     return _finish(card, state, {**seconds, "flow": ended - began, "total": ended - started})
+
+
+def _import_mlflow() -> None:
+    from tasks.runtime import mlflow_run
+
+    mlflow_run.load()
 
 
 def plan(card: FlowCard, call: BaseModel) -> int:

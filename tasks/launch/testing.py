@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from configs.resolve import resolve
-from configs.signatures import flow_cards
+from configs.resolve import card_of, resolve
 from tasks.data.base import Value
 from tasks.data.run import Outcome
 
@@ -78,7 +77,7 @@ def run_flow(workspace: Path, prefect_server: str) -> RunFlow:
     """Return a function that runs a flow with the words of a command line: `run_flow("topic-model", "@quick")`."""
 
     def run(name: str, *words: str) -> Outcome:
-        card = flow_cards()[name]
+        card = card_of(name)
         call = resolve(card, words)
         flow = getattr(importlib.import_module(f"flows.{card.module}"), card.function)
         made: Outcome = flow(**{field: getattr(call, field) for field in type(call).model_fields})

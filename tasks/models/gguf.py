@@ -15,6 +15,7 @@ Source: github.com/ggml-org/ggml/blob/master/docs/gguf.md; the rules as in llama
 """
 
 import contextlib
+import functools
 import logging
 import tempfile
 import warnings
@@ -211,7 +212,10 @@ def _value(reader: Any, name: str) -> Any:
 
 @contextlib.contextmanager
 def _reading(file: Path) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Parse a file once, which transformers does three times, seconds each; lend how to find it, and its header.
+    """Parse a file once and name its tensors once; lend how to find it, and its header.
+
+    Transformers parses for tokenizer, config and weights, and makes the map of names anew for each module: half of its
+    time.
 
     Raises:
         ModelError: The file is no whole GGUF, or transformers cannot read it.
@@ -226,6 +230,7 @@ def _reading(file: Path) -> Iterator[tuple[dict[str, Any], Any]]:
             tempfile.TemporaryDirectory() as alone,  # settings that lie beside the file may be of another model
             warnings.catch_warnings(),
             mock.patch.object(gguf, "GGUFReader", return_value=reader),
+            mock.patch.object(gguf, "get_tensor_name_map", functools.lru_cache(maxsize=1)(gguf.get_tensor_name_map)),
         ):
             warnings.simplefilter("ignore")
             Path(alone, file.name).symlink_to(file.absolute())

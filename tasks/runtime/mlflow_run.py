@@ -5,34 +5,34 @@ ends all logging: a run without MLflow ends the same.
 """
 
 import getpass
+import importlib
 import json
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
 from tasks.data.base import Ref
 from tasks.data.documents import DocumentsRef
 from tasks.data.run import subject_of
-from tasks.environment import commit, environment
+from tasks.environment import commit, environment, is_alive, whereabouts
 from tasks.errors import StoreError
 from tasks.runtime import records, steps, traces
 from tasks.store import durable, workspace
 
-LIMITS = {
+SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-SAFETY = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 METRICS_A_BATCH = 1_000  # MLflow's own limit
 PARAM_LENGTH = 500
 UI = "http://127.0.0.1:5000"
@@ -114,7 +114,7 @@ class MlflowRun:
         self.run_id = made.info.run_id
         self.url = f"{_ui_address()}/#/experiments/{experiment}/runs/{self.run_id}"
         tags = {
-            **_whereabouts(),
+            **whereabouts(),
             "prefect.flow_run_id": flow_run_id,
             "prefect.url": str(flow_run.ui_url or ""),
             "mlflow.user": getpass.getuser(),
@@ -155,11 +155,11 @@ class MlflowRun:
 
     def _mark_killed(self, experiment: str) -> None:
         """End runs that a process of this machine left open when it was killed."""
-        here = _whereabouts()["llm_flows.host"]
+        here = whereabouts()["llm_flows.host"]
         for left in self._mlflow.search_runs(
             [experiment], f"attributes.status = 'RUNNING' and tags.`llm_flows.host` = '{here}'"
         ):
-            if not _is_alive(left.data.tags.get("llm_flows.process", "")):
+            if not is_alive(left.data.tags.get("llm_flows.process", "")):
                 self._mlflow.set_terminated(left.info.run_id, "KILLED")
 
     def _close(self, status: str, tracked: Tracked) -> None:
@@ -248,33 +248,26 @@ def _mlmodel(name: str, run_id: str, signature: Signature) -> str:
     return str(made.to_yaml())
 
 
+def load() -> None:
+    """Import MLflow, which takes seconds, at a time of the caller's choice."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    importlib.import_module("mlflow.store.tracking.sqlalchemy_store" if tracking_uri()[:6] == "sqlite" else "mlflow")
+
+
 def prepare() -> Any:
     """Return a client of the MLflow store, made if it is not there yet.
 
     Only one process at a time opens it: several that open a fresh database at once break it for good.
     """
-    for name, value in {**LIMITS, **SAFETY}.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    load()
     from mlflow import MlflowClient
 
     with workspace.lock("mlflow"):
         client = MlflowClient(tracking_uri())
         client.search_experiments(max_results=1)
     return client
-
-
-def _whereabouts() -> dict[str, str]:
-    process = psutil.Process()
-    return {"llm_flows.host": socket.gethostname(), "llm_flows.process": f"{process.pid} {process.create_time()}"}
-
-
-def _is_alive(process: str) -> bool:
-    pid, _, started = process.partition(" ")
-    try:
-        return str(psutil.Process(int(pid)).create_time()) == started
-    except (psutil.NoSuchProcess, ValueError):
-        return False
 
 
 def _ui_address() -> str:

@@ -1,4 +1,7 @@
-"""Where things live: the folder `LLM_FLOWS_HOME`, by default `~/.llm-flows`, readable by its owner alone."""
+"""Where things live: the folder `LLM_FLOWS_HOME`, by default `~/.llm-flows`.
+
+It is made readable by its owner alone; one that exists keeps its mode.
+"""
 
 import os
 from pathlib import Path

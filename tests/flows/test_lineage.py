@@ -39,19 +39,18 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_every_answer_leads_back_to_the_file_it_was_read_from_and_forward_again(workspace: Path, notes: Path) -> None:
+def test_every_answer_leads_back_to_the_file_it_was_read_from_and_forward_again(searchable: Path) -> None:
     kept_apart: list[tuple[str, str, str, str]] = []  # answers, document, sha256 of the file, of the text
-    build(notes)
     for question, document in QUESTIONS.items():
         digest = ask(question).refs["answers"]["digest"]
-        text = (notes / document).read_text("utf-8")
-        kept_apart.append((digest, document, sha256(notes / document), hashlib.sha256(text.encode()).hexdigest()))
-    (notes / "orchard.txt").write_text("Apple trees are pruned in March now. Wasps come in September.", "utf-8")
-    build(notes)
-    text = (notes / "orchard.txt").read_text("utf-8")
+        text = (searchable / document).read_text("utf-8")
+        kept_apart.append((digest, document, sha256(searchable / document), hashlib.sha256(text.encode()).hexdigest()))
+    (searchable / "orchard.txt").write_text("Apple trees are pruned in March now. Wasps come in September.", "utf-8")
+    build(searchable)
+    text = (searchable / "orchard.txt").read_text("utf-8")
     digest = ask("When are apple trees pruned?").refs["answers"]["digest"]
     kept_apart.append(
-        (digest, "orchard.txt", sha256(notes / "orchard.txt"), hashlib.sha256(text.encode()).hexdigest())
+        (digest, "orchard.txt", sha256(searchable / "orchard.txt"), hashlib.sha256(text.encode()).hexdigest())
     )
 
     for number, (digest, document, file_sha, text_sha) in enumerate(kept_apart):
@@ -74,8 +73,7 @@ def test_every_answer_leads_back_to_the_file_it_was_read_from_and_forward_again(
     assert {t["document"] for t in forward["trails"]} == {"orchard.txt"}
 
 
-def test_a_run_is_named_by_its_id_or_left_out_for_the_newest_answer(workspace: Path, notes: Path) -> None:
-    build(notes)
+def test_a_run_is_named_by_its_id_or_left_out_for_the_newest_answer(searchable: Path) -> None:
     asked = ask("When is bread baked?")
     ask("When does the night train leave?")
     from tasks.runtime import mlflow_run
@@ -91,29 +89,26 @@ def test_a_run_is_named_by_its_id_or_left_out_for_the_newest_answer(workspace: P
 
 
 def test_a_generation_that_is_not_kept_any_more_is_followed_through_the_records_of_its_steps(
-    workspace: Path, notes: Path
+    searchable: Path,
 ) -> None:
-    build(notes)
     old = ask("When are apple trees pruned?").refs["answers"]["digest"]
-    was = sha256(notes / "orchard.txt")
-    (notes / "orchard.txt").write_text("Nothing grows here any more, the trees were felled.", "utf-8")
-    build(notes, keep=1)
+    was = sha256(searchable / "orchard.txt")
+    (searchable / "orchard.txt").write_text("Nothing grows here any more, the trees were felled.", "utf-8")
+    build(searchable, keep=1)
     outcome = answer_lineage(answer=old)
     (trail, *_) = outcome.result["trails"]
     assert (trail["item_sha256"], trail["live"], trail["generations"]) == (was, False, [])
     assert "none is kept" in Path(outcome.report).read_text("utf-8")
 
 
-def test_a_document_nobody_cited_has_no_answers(workspace: Path, notes: Path) -> None:
-    build(notes)
+def test_a_document_nobody_cited_has_no_answers(searchable: Path) -> None:
     ask("When is bread baked?")
     found = answer_lineage(document="harbour.html").result
     assert (found["answers"], found["trails"]) == (0, [])
     assert set(found["live_versions"]) == {"notes"}
 
 
-def test_no_more_answers_are_followed_than_was_allowed_and_all_are_counted(workspace: Path, notes: Path) -> None:
-    build(notes)
+def test_no_more_answers_are_followed_than_was_allowed_and_all_are_counted(searchable: Path) -> None:
     for question in ("When is bread baked?", "At what hour is bread baked?"):
         ask(question)
     found = answer_lineage(document="bakery.md", config=AnswerLineage(limit=1)).result

@@ -1,6 +1,7 @@
 """A collection follows its source: what changed is said, and a generation that finds worse is refused."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
 from tasks.errors import DataError
 from tasks.store import collections
+from tests.flows.conftest import working_in
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
@@ -25,10 +27,11 @@ DEEDS = ("lit the lamp", "baked rye bread", "pruned apple trees", "left at ten",
          "cured hides")  # fmt: skip
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Path:
-    """Return a folder of twelve documents, and beside it questions that each of them alone answers."""
-    folder = tmp_path / "town"
+@pytest.fixture(scope="module")
+def first(new_root: Callable[[], Path]) -> tuple[Path, Outcome]:
+    """Build the first generation, of twelve documents and questions that each alone answers; tests copy it."""
+    root = new_root()
+    folder = root / "town"
     folder.mkdir()
     for subject, deed in zip(SUBJECTS, DEEDS, strict=True):
         (folder / f"{subject}.txt").write_text(f"The old {subject} {deed} every day of the year.", "utf-8")
@@ -42,8 +45,15 @@ def town(tmp_path: Path) -> Path:
         for split in ("development", "test")
         for subject, deed in zip(SUBJECTS, DEEDS, strict=True)
     ]
-    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)), "utf-8")
-    return folder
+    (root / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)), "utf-8")
+    with working_in(root / "workspace"):
+        return root, build(folder, Publish())
+
+
+@pytest.fixture
+def town(first: tuple[Path, Outcome], copied: Callable[[Path], Path]) -> Path:
+    """Return a copy of the folder, in a workspace that holds its first generation."""
+    return copied(first[0]) / "town"
 
 
 def build(town: Path, publish: Publish) -> Outcome:
@@ -61,10 +71,10 @@ def spoil(town: Path) -> None:
         (town / f"{subject}.txt").write_text(text, "utf-8")
 
 
-def test_a_refresh_says_what_changed_and_encodes_only_that(workspace: Path, town: Path) -> None:
-    first = build(town, Publish())
-    assert first.result["changes"] == "12 added, 0 changed, 0 removed, 0 unchanged in the first generation"
-    assert first.result["gate"] == "not compared: no generation is live yet"
+def test_a_refresh_says_what_changed_and_encodes_only_that(first: tuple[Path, Outcome], town: Path) -> None:
+    made = first[1].result
+    assert made["changes"] == "12 added, 0 changed, 0 removed, 0 unchanged in the first generation"
+    assert made["gate"] == "not compared: no generation is live yet"
     (town / "forge.txt").write_text("The old forge is closed now, its bellows were sold.", "utf-8")
     (town / "mill.txt").unlink()
     (town / "quarry.txt").write_text("The quarry gave slate for every roof of the parish.", "utf-8")
@@ -86,10 +96,7 @@ def test_a_refresh_says_what_changed_and_encodes_only_that(workspace: Path, town
     assert collections.live("town") == live
 
 
-def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serves_on(
-    workspace: Path, town: Path
-) -> None:
-    build(town, Publish())
+def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serves_on(town: Path) -> None:
     before = collections.live("town")
     spoil(town)
     with pytest.raises(
@@ -115,16 +122,14 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
     ids=["off", "too few questions", "tolerated"],
 )
 def test_a_gate_that_is_off_or_open_lets_a_worse_generation_through_and_says_so(
-    publish: Publish, said: str, workspace: Path, town: Path
+    publish: Publish, said: str, town: Path
 ) -> None:
-    build(town, Publish())
     spoil(town)
     assert build(town, publish).result["gate"].startswith(said)
     assert collections.live("town").number == 2
 
 
-def test_a_change_of_wording_that_hurts_no_question_passes(workspace: Path, town: Path) -> None:
-    build(town, Publish())
+def test_a_change_of_wording_that_hurts_no_question_passes(town: Path) -> None:
     for subject in SUBJECTS:
         path = town / f"{subject}.txt"
         path.write_text(path.read_text("utf-8").replace("every day", "each day"), "utf-8")

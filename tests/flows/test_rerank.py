@@ -23,10 +23,9 @@ QUERIES = ["when do ships enter the port", "the of", "sour starter for bread"]
 
 
 @pytest.fixture
-def collection(workspace: Path, notes: Path) -> str:
+def collection(searchable: Path) -> str:
     """Return the name of a collection of five notes."""
-    config = KnowledgeBase(embed=Embed(precision="fp32"), topics=None)
-    return str(knowledge_base(source=Files(path=str(notes)), config=config).result["collection"])
+    return searchable.name
 
 
 @pytest.mark.parametrize("config", [LateInteraction(k=3), Mmr(k=3)], ids=["late-interaction", "mmr"])
@@ -56,14 +55,14 @@ def test_an_answer_is_made_of_reranked_passages(collection: str) -> None:
     assert outcome.metrics["rerank-late.hits"] == 1
 
 
-def test_the_evaluation_judges_the_reranked_order_beside_the_others(workspace: Path, notes: Path) -> None:
-    questions = notes.parent / "questions.jsonl"
+def test_the_evaluation_judges_the_reranked_order_beside_the_others(searchable: Path) -> None:
+    questions = searchable.parent / "questions.jsonl"
     questions.write_text('{"question": "When do ships enter?", "answers": ["harbour.html"]}\n', "utf-8")
     config = KnowledgeBase(
         embed=Embed(precision="fp32"), topics=None, evaluate=Evaluate(questions=str(questions)),
         rerank=LateInteraction(k=1, candidates=5),
     )  # fmt: skip
-    outcome = knowledge_base(source=Files(path=str(notes)), config=config)
+    outcome = knowledge_base(source=Files(path=str(searchable)), config=config)
     judged = outcome.result["evaluation"]
     assert judged["recall@10 reranked"]["value"] == 1
     assert "ndcg@10 difference reranked - fused" in judged

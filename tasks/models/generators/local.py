@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from configs.generators import LocalModel, Sampling
+from configs.generators import BATCH_SIZE, LocalModel, Sampling
 from tasks import hardware
 from tasks.data import digests
 from tasks.data.messages import Generator, Keep, Reply, Request
@@ -223,7 +223,7 @@ class LocalEngine:
         if self.generator.precision == "int8":
             return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
         reply = new if self.generator.family == "causal" else 0
-        tokens, most = self.config.batch_tokens, self.config.batch_size
+        tokens, most = self.config.batch_tokens, self.config.batch_size or BATCH_SIZE
         read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
         for length in np.unique(read):
             own, more = np.flatnonzero(read == length), reply + int(length)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs.generators import LocalModel
+from configs.generators import BATCH_SIZE, LocalModel
 from tasks.data.labels import Likelihoods
 from tasks.data.messages import Generator, Request
 from tasks.errors import ContractError
@@ -123,7 +123,10 @@ class ReplyScorer:
         for length in np.unique(read):
             own = np.flatnonzero(read == length)
             made = batching.cut(
-                sizes[own], tokens=config.batch_tokens, room=longest + int(length), rows_at_most=config.batch_size
+                sizes[own],
+                tokens=config.batch_tokens,
+                room=longest + int(length),
+                rows_at_most=config.batch_size or BATCH_SIZE,
             )
             batches += [Batch(own[batch.rows], batch.width, batch.height) for batch in made]
         return batches
