@@ -253,6 +253,8 @@ def _whole_reader() -> Any:
         parts = 0
 
         def _get(self, offset: int, dtype: Any, count: Any = 1, override_order: Any = None) -> Any:
+            if self.parts == 0:
+                self.data: Any = self.data.view(np.ndarray)  # a memmap costs twice the time of a parse
             self.parts += 1
             end = offset + np.dtype(dtype).itemsize * int(count)
             if end > len(self.data):
