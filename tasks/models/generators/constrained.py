@@ -8,6 +8,8 @@ Source: llguidance, github.com/guidance-ai/llguidance; closing is ours.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +22,7 @@ from tasks.errors import ContractError
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 BEAM = 12  # beginnings followed at a time when the way to the end is looked for
 FARTHEST = 256  # tokens of the shortest text of a form that is looked for
-TRIED = 10  # tokens tried after each
+TRIED = 10  # tokens of each kind (closing, digits, other) tried after each
 CLOSERS = '"]}'
 WIDE = 64  # where more tokens than this may come next, a reply is inside a string, and a bracket closes nothing
 Step = tuple[int, list[int], Any]  # tokens that close nothing, all tokens, and where they lead
@@ -62,7 +64,9 @@ class Grammars:
         texts = [self.tokens.decode_bytes([token]) for token in range(self.size)]
         self.quotes = {token for token in range(self.size) if texts[token].startswith(b'"')}
         self.closers = {token for token in range(self.size) if _closing(texts[token])[0] == 0}
+        self.openers = {token for token in range(self.size) if re.search(rb"[(\[{]", texts[token])}
         self.order = np.array(sorted(range(self.size), key=lambda token: _closing(texts[token])))
+        self.kinds = np.array([_closing(texts[token])[0] for token in self.order])
 
     def start(self, response_format: ResponseFormat, limit: int) -> Grammar:
         """Return the beginning of a form.
@@ -114,30 +118,38 @@ class Grammars:
 
     def _way(self, matcher: Any, limit: int) -> list[int] | None:
         """Look for the fewest tokens that complete a text; None where none are found within the limit."""
-        front = [(0, list[int](), matcher)]
+        front, seen = [(0, list[int](), matcher)], Counter[bytes]()
         for length in range(max(0, limit) + 1):
             for _, way, state in front:
                 if state.is_accepting():
                     return way
             if length < limit:
-                front = self._further(front)
+                front = self._further(front, seen)
         return None
 
-    def _further(self, front: Sequence[Step]) -> list[Step]:
-        """Return the most promising beginnings of one token more: those with the fewest tokens that close nothing."""
-        grown: list[Step] = []
+    def _further(self, front: Sequence[Step], seen: Counter[bytes]) -> list[Step]:
+        """Return the most promising beginnings of one token more: those with the fewest tokens that close nothing.
+
+        A token that opens a bracket counts twice. Of equal ones those come first after which other tokens may follow
+        than before: a run of digits leads nowhere.
+        """
+        grown: list[tuple[bool, int, int, Step]] = []
         for free, way, state in front:
             mask = np.unpackbits(np.frombuffer(state.compute_bitmask(), dtype=np.uint8), bitorder="little")
-            allowed = [t for t in self.order[mask[self.order] > 0][:TRIED].tolist() if t not in self.ends]
+            may = mask[self.order] > 0
+            tried = np.concatenate([self.order[may & (self.kinds == kind)][:TRIED] for kind in range(3)])
+            allowed = [t for t in tried.tolist() if t not in self.ends]
             forced = state.compute_ff_tokens()[:1]
             for token in dict.fromkeys([*forced, *allowed]):
                 after = state.deep_copy()
                 if after.consume_token(token):
                     closes = token in (self.quotes if mask.sum() > WIDE else self.closers)
-                    counts = not forced and not closes
-                    grown.append((free + counts, [*way, token], after))
-        grown.sort(key=lambda step: (not step[2].is_accepting(), step[0]))
-        return grown[:BEAM]
+                    counts = free + (not forced and not closes) + (token in self.openers and token not in forced)
+                    following = after.compute_bitmask()
+                    seen[following] += 1
+                    grown.append((not after.is_accepting(), counts, seen[following], (counts, [*way, token], after)))
+        grown.sort(key=lambda one: one[:3])
+        return [step for *_, step in grown[:BEAM]]
 
 
 def grammar_of(library: Any, response_format: ResponseFormat) -> str:
