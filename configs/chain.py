@@ -101,15 +101,8 @@ class Steps(Config):
     kind: Literal["steps"] = "steps"
     name: Name = "steps"
     """Name of the method in tables."""
-    steps: tuple[ChainStep, ...] = Field(
-        (
-            ChainStep(name="title", prompt="story-title"),
-            ChainStep(name="character", prompt="story-character"),
-            ChainStep(name="story", prompt="story-text"),
-        ),
-        min_length=1,
-    )
-    """The prompts in order; the last output is the answer."""
+    steps: tuple[ChainStep, ...] = Field((ChainStep(name="answer", prompt="direct"),), min_length=1)
+    """The prompts in order; the last output is the answer. Left out: the question as it is."""
 
 
 class Vote(Config):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Common, Config, Tabs
-from configs.generators import LanguageModel
+from configs.generators import LanguageModel, LocalModel
 
 
 class Labelled(Config):
@@ -133,14 +133,18 @@ class Nli(Config):
     """Where the model runs; auto takes a GPU that is there."""
 
 
+CalibrationKind = Literal["none", "contextual", "batch", "threshold"]
+
+
 class Prompted(Config):
     """A language model, chat or text-to-text, that is asked for the label; nothing is trained.
 
-    It gives labels and no probabilities. A reply that is no label is counted apart, and as wrong.
+    A model of this machine whose replies are enforced gives every label a probability: that of the label as its reply.
+    Servers, vLLM and free replies give labels alone; a reply that is no label is counted apart, and as wrong.
     """
 
     kind: Literal["language-model"] = "language-model"
-    generator: LanguageModel
+    generator: LanguageModel = LocalModel()
     """What is asked; each text of `fit.validate_rows`, and each held-out text, is one request."""
     prompt: str = "label-text"
     """Name of the prompt file in `configs/prompts`, or a path, with the places {labels} and {text}; pairs of user and
@@ -148,12 +152,18 @@ class Prompted(Config):
     descriptions: dict[str, str] = Field(default_factory=dict)
     """Label to what it means, in words, told beside the label."""
     enforced: bool = True
-    """Whether no reply but a label can be generated; a server may not keep to it. False: any reply, matched with the
-    labels, small and capital letters alike."""
+    """Whether no reply but a label counts; a server may not keep to it. False: any reply, matched with the labels,
+    small and capital letters alike."""
+    calibration: CalibrationKind = "threshold"
+    """How it is taken out that the model favours labels, where it gives probabilities. contextual: by what it says of
+    `content_free`; batch: by its mean over training texts, without labels, as if classes were equally frequent;
+    threshold: by their labels. The raw choice is shown beside it."""
+    content_free: tuple[str, ...] = Field(("N/A", "", "[MASK]"), min_length=1, max_length=100)
+    """Texts without content, for `contextual`."""
     prompt_tokens: int = Field(2_048, ge=64, le=1_000_000)
     """Tokens of a prompt at most, labels included; longer texts are cut at their end."""
     max_tokens: int = Field(32, ge=1, le=1_024)
-    """Tokens of a reply at most; the longest label must fit."""
+    """Tokens of a reply at most, where one is generated; the longest label must fit."""
 
 
 Simple = TfIdf | Embeddings | Centroid | Neighbours

@@ -256,9 +256,9 @@ class TextClassifier(Config):
 class PromptChain(Config):
     """Everything `prompt-chain` can be asked to do."""
 
-    methods: tuple[Approach, ...] = Field((Steps(name="story"),), min_length=1)
+    methods: tuple[Approach, ...] = Field((Steps(name="direct"),), min_length=1)
     """Ways to an answer; several are compared on the same questions."""
-    generator: ChatModel = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    generator: ChatModel = LocalModel()
     """Model that is asked; a step may have its own."""
     sampling: Sampling = Sampling()
     """How replies are drawn; votes and trees have their own temperature."""
@@ -273,7 +273,7 @@ class ChatSession(Config):
     """What is remembered from turn to turn."""
     agent: Agent | None = None
     """Which tools the model may use; null for none."""
-    generator: ChatModel = LocalModel(model="HuggingFaceTB/SmolLM2-360M-Instruct")
+    generator: ChatModel = LocalModel(batch_size=1)  # a conversation asks one thing at a time
     """Model that is talked to."""
     sampling: Sampling = Sampling()
     """How replies are drawn."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.base import Common, Config, Tabs
-from configs.generators import LanguageModel, Sampling
+from configs.generators import LanguageModel, LocalModel, Sampling
 
 
 class Extractive(Config):
@@ -31,7 +31,7 @@ class Generated(Config):
     """Let a language model answer from the found passages; what it says is checked against what it cites."""
 
     kind: Literal["generated"] = "generated"
-    generator: LanguageModel
+    generator: LanguageModel = LocalModel()
     """What writes the answers."""
     sampling: Sampling = Sampling()
     """How they are drawn."""

@@ -6,17 +6,29 @@ from pydantic import Field, field_validator
 
 from configs.addresses import plain_address
 from configs.base import Common, Config, NotInCacheKey, Tabs
+from configs.models import SMOLLM2
 
 
 class Sampling(Config):
-    """How a reply is drawn."""
+    """How a reply is drawn. What is left out is as the model's own generation config states it."""
 
-    temperature: Annotated[float, Common] = Field(0.0, ge=0, le=5)
-    """0: the most likely token each time, so that there is one reply. Larger: more varied."""
-    top_p: float = Field(1.0, gt=0, le=1)
-    """Tokens are drawn from the most likely ones that together have this probability."""
-    top_k: int = Field(0, ge=0, le=100_000)
-    """Tokens are drawn from so many of the most likely ones; 0 for all. Servers may not know it."""
+    temperature: Annotated[float | None, Common] = Field(None, ge=0, le=5)
+    """0: the most likely token each time, so that there is one reply. Larger: more varied. Left out: the model's own
+    where it states sampling, else 0; of a server 0."""
+    top_p: float | None = Field(None, gt=0, le=1)
+    """Tokens are drawn from the most likely ones that together have this probability. Left out: the model's own where
+    it states sampling, else 1, which is all."""
+    top_k: int | None = Field(None, ge=0, le=100_000)
+    """Tokens are drawn from so many of the most likely ones; 0 for all. Left out: the model's own where it states
+    sampling, else 0. Servers may not know it."""
+    repetition_penalty: float | None = Field(None, gt=0, le=10)
+    """Scores of tokens that prompt or reply hold are divided by it (CTRL); above 1: fewer repeats, and names and code
+    suffer. Left out: the model's own, else 1, which changes nothing. A server needs `repetition_penalty_name`."""
+    no_repeat_ngram_size: int | None = Field(None, ge=0, le=1_000)
+    """So many tokens in a row never stand twice in prompt and reply together; 0: they may. Left out: the model's own,
+    else 0. For models that run here alone."""
+    end_repetition: bool = True
+    """End a reply that says the same over and over, and mark it; false where that is what was asked for."""
     max_tokens: Annotated[int, Common] = Field(256, ge=1, le=32_768)
     """Tokens of a reply at most; one that is cut there is marked."""
     seed: int = Field(0, ge=0, lt=2**31)
@@ -29,8 +41,9 @@ class LocalModel(Config):
     """A causal or text-to-text model that runs on this machine."""
 
     kind: Literal["transformers"] = "transformers"
-    model: Annotated[str, Common]
-    """Id on the hub, or the path of a folder with safetensors and tokenizer.json."""
+    model: Annotated[str, Common] = SMOLLM2
+    """Name that `python -m flows models` lists, id on the hub, path of a folder with safetensors and tokenizer.json,
+    or of a .gguf file."""
     precision: Annotated[Literal["auto", "fp32", "bf16", "int8", "4bit"], Common] = "auto"
     """What the model computes in; auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8
     bits, on a processor, one prompt at a time. 4bit: needs the extra `4bit`. Both save weights, not time: with AVX2
@@ -77,6 +90,9 @@ class ModelServer(Config):
     """Money a run may cost, by `prices`. Left out: no cap."""
     prices: Annotated[Prices, NotInCacheKey] = Prices()
     """What the server charges."""
+    repetition_penalty_name: Literal["repeat_penalty", "repetition_penalty"] | None = None
+    """What the server calls `sampling.repetition_penalty`: llama.cpp says repeat_penalty, vLLM repetition_penalty.
+    Left out: a penalty is refused, for OpenAI's protocol has none."""
 
     @field_validator("base_url")
     @classmethod

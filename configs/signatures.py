@@ -7,6 +7,7 @@ import ast
 import importlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +75,17 @@ class FlowCard:
 
 def flow_cards() -> dict[str, FlowCard]:
     """List the flows: name to card, in alphabetical order."""
-    cards = [card for path in sorted(FLOWS.glob("[a-z]*.py")) if (card := _card(path)) is not None]
+    cards = [card for path in sorted(FLOWS.glob("[a-z]*.py")) if (card := _card(path, path.read_text("utf-8")))]
     return {card.name: card for card in cards}
 
 
-def _card(path: Path) -> FlowCard | None:
-    tree = ast.parse(path.read_text("utf-8"))
+@lru_cache(64)  # parsing is most of what printing a help costs
+def _card(path: Path, text: str) -> FlowCard | None:
+    tree = ast.parse(text)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and (name := _flow_name(node)) is not None:
-            text = ast.get_docstring(node) or ""
-            return FlowCard(name, path.stem, node.name, text.partition("\n")[0], _argument_help(text), tree)
+            words = ast.get_docstring(node) or ""
+            return FlowCard(name, path.stem, node.name, words.partition("\n")[0], _argument_help(words), tree)
     return None
 
 

@@ -4,6 +4,8 @@
     python -m flows FLOW [@preset ...] [name=value ...]   run one
     python -m flows FLOW --help [NAME | all]         its fields; one of them, or all, at length
     python -m flows FLOW ... --show | --plan         its resolved call | what would run
+    python -m flows models                           models that need no hub, and whether they are here
+    python -m flows models add NAME                  fetch one and check it
     python -m flows collections                      what has been built
     python -m flows collections history NAME         the generations of a collection that are kept
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
@@ -24,6 +26,7 @@ from configs.refusals import nearest
 from configs.resolve import WrongCall, resolve
 from configs.signatures import FlowCard, flow_cards
 
+COMMANDS = ("models", "collections", "store")
 OPTIONS = ("--help", "--show", "--plan")  # each in this one spelling
 
 
@@ -49,11 +52,11 @@ def _main(words: list[str]) -> int:
         if option not in (None, "--help"):
             raise WrongCall(f"{option} needs the name of a flow; python -m flows lists them")
         return _list(cards, at_length=option is not None)
-    if names[0] in ("collections", "store"):
+    if names[0] in COMMANDS:
         return _keep_house(names, option)
     card = cards.get(names[0])
     if card is None:
-        near = nearest(names[0], [*cards, "collections", "store"])
+        near = nearest(names[0], [*cards, *COMMANDS])
         hint = f"perhaps {' or '.join(near)}; " if near else ""
         raise WrongCall(f"there is no flow or command {names[0]!r}; {hint}python -m flows lists them")
     if option == "--help":
@@ -87,7 +90,7 @@ def _list(cards: dict[str, FlowCard], at_length: bool) -> int:
     if at_length:
         _print(words_of.usage(__doc__ or "", _width()))
     else:
-        print("python -m flows FLOW --help tells more; collections and store are commands too")
+        print("python -m flows FLOW --help tells more; also: models, collections, store")
     return 0
 
 
@@ -100,9 +103,9 @@ def _keep_house(names: list[str], option: str | None) -> int:
     if option is not None:
         raise WrongCall(f"{option} is for flows; {names[0]} has --help alone")
 
-    from tasks.launch import housekeeping
+    from tasks.launch import housekeeping, models
 
-    return housekeeping.main(names)
+    return models.main(names) if names[0] == "models" else housekeeping.main(names)
 
 
 def _help(card: FlowCard, named: list[str]) -> int:

@@ -68,7 +68,7 @@ def preflight(
     if isinstance(config.generator, SmallModel):
         list_items(config.generator.source)
     else:
-        make_handle(config.generator)
+        make_handle(config.generator).generator.sampling.resolve(config.sampling)
 
 
 def searched(config: ChatSession) -> Generation | None:
@@ -125,11 +125,12 @@ def take(
     config: ChatSession,
 ) -> ConversationRef:
     """Take one turn, with tools where they are allowed."""
+    sampling = handle.generator.sampling.resolve(config.sampling)
     if config.agent is None:
-        return chat_turn(state, message, handle, config.sampling, settings)
+        return chat_turn(state, message, handle, sampling, settings)
     tools = tools_for(config.agent, search_in(live, config.agent.hits) if live is not None else None)
-    answered = answer_with_tools(state, message, handle, config.sampling, settings, tools)
-    return chat_keep(state, message, answered, handle, config.sampling, settings)
+    answered = answer_with_tools(state, message, handle, sampling, settings, tools)
+    return chat_keep(state, message, answered, handle, sampling, settings)
 
 
 @flow(name="chat-session", flow_run_name=named("conversation"))
@@ -158,6 +159,9 @@ def chat_session(
             keep_conversation(conversation, state)
         run.publish(conversation=state)
         show_transcript(run, state)
-        note = note_on(config.generator)
-        page = chat_page(run, state, before, conversation, handle, note)
-        return run.outcome({"model": note} | chat_summary(state, before, conversation), page)
+        told = {
+            "model": note_on(config.generator),
+            "sampling": handle.generator.sampling.stated(config.sampling),
+        }
+        page = chat_page(run, state, before, conversation, handle, told)
+        return run.outcome({"model": ""} | chat_summary(state, before, conversation) | told, page)

@@ -54,17 +54,23 @@ def preflight(question: str | None = None, questions: str | None = None, config:
     for method in methods:
         check_method(method, config)
     check_places(read_template(config.asking.repair), ("wrong", "reply"), "asking.repair")
-    for model in chat_models_of(config):
+    for model, sampling in samplings_of(config):
         if isinstance(model, SmallModel):
             list_items(model.source)
         else:
-            make_handle(model)
+            make_handle(model).generator.sampling.resolve(sampling)
+
+
+def samplings_of(config: PromptChain) -> list[tuple[ChatModel, Sampling]]:
+    """Return every model that is asked, and how its replies are drawn."""
+    steps_of = [step for method in config.methods if isinstance(method, Steps) for step in method.steps]
+    own = [(step.generator or config.generator, step.sampling or config.sampling) for step in steps_of]
+    return [(config.generator, config.sampling), *own]
 
 
 def chat_models_of(config: PromptChain) -> list[ChatModel]:
     """Return every model that is asked, once."""
-    own = [step.generator for m in config.methods if isinstance(m, Steps) for step in m.steps]
-    return list(dict.fromkeys(model for model in (config.generator, *own) if model is not None))
+    return list(dict.fromkeys(model for model, _ in samplings_of(config)))
 
 
 def methods_of(config: PromptChain) -> list[Approach]:
@@ -136,25 +142,30 @@ def run_method(method: Approach, problems: ProblemsRef, handles: Handles, config
 def run_labelled(method: Approach, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
     """Run one method, its steps labelled by its name."""
     handle, reading = handles[config.generator], (config.asking.answer, config.asking.most_invalid)
+    own, asked = handle.generator.sampling, config.sampling
+    sampling, said = own.resolve(asked), own.stated(asked)
     match method:
         case Steps():
             return run_steps(method, problems, handles, config)
         case Vote():
             template = read_template(method.prompt)
-            linked = chain_vote(template, problems, handle, config.sampling, method, reading)
+            linked = chain_vote(template, problems, handle, sampling, method, reading)
+            said = own.stated(asked.model_copy(update={"temperature": method.temperature}))
         case Tree():
             templates = (read_template(method.think), read_template(method.score), read_template(method.answer))
-            linked = chain_tree(templates, problems, handle, config.sampling, method, reading)
+            linked = chain_tree(templates, problems, handle, sampling, method, reading)
             template = templates[0]
+            said += f"; thoughts: {own.stated(asked.model_copy(update={'temperature': method.temperature}))}"
         case Parts():
             template = read_template(method.prompt, method.without)
             output_spec = OutputSpec(
                 check=Steps().steps[0].check, repair=None, most_invalid=config.asking.most_invalid
             )
-            linked = chain_link(template, problems, {}, handle, config.sampling, output_spec)
+            linked = chain_link(template, problems, {}, handle, sampling, output_spec)
         case _:
             assert_never(method)
-    return MethodRun(name=method.name, steps=(StepOutput(name="answer", template=template, linked=linked),))
+    answer = StepOutput(name="answer", template=template, linked=linked, sampling=said)
+    return MethodRun(name=method.name, steps=(answer,))
 
 
 def run_steps(method: Steps, problems: ProblemsRef, handles: Handles, config: PromptChain) -> MethodRun:
@@ -163,13 +174,14 @@ def run_steps(method: Steps, problems: ProblemsRef, handles: Handles, config: Pr
     done: list[StepOutput] = []
     for step in method.steps:
         template: Template = read_template(step.prompt)
-        sampling: Sampling = step.sampling or config.sampling
+        asked: Sampling = step.sampling or config.sampling
         output_spec = output_spec_of(step.check, step.repair, config)
         handle = handles[step.generator or config.generator]
+        sampling, said = handle.generator.sampling.resolve(asked), handle.generator.sampling.stated(asked)
         with steps.label(step.name):
             linked = chain_link(template, problems, needed(template, outputs), handle, sampling, output_spec)
         outputs[step.name] = linked.outputs
-        done.append(StepOutput(name=step.name, template=template, linked=linked))
+        done.append(StepOutput(name=step.name, template=template, linked=linked, sampling=said))
     return MethodRun(name=method.name, steps=tuple(done))
 
 

@@ -14,6 +14,7 @@ from configs.rerank import Rerank
 from configs.retrieve import Retrieve
 from tasks.data.answers import AnswersRef
 from tasks.data.chains import MethodsJudged
+from tasks.data.messages import Generator
 from tasks.data.run import Outcome
 from tasks.data.search import Generation, QueriesRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
@@ -34,7 +35,7 @@ from tasks.generate import (
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.names import named
-from tasks.report.rag_answers import open_book_page, open_book_summary
+from tasks.report.rag_answers import count_endings, open_book_page, open_book_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -62,9 +63,20 @@ def preflight(question: str | None = None, collection: str | None = None, config
         read_closed_book_prompt(answer.closed_prompt)
     threshold_for(live, config.retrieve, config.rerank, answer.quote if isinstance(answer, Generated) else answer)
     if isinstance(answer, Generated):
-        describe_generator(answer)
+        drawn_as_asked(answer)
         read_prompt(answer.prompt)
     check_reranker(live.fingerprint, config.rerank)
+
+
+def drawn_as_asked(config: Generated) -> tuple[Generator, Generated, str]:
+    """Return what writes answers; the config with nothing of its sampling left open; and the sampling in words.
+
+    Raises:
+        FlowError: The model is not here, or does not know a setting.
+    """
+    generator = describe_generator(config)
+    resolved = config.model_copy(update={"sampling": generator.sampling.resolve(config.sampling)})
+    return generator, resolved, generator.sampling.stated(config.sampling)
 
 
 def answer_questions(
@@ -82,7 +94,8 @@ def answer_questions(
     quoted = answer_extractive(live, asked, vectors, hits, embedded, quoting)
     decided = withhold_answers(quoted, threshold_for(live, retrieval, reranking, quoting))
     if isinstance(config, Generated):
-        return answer_grounded(live, hits, decided, describe_generator(config), read_prompt(config.prompt), config)
+        generator, resolved, _ = drawn_as_asked(config)
+        return answer_grounded(live, hits, decided, generator, read_prompt(config.prompt), resolved)
     return decided
 
 
@@ -93,13 +106,16 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
     asked = load_questions(path, config.evaluate.split, live.documents)
     open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
-    generator = describe_generator(answer)
-    closed_book = answer_closed_book(asked.queries, generator, read_closed_book_prompt(answer.closed_prompt), answer)
+    generator, resolved, sampling = drawn_as_asked(answer)
+    prompt = read_closed_book_prompt(answer.closed_prompt)
+    closed_book = answer_closed_book(asked.queries, generator, prompt, resolved)
     judged: MethodsJudged = evaluate_open_book(asked.questions, open_book, closed_book, config.evaluate)
     run.publish(collection=live, questions=asked.questions, answers=open_book, closed_book=closed_book, judged=judged)
-    page = open_book_page(run, judged, asked.queries.rows, generator)
-    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged)}
-    return run.outcome({"collection": live.collection, "generation": live.number, **stated}, page)
+    ended = count_endings(load_answers(open_book), load_answers(closed_book))
+    page = open_book_page(run, judged, asked.queries.rows, ended, (generator, sampling))
+    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
+    told = {"collection": live.collection, "generation": live.number, **stated, "sampling": sampling}
+    return run.outcome(told, page)
 
 
 @flow(name="rag-answers", flow_run_name=named("question", "collection"))
@@ -122,7 +138,7 @@ def rag_answers(
         asked = ingest_queries([question])
         answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)
         run.publish(collection=live, answers=answers)
-        answer = load_answers(answers)[0]
-        return run.outcome(
-            {"collection": live.collection, "generation": live.number, **answer.model_dump(mode="json")}
-        )
+        stated = load_answers(answers)[0].model_dump(mode="json")
+        if isinstance(config.answer, Generated):
+            stated["sampling"] = drawn_as_asked(config.answer)[2]
+        return run.outcome({"collection": live.collection, "generation": live.number, **stated})

@@ -27,16 +27,19 @@ from configs.classify import (
 from configs.flows import TextClassifier
 from configs.ingest import PythonDocs, Source
 from tasks.classify import (
+    calibrate_labels,
     classify_texts,
     column_of,
     divide_examples,
     find_label_issues,
+    gives_likelihoods,
     identify,
     label_documents,
     learning_curve,
     models_that_fit,
     names_of,
     phrases_of,
+    score_labels,
     time_encoding,
     try_ready,
     try_trained,
@@ -163,10 +166,19 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
         case ZeroShot():
             phrases = embed_queries(ingest_queries(phrases_of(divided.classes, method)), encoder)
             return try_wordings(divided, name, method, phrases, encoder)
+        case Prompted() if gives_likelihoods(method):
+            return try_calibrated(divided, name, method, config)
         case TaskModel() | Nli() | Prompted():
             return try_ready(divided, name, method, identify(method))
         case _:
             assert_never(method)
+
+
+def try_calibrated(divided: Divided, name: str, method: Prompted, config: TextClassifier) -> Trial:
+    """Try a language model that says how likely labels are; another calibration of it asks for nothing again."""
+    model, bare = identify(method), method.model_copy(update={"calibration": "none"})
+    likelihoods = score_labels(divided, method.generator.model, bare, model)
+    return calibrate_labels(divided, name, method, model, likelihoods, config.fit)
 
 
 def draw_curves(divided: Divided, config: TextClassifier) -> tuple[LearningCurve, ...]:
@@ -187,7 +199,7 @@ def list_label_issues(
 ) -> LabelIssuesRef | None:
     """Return labels that are probably wrong; None where that was not asked for, or cannot be known."""
     by_name = {trial.name: trial for trial in trials}
-    learned = [name for name in ranked if by_name[name].learned]
+    learned = [name for name in ranked if by_name[name].learned and not by_name[name].tried_only]
     if config.label_issues is None or not learned or divided.multiple:
         return None
     return find_label_issues(divided, by_name[config.label_issues.method or learned[0]], config.label_issues)

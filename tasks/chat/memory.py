@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 
 from configs.chat import Automatic, Buffer, Memory, Summary, Window
 from tasks.data.chats import ChatTurn, Conversation, Removed
-from tasks.data.messages import Message, Replies, Request
+from tasks.data.messages import Message, Replies, Reply, Request
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
 from tasks.text.numbers import numbers_in, written
@@ -101,8 +101,8 @@ def recall(
 
 def remember(
     conversation: Conversation, *, memory: Memory, prompt: Template, model: MemoryModel, prompt_budget: int
-) -> tuple[Conversation, int]:
-    """Bring the summary up to date where one is kept; return the tokens that took.
+) -> tuple[Conversation, list[Reply]]:
+    """Bring the summary up to date where one is kept; return what a model replied for that.
 
     Args:
         conversation: The conversation with its newest turn.
@@ -114,27 +114,26 @@ def remember(
     count = model.count
     how = memory.summary if isinstance(memory, Automatic) else memory
     if not isinstance(how, Summary) or kind_of(conversation, memory, count) != "summary":
-        return conversation, 0
+        return conversation, []
     for old in range(len(conversation.turns) - how.recent, conversation.summarised, -1):
         allowed = int(size_of(conversation.turns[:old], count) * how.share)
         asked = _asked(conversation, old, prompt, allowed)
         if count(asked) <= prompt_budget:
             break
     else:
-        return conversation, 0
+        return conversation, []
     if allowed < LEAST:
-        return conversation, 0
+        return conversation, []
     (reply,) = model.replies([Request(asked)])
     kept, removed = check_summary(reply.text, transcript(conversation.turns[:old]))
-    spent = reply.prompt_tokens + reply.completion_tokens
     measured = lambda text: count([Message("user", text)]) - count([Message("user", "")])  # noqa: E731
     summary = held_to(kept, allowed, measured)
     if not summary:
-        return conversation.model_copy(update={"removed": (*conversation.removed, *removed)}), spent
+        return conversation.model_copy(update={"removed": (*conversation.removed, *removed)}), [reply]
     if summary != " ".join(kept) and old - conversation.summarised < WAITING:
-        return conversation, spent  # its turns stay as they are until a summary of more of them can hold all of it
+        return conversation, [reply]  # its turns stay as they are until a summary of more of them can hold all of it
     update = {"summary": summary, "summarised": old, "removed": (*conversation.removed, *removed)}
-    return conversation.model_copy(update=update), spent
+    return conversation.model_copy(update=update), [reply]
 
 
 def _asked(conversation: Conversation, old: int, prompt: Template, allowed: int) -> tuple[Message, ...]:

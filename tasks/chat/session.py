@@ -49,7 +49,7 @@ def take_turn(conversation: Conversation, message: str, context: TurnContext, mo
     (reply,) = model.replies([Request(prompt)])
     said = AnsweredTurn(
         text=reply.text.strip(), finish=reply.finish, calls=(), unsupported=(), left_out=left_out,
-        prompts=(reply.prompt_tokens,), completions=(reply.completion_tokens,), seconds=0.0,
+        prompts=(reply.prompt_tokens,), completions=(reply.completion_tokens,), finishes=(reply.finish,), seconds=0.0,
     )  # fmt: skip
     return keep_turn(conversation, message, context, said, model, started)
 
@@ -80,10 +80,16 @@ def keep_turn(
         calls=said.calls, unsupported=said.unsupported, examples=said.examples,
     )  # fmt: skip
     longer = conversation.model_copy(update={"turns": (*conversation.turns, turn)})
-    kept, tokens = remember(
+    kept, written = remember(
         longer, memory=context.memory, prompt=context.summary, model=model, prompt_budget=context.prompt_budget
     )
-    took = {"seconds": time.perf_counter() - started, "summary_tokens": tokens}
+    finishes = [*said.finishes, *(reply.finish for reply in written)]
+    took = {
+        "seconds": time.perf_counter() - started,
+        "summary_tokens": sum(reply.prompt_tokens + reply.completion_tokens for reply in written),
+        "truncated": finishes.count("length"),
+        "repeated": finishes.count("repetition"),
+    }
     return kept.model_copy(update={"turns": (*conversation.turns, turn.model_copy(update=took))})
 
 

@@ -101,7 +101,7 @@ def chat_turn(
 
     model = _model(handle, sampling)
     found = take_turn(load_conversation(conversation), message, _turn_context(settings, handle, sampling), model)
-    return _kept(found)
+    return _kept(_counted(found))
 
 
 def answer_with_tools(
@@ -148,7 +148,7 @@ def answer_with_tools(
     return AnsweredTurn(
         text=acted.text, finish=acted.finish, calls=acted.calls, unsupported=acted.unsupported, left_out=left_out,
         prompts=tuple(r.prompt_tokens for r in acted.heard),
-        completions=tuple(r.completion_tokens for r in acted.heard),
+        completions=tuple(r.completion_tokens for r in acted.heard), finishes=tuple(r.finish for r in acted.heard),
         seconds=time.perf_counter() - started, examples=acted.examples,
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def chat_keep(
     context, model = _turn_context(settings, handle, sampling), _model(handle, sampling)
     started = time.perf_counter() - answered.seconds
     steps.log_metrics(**count_calls(answered.calls), unsupported_numbers=len(answered.unsupported))
-    return _kept(keep_turn(load_conversation(conversation), message, context, answered, model, started))
+    return _kept(_counted(keep_turn(load_conversation(conversation), message, context, answered, model, started)))
 
 
 def load_conversation(conversation: ConversationRef) -> Conversation:
@@ -212,6 +212,12 @@ def _pointer(name: str) -> Path:
     if NAME.fullmatch(name) is None:
         raise ContractError(f"a conversation is named {name!r} but needs small letters, digits, - and _; rename it")
     return workspace.folder("conversations") / f"{name}.json"
+
+
+def _counted(conversation: Conversation) -> Conversation:
+    """Log how the replies of the newest turn ended."""
+    steps.log_metrics(truncated=conversation.turns[-1].truncated, repeated=conversation.turns[-1].repeated)
+    return conversation
 
 
 def _kept(conversation: Conversation) -> ConversationRef:

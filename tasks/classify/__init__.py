@@ -1,6 +1,6 @@
 """Put texts into classes."""
 
-from tasks.classify.asked import column_of, models_that_fit, names_of, phrases_of, with_column
+from tasks.classify.asked import column_of, gives_likelihoods, models_that_fit, names_of, phrases_of, with_column
 from tasks.classify.task import (
     divide_examples,
     find_label_issues,
@@ -9,19 +9,23 @@ from tasks.classify.task import (
     try_trained,
     try_wordings,
 )
-from tasks.classify.task_ready import classify_texts, identify, time_encoding, try_ready
+from tasks.classify.task_calibrate import calibrate_labels
+from tasks.classify.task_ready import classify_texts, identify, score_labels, time_encoding, try_ready
 
 __all__ = [
+    "calibrate_labels",
     "classify_texts",
     "column_of",
     "divide_examples",
     "find_label_issues",
+    "gives_likelihoods",
     "identify",
     "label_documents",
     "learning_curve",
     "models_that_fit",
     "names_of",
     "phrases_of",
+    "score_labels",
     "time_encoding",
     "try_ready",
     "try_trained",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from configs.classify import Labelled, Method, Nli, Prompted, TaskModel, ZeroShot
+from configs.generators import LocalModel
 from configs.ingest import Files, PythonDocs, Source
 from configs.models import TaskCard
 from tasks.classify.mapping import described, fitting_models
@@ -45,6 +46,11 @@ def models_that_fit(classes: Sequence[str]) -> tuple[TaskCard, ...]:
 def phrases_of(classes: Sequence[str], method: ZeroShot) -> list[str]:
     """Return the sentence of every class in every wording, wording by wording."""
     return [phrase for wording in described(classes, method.descriptions, method.wordings) for phrase in wording]
+
+
+def gives_likelihoods(method: Method) -> bool:
+    """Return whether a way is a language model that says how likely every label is: one of this machine, enforced."""
+    return isinstance(method, Prompted) and isinstance(method.generator, LocalModel) and method.enforced
 
 
 def _model_of(method: Method) -> str:

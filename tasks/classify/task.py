@@ -207,8 +207,8 @@ def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> La
     """
     from tasks.classify.label_issues import label_issues_of
 
-    if not trial.learned or divided.multiple:
-        raise ContractError(f"{trial.name} cannot find label issues; it needs one label a text, and to learn from it")
+    if not trial.learned or trial.tried_only or divided.multiple:
+        raise ContractError(f"{trial.name} cannot find label issues; it needs one label a text, and to learn from all")
     given = targets_of(divided.train, divided.classes).argmax(axis=1)
     documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
     issues = label_issues_of(given, objects.load_array(trial.validation), divided.classes, documents)

@@ -1,13 +1,15 @@
 """Tasks of `classify` that run a model: ready ones, the one that was kept, and how long encoding takes."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from configs.classify import Nli, Prompted, Ready
+from configs.generators import LocalModel
 from tasks.classify.files import Saved, read_classifier
 from tasks.classify.model import Features
-from tasks.classify.prompted import Asker, Labeller, kept_way, read_label_prompt
+from tasks.classify.prompted import Asker, Labeller, LabelPrompts, LabelScorer, kept_way, read_label_prompt
 from tasks.classify.task import LIBRARIES, features_of, save_classifier, texts_of
 from tasks.data.chains import PromptUsage
 from tasks.data.classes import (
@@ -21,13 +23,16 @@ from tasks.data.classes import (
     Trial,
 )
 from tasks.data.documents import DocumentsRef
+from tasks.data.labels import LabelCalibration, LabelLikelihoods, LikelihoodsRef
 from tasks.data.models import Fingerprint
 from tasks.data.prompts import Prompting
+from tasks.errors import ContractError
 from tasks.models import sequence_classifier
 from tasks.models.encoders import load as encoders
-from tasks.models.generators import client
+from tasks.models.generators import client, scoring
 from tasks.models.generators import load as generators
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -86,6 +91,39 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
     )  # fmt: skip
 
 
+@step(name="classify-likelihoods", run_name="classify-likelihoods {name}", libraries=READY)
+def score_labels(divided: Divided, name: str, method: Prompted, model: Identified | Prompting) -> LabelLikelihoods:
+    """Let a language model say how likely every label is, of the texts kept back, of training texts and of no content.
+
+    Args:
+        divided: Texts and labels; the labels have no part in it but by their names.
+        name: What the model is called.
+        method: The way, without a calibration, so that one result serves all.
+        model: The model, and what it is told.
+
+    Raises:
+        ContractError: The model is not one of this machine, or the prompt has no room for a text.
+        ModelError: It gave no number for a text.
+    """
+    from tasks.classify.ready import describe_ready
+
+    ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
+    tried = features_of(divided.train).take(objects.load_array(divided.tried)).texts
+    held, saved = texts_of(divided.test.documents), Saved(name, divided.classes, 1.0, None, ready=ready)
+    with progress("score labels", len(tried) + len(method.content_free) + len(held), "texts") as advance:
+        ask = _scorer(saved, None, advance)
+        training, content_free = ask(tried), ask(method.content_free)
+        started = time.perf_counter()
+        test = ask(held)
+        seconds, usage = time.perf_counter() - started, ask.usage()
+    steps.log_metrics(**usage.counted())
+    return LabelLikelihoods(
+        tried=objects.save_array(LikelihoodsRef, training), test=objects.save_array(LikelihoodsRef, test),
+        content_free=objects.save_array(LikelihoodsRef, content_free), usage=usage,
+        seconds_per_1000=seconds * 1_000 / len(test),
+    )  # fmt: skip
+
+
 @step(name="classify-speed", libraries=("torch",))
 def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
     """Measure how long encoding takes here, on a few texts.
@@ -133,20 +171,43 @@ def _asker(saved: Saved) -> Asker:
     from tasks.classify.ready import ask_ready
 
     if "prompting" in saved.ready:
-        method, prompting, sampling = kept_way(saved.ready)
-        replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
-        prompt_budget = client.prompt_budget(prompting.generator, sampling, method.prompt_tokens)
-        return Labeller(
-            saved.classes, prompting.prompt, method, replies, client.text_counter(method.generator), prompt_budget
-        )
+        return _language_model(saved)
     identified = Identified.model_validate(saved.ready["identified"])
     ask, size = sequence_classifier.engine(identified.scorer).outputs, len(saved.classes)
     return lambda texts: ask_ready(saved.ready, texts, ask, classes=size, multiple=saved.multiple)
 
 
+def _language_model(saved: Saved) -> Labeller | LabelScorer:
+    """Return what asks a language model: for probabilities where a calibration was kept with it, else for labels."""
+    if (kept := saved.ready.get("calibration")) is not None:
+        return _scorer(saved, LabelCalibration.model_validate(kept))
+    method, prompting, sampling = kept_way(saved.ready)
+    replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
+    return Labeller(_prompts(saved), replies)
+
+
+def _scorer(
+    saved: Saved, calibration: LabelCalibration | None, advance: Callable[[int], None] | None = None
+) -> LabelScorer:
+    """Return what asks a model of this machine how likely labels are."""
+    method, prompting, _ = kept_way(saved.ready)
+    if not isinstance(method.generator, LocalModel):
+        raise ContractError(
+            f"{saved.way} is of kind {method.generator.kind} but likelihoods come from kind transformers; use that"
+        )
+    score = scoring.scorer(prompting.generator, method.generator, advance)
+    return LabelScorer(_prompts(saved), score, calibration)
+
+
+def _prompts(saved: Saved) -> LabelPrompts:
+    method, prompting, sampling = kept_way(saved.ready)
+    most = client.prompt_budget(prompting.generator, sampling, method.prompt_tokens)
+    return LabelPrompts(saved.classes, prompting.prompt, method, client.text_counter(method.generator), most)
+
+
 def _usage(ask: Asker | None) -> PromptUsage | None:
     """Record what a language model was asked; None of any other."""
-    usage = ask.usage() if isinstance(ask, Labeller) else None
+    usage = ask.usage() if isinstance(ask, Labeller | LabelScorer) else None
     if usage is not None:
         steps.log_metrics(**usage.counted())
     return usage

@@ -26,7 +26,7 @@ class Clusters:
 
     Attributes:
         labels: (N,) from 0, the largest cluster first; -1 is noise.
-        strengths: (N,) how surely each point belongs to its cluster, 0 to 1; 0 for noise.
+        strengths: (N,) the probability of each point to belong to its cluster, 0 to 1; 0 for noise.
     """
 
     labels: Ints

@@ -44,7 +44,7 @@ def vote(neighbours: Floats, labels: Ints, strengths: Floats) -> Clusters:
     Args:
         neighbours: (N, K, 2) rows of the sample and distances, nearest first.
         labels: (M,) cluster of each sampled row.
-        strengths: (M,) how surely it belongs there.
+        strengths: (M,) the probability that it belongs there.
 
     Returns:
         For each row the winner, a tie going to the nearer neighbour, and the mean strength of those who voted for it,

@@ -135,7 +135,7 @@ def reduce_outliers(
         clustered: (N,) clusters.
         vectors: (N, D) unit-length rows.
         graph: (N, K, 2) their neighbours.
-        config: By what, and how sure.
+        config: Method and its threshold.
     """
     from tasks.cluster import outliers
 

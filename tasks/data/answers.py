@@ -117,6 +117,7 @@ class Answer(Value):
         uncalibrated: Why not, where that is known.
         flagged: Passages read that speak to a model instead of a reader.
         unsupported: Sentences of the text that cite nothing, or say what their citation does not hold.
+        finish: Why the reply of a model ended: stop, length, refused, repetition; empty where none was asked.
     """
 
     question: str
@@ -131,6 +132,7 @@ class Answer(Value):
     uncalibrated: str = ""
     flagged: int = 0
     unsupported: int = 0
+    finish: str = ""
 
 
 class AnswersRef(Ref):

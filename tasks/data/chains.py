@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from configs.base import NotInCacheKey
 from configs.chain import Check
 from tasks.data.base import Ref, Value
 from tasks.data.evaluation import MeasuresRef
@@ -17,6 +18,7 @@ class PromptUsage(Value):
         prompt: What it was told.
         texts: Texts it was asked about.
         no_label: Replies that are no label.
+        repeated: Replies that say the same over and over.
         shortened: Texts that were cut to fit.
         prompt_tokens: Of all prompts, whenever they were paid for.
         completion_tokens: Of all replies.
@@ -32,6 +34,7 @@ class PromptUsage(Value):
     completion_tokens: int
     saved_tokens: int
     timed: int
+    repeated: int = 0
 
     @property
     def spent_tokens(self) -> int:
@@ -40,7 +43,7 @@ class PromptUsage(Value):
 
     def counted(self) -> dict[str, int]:
         """Return what is kept with a step."""
-        names = ("texts", "no_label", "shortened", "spent_tokens", "saved_tokens")
+        names = ("texts", "no_label", "repeated", "shortened", "spent_tokens", "saved_tokens")
         return {name: getattr(self, name) for name in names}
 
 
@@ -103,11 +106,12 @@ class StepResult(Value):
 
 
 class StepOutput(Value):
-    """A step of a method by name, the prompt it put, and what came of it."""
+    """A step of a method by name, the prompt it put, what came of it, and how its replies were drawn in words."""
 
     name: str
     template: Template
     linked: StepResult
+    sampling: Annotated[str, NotInCacheKey] = ""
 
 
 class MethodRun(Value):
@@ -167,7 +171,7 @@ class ModelCall:
         number: Of the sample or the thought, from 0.
         prompt: Messages as they were sent, each after its role.
         reply: What came back.
-        finish: Why it ended: stop, length, refused.
+        finish: Why it ended: stop, length, refused, repetition.
         prompt_tokens: Tokens of the prompt.
         completion_tokens: Tokens of the reply.
         seconds: It took.
@@ -212,7 +216,14 @@ class Thought:
 
 
 def counted(calls: Sequence[ModelCall]) -> dict[str, float]:
-    """Count what prompts and replies took: tokens, those from the reply cache, replies cut at max_tokens, repairs."""
+    """Count what prompts and replies took: tokens, those from the reply cache, replies that did not end well, repairs.
+
+    Args:
+        calls: All that was asked.
+
+    Returns:
+        By name; `truncated` are replies cut at max_tokens, `repeated` those that say the same over and over.
+    """
     fresh = [t for t in calls if not t.cached]
     return {
         "replies": len(calls),
@@ -220,6 +231,7 @@ def counted(calls: Sequence[ModelCall]) -> dict[str, float]:
         "completion_tokens": sum(t.completion_tokens for t in calls),
         "saved_tokens": sum(t.prompt_tokens + t.completion_tokens for t in calls) - paid(fresh),
         "truncated": sum(t.finish == "length" for t in calls),
+        "repeated": sum(t.finish == "repetition" for t in calls),
         "repairs": sum(t.what == "repair" for t in calls),
     }
 

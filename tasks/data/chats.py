@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from configs.chat import Agent, Memory
 from tasks.data.base import Ref, Value
+from tasks.data.messages import Finish
 from tasks.data.prompts import Template
 
 
@@ -39,7 +40,7 @@ class ChatTurn(Value):
         message: What was said to the model.
         reply: What it said.
         memory: buffer, window or summary: what the prompt remembered by.
-        finish: stop or length; steps, seconds or tokens where a cap ended the use of tools.
+        finish: stop, length or repetition; steps, seconds or tokens where a cap ended the use of tools.
         prompt_tokens: Of all prompts of the turn.
         completion_tokens: Of all replies of the turn.
         largest_prompt: Tokens of the longest prompt.
@@ -49,6 +50,8 @@ class ChatTurn(Value):
         calls: Tools it used.
         unsupported: Numbers in the reply that no message or result holds.
         examples: Examples of tools that stood before the conversation.
+        truncated: Replies that were cut at max_tokens, those to tools and for the summary included.
+        repeated: Replies that say the same over and over, likewise.
     """
 
     message: str
@@ -64,6 +67,8 @@ class ChatTurn(Value):
     calls: tuple[Call, ...] = ()
     unsupported: tuple[str, ...] = ()
     examples: int = 0
+    truncated: int = 0
+    repeated: int = 0
 
 
 class Removed(Value):
@@ -132,6 +137,7 @@ class AnsweredTurn(Value):
         prompts: Tokens of each prompt.
         completions: Tokens of each reply.
         examples: Examples of tools that stood before the conversation.
+        finishes: Why each reply ended.
         seconds: It took; counts for nothing.
     """
 
@@ -142,6 +148,7 @@ class AnsweredTurn(Value):
     left_out: int
     prompts: tuple[int, ...]
     completions: tuple[int, ...]
+    finishes: tuple[Finish, ...]
     seconds: float
     examples: int = 0
 

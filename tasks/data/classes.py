@@ -8,6 +8,7 @@ from tasks.data.chains import PromptUsage
 from tasks.data.curves import LearningCurve
 from tasks.data.documents import DocumentsRef, RejectedRef
 from tasks.data.evaluation import MeasuresRef, Spread
+from tasks.data.labels import CalibrationTried, LabelCalibration
 from tasks.data.models import Fingerprint, Scorer
 from tasks.data.topics import RowsRef
 from tasks.data.vectors import VectorsRef
@@ -72,7 +73,7 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Decisions of like confidence: how many, how sure, how often right."""
+    """Decisions of like confidence: their number, mean confidence and accuracy."""
 
     way: str
     low: float
@@ -279,7 +280,11 @@ class Trial(Value):
         fit_seconds: What fitting took here.
         seconds_per_1000: What 1,000 texts take here, vectors given.
         encodes: Whether it needs vectors, which cost beside.
-        asked: What a language model was asked; such a way gives labels, and its probabilities are but 1 and 0.
+        asked: What a language model was asked; where nothing was calibrated it gave labels, and the probabilities are
+            but 1 and 0.
+        calibration: How its label bias was taken out of its likelihoods; None where it gave labels alone.
+        raw: Its probabilities of the texts kept back before that; None where it gave labels alone.
+        calibrations: What each kind of calibration reaches on training texts.
     """
 
     name: str
@@ -297,11 +302,32 @@ class Trial(Value):
     seconds_per_1000: float = 0.0
     encodes: bool = False
     asked: PromptUsage | None = None
+    calibration: LabelCalibration | None = None
+    raw: ProbabilitiesRef | None = None
+    calibrations: tuple[CalibrationTried, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether it gives probabilities, not labels alone."""
+        return self.asked is None or self.calibration is not None
+
+    @property
+    def uncalibrated(self) -> str:
+        """Name of what it says before it is calibrated; empty where it is not."""
+        return f"{self.name}, raw" if self.calibration is not None and self.calibration.kind != "none" else ""
 
     def cache_key(self) -> Any:
         """Count by what was found, not by how long it took."""
-        digests = [self.validation.digest, self.test.digest, self.classifier.digest]
-        return [self.name, self.learned, self.tried_only, self.asked is None, list(self.thresholds), *digests]
+        digests = [self.validation.digest, self.test.digest, self.classifier.digest, self.raw and self.raw.digest]
+        return [
+            self.name,
+            self.uncalibrated,
+            self.learned,
+            self.tried_only,
+            self.sure,
+            list(self.thresholds),
+            *digests,
+        ]
 
 
 class Speed(Value):

@@ -10,9 +10,10 @@ from typing import Literal
 
 from configs.generators import Prices
 from tasks.data.base import Value
+from tasks.data.sampling import OwnSampling
 
 Role = Literal["system", "user", "assistant", "tool"]
-Finish = Literal["stop", "length", "refused"]
+Finish = Literal["stop", "length", "refused", "repetition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class Reply:
 
     Attributes:
         text: The reply, without what stopped it.
-        finish: stop, it came to its end; length, the limit cut it; refused, the server would not answer.
+        finish: stop, it came to its end; length, the limit cut it; refused, the server would not answer; repetition,
+            it says the same over and over, and its text ends with the first repeat of that.
         prompt_tokens: Tokens of the rendered prompt, special ones included.
-        completion_tokens: Tokens generated, the closing one included.
+        completion_tokens: Tokens generated, the closing one included, and those of repeats that the text leaves out.
         model: Digest of the generator.
         seconds: From its request to its end, that of its batch for a local model; 0 from the reply cache.
         cached: Whether it was paid for before.
@@ -103,6 +105,7 @@ class Generator(Value):
         precision: fp32, bf16, int8, 4bit; server, not known here.
         engine: Library and device, as `torch-cpu`; `openai-api` for a server.
         base_url: Address of the server, else empty.
+        sampling: How its replies are drawn where that is left open; counts by what is made of it.
     """
 
     kind: Literal["transformers", "server", "vllm"]
@@ -117,11 +120,12 @@ class Generator(Value):
     precision: Literal["fp32", "bf16", "int8", "4bit", "server"] = "fp32"
     engine: str = "torch-cpu"
     base_url: str = ""
+    sampling: OwnSampling = OwnSampling()
 
     @property
     def digest(self) -> str:
         """Name of the reply cache that holds its replies."""
-        return hashlib.sha256(self.model_dump_json(exclude={"model", "revision"}).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude={"model", "revision", "sampling"}).encode()).hexdigest()
 
     def cache_key(self) -> str:
         """Count by what decides a reply, not by names."""

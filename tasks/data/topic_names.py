@@ -9,6 +9,7 @@ class WrittenNames(Value):
     Attributes:
         written: Names that were taken; the own words of the others name them, for one of the reasons that follow.
         refused: Replies that decline.
+        repeated: Replies that say the same over and over.
         empty: Replies that say nothing.
         too_long: Names of more words than were asked for.
         stop_words: Names of words that say nothing.
@@ -27,6 +28,7 @@ class WrittenNames(Value):
     not_held: int
     spent_tokens: int
     saved_tokens: int
+    repeated: int = 0
 
 
 class TopicNaming(Value):

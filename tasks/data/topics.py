@@ -11,7 +11,7 @@ from tasks.data.vectors import VectorsRef
 
 
 class StrengthsRef(Ref):
-    """A (N,) float32 array: how surely each row belongs to its cluster, 0 to 1; 0 for noise."""
+    """A (N,) float32 array: the probability of each row to belong to its cluster, 0 to 1; 0 for noise."""
 
     kind: Literal["strengths"] = "strengths"
 
@@ -77,7 +77,7 @@ class LabelsRef(Ref):
 
 
 class Clustered(Value):
-    """The cluster of each row, and how surely it belongs there."""
+    """The cluster of each row, and the probability that it belongs there."""
 
     labels: LabelsRef
     strengths: StrengthsRef

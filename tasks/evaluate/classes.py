@@ -3,8 +3,8 @@
 All ways are resampled together: an interval of a difference is that of two ways on the same texts.
 
 Shapes: N texts, K classes, R resamples.
-Source: macro-F1 and calibration error as in `tasks.metrics.classification`; bootstrap, Efron 1979; McNemar's test,
-McNemar 1947, doi:10.1007/BF02295996, by scipy's binomial test.
+Source: macro-F1, AUROC and calibration error as in `tasks.metrics.classification`; bootstrap, Efron 1979; McNemar's
+test, McNemar 1947, doi:10.1007/BF02295996, by scipy's binomial test.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tasks.data.classes import Bin, ClassScore, Confused, Paired
 from tasks.data.evaluation import Measure
-from tasks.metrics.classification import counts, f1_of, mean_f1, right_texts
+from tasks.metrics.classification import counts, f1_of, mean_auroc, mean_f1, right_texts
 from tasks.metrics.intervals import Interval, drawn_rows, percentile_interval, wilson
 
 Floats = npt.NDArray[np.float64]
@@ -88,6 +88,46 @@ def judge_ways(
     return measures, paired
 
 
+def judge_order(targets: Bools, ways: Mapping[str, ScoredTexts], *, resamples: int, seed: int) -> list[Measure]:
+    """Return the AUROC of every way that gives probabilities, in the mean over classes: how well it orders texts.
+
+    It does not depend on from where on a class is chosen. A way that says the same of every text puts none into order.
+
+    Args:
+        targets: (N, K) labels.
+        ways: What each says.
+        resamples: Bootstrap samples over texts.
+        seed: Same seed, same samples.
+    """
+    drawn = drawn_rows(len(targets), resamples=resamples, seed=seed)
+    weights = np.stack([np.ones(len(targets)), *(np.bincount(rows, minlength=len(targets)) for rows in drawn)])
+    measures = []
+    for name, way in ways.items():
+        if way.sure and np.ptp(way.likely, axis=0).any():
+            value, *samples = mean_auroc(targets, way.likely, weights)
+            known = np.array(samples)[np.isfinite(samples)]
+            if np.isfinite(value) and len(known):
+                measures.append(
+                    Measure("AUROC", name, float(value), *_interval(value, known, len(targets)), len(targets))
+                )
+    return measures
+
+
+def gains(paired: Sequence[Paired], names: Mapping[str, str], texts: int) -> list[Measure]:
+    """Return by how much calibrating changes ways, on the same texts.
+
+    Args:
+        paired: Two ways at a time.
+        names: Name of each way that is calibrated, to that of what it says before.
+        texts: How many there are.
+    """
+    return [
+        Measure(f"{p.metric} gained by calibration", p.ours, p.difference, p.low, p.high, texts)
+        for p in paired
+        if names.get(p.ours) == p.theirs
+    ]
+
+
 def _interval(value: float, samples: Floats, texts: int) -> Interval:
     """Return the percentile interval; where no resample differs from 0 or from 1, that of so many texts of so many."""
     if value in (0.0, 1.0) and (samples == value).all():
@@ -124,7 +164,7 @@ def _resampled(
 
 
 def confidences(targets: Bools, way: ScoredTexts, *, multiple: bool) -> tuple[Floats, Floats]:
-    """Return how sure a way is of its decisions, and whether each is right: one a text, or one a text and class."""
+    """Return the confidence of each decision, and whether it is right: one a text, or one a text and class."""
     if multiple:
         sure = np.where(way.likely >= 0.5, way.likely, 1 - way.likely).astype(np.float64)
         return sure, ((way.likely >= 0.5) == targets).astype(np.float64)
@@ -144,7 +184,7 @@ def _calibration_error(weights: Floats, sure: Floats, right: Floats, boxes: Any,
 
 
 def calibration_bins(targets: Bools, name: str, way: ScoredTexts, *, bins: int, multiple: bool) -> list[Bin]:
-    """Return for each bin of confidence that has a decision how sure and how often right the way is there."""
+    """Return mean confidence and accuracy of each bin of confidence that has a decision."""
     sure, right = (part.ravel() for part in confidences(targets, way, multiple=multiple))
     boxes = bin_of(sure, bins)
     return [

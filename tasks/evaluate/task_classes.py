@@ -21,7 +21,7 @@ from tasks.data.classes import (
     Trial,
 )
 from tasks.data.evaluation import Measure, MeasuresRef
-from tasks.evaluate.classes import MAJORITY, ScoredTexts, judge_ways, look_closer, majority
+from tasks.evaluate.classes import MAJORITY, ScoredTexts, gains, judge_order, judge_ways, look_closer, majority
 from tasks.metrics.classification import decide, table
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -41,10 +41,11 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
         table([row.labels for row in objects.load_rows(part.targets, Target)], divided.classes)
         for part in (divided.test, divided.train)
     )
-    ways = {trial.name: _given(trial, objects.load_array(trial.test)) for trial in trials}
-    ways[MAJORITY] = majority(train, len(targets), multiple=divided.multiple)
+    ways = _said(trials) | {MAJORITY: majority(train, len(targets), multiple=divided.multiple)}
     options = {"bins": config.bins, "resamples": config.resamples, "seed": config.seed}
     measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
+    measures += judge_order(targets, ways, resamples=config.resamples, seed=config.seed)
+    measures += gains(paired, {t.name: t.uncalibrated for t in trials if t.uncalibrated}, len(targets))
     tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
     seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
     validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
@@ -63,5 +64,15 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     )
 
 
+def _said(trials: Sequence[Trial]) -> dict[str, ScoredTexts]:
+    """Return what each way says of the texts kept back, and beside it what it says before it is calibrated."""
+    ways = {}
+    for trial in trials:
+        ways[trial.name] = _given(trial, objects.load_array(trial.test))
+        if trial.uncalibrated and trial.raw is not None:
+            ways[trial.uncalibrated] = _given(trial, objects.load_array(trial.raw))
+    return ways
+
+
 def _given(trial: Trial, likely: Any) -> ScoredTexts:
-    return ScoredTexts(decide(likely, trial.thresholds or None), likely, trial.asked is None)
+    return ScoredTexts(decide(likely, trial.thresholds or None), likely, trial.sure)

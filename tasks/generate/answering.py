@@ -70,7 +70,7 @@ def ground_answers(
         shown = [passages[hit.passage] for hit in used]
         checked = check_reply(reply.text, [passage.indexed for passage in shown])
         cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
-        made[number] = answer_of(answers[number], checked, cited)
+        made[number] = answer_of(answers[number], checked, cited).model_copy(update={"finish": reply.finish})
     return made
 
 
@@ -84,7 +84,7 @@ def answer_closed_book(questions: Sequence[str], replies: Replies, prompt: Templ
         reason = "no answer: the model says it does not know" if checked.refused else ""
         made.append(
             Answer(question=question, text=text, citations=(), abstained=reason, score=None, threshold=0.0,
-                   unsupported=checked.unsupported)
+                   unsupported=checked.unsupported, finish=reply.finish)
         )  # fmt: skip
     return made
 
@@ -93,7 +93,7 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
     """Make an answer of a checked reply.
 
     Args:
-        asked: The question, and how sure it is that the collection answers.
+        asked: The question, and the probability that the collection answers it.
         checked: What the reply says and cites.
         passages: What the numbers of the reply stand for; those cited are numbered anew from 1.
     """

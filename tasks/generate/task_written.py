@@ -88,7 +88,8 @@ def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Templa
 def _saved(made: Sequence[Answer], spent: Spent) -> AnswersRef:
     """Save answers that a model wrote, and keep what they took."""
     steps.log_metrics(
-        questions=len(made), abstained=sum(bool(a.abstained) for a in made), truncated=spent.truncated,
-        completion_tokens=spent.completion_tokens, prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
+        questions=len(made), abstained=sum(bool(a.abstained) for a in made),
+        truncated=spent.truncated, repeated=spent.repeated, completion_tokens=spent.completion_tokens,
+        prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
     )  # fmt: skip
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))

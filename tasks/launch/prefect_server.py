@@ -25,6 +25,7 @@ from tasks.errors import RemoteError, StoreError
 from tasks.store import durable, workspace
 
 NOTE = workspace.SERVERS
+SERVER_LOG = "temporary-server.log"  # beside its database; what servers of the workspace said, one after another
 UI_ADDRESS = "http://127.0.0.1:4200"
 START_TIMEOUT_S = 280.0  # on two cores that others have, 120 were too few
 
@@ -55,11 +56,14 @@ class PrefectServer:
         limit = START_TIMEOUT_S if self.process else 5.0
         while not healthy(self.url):
             if time.monotonic() - started > limit or (self.process and self.process.poll() is not None):
-                raise RemoteError(
-                    f"the Prefect server at {self.url} does not answer; start it, or unset PREFECT_API_URL"
-                )
+                raise RemoteError(f"the Prefect server at {self.url} does not answer; {self._way_out()}")
             time.sleep(0.1)
         self.seconds = time.monotonic() - started
+
+    def _way_out(self) -> str:
+        if self.process is None:
+            return "start it, or unset PREFECT_API_URL"
+        return f"what it said stands in {workspace.folder('prefect') / SERVER_LOG}"
 
     def stop(self) -> None:
         """End the temporary server once it has written what it was told; leave any other alone."""
@@ -162,7 +166,8 @@ def _spawn(port: int) -> "subprocess.Popen[bytes]":
         "PREFECT__SERVER_FINAL": "1",
     }
     command = [sys.executable, "-m", "tasks.launch.prefect_server", str(port)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+    with (workspace.folder("prefect") / SERVER_LOG).open("ab") as said:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment)  # noqa: S603
 
 
 def _serve(port: int) -> None:

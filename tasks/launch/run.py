@@ -39,11 +39,13 @@ def run(card: FlowCard, call: BaseModel) -> int:
         return _say(str(error), WRONG_CALL)
     signal.signal(signal.SIGINT, _interrupt)
     seconds = {"before": ready - started, "server": chosen.seconds}
+    began = time.monotonic()
     try:
         state = getattr(module, card.function)(**arguments, return_state=True)
     except KeyboardInterrupt:
         return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
-    return _finish(card, state, {**seconds, "total": time.monotonic() - started})
+    ended = time.monotonic()
+    return _finish(card, state, {**seconds, "flow": ended - began, "total": ended - started})
 
 
 def plan(card: FlowCard, call: BaseModel) -> int:

@@ -2,8 +2,8 @@
 
 Labels are (N, K) of truth values: of N texts, which of K classes each has.
 
-Source: macro-F1 as scikit-learn's `f1_score(average="macro")`; calibration error, Naeini et al. 2015, AAAI, equal
-bins.
+Source: macro-F1 as scikit-learn's `f1_score(average="macro")`, AUROC as its `roc_auc_score(average="macro",
+multi_class="ovr")`; calibration error, Naeini et al. 2015, AAAI, equal bins.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,38 @@ def mean_f1(right: Floats, wrong: Floats, missed: Floats) -> Floats:
 def macro_f1(targets: Bools, given: Bools) -> float:
     """Return the mean F1 over the classes that some text has or was given."""
     return float(mean_f1(*counts(targets, given)))
+
+
+def auroc(positive: Bools, scores: npt.NDArray[np.floating], weights: Floats) -> Floats:
+    """Return (R,) how often a text that has the class has a higher score than one that has not; a tie counts half.
+
+    Args:
+        positive: (N,) whether each text has the class.
+        scores: (N,) scores of the class.
+        weights: (R, N) how often each text counts, one row a sample; of a sample without both kinds it is NaN.
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    ordered, has = weights[:, order], positive[order]
+    hits, rest = (np.add.reduceat(ordered * part, starts, axis=1) for part in (has, ~has))
+    below = np.cumsum(rest, axis=1) - rest / 2
+    pairs = hits.sum(axis=1) * rest.sum(axis=1)
+    found = np.full(len(weights), np.nan)
+    return np.asarray(np.divide((hits * below).sum(axis=1), pairs, out=found, where=pairs > 0))
+
+
+def mean_auroc(targets: Bools, likely: npt.NDArray[np.floating], weights: Floats) -> Floats:
+    """Return (R,) the mean AUROC over the classes that some texts of a sample have, and some have not.
+
+    Args:
+        targets: (N, K) labels.
+        likely: (N, K) probabilities.
+        weights: (R, N) how often each text counts, one row a sample.
+    """
+    each = np.stack([auroc(has, scores, weights) for has, scores in zip(targets.T, likely.T, strict=True)])
+    known = np.isfinite(each)
+    total, found = np.where(known, each, 0.0).sum(axis=0), np.full(len(weights), np.nan)
+    return np.asarray(np.divide(total, known.sum(axis=0), out=found, where=known.any(axis=0)))
 
 
 def right_texts(targets: Bools, given: Bools) -> Bools:

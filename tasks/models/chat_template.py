@@ -31,7 +31,7 @@ def render(tokenizer: Any, messages: Sequence[Message]) -> str:
     """
     if not messages:
         raise ContractError("a request has no messages; give at least one")
-    special = sorted(set(tokenizer.all_special_tokens) | set(_control_words(tokenizer)), key=len, reverse=True)
+    special = special_words(tokenizer)
     turns = [{"role": m.role, "content": neutralise(m.content, special)} for m in messages]
     if not tokenizer.chat_template:
         return BETWEEN.join(turn["content"] for turn in turns)
@@ -58,8 +58,7 @@ def neutralise(text: str, special: Sequence[str]) -> str:
     return text
 
 
-def _control_words(tokenizer: Any) -> list[str]:
-    """Return added tokens that are control words, such as `<|im_end|>`, whether or not they are declared special."""
-    return [
-        token.content for token in tokenizer.added_tokens_decoder.values() if token.special and len(token.content) > 1
-    ]
+def special_words(tokenizer: Any) -> list[str]:
+    """Return what is read as a special token, the longest first: `<|im_end|>` too where it is not declared special."""
+    control = {t.content for t in tokenizer.added_tokens_decoder.values() if t.special and len(t.content) > 1}
+    return sorted({*tokenizer.all_special_tokens, *control}, key=len, reverse=True)

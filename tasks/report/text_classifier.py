@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from configs.classify import Method, Prompted
 from configs.flows import TextClassifier
-from configs.generators import ModelServer
 from configs.models import TaskCard
 from tasks.data.classes import (
     Bin,
@@ -30,13 +28,11 @@ from tasks.data.classes import (
 from tasks.data.curves import CurveMean, CurvePoint
 from tasks.data.documents import Ingested, Rejected, RejectedRef
 from tasks.data.evaluation import Measure
-from tasks.data.messages import Cost
-from tasks.report import charts
+from tasks.report import charts, language_models
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
-from tasks.text.prompts import shown
 from tasks.text.sentences import spreadsheet
 
 SHOWN_CLASSES = 200
@@ -75,7 +71,7 @@ def class_page(
         tables=[
             _ways(found, measures, config), *_offers(offers), *_label_issues(found, config), *_wordings(found),
             _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(means),
-            *_asked(found), *rejected_table(divided.rejected, read),
+            *language_models.tables_of(found, config), *rejected_table(divided.rejected, read),
         ],
         missing=_missing(found, config),
         run={"facts": _how(found), "links": run.links(), "versions": run.versions()},
@@ -114,7 +110,7 @@ def class_summary(name: str, found: Verdict, offers: Offers, config: TextClassif
             trial.name: None if (seconds := _seconds(trial, found)) is None else round(seconds, 4)
             for trial in found.trials
         },
-        "language_models": {t.name: t.asked.counted() for t in found.trials if t.asked is not None},
+        "language_models": language_models.stated(found, config),
         "ready_models": [card.id for card in offers],
         "warnings": warnings_of(divided.noticed),
         "label_issues": [
@@ -196,9 +192,11 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
     for m in measures:
         by_way[m.what][m.name] = m
     tried = {m.what: m.value for m in objects.load_rows(found.judgement.validation, Measure) if m.name == "macro-F1"}
-    every = ("macro-F1", "micro-F1", "accuracy", "calibration error", "no label")
+    every = ("macro-F1", "micro-F1", "accuracy", "AUROC", "calibration error", "no label")
     names = [n for n in every if any(n in mine for mine in by_way.values())]
-    methods = {t.name: (t, method) for t, method in zip(found.trials, config.methods, strict=True)}
+    pairs = list(zip(found.trials, config.methods, strict=True))
+    methods = {t.name: (t, method, t.setting) for t, method in pairs}
+    methods |= {t.uncalibrated: (t, method, "before calibration") for t, method in pairs if t.uncalibrated}
     rows: list[tuple[Any, ...]] = []
     for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
         cells = [_with_interval(by_way[way].get(n)) for n in names]
@@ -207,11 +205,11 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
         if way not in methods:
             rows.append((way, *cells, "", "", "", ""))
             continue
-        trial, method = methods[way]
+        trial, method, setting = methods[way]
         seconds = _seconds(trial, found)
         took = "replies were kept" if seconds is None else f"{seconds:.2f}"
-        cost = _cost(trial, method, seconds, config.measured.price_per_hour)
-        rows.append((way, *cells, trial.setting, f"{trial.fit_seconds:.1f}", took, cost))
+        cost = language_models.cost_of(trial, method, seconds, config.measured.price_per_hour)
+        rows.append((way, *cells, setting, f"{trial.fit_seconds:.1f}", took, cost))
     columns = ("method", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
     note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept method was chosen."
     return _filled(Table("All methods", columns, rows, note))
@@ -226,44 +224,6 @@ def _filled(table: Table) -> Table:
 
 def _with_interval(measure: Measure | None) -> str:
     return "" if measure is None else f"{measure.value:.3f} ({measure.low:.3f} to {measure.high:.3f})"
-
-
-def _cost(trial: Trial, method: Method, seconds: float | None, price_per_hour: float) -> str:
-    """Return what 1,000 texts cost: by the prices of a server, else by the time they take."""
-    if trial.asked is not None and isinstance(method, Prompted) and isinstance(method.generator, ModelServer):
-        cost = Cost(trial.asked.prompt_tokens, trial.asked.completion_tokens).money(method.generator.prices)
-        return f"{1_000 * cost / trial.asked.texts:.4f}" if cost else "no price given"
-    if not price_per_hour or seconds is None:
-        return "no price given" if not price_per_hour else ""
-    return f"{seconds / 3600 * price_per_hour:.4f}"
-
-
-def _asked(found: Verdict) -> list[Table]:
-    """Return what language models were asked, by which prompt, and what that took; none where none was."""
-    asked = [(trial.name, trial.asked) for trial in found.trials if trial.asked is not None]
-    if not asked:
-        return []
-    rows = [
-        (name, f"{a.texts:,}", f"{a.no_label:,}", f"{a.shortened:,}", f"{a.spent_tokens:,}", f"{a.saved_tokens:,}",
-         f"{1_000 * (a.prompt_tokens + a.completion_tokens) / a.texts:,.0f}")
-        for name, a in asked
-    ]  # fmt: skip
-    columns = (
-        "way",
-        "texts",
-        "replies that are no label",
-        "texts cut",
-        "tokens spent",
-        "tokens saved",
-        "of 1,000 texts",
-    )
-    note = (
-        "Training texts that were tried, and held-out texts; a stored reply costs nothing again. These methods give "
-        "labels, not probabilities: they have no calibration error. A reply that is no label counts as wrong."
-    )
-    prompts = [(name, a.prompt.name, shown(a.prompt.turns)) for name, a in asked]
-    told = Table("Prompts of language models", ("method", "prompt", "text"), prompts)
-    return [Table("Requests to language models", columns, rows, note), told]
 
 
 def _seconds(trial: Trial, found: Verdict) -> float | None:

@@ -110,6 +110,7 @@ def _how_named(told: WrittenNames | None, config: TopicModel) -> dict[str, str]:
     return {
         f"topics named by {written.generator.model}": f"{told.written}"
         + (f"; own words name the others, for the reply was: {why}" if why else ""),
+        "sampling of names": "greedy, whatever the model's own generation config states",
         "tokens of names": f"{told.spent_tokens:,} spent, {told.saved_tokens:,} saved by kept replies",
     }
 

@@ -1,9 +1,9 @@
 """Tasks of `represent` in which a language model names topics."""
 
-from configs.generators import Sampling
 from configs.represent import Labels, Written
 from tasks.data.documents import DocumentsRef
 from tasks.data.prompts import Prompting
+from tasks.data.sampling import ResolvedSampling
 from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import LabelsRef, NamedTopics, Topic, TopicsRef
 from tasks.models.generators import client
@@ -42,7 +42,7 @@ def write_topic_labels(
     from tasks.represent.written import Writer, write_labels
 
     prompting, written = naming
-    sampling = Sampling(max_tokens=written.max_tokens)
+    sampling = ResolvedSampling(max_tokens=written.max_tokens)  # greedy, whatever the model states
     ask = client.replies(prompting.generator, sampling, written.generator)
     prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
     writer = Writer(ask, client.text_counter(written.generator), prompt_budget, prompting.prompt, written)

@@ -1,7 +1,7 @@
 """Let a language model name topics, from their words and members that do not judge; the judges are those of `labels`.
 
-A name that is refused, empty, too long, of stop words or signs alone, or another topic's, or that judges bear out
-neither well enough nor better than the topic's own words, is not taken: then these stand.
+A name that is refused, goes round, is empty, too long, of stop words or signs alone, or another topic's, or that
+judges bear out neither well enough nor better than the topic's own words, is not taken: then these stand.
 
 Shapes: N documents.
 Source: a topic named by a language model from words and representative documents, as in Alammar & Grootendorst,
@@ -26,7 +26,15 @@ KEYWORDS = 10  # words of a topic that the model is told
 LONGEST = 80  # characters of a name
 AROUND = 40  # tokens the marks around a document may take
 BEFORE = re.compile(r"^\W*(?:topic|name|label)\s*:", re.IGNORECASE)
-REASONS = ("refused", "empty", "too_long", "stop_words", "duplicate", "not_held")  # why a name is not taken
+REASONS = (
+    "refused",
+    "repeated",
+    "empty",
+    "too_long",
+    "stop_words",
+    "duplicate",
+    "not_held",
+)  # why a name is not taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ def _fault(reply: Reply, config: Written) -> str:
     name = cleaned(reply.text)
     if reply.finish == "refused":
         return "refused"
+    if reply.finish == "repetition":
+        return "repeated"
     if not name:
         return "empty"
     too_long = reply.finish == "length" or len(name.split()) > config.words or len(name) > LONGEST

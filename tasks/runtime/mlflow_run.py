@@ -123,7 +123,9 @@ class MlflowRun:
             "mlflow.source.git.commit": commit(),
         }
         params = (
-            [Param(name, str(value)[:PARAM_LENGTH]) for name, value in parameters.items()] if known is None else []
+            [Param(name, str(value)[:PARAM_LENGTH]) for name, value in parameters.items() if value is not None]
+            if known is None
+            else []
         )
         stated = [RunTag(name, value) for name, value in tags.items() if value]
         self._mlflow.log_batch(self.run_id, params=params, tags=stated)
@@ -164,7 +166,7 @@ class MlflowRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        numbers = {**tracked.all_metrics(), "seconds": time.monotonic() - tracked.started}
+        numbers = {**tracked.all_metrics(), "seconds.flow": time.monotonic() - tracked.started}
         metrics = [Metric(_metric_name(k), v, now, 0) for k, v in numbers.items()]
         for start in range(0, len(metrics), METRICS_A_BATCH):
             self._mlflow.log_batch(self.run_id, metrics=metrics[start : start + METRICS_A_BATCH])

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from configs.generators import Sampling
 from tasks.data.messages import Generator, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 from tasks.errors import StoreError
 from tasks.store import durable, workspace
 
@@ -22,15 +22,18 @@ log = logging.getLogger(__name__)
 
 FILE = "replies.jsonl"
 MAX_SEGMENTS = 64  # more are merged into one
+DECIDE = ("temperature", "max_tokens", "stop")  # what decides a greedy reply, and what decides others besides
+DECIDE_DRAWN = ("top_p", "top_k", "seed")
+DECIDE_IF_SET = ("repetition_penalty", "no_repeat_ngram_size", "end_repetition")  # added later: keys stayed
 KEPT = ("text", "finish", "prompt_tokens", "completion_tokens", "model")
 
 
-def key_of(request: Request, sampling: Sampling) -> str:
+def key_of(request: Request, sampling: ResolvedSampling) -> str:
     """Return the key of a request, of what decides its reply alone: greedy, that is no seed and no draw."""
-    drawn = sampling.model_dump(mode="json")
-    greedy = sampling.temperature == 0
-    if greedy:
-        drawn = {name: drawn[name] for name in ("temperature", "max_tokens", "stop")}
+    greedy, default = sampling.temperature == 0, ResolvedSampling()
+    names = [*DECIDE, *(() if greedy else DECIDE_DRAWN)]
+    names += [name for name in DECIDE_IF_SET if getattr(sampling, name) != getattr(default, name)]
+    drawn = sampling.model_dump(mode="json", include=set(names))
     form = request.response_format
     return durable.digest_of(
         {

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from configs.models import CATALOGUE
 from configs.resolve import defaults, fields_of, resolve
 from configs.signatures import flow_cards
 from deployments.deploy import stated
-from flows.__main__ import main
+from flows.__main__ import COMMANDS, main
 from tests.architecture.parsed import text as text_of
 from tests.bench.record import MEASURED, RESULTS, results, written
 
@@ -53,7 +54,9 @@ NAMES = [f"{one.entrypoint.rpartition('.')[2].replace('_', '-')}/{one.name}" for
 @pytest.mark.parametrize("line", CALLS)
 def test_every_command_line_resolves(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = shlex.split(line)
-    if words[0] in ("collections", "store"):
+    if words[:2] == ["models", "add"]:
+        assert words[2] in CATALOGUE
+    elif words[0] in COMMANDS:
         command = [sys.executable, "-m", "flows", *words]
         environment = {**os.environ, "LLM_FLOWS_HOME": str(tmp_path)}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -69,7 +72,7 @@ def test_every_command_line_resolves(line: str, tmp_path: Path, monkeypatch: pyt
 
 def test_the_command_lines_are_found() -> None:
     assert len(CALLS) > 60
-    assert {words.split()[0] for words in CALLS} == {*CARDS, "collections", "store"}
+    assert {words.split()[0] for words in CALLS} == {*CARDS, *COMMANDS}
 
 
 @pytest.mark.parametrize("line", commands("prefect "))

@@ -26,7 +26,7 @@ DEPLOYMENTS = (
     "tokenizer-report/tokenizer-report-quick",
     "text-vectors/text-vectors-quick",
     "knowledge-base/knowledge-base-quick",
-    "prompt-chain/prompt-chain-quick",
+    "prompt-chain/prompt-chain-offline-test",
 )
 EVERY = CronSchedule(cron="*/2 * * * *", timezone="UTC")
 ENDING_S = 180.0

@@ -56,6 +56,7 @@ def value_at(tree: Any, name: str) -> Any:
     return tree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 100])
 def test_the_help_of_a_flow_fits_into_sixty_lines_of_a_terminal(card: FlowCard, columns: int, tell: Any) -> None:
     status, said, _ = tell(f"{card.name} --help", columns)
@@ -120,6 +121,7 @@ def test_every_default_of_a_kind_that_is_not_the_default_is_the_one_that_show_pr
                     assert help_of.shown(field.default) == expected, field.name
 
 
+@pytest.mark.slow
 def test_what_is_printed_is_that_default(card: FlowCard, tell: Any) -> None:
     """Lines `name = value` of everything, joined where they are broken."""
     _, said, _ = tell(f"{card.name} --help all", 100)
@@ -136,6 +138,7 @@ def test_a_default_that_a_flow_changes_is_the_flows_own(tell: Any) -> None:
     assert "evaluate.calibrate = null\n" in tell("rag-answers --help evaluate")[1]
 
 
+@pytest.mark.slow
 def test_every_place_and_every_kind_can_be_opened(card: FlowCard) -> None:
     places = places_of(card)
     for found in walk(places):
@@ -146,6 +149,7 @@ def test_every_place_and_every_kind_can_be_opened(card: FlowCard) -> None:
         assert max(map(len, lines)) <= 100, name
 
 
+@pytest.mark.slow
 def test_everything_shows_every_place_with_all_its_help(card: FlowCard, tell: Any) -> None:
     _, said, _ = tell(f"{card.name} --help all")
     text = " ".join(said.split())
@@ -188,6 +192,7 @@ def test_a_part_shows_its_fields_and_how_to_open_what_lies_deeper(tell: Any) -> 
     assert "embed.server.base_url, required" in tell("knowledge-base --help embed.server")[1]
 
 
+@pytest.mark.slow
 def test_entries_of_a_list_are_opened_by_their_kind(tell: Any) -> None:
     _, said, _ = tell("text-classifier --help methods.tf-idf")
     assert "methods[].ngrams = 2\n    whole number, 1 to 5\n" in said
@@ -209,6 +214,7 @@ def test_help_may_stand_behind_a_call_that_is_half_written(tell: Any) -> None:
     assert tell("knowledge-base --help config.embed") == tell("knowledge-base --help embed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -258,6 +264,7 @@ def test_the_list_has_every_flow_and_help_says_how_to_go_on(columns: int, tell: 
     assert max(map(len, [*listed.splitlines(), *helped.splitlines()])) <= columns
 
 
+@pytest.mark.slow
 def test_the_commands_that_are_no_flows_have_help(tell: Any) -> None:
     _, said, _ = tell("collections --help")
     assert said.count("python -m flows collections") == 3
@@ -265,6 +272,7 @@ def test_the_commands_that_are_no_flows_have_help(tell: Any) -> None:
     assert "store show | prune | check" in tell("store --help")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--help"], ["text-classifier", "--help"]], ids=["list", "help", "flow"])
 def test_help_loads_no_library_and_takes_less_than_two_seconds_of_the_processor(words: list[str]) -> None:
     code = (

@@ -18,6 +18,7 @@ def test_a_kind_of_index_and_its_parameters_are_set_by_name() -> None:
     assert resolved("knowledge-base", "index.dense.kind=qdrant").index.dense == Qdrant()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_filter_is_a_list_of_names_and_values_whatever_the_way_of_retrieval() -> None:
     words = ['queries=["x"]', 'retrieve.where=["kind=function", "path=*.py"]']
     for kind in ([], ["retrieve.kind=dense"], ["retrieve.kind=sparse"], ["retrieve.kind=fused"]):

@@ -32,7 +32,7 @@ def test_a_run_without_messages_waits_for_each_and_an_empty_one_ends_it(
     quick_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM_FLOWS_HOME", str(quick_home))
-    call = resolve(flow_cards()["chat-session"], ["@quick", "messages=null"])
+    call = resolve(flow_cards()["chat-session"], ["@offline-test", "messages=null"])
     config = getattr(call, "config", ChatSession())
     seen: list[str] = []
     thread = threading.Thread(target=answer_in_the_ui, args=(["My name is Ada.", ""], seen), daemon=True)

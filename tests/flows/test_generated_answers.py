@@ -37,6 +37,8 @@ def test_an_answer_is_grounded_cited_and_never_paid_for_twice(workspace: Path, n
         assert made.result["text"] == "The keeper lit the lamp at dusk. [1] It burned 900 hours. [1]"
         assert made.result["citations"][0]["document"] == "lighthouse.txt"
         assert (made.result["unsupported"], made.result["abstained"]) == (1, "")
+        assert (made.result["finish"], made.result["sampling"]) == ("stop", "greedy")
+        assert made.metrics["generate-grounded.repeated"] == 0
         assert made.metrics["generate-grounded.unsupported"] == 1
         (asked,) = server.asked
         assert "The lens was polished" in asked["messages"][-1]["content"]
@@ -67,7 +69,10 @@ def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path
     assert measures["refusals unanswerable closed book"]["value"] == 0.0
     assert measures["refusals unanswerable retrieval"]["value"] == 1.0
     assert measures["exact match difference retrieval - closed book"]["value"] == 0.0
-    assert "Retrieval and closed book" in Path(made.report).read_text("utf-8")
+    page = Path(made.report).read_text("utf-8")
+    assert "Retrieval and closed book" in page
+    assert "replies that repeat themselves" in page
+    assert (made.result["repeated"], made.result["truncated"], made.result["sampling"]) == (0, 5, "greedy")
     again = rag_answers(config=config)
     assert (again.tasks["run"], again.result) == (0, made.result)
     with pytest.raises(ContractError, match="needs question="):

@@ -34,8 +34,8 @@ CALLS = {
     "model-anatomy": (model_anatomy, ["@quick"]),
     "text-classifier": (text_classifier, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["colours in a terminal"]']),
-    "prompt-chain": (prompt_chain, ["@quick"]),
-    "chat-session": (chat_session, ["@quick"]),
+    "prompt-chain": (prompt_chain, ["@offline-test"]),
+    "chat-session": (chat_session, ["@offline-test"]),
 }
 
 

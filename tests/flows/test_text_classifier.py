@@ -189,11 +189,15 @@ def test_a_language_model_is_one_of_the_ways_is_kept_and_is_paid_for_once(worksp
         assert len(server.asked) == 16
         measures = {name: m["value"] for name, m in made.result["measures"].items()}
         assert measures["no label language-model small"] == pytest.approx(0.5)
-        assert "calibration error language-model small" not in measures
+        assert not {f"{name} language-model small" for name in ("calibration error", "AUROC")} & set(measures)
         told = made.result["language_models"]["language-model small"]
         assert (told["texts"], told["no_label"], told["spent_tokens"], told["saved_tokens"]) == (16, 8, 160, 0)
+        assert told["calibration"].startswith("not available: a server gives the label it has chosen")
         page = Path(made.report).read_text("utf-8")
-        assert all(words in page for words in ("0.0070", "replies that are no label", "<th>no label</th>"))
+        assert all(
+            words in page
+            for words in (told["calibration"], "0.0070", "replies that are no label", "<th>no label</th>")
+        )
 
         given = [{"id": "a", "text": "loaf of rye"}, {"id": "b", "text": "<script>alert(1)</script> anchor"}]
         outcome = text_classifier(predict=write(tmp_path / "new.jsonl", given), classifier="notes", config=config)

@@ -144,6 +144,7 @@ def test_what_changed_is_counted_and_nothing_is_encoded_twice(place: Callable[[s
     assert len(np.unique(np.concatenate(keys), axis=0)) == sum(map(len, keys))
 
 
+@pytest.mark.slow
 def test_a_source_that_cannot_be_read_leaves_the_live_generation(
     place: Callable[[str], Path], tiny_bert: Path
 ) -> None:

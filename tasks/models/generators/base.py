@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from configs.generators import Sampling
 from tasks.data.messages import Keep, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 
 
 class GenerationEngine(Protocol):
     """Answers requests: a model of this machine, or a server."""
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests in any order; `keep` is told of each reply as it comes, by position."""
 
 
@@ -26,6 +26,7 @@ class Spent:
         completion_tokens: Of replies that were generated now.
         saved_tokens: Of prompts and replies from the reply cache.
         truncated: Replies that the limit cut.
+        repeated: Replies that say the same over and over.
         seconds: Time of replies that were generated now.
     """
 
@@ -35,12 +36,14 @@ class Spent:
     completion_tokens: int = 0
     saved_tokens: int = 0
     truncated: int = 0
+    repeated: int = 0
     seconds: float = 0.0
 
     def count(self, reply: Reply) -> None:
         """Add one reply."""
         self.asked += 1
         self.truncated += reply.finish == "length"
+        self.repeated += reply.finish == "repetition"
         if reply.cached:
             self.cached += 1
             self.saved_tokens += reply.prompt_tokens + reply.completion_tokens

@@ -7,7 +7,7 @@ from dataclasses import replace
 from configs.generators import LanguageModel, ModelServer, Sampling
 from tasks.data.messages import Generator, Message, Reply, Request
 from tasks.models import files as model_files
-from tasks.models.generators import response_format
+from tasks.models.generators import repetition, response_format
 from tasks.models.generators.base import GenerationEngine, Spent
 from tasks.models.generators.load import _engine
 from tasks.store.reply_cache import ReplyCache, key_of
@@ -64,12 +64,15 @@ def replies(
 
     Args:
         generator: As described, here or where the cache was filled.
-        sampling: How replies are drawn.
+        sampling: How replies are drawn; what it leaves open is as the generator states it.
         config: How the generator is run.
         use_cache: Whether replies are looked up and kept; without it each is generated anew.
         fix: Whether a reply that does not have the response format is asked for once more, and then refused; else
             the caller gets it as it is, and checks it.
         engine: What answers, where it is not what the config says.
+
+    Raises:
+        ContractError: What generates does not know a setting of the sampling.
     """
     return CachedGenerator(generator, sampling, config, ReplyCache(generator) if use_cache else None, engine, fix=fix)
 
@@ -81,7 +84,8 @@ class CachedGenerator:
         self, generator: Generator, sampling: Sampling, config: LanguageModel, reply_cache: ReplyCache | None,
         engine: GenerationEngine | None, *, fix: bool,
     ) -> None:  # fmt: skip
-        self.generator, self.sampling, self.config, self.reply_cache = generator, sampling, config, reply_cache
+        self.generator, self.sampling = generator, generator.sampling.resolve(sampling)
+        self.config, self.reply_cache = config, reply_cache
         self.spent = Spent()
         self._engine, self._fix = engine, fix
         self._turn = threading.Lock()
@@ -89,8 +93,9 @@ class CachedGenerator:
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
         """Return a reply to each request, in order; those in the cache, and equal ones, cost nothing.
 
-        Where that is wanted, a reply without the form asked for is repaired once, by asking again; what came is kept
-        whatever happens then.
+        A reply that says the same over and over is marked, whoever wrote it and whenever; one of this machine was
+        ended there. Where that is wanted, a reply without the form asked for is repaired once, by asking again; what
+        came is kept whatever happens then.
 
         Raises:
             BudgetError: What a run may cost is spent.
@@ -119,8 +124,10 @@ class CachedGenerator:
         missing = {key: r for key, r in zip(keys, requests, strict=True) if key not in found}
         self._generate(missing, found)
         made, new = [], set(missing)
-        for key in keys:
+        for key, request in zip(keys, requests, strict=True):
             reply = found[key]
+            if self.sampling.end_repetition:
+                reply = repetition.marked(reply, whole=request.response_format is not None)
             made.append(reply if key in new else replace(reply, seconds=0.0, cached=True, attempts=0))
             new.discard(key)
             self.spent.count(made[-1])

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs.generators import Sampling
 from tasks.data.messages import Finish
+from tasks.data.sampling import ResolvedSampling
 from tasks.models.generators.constrained import Grammar, Grammars
 from tasks.models.generators.prefix_cache import Prefixes
-from tasks.models.generators.sampling import draw, stream
+from tasks.models.generators.repetition import Tail
+from tasks.models.generators.sampling import draw, penalised, stream
 
 TAIL = 8  # tokens decoded beyond a stop text's length in bytes, where it is looked for
 Floats = npt.NDArray[np.float32]
@@ -38,6 +39,7 @@ class Row:
         grammar: What it must look like; None for free text.
         prefix: Tokens of the prompt that are read apart, once for all that begin with them; 0 for none.
         tokens: Generated so far.
+        tail: Looks whether they go round; None where that is not asked for, or a grammar leaves no choice.
         text: The reply, once it has ended.
         finish: Why it ended.
         ended: Whether it has.
@@ -51,6 +53,7 @@ class Row:
     grammar: Grammar | None = None
     prefix: int = 0
     tokens: list[int] = field(default_factory=list)
+    tail: Tail | None = None
     text: str = ""
     finish: Finish = "length"
     ended: bool = False
@@ -74,7 +77,13 @@ class Decoder:
         """Forms as this model's tokens can keep to them."""
         return Grammars(self.tokenizer, self.ends)
 
-    def run(self, rows: Sequence[Row], sampling: Sampling, *, width: int, height: int) -> None:
+    @functools.cached_property
+    def first(self) -> int:
+        """Token that a text-to-text model begins its reply with."""
+        stated = self.model.generation_config.decoder_start_token_id
+        return int(self.model.config.decoder_start_token_id if stated is None else stated)
+
+    def run(self, rows: Sequence[Row], sampling: ResolvedSampling, *, width: int, height: int) -> None:
         """Generate until every row has ended.
 
         Args:
@@ -86,6 +95,8 @@ class Decoder:
         import torch
 
         chances = [stream(row.seed, row.key) for row in rows]
+        for row in rows:
+            row.tail = Tail(self._text) if sampling.end_repetition and row.grammar is None else None
         with torch.inference_mode():
             forward = self._text_to_text if self.family == "text-to-text" else self._causal
             steps = forward(rows, width, height)
@@ -99,10 +110,13 @@ class Decoder:
                     return
                 logits = steps.send(following)
 
-    def _advance(self, row: Row, logits: Floats, sampling: Sampling, chance: np.random.Generator) -> int:
+    def _advance(self, row: Row, logits: Floats, sampling: ResolvedSampling, chance: np.random.Generator) -> int:
         """Add a token to a row, and end it where it ends; return the token."""
         if row.grammar is not None:
             logits = np.where(row.grammar.allowed(len(logits)), logits, -np.inf).astype(np.float32)
+        if sampling.penalises:
+            begun = row.prompt if self.family == "causal" else [self.first]
+            logits = penalised(logits, [*begun, *row.tokens], sampling)
         token = draw(logits, sampling, chance)
         row.tokens.append(token)
         if row.grammar is not None:
@@ -111,6 +125,8 @@ class Decoder:
             self._end(row, self._text(row.tokens), "stop")
         elif (text := self._stopped(row, sampling.stop)) is not None:
             self._end(row, text, "stop")
+        elif row.tail is not None and (loop := row.tail.take(token)) is not None:
+            self._end(row, loop.shown(lambda count: self._text(row.tokens[:count])), "repetition")
         elif len(row.tokens) >= row.limit:
             self._end(row, self._text(row.tokens), "length")
         return token
@@ -184,9 +200,7 @@ class Decoder:
             mask[number, : len(row.prompt)] = 1
         mask = mask.to(self.device)
         read = self.model.get_encoder()(input_ids=ids.to(self.device), attention_mask=mask)
-        first = self.model.generation_config.decoder_start_token_id
-        first = self.model.config.decoder_start_token_id if first is None else first
-        drawn, past = [int(first)] * height, None
+        drawn, past = [self.first] * height, None
         while True:
             made = self.model(
                 encoder_outputs=read, attention_mask=mask, past_key_values=past, use_cache=True,

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from configs.generators import LocalModel, Sampling
 from tasks import hardware
 from tasks.data import digests
 from tasks.data.messages import Generator, Keep, Reply, Request
+from tasks.data.sampling import PENALTIES, OwnSampling, ResolvedSampling
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.models import batching, chat_template, device
 from tasks.models import files as model_files
@@ -32,6 +34,14 @@ from tasks.store import durable, reply_cache
 CAUSAL = ("ForCausalLM", "LMHeadModel")
 TEXT_TO_TEXT = "ForConditionalGeneration"
 FOUR_BITS = ("accelerate", "bitsandbytes")
+GENERATION = "generation_config.json"
+NOT_FOLLOWED = {  # of a generation config, with the values that change nothing
+    "num_beams": 1, "min_p": 0, "typical_p": 1, "min_length": 0, "min_new_tokens": 0, "epsilon_cutoff": 0,
+    "eta_cutoff": 0, "penalty_alpha": 0, "diversity_penalty": 0, "encoder_repetition_penalty": 1,
+    "encoder_no_repeat_ngram_size": 0, "guidance_scale": 1, "bad_words_ids": [], "suppress_tokens": [],
+    "begin_suppress_tokens": [], "sequence_bias": [], "forced_bos_token_id": None, "forced_eos_token_id": None,
+    "exponential_decay_length_penalty": None,
+}  # fmt: skip
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle threads must not spin
 _loading = threading.Lock()
@@ -49,6 +59,7 @@ def describe(config: LocalModel) -> Generator:
     precision, engine = _choose(config)
     files = model_files.locate(config.model)
     stated = model_files.read_config(files.folder)
+    generation = model_files.optional(files.folder / GENERATION)
     family = "text-to-text" if stated.get("is_encoder_decoder") else "causal"
     _require_generating(files.folder, stated)
     tokenizer_config = model_files.optional(files.folder / "tokenizer_config.json")
@@ -61,14 +72,34 @@ def describe(config: LocalModel) -> Generator:
         weights=model_files.weights_digest(files.folder),
         tokenizer=digests.of_path(model_files.tokenizer_file(config.model)),
         template=_template_digest(files.folder, tokenizer_config),
-        settings=durable.digest_of(
-            [stated, tokenizer_config, model_files.optional(files.folder / "generation_config.json")]
-        ),
+        settings=durable.digest_of([stated, tokenizer_config, generation]),
         family=family,
         context=min([n for n in limits if n <= model_files.NO_LIMIT], default=0),
         precision=precision,
         engine=engine,
+        sampling=_own_sampling(generation, files.folder),
     )
+
+
+def _own_sampling(generation: dict[str, Any], folder: Path) -> OwnSampling:
+    """Return what a generation config states of sampling; what it leaves out counts as changing nothing.
+
+    Raises:
+        ModelError: A value is none that replies can be drawn by.
+    """
+    stated = {name: generation.get(name) for name in PENALTIES}
+    if generation.get("do_sample"):
+        stated |= {name: generation.get(name) for name in ("temperature", "top_p", "top_k")}
+        stated["temperature"] = 1.0 if stated["temperature"] is None else stated["temperature"]
+    try:
+        Sampling.model_validate(stated)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ModelError(
+            f"{folder / GENERATION} states {first['loc'][0]} {first['input']!r}: {first['msg']}; correct the file"
+        ) from error
+    unused = [n for n, neutral in NOT_FOLLOWED.items() if generation.get(n) not in (None, neutral)]
+    return OwnSampling(**stated, unused=tuple(unused))
 
 
 def _choose(config: LocalModel) -> tuple[Any, str]:
@@ -148,7 +179,7 @@ class LocalEngine:
         """Return the tokens of each request's prompt."""
         return [self.prompt(request) for request in requests]
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests, a batch at a time.
 
         Args:
@@ -171,7 +202,7 @@ class LocalEngine:
             seconds = time.perf_counter() - started
             keep({int(p): self._reply(rows[p], seconds) for p in batch.rows})
 
-    def _row(self, request: Request, prompt: list[int], sampling: Sampling) -> Row:
+    def _row(self, request: Request, prompt: list[int], sampling: ResolvedSampling) -> Row:
         context = self.generator.context
         causal = self.generator.family == "causal"
         left = context - len(prompt) if context and causal else sampling.max_tokens

@@ -16,8 +16,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
-from configs.generators import ModelServer, Sampling
+from configs.generators import ModelServer
 from tasks.data.messages import Cost, Finish, Generator, Keep, Reply, Request, ResponseFormat
+from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
 from tasks.models.openai_http import Connection, Limits, Passing, Patience
@@ -25,20 +26,29 @@ from tasks.models.openai_http import Connection, Limits, Passing, Patience
 KEY = "LLM_FLOWS_GENERATOR_KEY"
 LARGEST = 4 << 20  # bytes of a reply
 TURN = 16  # tokens that a template may put around a message, at most
+NO_PENALTY = (
+    "OpenAI's protocol has no such setting; say what the server calls it in generator.repetition_penalty_name "
+    "(llama.cpp: repeat_penalty, vLLM: repetition_penalty), or leave it out"
+)
+NO_RUNS = "no server has such a setting; leave it out, or use generator.kind=transformers"
 FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "refused"}
 
 
 def describe(config: ModelServer) -> Generator:
     """Describe the generator behind a server by its address and name: more of it cannot be seen."""
+    seen = (config.base_url, config.model, config.repetition_penalty_name)
+    lacks = [("no_repeat_ngram_size", NO_RUNS)]
+    lacks += [] if config.repetition_penalty_name else [("repetition_penalty", NO_PENALTY)]
     return Generator(
         kind="server",
         model=config.model,
         revision="server",
-        weights=hashlib.sha256(f"{config.base_url}\n{config.model}".encode()).hexdigest(),
+        weights=hashlib.sha256("\n".join(filter(None, seen)).encode()).hexdigest(),
         family="remote",
         precision="server",
         engine="openai-api",
         base_url=config.base_url,
+        sampling=OwnSampling(lacks=tuple(lacks)),
     )
 
 
@@ -57,12 +67,12 @@ class ServerEngine:
             patience=replace(patience or Patience(), tries=1 + config.retries),
         )
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests, some at a time.
 
         Args:
             requests: In any order.
-            sampling: How replies are drawn; what a server does not know it leaves out.
+            sampling: How replies are drawn; a server may pass over `top_k`.
             keep: Told of each reply as it comes, by position.
 
         Raises:
@@ -108,7 +118,7 @@ class ServerEngine:
             if future.exception() is None:
                 keep({position: future.result()})
 
-    def _at_most(self, request: Request, sampling: Sampling) -> Cost:
+    def _at_most(self, request: Request, sampling: ResolvedSampling) -> Cost:
         """Return what a request can cost at most: a token has at least one byte."""
         prompt = sum(len(m.content.encode("utf-8", "replace")) + TURN for m in request.messages) + TURN
         extra = (
@@ -118,7 +128,7 @@ class ServerEngine:
         )
         return Cost(prompt + extra, sampling.max_tokens)
 
-    def _ask(self, request: Request, sampling: Sampling, reserved: Cost, given_up: threading.Event) -> Reply:
+    def _ask(self, request: Request, sampling: ResolvedSampling, reserved: Cost, given_up: threading.Event) -> Reply:
         """Return the reply to one request; what passes is waited for."""
         started, spent = time.perf_counter(), Cost(0, 0)
         try:
@@ -133,7 +143,7 @@ class ServerEngine:
         seconds = time.perf_counter() - started
         return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
 
-    def _body(self, request: Request, sampling: Sampling) -> dict[str, Any]:
+    def _body(self, request: Request, sampling: ResolvedSampling) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.config.model,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
@@ -143,6 +153,8 @@ class ServerEngine:
         if sampling.temperature:
             body |= {"top_p": sampling.top_p, "seed": (sampling.seed + request.draw) % 2**31}
             body |= {"top_k": sampling.top_k} if sampling.top_k else {}
+        if sampling.repetition_penalty != 1:
+            body[str(self.config.repetition_penalty_name)] = sampling.repetition_penalty
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if request.response_format is not None:

@@ -6,12 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from configs.generators import LocalModel, Sampling, VllmModel
+from configs.generators import LocalModel, VllmModel
 from tasks.data.messages import Generator, Keep, Reply, Request, ResponseFormat
+from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, MissingExtra
 from tasks.models import chat_template
 from tasks.models import files as model_files
 from tasks.models.generators import local as local_model
+
+LACKS = (("no_repeat_ngram_size", "vLLM has no such setting; set it to 0, or use generator.kind=transformers"),)
 
 
 def describe(config: VllmModel) -> Generator:
@@ -25,7 +28,8 @@ def describe(config: VllmModel) -> Generator:
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtra("kind is vllm but vllm is not installed; run: pip install 'llm-flows[vllm]'")
     described = local_model.describe(LocalModel(model=config.model, precision="bf16", device="cuda"))
-    return described.model_copy(update={"kind": "vllm", "engine": "vllm-cuda"})
+    own = described.sampling.model_copy(update={"lacks": LACKS})
+    return described.model_copy(update={"kind": "vllm", "engine": "vllm-cuda", "sampling": own})
 
 
 @functools.lru_cache(maxsize=1)
@@ -48,7 +52,7 @@ class VllmEngine:
             gpu_memory_utilization=config.memory, trust_remote_code=False,
         )  # fmt: skip
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling, keep: Keep) -> None:
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests, all at once; `keep` is told of the replies when the last has come."""
         tokenizer = self.tokenizer
         prompts = [chat_template.tokens_of(tokenizer, chat_template.render(tokenizer, r.messages)) for r in requests]
@@ -70,10 +74,11 @@ class VllmEngine:
         counts = len(made.prompt_token_ids), len(out.token_ids)
         return Reply(out.text, finish, *counts, self.generator.digest, seconds)
 
-    def _drawn(self, request: Request, sampling: Sampling) -> Any:
+    def _drawn(self, request: Request, sampling: ResolvedSampling) -> Any:
         return self.vllm.SamplingParams(
             temperature=sampling.temperature, top_p=sampling.top_p, top_k=sampling.top_k, stop=list(sampling.stop),
-            max_tokens=sampling.max_tokens, seed=sampling.seed + request.draw,
+            repetition_penalty=sampling.repetition_penalty, max_tokens=sampling.max_tokens,
+            seed=sampling.seed + request.draw,
             structured_outputs=self._structured(request.response_format),
         )  # fmt: skip
 

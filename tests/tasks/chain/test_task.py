@@ -25,7 +25,13 @@ MODEL = LocalModel(model="scripted")
 VOICE = GeneratorHandle(
     generator=Generator(kind="transformers", model="scripted", revision="r", weights="w"), config=MODEL
 )
-STORY = Steps(name="story")
+STORY = Steps(
+    name="story",
+    steps=tuple(
+        ChainStep(name=name, prompt=prompt)
+        for name, prompt in (("title", "story-title"), ("character", "story-character"), ("story", "story-text"))
+    ),
+)
 
 pytestmark = pytest.mark.usefixtures("home", "without_prefect")
 

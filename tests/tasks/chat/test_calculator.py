@@ -30,6 +30,7 @@ def test_arithmetic_is_exact(expression: str, value: str) -> None:
     assert calculate(expression) == value
 
 
+@pytest.mark.slow
 @given(NUMBERS, NUMBERS)
 def test_sums_and_products_equal_those_of_decimal(a: Decimal, b: Decimal) -> None:
     assert Decimal(calculate(f"({a}) + ({b})")) == a + b

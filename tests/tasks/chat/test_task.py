@@ -77,7 +77,7 @@ def test_a_named_conversation_is_continued(model: Scripted) -> None:
     assert [turn.message for turn in load_conversation(conversation).turns] == ["I am Ada.", "What is my name?"]
     assert load_conversation(open_conversation("other")).turns == ()
     sent = [message.content for message in model.asked[-1].messages]
-    assert sent[1:] == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
+    assert sent == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
 
 
 @pytest.mark.parametrize("name", ["../x", "Ada", "", "a/b", "x" * 65])

@@ -10,7 +10,7 @@ import pytest
 from configs.classify import Fit, Labelled, Measured, Prompted
 from configs.generators import LocalModel
 from tasks.classify import classify_texts, divide_examples, identify, label_documents, names_of, try_ready
-from tasks.classify.prompted import Labeller, kept_way, label_of, read_label_prompt
+from tasks.classify.prompted import Labeller, LabelPrompts, kept_way, label_of, read_label_prompt
 from tasks.data.classes import Confused, Divided, Texts
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure
@@ -36,7 +36,7 @@ def count(texts: Sequence[str]) -> list[int]:
 
 
 def labeller(model: Scripted, method: Prompted = FREE, prompt_budget: int = 500) -> Labeller:
-    return Labeller(CLASSES, read_label_prompt(method.prompt), method, model, count, prompt_budget)
+    return Labeller(LabelPrompts(CLASSES, read_label_prompt(method.prompt), method, count, prompt_budget), model)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_tokens_of_kept_replies_are_saved_and_those_of_new_ones_spent() -> None:
     def replies(requests: Sequence[Request]) -> list[Reply]:
         return [Reply("bread", "stop", 10, 2, "m", 0.1, cached=n > 0) for n, _ in enumerate(requests)]
 
-    ask = Labeller(CLASSES, read_label_prompt("label-text"), FREE, replies, count, 500)
+    ask = Labeller(LabelPrompts(CLASSES, read_label_prompt("label-text"), FREE, count, 500), replies)
     ask(["a", "b", "c"])
     assert (ask.usage().spent_tokens, ask.usage().saved_tokens, ask.usage().timed) == (12, 24, 1)
 
@@ -141,6 +141,7 @@ def scripted_generator() -> Generator:
     return Generator(kind="transformers", model="m", revision="r", weights="w")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_the_words_of_a_prompt_and_the_model_count_in_the_key_and_the_names_of_both_do_not() -> None:
     parts, prompting = divided(), Prompting(generator=scripted_generator(), prompt=read_label_prompt("label-text"))
@@ -167,6 +168,7 @@ def test_the_generator_of_an_older_classifier_is_read() -> None:
     assert kept_way({"method": stored, "prompting": prompting})[0] == method
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("save", [save_causal, save_text_to_text], ids=["chat", "text-to-text"])
 def test_a_real_model_gives_every_text_a_label_now_and_when_it_is_used_again(save: object, tmp_path: Path) -> None:

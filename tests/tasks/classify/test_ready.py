@@ -61,6 +61,7 @@ def asked(method: TaskModel | Nli, classes: tuple[str, ...], texts: list[str]) -
     return ask_ready(ready, texts, engine.outputs, classes=len(classes), multiple=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "cat", "old"), [(("Dog", "cat", "neither"), 1, False), (("cat", "Dog", "neither"), 0, True)], ids=str
 )

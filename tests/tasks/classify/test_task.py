@@ -52,6 +52,7 @@ def several() -> Divided:
     return divide_examples.fn(given, None, SEVERAL, FIT)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     divided = several()

@@ -23,6 +23,7 @@ def by_fate(fates: list[Fate]) -> dict[str, list[int]]:
     return {fate: [f.topic for f in fates if f.fate == fate] for fate in dict.fromkeys(f.fate for f in fates)}
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(-1, 6), min_size=1, max_size=60), st.randoms(use_true_random=False))
 def test_the_same_clusters_under_other_numbers_and_in_another_order_keep_their_ids(

@@ -61,6 +61,7 @@ def run(encoder: Fingerprint) -> tuple[Embedded, np.ndarray, pa.Table]:
     return made, np.array(objects.load_array(made.vectors)), pq.read_table(objects.path(table) / "vectors.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [7, 64])
 def test_the_size_of_the_window_changes_no_vector_no_order_and_no_rejection(
     window: int, poisoned_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoded: list[str]

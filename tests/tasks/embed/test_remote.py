@@ -38,6 +38,7 @@ def passages(texts: list[str]) -> PassagesRef:
     return objects.save_rows(PassagesRef, Passage, made)
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_the_server_for_nothing(embeddings_server: Embeddings) -> None:
     encoder = mark(embeddings_server)
     made = embed_passages(passages(TEXTS), encoder)
@@ -66,6 +67,7 @@ def test_a_text_that_the_server_refuses_costs_itself_alone_and_the_others_are_pa
     assert sorted(answered) == sorted(TEXTS)
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_ends_the_run_and_finished_shards_are_kept(
     embeddings_server: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,7 @@ def test_a_prompt_keeps_queries_and_passages_apart(tiny_encoder: Make) -> None:
         join_queries.fn(queries(TEXTS[:1]), encoder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_prefect")
 def test_queries_and_passages_get_the_vectors_of_the_prompts_that_the_models_files_state(tiny_encoder: Make) -> None:
     folder = tiny_encoder(prompts={"query": "q: ", "document": "d: "})
@@ -178,6 +179,7 @@ def test_a_plan_of_what_is_cached_goes_on_to_the_join(tiny_encoder: Make) -> Non
     assert lines == [steps.PlanLine("embed-join-queries", "will run", "never run here")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_prefect")
 def test_passages_are_encoded_shard_by_shard_and_poison_is_rejected_wherever_it_stands(
     poisoned_encoder: Path,
@@ -192,6 +194,7 @@ def test_passages_are_encoded_shard_by_shard_and_poison_is_rejected_wherever_it_
     np.testing.assert_array_equal(objects.load_array(made.vectors), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_prefect")
 def test_too_much_poison_is_refused_with_the_share_and_the_first_reason(poisoned_encoder: Path) -> None:
     source, encoder = passages(TEXTS), mark(poisoned_encoder)
@@ -202,6 +205,7 @@ def test_too_much_poison_is_refused_with_the_share_and_the_first_reason(poisoned
     assert embed_passages(source, encoder, Shards(max_rejected_share=0.2)).vectors.rows == 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_prefect")
 def test_passages_that_are_joined_already_are_not_looked_at_again(tiny_encoder: Make) -> None:
     source, encoder = passages(TEXTS), mark(tiny_encoder())

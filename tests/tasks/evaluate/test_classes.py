@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, roc_auc_score
 
 from tasks.evaluate.classes import (
     ScoredTexts,
     calibration_bins,
     class_by_class,
     confusion,
+    gains,
+    judge_order,
     judge_ways,
     majority,
     mcnemar,
@@ -60,6 +62,39 @@ def test_the_calibration_error_is_the_sum_over_bins_of_how_far_sure_and_right_ar
     assert error == pytest.approx(expected)
     bins = calibration_bins(TARGETS, "good", GOOD, bins=10, multiple=False)
     assert sum(b.count * abs(b.confidence - b.right) for b in bins) / 120 == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("digits", [1, 8], ids=["ties", "no ties"])
+def test_auroc_and_its_resamples_are_those_of_scikit_learn(digits: int) -> None:
+    likely = GOOD.likely.round(digits)
+    likely[:, 0] += 1 - likely.sum(axis=1)
+    said = {"good": ScoredTexts(GOOD.labels, likely), "constant": majority(TARGETS, 120, multiple=False)}
+    (found,) = judge_order(TARGETS, said, resamples=50, seed=7)
+    random = np.random.default_rng(7)
+    drawn = [random.integers(0, 120, 120) for _ in range(50)]
+    theirs = [
+        np.mean([roc_auc_score(TARGETS[rows, k], likely[rows, k]) for k in range(3)])
+        for rows in (np.arange(120), *drawn)
+    ]
+    assert (found.name, found.what, found.n) == ("AUROC", "good", 120)
+    assert found.value == pytest.approx(theirs[0])
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(theirs[1:], [2.5, 97.5])))
+
+
+def test_auroc_leaves_out_resamples_and_classes_that_cannot_be_told_apart() -> None:
+    targets = np.eye(3, dtype=bool)[[0, 0, 0, 1]]  # one text of the second class, none of the third
+    likely = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.3, 0.4, 0.3], [0.4, 0.5, 0.1]])
+    (found,) = judge_order(targets, {"w": ScoredTexts(decide(likely, None), likely)}, resamples=100, seed=0)
+    assert found.value == pytest.approx((2 / 3 + 1) / 2)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_what_calibration_gains_is_the_paired_difference() -> None:
+    _, paired = judge_ways(TARGETS, {"w": GOOD, "w, raw": BAD, "v": BAD}, multiple=False, resamples=50, bins=5, seed=0)
+    macro, right = gains(paired, {"w": "w, raw"}, 120)
+    assert (macro.name, macro.what) == ("macro-F1 gained by calibration", "w")
+    theirs = next(p for p in paired if (p.ours, p.theirs, p.metric) == ("w", "w, raw", "accuracy"))
+    assert (right.value, right.low, right.high, right.n) == (theirs.difference, theirs.low, theirs.high, 120)
 
 
 def test_classes_and_confusion_are_scikit_learns() -> None:

@@ -39,6 +39,7 @@ def test_measures_of_words_lie_in_their_intervals() -> None:
     assert judge_words([["one"], []], DOCUMENTS, what="topics", resamples=200, seed=0) == []
 
 
+@pytest.mark.slow
 def test_clusters_are_measured_as_scikit_learn_does() -> None:
     labels = TRUTH.copy()
     labels[:3] = -1

@@ -191,6 +191,7 @@ print([share_held(frozenset(words[n:]), texts).hex() for n in range(20)])
 """
 
 
+@pytest.mark.slow
 def test_shares_of_words_are_the_same_to_the_bit_whatever_order_a_set_has() -> None:
     """Sums of floats depend on their order, and that of a set of texts on the seed of the process."""
     printed = {

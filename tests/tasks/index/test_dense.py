@@ -33,6 +33,7 @@ def many() -> np.ndarray:
     return topics(10_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 def test_every_kind_finds_its_share_and_says_so(config: DenseIndex, many: np.ndarray, tmp_path: Path) -> None:
     about = build_dense(many, tmp_path, config)
@@ -46,6 +47,7 @@ def test_every_kind_finds_its_share_and_says_so(config: DenseIndex, many: np.nda
     assert recall >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 def test_the_recall_that_is_stated_is_that_of_brute_force(
     config: DenseIndex, many: np.ndarray, tmp_path: Path
@@ -58,6 +60,7 @@ def test_the_recall_that_is_stated_is_that_of_brute_force(
     assert about.recall_at_10 == pytest.approx(expected, abs=2e-4)  # near ties count as found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "setting"), [("hnsw", {"ef_search": 1}), ("ivf", {"nprobe": 1})])
 def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     kind: str, setting: dict[str, int], many: np.ndarray, tmp_path: Path
@@ -70,6 +73,7 @@ def test_a_search_setting_that_is_asked_for_is_kept_and_its_low_recall_stated(
     assert about.reason == f"as configured; with {name} {value} it does not reach the recall asked for, 0.97"
 
 
+@pytest.mark.slow
 def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, tmp_path: Path) -> None:
     about = build_dense(many, tmp_path, IvfPq())
     assert {name: about.parameters[name] for name in ("nlist", "pq_m", "seed")} == {
@@ -79,6 +83,7 @@ def test_parameters_that_are_left_out_follow_from_the_vectors(many: np.ndarray, 
     assert build_dense(many, tmp_path, Hnsw()).parameters.items() >= {"m": 16, "ef_construction": 100}.items()
 
 
+@pytest.mark.slow
 def test_the_fewest_steps_that_reach_the_recall_are_taken(many: np.ndarray, tmp_path: Path) -> None:
     easy, hard = (build_dense(many, tmp_path, Ivf(recall=recall)) for recall in (0.5, 1.0))
     assert easy.parameters["nprobe"] < hard.parameters["nprobe"]
@@ -87,6 +92,7 @@ def test_the_fewest_steps_that_reach_the_recall_are_taken(many: np.ndarray, tmp_
     assert hard.reason.endswith(f"with nprobe {hard.parameters['nprobe']} it reaches the recall asked for, 1.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 def test_equal_vectors_give_equal_files(config: DenseIndex, many: np.ndarray, tmp_path: Path) -> None:
     for name in ("one", "two"):

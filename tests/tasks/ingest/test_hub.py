@@ -300,6 +300,7 @@ def test_a_collection_bears_the_name_of_the_data_set(comets: Path) -> None:
     assert name_of(Hub(dataset=str(comets)), None) == "comets"
 
 
+@pytest.mark.slow
 def test_rows_are_streamed_and_nothing_is_left_behind(comets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies beyond the limit is broken, and would be noticed if it were read."""
     place = comets / "data" / "train-0.parquet"

@@ -35,6 +35,7 @@ def resolve(name: str) -> Any:
     raise LookupError(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["json", "unittest", "http", "concurrent"])
 def test_every_id_of_a_package_imports_to_an_object_with_that_documentation(package: str) -> None:
     docs = read_package(package)
@@ -178,6 +179,7 @@ def test_documentation_written_apart_goes_to_the_module_it_speaks_of(build: Buil
     assert [dot.line_of(at) for at in (0, 11)] == [5, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("literal", "lines"),
     [

@@ -116,6 +116,7 @@ def test_a_bad_file_of_a_package_leaves_the_others(build: Callable[..., object])
     assert [r.item for r in found.rejected] == ["pkg/bad.py"]
 
 
+@pytest.mark.slow
 def test_packages_take_turns_until_the_budget_is_reached() -> None:
     """Compare with the plainest way: all names in turn, then all methods; the next document would be one too much."""
     docs = [read_package("json"), read_package("http")]

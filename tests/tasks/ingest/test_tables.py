@@ -58,6 +58,7 @@ def as_parquet(path: Path, texts: list[str]) -> None:
     pd.DataFrame({"text": texts, "n": range(len(texts))}).to_parquet(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write"),
     [("t.jsonl", as_jsonl), ("t.jsonl.gz", as_packed_jsonl), ("T.CSV", as_csv), ("t.parquet", as_parquet)],

@@ -134,6 +134,7 @@ def test_a_reason_that_quotes_broken_names_can_be_stored(tmp_path: Path) -> None
     assert rejected.detail == r"has no value in column 'text'; it has '\ud800'"
 
 
+@pytest.mark.slow
 def test_the_budget_of_packages_is_counted_in_tokens_of_the_encoder(build: Callable[..., object]) -> None:
     build(mod="".join(f"def f{i}(): '{'Cat! ' * 240}{i}'\n" for i in range(9)))
     made = ingest(PythonDocs(packages=("pkg",), max_tokens=1_000))
@@ -165,6 +166,7 @@ def test_a_source_of_which_nothing_can_be_read_is_refused_whatever_the_limit(tmp
         ingest(Tables(path=str(tmp_path)), max_rejected_share=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "left_out"), [("pass", 0), (f"'{'word ' * 1_001}'", 1)], ids=["undocumented", "over the budget"]
 )

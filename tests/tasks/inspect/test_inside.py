@@ -42,6 +42,7 @@ def tiny() -> Any:
     return train_small(TEXT, "full", TINY, 0, TRAIN)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -63,6 +64,7 @@ def test_a_small_model_is_kept_as_transformers_keeps_models_and_read_back_by_it(
     assert stages[-1].name == "lm_head"
 
 
+@pytest.mark.slow
 def test_stages_have_the_shapes_of_the_architecture_and_count_every_parameter_once(tiny: Any) -> None:
     stages = {s.name: s for s in walk_stages(tiny, IDS)}
     assert stages["model.embed_tokens"].shape == (1, 14, 16)
@@ -170,6 +172,7 @@ def test_masks_before_a_trained_model_are_compared_with_its_own(tiny: Any) -> No
     assert rows["sliding"].moved > 0
 
 
+@pytest.mark.slow
 def test_training_under_a_mask_learns_and_repeats_from_its_seed() -> None:
     (_, first), (_, second) = (train_small(TEXT, "alternating", TINY, 3, TRAIN) for _ in range(2))
     assert first.perplexity < first.first / 4

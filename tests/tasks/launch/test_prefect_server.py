@@ -72,10 +72,13 @@ def speak() -> Iterator[object]:
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ntrue"
 
 
+@pytest.mark.slow
 def test_the_active_profile_counts(profiles: Path) -> None:
     assert prefect_server.profile_url() == "http://one/api"
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_environment_names_another_profile_home_or_file(
     profiles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,8 +174,19 @@ def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> Non
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     found = prefect_server.PrefectServer(f"http://127.0.0.1:{prefect_server.free_port()}/api", "temporary", process)
-    with pytest.raises(RemoteError, match=r"the Prefect server at http://.* does not answer; start it, or unset PREF"):
+    with pytest.raises(RemoteError, match=r"does not answer; what it said stands in .*temporary-server\.log"):
         found.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.slow
+def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    process = prefect_server._spawn(-1)  # no port: it ends with a traceback
+    process.wait()
+    assert capfd.readouterr() == ("", "")
+    assert "port" in (workspace / "prefect" / prefect_server.SERVER_LOG).read_text("utf-8")
 
 
 def test_stopping_ends_the_process_of_a_temporary_server_and_leaves_any_other_alone() -> None:

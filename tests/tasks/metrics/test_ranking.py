@@ -34,6 +34,7 @@ def test_the_worked_example() -> None:
     assert ndcg_at(ranked, relevant, 4) == pytest.approx((0.63093 + 0.43068) / (1 + 0.63093 + 0.5), abs=1e-5)
 
 
+@pytest.mark.slow
 @given(RANKED, RELEVANT, st.integers(1, 8))
 def test_ndcg_is_that_of_scikit_learn(ranked: list[str], relevant: set[str], k: int) -> None:
     gains = [[float(name in relevant) for name in NAMES]]
@@ -41,6 +42,7 @@ def test_ndcg_is_that_of_scikit_learn(ranked: list[str], relevant: set[str], k: 
     assert ndcg_at(ranked, relevant, k) == pytest.approx(ndcg_score(gains, scores, k=k))
 
 
+@pytest.mark.slow
 @given(RANKED, RELEVANT, st.integers(1, 12))
 def test_every_measure_lies_between_nothing_and_all(ranked: list[str], relevant: set[str], k: int) -> None:
     for metric in METRICS:
@@ -49,6 +51,7 @@ def test_every_measure_lies_between_nothing_and_all(ranked: list[str], relevant:
         assert metric([*relevant, *(name for name in ranked if name not in relevant)], relevant, 8) == 1
 
 
+@pytest.mark.slow
 def test_all_measures_are_those_of_ranx() -> None:
     chance = np.random.default_rng(3)
     names = [f"d{number}" for number in range(30)]

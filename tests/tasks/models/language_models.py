@@ -1,5 +1,6 @@
 """Small language models made on the spot, with weights drawn; what they say means nothing, and is always the same."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,45 @@ def save_causal(folder: Path, *, template: bool = True, width: int = 64, layers:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     tokens.save_pretrained(folder)
+    return folder
+
+
+def save_looping(folder: Path, begin: str, loop: str) -> Path:
+    """Save a Llama that says `begin` once and then `loop` over and over: each token is the one after the last token.
+
+    Its one layer adds nothing, so that what comes next depends on the last token alone; no token may stand twice in
+    what it says, and the last one of every prompt leads to the first of `begin`.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokens = tokenizer(template=True)
+    said = [tokens(text, add_special_tokens=False)["input_ids"] for text in (begin, loop)]
+    chain = [*said[0], *said[1]]
+    assert len(set(chain)) == len(chain), "a token stands twice"
+    follows = torch.full((len(tokens),), chain[0])
+    follows[chain] = torch.tensor([*chain[1:], said[1][0]])
+    config = LlamaConfig(
+        vocab_size=len(tokens), hidden_size=len(tokens), intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=512, tie_word_embeddings=False,
+        eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id, bos_token_id=None,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.model.layers[0].self_attn.o_proj.weight.zero_()
+        model.model.layers[0].mlp.down_proj.weight.zero_()
+        model.model.embed_tokens.weight.copy_(torch.eye(len(tokens)))
+        model.lm_head.weight.zero_()
+        model.lm_head.weight[follows, torch.arange(len(tokens))] = 1.0
+    model.save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    return folder
+
+
+def state_sampling(folder: Path, **stated: Any) -> Path:
+    """Let the generation config of a saved model state how replies are drawn; return its folder."""
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **stated}), "utf-8")
     return folder
 
 

@@ -93,6 +93,7 @@ def test_what_is_near_in_the_layout_is_near_in_the_vectors(blobs: np.ndarray) ->
     assert (blob[nearest] == blob[:, None]).mean() > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", [2, 5])
 def test_a_layout_has_as_many_dimensions_as_asked_for(n_components: int, blobs: np.ndarray) -> None:
     layout = layout_of(blobs, n_components=n_components)
@@ -100,6 +101,7 @@ def test_a_layout_has_as_many_dimensions_as_asked_for(n_components: int, blobs: 
     assert layout.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [random_rows(5, 10), random_rows(5, 16), np.repeat(random_rows(5, 1), 40, axis=0)],

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from configs.reduce import Umap
 from tasks.data.vectors import VectorsRef
@@ -9,6 +10,7 @@ from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 
 
+@pytest.mark.slow
 def test_a_graph_and_two_layouts_are_made_of_stored_vectors(home: Path) -> None:
     vectors = objects.save_array(VectorsRef, normalise(np.random.default_rng(0).normal(size=(20, 6))))
     graph = graph_neighbours.fn(vectors, 8)

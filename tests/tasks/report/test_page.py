@@ -117,6 +117,7 @@ def test_a_bare_address_is_broken_up_so_that_no_reader_of_markdown_links_it(text
     assert not re.search(r"\w://|www\.|\w@", markdown(text))
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_script_json_is_the_same_value_and_cannot_close_its_element(value: Any) -> None:
     text = script_json(value)

@@ -13,6 +13,7 @@ RUBBISH = ["qxz jkvw 77", "wpbf #mt zzq", "vkj qqx pfw", "bmf 0101 xkx"]
 LABELS = np.repeat([0, 1, 2], 4)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(exclude_categories=("Cs", "Co", "Cn"))), min_size=1),

@@ -1,6 +1,7 @@
 """Topics named by a scripted model: what stands the test, and what does not."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,16 @@ def test_a_name_the_judges_bear_out_is_taken_and_judged_as_any_other() -> None:
     assert (topics[0].support, topics[0].general) == (1.0, 0.0)
     assert topics[1].label == "rye bread"
     assert topics[-1].label == NAMES[-1]
+
+
+def test_a_name_that_goes_round_is_not_taken() -> None:
+    model = Scripted(lambda last, request: "night trains")
+    round_and_round = lambda requests: [replace(reply, finish="repetition") for reply in model(requests)]  # noqa: E731
+    config = Written(generator=LocalModel(model="m"))
+    writer = Writer(round_and_round, count, 2_000, read_naming_prompt(config.prompt), config)
+    topics, counted = write_labels(TEXTS, LABELS, OWN, writer, CONFIG)
+    assert {t.topic: t.label for t in topics} == NAMES
+    assert (counted["repeated"], counted["written"]) == (2, 0)
 
 
 @pytest.mark.parametrize(

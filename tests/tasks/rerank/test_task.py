@@ -67,6 +67,7 @@ def keep(config: Rerank, **changes: int) -> Rerank:
     return config.model_copy(update=changes)
 
 
+@pytest.mark.slow
 def test_every_hit_is_kept_ranked_anew_with_its_other_scores(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef, config: Rerank
 ) -> None:
@@ -79,6 +80,7 @@ def test_every_hit_is_kept_ranked_anew_with_its_other_scores(
         assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.slow
 def test_k_above_the_candidates_keeps_them_all_and_a_smaller_one_the_best(
     live: Generation, asked: QueriesRef, vectors: VectorsRef, hits: HitsRef, config: Rerank
 ) -> None:

@@ -61,6 +61,7 @@ def test_it_finds_what_comparing_with_every_row_finds(
     np.testing.assert_allclose(np.take_along_axis(exact, found, axis=1), best, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_kind_returns_true_cosines_best_first_and_no_row_twice(built: Path, many: np.ndarray) -> None:
     queries = rows_of(1, 50, WIDTH)
     found, scores = search_dense(built, many, queries, 10)
@@ -71,6 +72,7 @@ def test_every_kind_returns_true_cosines_best_first_and_no_row_twice(built: Path
     assert all(len(set(rows)) == 10 for rows in found.tolist())
 
 
+@pytest.mark.slow
 def test_of_equal_rows_every_kind_names_the_lower_first(built: Path, many: np.ndarray) -> None:
     found, scores = search_dense(built, many, many[:100], 2)
     twice = scores[:, 0] == scores[:, 1]

@@ -49,18 +49,21 @@ def test_a_package_is_followed_for_what_is_no_module_of_it_and_only_then() -> No
     assert list(code.reachable("tasks.b", tree.get)) == ["tasks.b", "tasks.shared", "tasks.shared.best"]
 
 
+@pytest.mark.slow
 def test_how_a_server_is_reached_is_in_the_key_of_no_step() -> None:
     reached = code.modules_of_steps()
     assert len(reached) > 60
     assert [name for name, modules in reached.items() if "tasks.models.openai_http" in modules] == []
 
 
+@pytest.mark.slow
 def test_topics_are_put_into_words_without_any_language_model() -> None:
     reached = code.modules_of_steps()
     for name in ("represent-words", "represent-counts", "represent-labels", "cluster-hdbscan", "evaluate-topics"):
         assert [module for module in reached[name] if module.startswith("tasks.models")] == []
 
 
+@pytest.mark.slow
 def test_every_module_of_a_verb_is_in_the_key_of_a_step_of_it() -> None:
     """A module that is only named in a text, as that of another process, would be missed."""
     reached = {module for modules in code.modules_of_steps().values() for module in modules}

@@ -202,6 +202,7 @@ def test_a_full_disk_leaves_the_old_generation_live(home: Path, monkeypatch: pyt
     assert collections.live("notes") == first
 
 
+@pytest.mark.slow
 def test_readers_never_see_half_of_a_swap() -> None:
     collections.commit(generation(mark="0"))
     done, seen, torn = threading.Event(), set(), []

@@ -50,6 +50,7 @@ def flips(path: Path) -> Iterator[str]:
     path.write_bytes(whole)
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_the_canonical_text_reads_back_and_agrees_with_jsons_own_digest(value: Any) -> None:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -95,6 +96,7 @@ def test_other_content_is_another_folder(published: Path) -> None:
     assert durable.write_folder(published.parent, other) != published.name
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_every_file_is_found(published: Path) -> None:
     unseen = []
     for path in sorted(published.iterdir()):
@@ -225,6 +227,7 @@ def test_a_folder_that_never_becomes_whole_is_given_up(published: Path, monkeypa
         durable.write_folder(published.parent, fill)
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_a_small_file_reads_back(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "small" / "value.json"
@@ -232,6 +235,7 @@ def test_a_small_file_reads_back(tmp_path_factory: pytest.TempPathFactory, value
     assert durable.read_json(path) == value
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_of_a_small_file_never_changes_its_value(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     durable.write_json(path, VALUE)

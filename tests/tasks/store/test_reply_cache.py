@@ -7,6 +7,7 @@ import pytest
 
 from configs.generators import LocalModel, Sampling
 from tasks.data.messages import Generator, Message, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 from tasks.models.generators import client
 from tasks.models.generators.local import Keep
 from tasks.store import reply_cache
@@ -59,16 +60,22 @@ def test_what_came_before_a_failure_is_kept(home: Path) -> None:
 def test_a_reply_of_an_older_version_is_found_again() -> None:
     described = GENERATOR.model_copy(update={"tokenizer": "t", "template": "p", "settings": "s", "context": 64})
     assert described.digest == "d330a4ce422e991905766e7abb120ed099566f0d846c6a3c11376addede721ba"
-    assert key_of(asked("hello"), Sampling()) == "94c205c235e50559f58348ba4824aa354e59c08b4148a98372712a6665055c3a"
+    assert (
+        key_of(asked("hello"), ResolvedSampling())
+        == "94c205c235e50559f58348ba4824aa354e59c08b4148a98372712a6665055c3a"
+    )
 
 
 def test_a_key_holds_what_decides_a_reply_and_nothing_else() -> None:
-    request, sampled = asked("a"), Sampling(temperature=1.0)
+    request, sampled = asked("a"), ResolvedSampling(temperature=1.0)
     key = key_of(request, sampled)
     assert key != key_of(request, sampled.model_copy(update={"seed": 1}))
     assert key != key_of(replace(request, draw=1), sampled)
     assert key != key_of(Request((Message("system", "a"),)), sampled)
-    assert key_of(request, Sampling(seed=1, top_p=0.5)) == key_of(replace(request, draw=2), Sampling())
+    other = ResolvedSampling(seed=1, top_p=0.5)
+    assert key_of(request, other) == key_of(replace(request, draw=2), ResolvedSampling())
+    for name, value in {"repetition_penalty": 1.1, "no_repeat_ngram_size": 3, "end_repetition": False}.items():
+        assert key_of(request, ResolvedSampling(**{name: value})) != key_of(request, ResolvedSampling())
     assert GENERATOR.digest == GENERATOR.model_copy(update={"model": "n", "revision": "s"}).digest
     assert GENERATOR.digest != GENERATOR.model_copy(update={"template": "t"}).digest
 

@@ -86,6 +86,7 @@ OPERATIONS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(OPERATIONS)
 def test_the_cache_behaves_as_a_mapping_whatever_is_done_to_it(operations: list[tuple[str, list[int]]]) -> None:

@@ -42,6 +42,7 @@ def test_every_text_is_restored_and_nothing_is_unknown(text: str, tmp_path: Path
     assert cutter.join(cutter.cut([text])[0].ids) == text
 
 
+@pytest.mark.slow
 def test_the_same_texts_give_the_same_tokenizer(workspace: Path) -> None:
     documents = objects.save_rows(
         DocumentsRef, Document, [Document(f"d{n}", text, "", "files", "") for n, text in enumerate(TEXTS)]

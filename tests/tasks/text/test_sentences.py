@@ -112,6 +112,7 @@ def test_a_text_is_cut_where_a_reader_would(text: str, expected: list[str]) -> N
     assert pieces(text) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("unit", [".", ". ", "\n", "\n\t", "\n-", "\n---", '."', " ", "a", "\n*", ". ("])
 def test_a_long_run_of_anything_is_cut_in_linear_time(unit: str) -> None:

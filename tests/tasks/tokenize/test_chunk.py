@@ -39,6 +39,7 @@ def passages(text: str, config: Chunk, title: str = "A title") -> list[Passage]:
     return list(cut_documents([Document("d", text, title, "files", "d.txt")], tokenize, config))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(TEXTS, st.integers(16, 60), st.booleans())
 def test_passages_joined_are_the_document(text: str, budget: int, heading: bool) -> None:

@@ -52,12 +52,14 @@ def bare(folder: Path, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_tokenizer_that_stands_with_the_weights_fits_them(embedded: Path) -> None:
     found = fit(embedded, embedded)
     assert (found.verdict, found.evidence, found.differing) == ("fits", "tokenizer", 0)
     assert fit(embedded / "vocab.txt", embedded).verdict == "fits"
 
 
+@pytest.mark.slow
 def test_another_vocabulary_is_refused_though_all_its_ids_lie_inside_the_table(embedded: Path, tmp_path: Path) -> None:
     other = turned(embedded, tmp_path / "other", 1)
     assert max(cutter(other).vocabulary.values()) < table_rows(embedded)

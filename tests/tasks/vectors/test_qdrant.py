@@ -125,6 +125,7 @@ def build(rows: np.ndarray, folder: Path, config: DenseIndex) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [None, SOME, np.arange(300) < 3], ids=["all", "some", "fewer than the hits"])
 @pytest.mark.parametrize("few", [0, 20_000], ids=["filtered by qdrant", "filtered here"])
 def test_it_finds_what_the_flat_index_finds(
@@ -139,6 +140,7 @@ def test_it_finds_what_the_flat_index_finds(
     assert found[1].tobytes() == expected[1].tobytes()
 
 
+@pytest.mark.slow
 def test_a_server_finds_the_same_and_is_filled_once(rows: np.ndarray, server: QdrantServer, tmp_path: Path) -> None:
     folder = build(rows, tmp_path / "qdrant", Qdrant(url=server.url))
     filled = server.asked.count(("PUT", "/collections/llm-flows-" + "0123456789abcdef" * 2 + "/points?wait=true"))
@@ -150,6 +152,7 @@ def test_a_server_finds_the_same_and_is_filled_once(rows: np.ndarray, server: Qd
     assert server.keys == {None}
 
 
+@pytest.mark.slow
 def test_a_filter_is_sent_along_where_many_rows_are_allowed(
     rows: np.ndarray, server: QdrantServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_filter_is_sent_along_where_many_rows_are_allowed(
     assert found.tolist() == expected.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["deleted", "half full"])
 def test_a_collection_that_is_gone_or_half_full_is_filled_again_when_it_is_searched(
     state: str, rows: np.ndarray, server: QdrantServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -176,6 +180,7 @@ def test_a_collection_that_is_gone_or_half_full_is_filled_again_when_it_is_searc
     assert ("holds 100 of 300 vectors and is filled again" in caplog.text) == (state == "half full")
 
 
+@pytest.mark.slow
 def test_what_is_stored_of_a_server_is_its_address_and_the_name_of_the_collection(
     rows: np.ndarray, server: QdrantServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +196,7 @@ def test_what_is_stored_of_a_server_is_its_address_and_the_name_of_the_collectio
     assert server.keys == {"secret-key"}
 
 
+@pytest.mark.slow
 def test_the_local_mode_stores_its_description_alone(rows: np.ndarray, tmp_path: Path) -> None:
     folder = build(rows, tmp_path / "qdrant", Qdrant())
     assert [path.name for path in folder.iterdir()] == ["index.json"]

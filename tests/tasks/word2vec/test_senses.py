@@ -34,6 +34,7 @@ def test_a_map_keeps_distances_in_the_plane_and_puts_equal_vectors_at_the_origin
     assert not flat_map(np.ones((3, 5), dtype=np.float32)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_contextual_vectors_tell_the_senses_of_bank_apart_and_its_static_vector_cannot() -> None:
     encoder = describe_encoder(Embed(precision="fp32", device="cpu"))

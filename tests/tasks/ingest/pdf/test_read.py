@@ -170,6 +170,7 @@ def test_a_parser_that_hangs_is_killed_when_its_time_is_up(tmp_path: Path) -> No
     assert texts(found) == [WORDS]
 
 
+@pytest.mark.slow
 def test_a_parser_that_waits_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_read, "PARSER", "import time; time.sleep(100)")
     monkeypatch.setattr(pdf_read, "WAITING", 1)
@@ -225,6 +226,7 @@ def test_a_link_and_a_large_file_are_rejected_unopened(tmp_path: Path) -> None:
     assert [(r.item, r.reason) for r in found.rejected] == [("a.pdf", "too-large"), ("out.pdf", "link")]
 
 
+@pytest.mark.slow
 def test_several_files_come_back_in_the_order_of_their_names(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"{number}.pdf").write_bytes(made(paragraph(*[f"File {number}."] * (30 - 7 * number))))

@@ -70,6 +70,7 @@ def vectors(engine: EncodingEngine) -> Vectors:
     return engine.encode(TEXTS)
 
 
+@pytest.mark.slow
 def test_vectors_agree_with_sentence_transformers_on_texts_of_every_length(
     reference: SentenceTransformer, vectors: Vectors
 ) -> None:
@@ -79,6 +80,7 @@ def test_vectors_agree_with_sentence_transformers_on_texts_of_every_length(
     assert vectors.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_every_vector_has_unit_length(vectors: Vectors) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
@@ -163,6 +165,7 @@ def small(tiny_bert: Path) -> EncodingEngine:
     return encoders.engine(mark(tiny_bert))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(st.text(alphabet="abc dog [SEP]é\u200b\n", max_size=60), max_size=12), at=st.integers(0, 12))
 def test_any_texts_cut_anywhere_give_the_same_bits(small: EncodingEngine, texts: list[str], at: int) -> None:

@@ -89,6 +89,7 @@ def test_no_text_depends_on_its_neighbours_and_every_batch_is_full(monkeypatch: 
     np.testing.assert_array_equal(together[77], alone[0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = mark(EMBEDDED)

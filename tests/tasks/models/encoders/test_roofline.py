@@ -17,6 +17,7 @@ def test_a_token_needs_two_operations_for_every_parameter_that_is_no_embedding()
     assert roofline.flops_per_token(described) == pytest.approx(21e6, rel=0.02)  # six layers, 384 wide
 
 
+@pytest.mark.slow
 def test_no_speed_measured_here_passes_the_floor(tiny_bert: Path) -> None:
     ran = encoders.fingerprint(str(tiny_bert), "fp32", "cpu")
     per_second = roofline.flops_per_second(ran) / roofline.flops_per_token(ran.encoder)

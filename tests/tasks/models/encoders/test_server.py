@@ -61,6 +61,7 @@ def test_no_texts_send_no_request(embeddings_server: Embeddings) -> None:
     assert embeddings_server.asked == []
 
 
+@pytest.mark.slow
 def test_at_most_so_many_requests_are_under_way(embeddings_server: Embeddings) -> None:
     under_way, most = 0, 0
     answer = embeddings_server.answer
@@ -102,6 +103,7 @@ def test_tokens_are_counted_as_the_embedded_model_does(embeddings_server: Embedd
     assert remote.tokenizer == model_files.describe(EMBEDDED).tokenizer
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_asked_again_when_it_says_so_and_only_for_what_it_refused(
     embeddings_server: Embeddings,
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_server_that_is_not_there_is_named(embeddings_server: Embeddings) -> N
         RemoteEngine(wanted, QUICK).encode(TEXTS)
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_asked_again(embeddings_server: Embeddings) -> None:
     answer, slow = embeddings_server.answer, [1.0]
     wanted = mark(embeddings_server, timeout_s=0.2)
@@ -270,6 +273,7 @@ def test_a_reply_of_the_wrong_shape_ends_the_run_with_what_is_wrong(
     assert len(embeddings_server.asked) == 1
 
 
+@pytest.mark.slow
 def test_the_key_is_sent_and_said_nowhere(
     embeddings_server: Embeddings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

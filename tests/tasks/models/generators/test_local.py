@@ -10,6 +10,7 @@ import pytest
 from configs.generators import LocalModel, Sampling
 from tasks import hardware
 from tasks.data.messages import Message, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.models import chat_template
 from tasks.models.generators import client
@@ -59,6 +60,7 @@ def theirs(folder: Path, text: str, new: int, **options: Any) -> tuple[str, int]
     return engine.tokenizer.decode(made, skip_special_tokens=True), len(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["chat", "plain", "t5"])
 def test_greedy_replies_are_those_of_generate_one_by_one(family: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(family)
@@ -121,15 +123,19 @@ def test_a_stop_text_ends_a_reply_and_is_no_part_of_it(plain: Path) -> None:
     assert cut.completion_tokens < whole.completion_tokens
 
 
+@pytest.mark.slow
 def test_top_k_of_one_is_greedy_and_a_draw_follows_the_probabilities() -> None:
     from tasks.models.generators.sampling import draw, stream
 
+    def at(**values: Any) -> ResolvedSampling:
+        return ResolvedSampling(temperature=1.0, **values)
+
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
     chance = stream(0, "x")
-    assert {draw(logits, Sampling(temperature=1.0, top_k=1), chance) for _ in range(50)} == {0}
-    drawn = np.bincount([draw(logits, Sampling(temperature=1.0), chance) for _ in range(4_000)], minlength=4)
+    assert {draw(logits, at(top_k=1), chance) for _ in range(50)} == {0}
+    drawn = np.bincount([draw(logits, at(), chance) for _ in range(4_000)], minlength=4)
     np.testing.assert_allclose(drawn / 4_000, [0.5, 0.3, 0.15, 0.05], atol=0.03)
-    nucleus = np.bincount([draw(logits, Sampling(temperature=1.0, top_p=0.7), chance) for _ in range(4_000)])
+    nucleus = np.bincount([draw(logits, at(top_p=0.7), chance) for _ in range(4_000)])
     np.testing.assert_allclose(nucleus / 4_000, [0.625, 0.375], atol=0.03)
 
 

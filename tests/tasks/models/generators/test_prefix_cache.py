@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from configs.generators import LocalModel, Sampling
+from configs.generators import LocalModel
 from tasks.data.messages import Message, Reply, Request
+from tasks.data.sampling import ResolvedSampling
 from tasks.models.generators import load as generators
 from tasks.models.generators import local as local_model
 from tasks.models.generators import prefix_cache
@@ -35,7 +36,7 @@ def engine_of(folder: Path) -> Any:
 
 def say(folder: Path, requests: list[Request], temperature: float = 0.0) -> list[Reply]:
     engine, made = engine_of(folder), {}
-    engine.answer(requests, Sampling(max_tokens=10, temperature=temperature), made.update)
+    engine.answer(requests, ResolvedSampling(max_tokens=10, temperature=temperature), made.update)
     return [made[number] for number in range(len(requests))]
 
 
@@ -48,6 +49,7 @@ def theirs(folder: Path, request: Request) -> str:
     return str(engine.tokenizer.decode(made[ids.shape[1] :], skip_special_tokens=True))
 
 
+@pytest.mark.slow
 def test_greedy_replies_are_those_of_generate_and_of_whole_prompts(chat: Path, monkeypatch: Any) -> None:
     requests = [*map(asked, TEXTS), asked("a", OTHER_RULES), asked("a", "Be brief.")]
     apart = say(chat, requests)
@@ -89,6 +91,7 @@ def test_logits_are_the_same_bit_for_bit_whoever_shares_prefix_and_batch(chat: P
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_a_model_with_a_window_reads_every_prompt_whole(chat: Path, tmp_path: Path) -> None:
     from transformers import MistralConfig, MistralForCausalLM
 

@@ -92,6 +92,7 @@ def test_waits_double_with_jitter_and_are_never_shorter_than_the_server_asks(ser
     assert fourth == 60
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: ChatServer) -> None:
     server.faults["b"] = [(500, {}, b"oh")] * 9
     with pytest.raises(RemoteError, match=r"answers 500 .*asked 3 times"):
@@ -119,6 +120,7 @@ def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, mo
     assert "sk-secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "caps", [{"budget_tokens": 200}, {"budget_money": 0.0002, "prices": Prices(completion=1, prompt=1)}]
 )
@@ -137,6 +139,26 @@ def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatSe
     server.usage = None
     (reply,) = client_of(server)([asked("a")])
     assert (reply.prompt_tokens, reply.completion_tokens) == (33, 10)
+
+
+def test_a_penalty_is_sent_by_the_name_the_server_has_for_it(server: ChatServer) -> None:
+    client_of(server)([asked("a")])
+    client_of(server, None, Sampling(repetition_penalty=1.2), repetition_penalty_name="repeat_penalty")([asked("a")])
+    plain, named = server.asked
+    assert plain == {"model": "small", "messages": plain["messages"], "temperature": 0.0, "max_tokens": 10}
+    assert named["repeat_penalty"] == 1.2
+
+
+def test_a_reply_that_goes_round_is_marked_cut_and_counted_and_the_cache_keeps_all_of_it(server: ChatServer) -> None:
+    server.say = lambda body: "Sim. " + "N\u00e3o! " * 80
+    ask = client_of(server)
+    (made,) = ask([asked("a")])
+    assert (made.text, made.finish) == ("Sim. N\u00e3o! N\u00e3o!", "repetition")
+    assert (ask.spent.repeated, ask.spent.truncated, ask.spent.asked) == (1, 0, 1)
+    (again,) = client_of(server)([asked("a")])
+    assert (again.text, again.finish, again.cached) == (made.text, "repetition", True)
+    (whole,) = client_of(server, None, Sampling(max_tokens=10, end_repetition=False))([asked("a")])
+    assert (whole.text.count("N\u00e3o!"), whole.finish) == (80, "stop")
 
 
 def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -> None:
