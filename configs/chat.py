@@ -64,7 +64,7 @@ class Agent(Config):
     """given: the numbers of inputs and answers are those of messages and results, and number words; what needs another
     (60 minutes, the mean of three) cannot be written. any: all numbers, and those not given are flagged. Constrained
     calls alone."""
-    thought: int = Field(100, ge=0, le=2_000)
+    thought: int = Field(0, ge=0, le=2_000)
     """Characters of the thought before a call; 0 for none. It more than doubles the tokens of a call."""
     examples: int = Field(3, ge=0, le=20)
     """Examples of each tool before the conversation, those most like the message; fewer where they do not fit."""

@@ -8,6 +8,7 @@ Source: Yao et al., ICLR 2023, arXiv:2210.03629, for thought, action, observatio
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,9 +23,11 @@ FINAL = re.compile(r"^[ \t]*Final answer:[ \t]*(.*)", re.MULTILINE | re.DOTALL |
 INVENTED = re.compile(r"^[ \t]*(?:Observation:|</?observation-)", re.MULTILINE | re.IGNORECASE)
 EDGES = "\"'()[]{}<>,;:!?$\u20ac\u00a3*_`"  # around a word with digits that is none of it
 WORD_LONGEST = 40  # characters of a word with digits that an answer may repeat
-BEFORE, AFTER = r"[^\s\w.,\u2212-]*", r"[^\s\w]*"  # signs that may stand around a number without changing it
+BEFORE = r"[(\[{\"'*$\u20ac\u00a3=~\u201c\u2018]*"  # signs that may stand before a number without changing it
+AFTER = r"[)\]}\"'*$\u20ac\u00a3%.,;:!?\u201d\u2019]*"
 THOUGHTS = {"constrained": '"thought": "what you think", ', "free": "Thought: what you think\n"}  # in the prompt
-PLAIN = r"[^\s0-9]+"
+SCRIPTS = "".join(f"{chr(n)}-{chr(n + 9)}" for n in range(128, 0x20000) if unicodedata.decimal(chr(n), None) == 0)
+PLAIN = rf"[^\s0-9{SCRIPTS}]+"  # grammars of JSON Schema take \d for 0-9 alone
 ANYTHING = r"[^\x00]*[^\s\x00][^\x00]*"
 
 
@@ -70,10 +73,13 @@ def step_format(allowed: Allowed) -> ResponseFormat:
     """Return the form of one step, as a JSON Schema: an object for each tool, and one for the answer."""
     given = [number for text in allowed.numbers or () for number in given_numbers(text)]
     forms = [_call(name, tool, given, allowed.thought) for name, tool in allowed.tools.items()]
+    known = [_known_call(name, tool, given, allowed.thought) for name, tool in allowed.tools.items()]
     if allowed.answer:
+        known.append(written("constrained", answer=_spellings(allowed.stated)[0] if allowed.stated else "-"))
         answer = _text(ANYTHING) if allowed.numbers is None else _text(answer_pattern(allowed.numbers, allowed.stated))
         forms.append(_object(allowed.thought, answer=answer))
-    return ResponseFormat("schema", json.dumps({"anyOf": forms} if len(forms) > 1 else forms[0]))
+    schema = json.dumps({"anyOf": forms} if len(forms) > 1 else forms[0])
+    return ResponseFormat("schema", schema, known=tuple(filter(None, known)))
 
 
 def answer_pattern(sources: Sequence[str], stated: str) -> str:
@@ -156,6 +162,14 @@ def _read_free(reply: str) -> Step | None:
 
 def _call(name: str, tool: Tool, given: Sequence[str], thought: int) -> dict[str, Any]:
     return _object(thought, tool={"enum": [name]}, input=_text(tool.pattern(given)) | {"maxLength": LONGEST})
+
+
+def _known_call(name: str, tool: Tool, given: Sequence[str], thought: int) -> str:
+    """Return a short call of a tool, where one is known; a thought of one sign comes first where there is one."""
+    tried = [f"{number} + {number}" for number in given] + [example.given for example in tool.examples] + ["-"]
+    wanted = re.compile(tool.pattern(given))
+    found = next((text for text in tried if wanted.fullmatch(text)), None)
+    return "" if found is None else written("constrained", thought="-" * bool(thought), tool=name, given=found)
 
 
 def _object(thought: int, **properties: Any) -> dict[str, Any]:

@@ -19,9 +19,10 @@ LARGEST = 10**DIGITS_HELD
 POWER = 64  # largest exponent
 DIGITS = 12  # significant digits of a number that does not end
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+LEADING = re.compile(r"(?<![\d.])0+(?=\d)")  # zeros of 05, which no literal may begin with
 TIMES = re.compile(r"(?<=[\d).])\s*[x\u00d7\u00b7]\s*(?=[\d(.])", re.IGNORECASE)
 PERCENT = re.compile(r"([\d,]*\.?\d+)\s*(?:%(?!\s*[\d(.])|per ?cent\b)(\s*of\b)?", re.IGNORECASE)
-ANY = r"[0-9]{1,15}(?:\.[0-9]{1,10})?%?"  # a number where none is given, short enough for `DIGITS_HELD`
+ANY = r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?%?"  # a number where none is given, short enough for `DIGITS_HELD`
 SIGNS = " [-+*/] "
 EXAMPLES = (  # question, input, answer, thought
     ("What is 8 times 2.5?", "8 * 2.5", "8 times 2.5 is {}.", "8 times 2.5 is a product."),
@@ -66,7 +67,7 @@ def calculate(expression: str) -> str:
     if not said or len(said) > LONGEST:
         raise ContractError(f"an expression of 1 to {LONGEST} characters was needed but it has {len(said)}")
     shares = PERCENT.sub(lambda m: f"percent({m[1]})" + "*" * bool(m[2]), said)
-    text = TIMES.sub("*", THOUSANDS.sub("", shares)).replace("^", "**").replace("\u2212", "-")
+    text = TIMES.sub("*", LEADING.sub("", THOUSANDS.sub("", shares))).replace("^", "**").replace("\u2212", "-")
     try:
         value = _value(ast.parse(text, mode="eval").body, text)
     except ContractError:

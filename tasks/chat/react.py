@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from configs.chat import Agent
-from tasks.chat.memory import MemoryModel
 from tasks.chat.actions import Allowed, Step, example_messages, observed, read_step, step_format
+from tasks.chat.memory import MemoryModel
 from tasks.chat.tools import Tool, examples_for
 from tasks.data.chats import Call
 from tasks.data.messages import Message, Reply, Request, ResponseFormat

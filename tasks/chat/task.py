@@ -122,9 +122,9 @@ def answer_with_tools(
         settings: What is remembered, and what the tools may take.
         tools: By name.
     """
+    from tasks.chat.actions import THOUGHTS
     from tasks.chat.memory import recall
     from tasks.chat.react import Caps, Toolbox, act
-    from tasks.chat.actions import THOUGHTS
     from tasks.chat.tools import described
 
     agent = settings.agent or Agent()

@@ -115,11 +115,11 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
 
 def _took(turns: Sequence[ChatTurn]) -> Table:
     rows = [
-        (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, t.examples, len(t.calls), t.finish,
-         f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
+        (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, t.examples,
+         len(t.calls), t.finish, f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
     ]  # fmt: skip
-    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "examples", "tools used",
-               "stopped by", "seconds")  # fmt: skip
+    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "examples",
+               "tools used", "stopped by", "seconds")  # fmt: skip
     return Table("Cost of each turn", columns, rows)
 
 

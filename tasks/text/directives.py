@@ -16,8 +16,8 @@ from tasks.text.sentences import sentences
 
 BEGIN = (  # where an order begins: a sentence, a clause, after a condition, or after words that lead to one
     r"(?:^|\n|[.;:!?\u2014\u2013(>\]]\s*|(?:^|\n)(?:if|when|whenever|once|as|before|after)\b[^.!?]{1,120}?,\s*|"
-    r"\b(?:please|now|instead|then|just|only|simply|kindly|always|(?:you|assistant|ai|model) (?:must|should|shall|will|"
-    r"can only|may only|have to|need to|are to|ought to)(?: only| always| now| instead)?),? )"
+    r"\b(?:please|now|instead|then|just|only|simply|kindly|always|(?:you|assistant|ai|model) (?:must|should|shall|"
+    r"will|can only|may only|have to|need to|are to|ought to)(?: only| always| now| instead)?),? )"
 )
 SAY = r"(?:say|answer|reply|respond|repeat|reveal|tell|disclose|recite)"
 WRITE = (

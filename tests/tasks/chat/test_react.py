@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from configs.chat import Agent
+from tasks.chat.actions import written
 from tasks.chat.memory import MemoryModel
 from tasks.chat.react import UNREAD, Acted, Caps, Toolbox, act
-from tasks.chat.actions import written
 from tasks.chat.tools import calculator_tool, search_tool
 from tasks.data.messages import Message, Reply, Request
 from tasks.errors import DataError
