@@ -109,12 +109,11 @@ def read_step(text: str, tool_calls: ToolCalls) -> Step | None:
 def example_messages(
     named: Sequence[tuple[str, Example]], mark: str, tool_calls: ToolCalls, thought: int
 ) -> list[Message]:
-    """Return examples as turns before a conversation, each marked as one; the last is led to its answer."""
+    """Return examples as turns before a conversation, each marked as one and led to its answer."""
     turns = []
     for name, example in named:
         call = written(tool_calls, thought=example.thought[:thought], tool=name, given=example.given)
         turns += [Message("user", f"Example: {example.question}"), Message("assistant", call)]
-    if named:
         answer = written(tool_calls, answer=example.answer)
         turns += [Message("user", observed(example.result, mark)), Message("assistant", answer)]
     return turns

@@ -84,7 +84,7 @@ def registered_tool(name: str, use: Use) -> Tool:
     Raises:
         ContractError: Its examples or its pattern cannot be read.
     """
-    said = (use.__doc__ or "registered by an installed package").strip().splitlines()[0]
+    said = (use.__doc__ or "registered by an installed package").strip().splitlines()[0].rstrip(".")
     try:
         examples = tuple(Example(*map(str, example)) for example in getattr(use, "examples", ()))
         pattern = str(getattr(use, "pattern", LINE))

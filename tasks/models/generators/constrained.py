@@ -130,7 +130,7 @@ class Grammars:
                 way = self._way(start, FARTHEST, endings)
             ready = ReadyForm(start, FARTHEST + 1 if way is None else len(way), endings)
         self._ready[response_format] = ready
-        if len(self._ready) > READY:
+        while len(self._ready) > READY:
             del self._ready[next(iter(self._ready))]
         return ready
 

@@ -197,10 +197,16 @@ def schema_of(response_format: ResponseFormat) -> dict[str, Any]:
             held: dict[str, Any] = dict(json.loads(response_format.text))
             if not _wrapped(held):
                 return held
+            shared = {"$defs": held.pop("$defs")} if "$defs" in held else {}
+            return shared | _object_of(held)
         case "choice":
             held = {"type": "string", "enum": list(response_format.choices)}
         case "regex":
             held = {"type": "string", "pattern": f"^(?:{response_format.text})$"}
+    return _object_of(held)
+
+
+def _object_of(held: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": {"reply": held}, "required": ["reply"], "additionalProperties": False}
 
 

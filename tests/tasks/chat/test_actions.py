@@ -29,7 +29,7 @@ MESSAGES = [
     "What is 2,249 times 0.85?", "How much is 18 percent of 2,350?", "Six friends share 93.", "Hello!",
     "It was -3 at 22:10 on 2024-05-01, in room B2.",
 ]  # fmt: skip
-DRAWS = 6
+DRAWS = 2
 TOOLS = {
     "calculator": calculator_tool(),
     "search": search_tool(lambda asked: [f"[guide] The mill of 1742 has {len(asked)} wheels."]),
@@ -68,6 +68,7 @@ def converse(folder: Path, agent: Agent) -> tuple[list[Acted], list[tuple[Reques
     return made, kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "agent", [Agent(examples=1, thought=20), Agent(examples=0, thought=0, tool_choice="required")]
 )
@@ -86,6 +87,7 @@ def test_every_call_is_valid_and_every_message_is_answered(folder: Path, agent: 
         assert not call.wrong or "divides by zero" in call.result or "more than 60 digits" in call.result
 
 
+@pytest.mark.slow
 def test_numbers_of_answers_and_calls_are_given_ones_and_a_calculation_is_stated(folder: Path) -> None:
     made, _ = converse(folder, Agent(examples=0, thought=0, tool_choice="required"))
     assert all(acted.unsupported == () for acted in made)
@@ -112,6 +114,7 @@ def computed(expression: str) -> str:
         return str(error)
 
 
+@pytest.mark.slow
 @given(st.data(), GIVEN)
 def test_whatever_the_grammar_of_the_calculator_allows_its_parser_takes(
     data: st.DataObject, numbers: list[str]
@@ -146,10 +149,20 @@ def test_an_answer_holds_given_numbers_alone_and_states_the_result(answer: str, 
 TEXTS = st.lists(st.text("0123456789.,-% aB€(:", max_size=30), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @given(st.data(), TEXTS)
 def test_no_answer_of_the_grammar_holds_a_number_that_is_not_given(data: st.DataObject, sources: list[str]) -> None:
     answer = data.draw(st.from_regex(answer_pattern(sources, ""), fullmatch=True))
     assert unsupported(answer, sources) == ()
+
+
+def test_every_step_that_is_known_has_the_form_and_is_read() -> None:
+    asked = Allowed(TOOLS, True, ("What is 5% of 60?",), "-3", 20)
+    form = step_format(asked)
+    for text in form.known:
+        jsonschema.validate(json.loads(text), json.loads(form.text))
+        assert read_step(text, "constrained") is not None
+    assert [json.loads(text).get("tool", "answer") for text in form.known] == ["calculator", "search", "answer"]
 
 
 def test_a_tool_of_any_name_and_an_answer_are_told_apart() -> None:
