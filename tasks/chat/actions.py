@@ -32,7 +32,7 @@ ANYTHING = r"[^\x00]*[^\s\x00][^\x00]*"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AgentStep:
     """What a model wrote at one step.
 
     Attributes:
@@ -96,7 +96,7 @@ def answer_pattern(sources: Sequence[str], stated: str) -> str:
     return rf"(?:{one}[ \n])*{_numbers(_spellings(stated))}(?:[ \n]{one})*"
 
 
-def read_step(text: str, tool_calls: ToolCalls) -> Step | None:
+def read_step(text: str, tool_calls: ToolCalls) -> AgentStep | None:
     """Read what a model wrote at one step; None where that is no step.
 
     Args:
@@ -133,7 +133,7 @@ def observed(result: str, mark: str) -> str:
     return f"<{mark}>\n{result}\n</{mark}>"
 
 
-def _read_json(text: str) -> Step | None:
+def _read_json(text: str) -> AgentStep | None:
     try:
         said, end = json.JSONDecoder().raw_decode(start := text.lstrip())
     except (ValueError, RecursionError):
@@ -141,22 +141,22 @@ def _read_json(text: str) -> Step | None:
     if not isinstance(said, dict):
         return None
     if isinstance(answer := said.get("answer"), str):
-        return Step(start[:end], answer=INVENTED.split(answer, maxsplit=1)[0].strip())
+        return AgentStep(start[:end], answer=INVENTED.split(answer, maxsplit=1)[0].strip())
     tool, given = said.get("tool"), said.get("input")
     if not isinstance(tool, str) or not isinstance(given, str):
         return None
-    return Step(start[:end], tool, given.strip(), str(said.get("thought", "")))
+    return AgentStep(start[:end], tool, given.strip(), str(said.get("thought", "")))
 
 
-def _read_free(reply: str) -> Step | None:
+def _read_free(reply: str) -> AgentStep | None:
     text = INVENTED.split(reply, maxsplit=1)[0].rstrip()
     action, final = ACTION.search(text), FINAL.search(text)
     if final is not None and (action is None or final.start() < action.start()):
-        return Step(text, answer=final[1].strip())
+        return AgentStep(text, answer=final[1].strip())
     if action is None:
         return None
     thought = text[: action.start()].strip().removeprefix("Thought:").strip()
-    return Step(text[: action.end()], action[1], action[2].strip(), thought)
+    return AgentStep(text[: action.end()], action[1], action[2].strip(), thought)
 
 
 def _call(name: str, tool: Tool, given: Sequence[str], thought: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from configs.chat import Agent
-from tasks.chat.actions import Allowed, Step, example_messages, observed, read_step, step_format
+from tasks.chat.actions import AgentStep, Allowed, example_messages, observed, read_step, step_format
 from tasks.chat.memory import MemoryModel
 from tasks.chat.tools import Tool, examples_for
 from tasks.data.chats import Call
@@ -161,7 +161,7 @@ def _begun(messages: Sequence[Message], box: Toolbox, caps: Caps, model: MemoryM
     return _Turn(box, prompt, known, examples=len(named[first:]))
 
 
-def _follow(turn: _Turn, step: Step | None, text: str, caps: Caps) -> None:
+def _follow(turn: _Turn, step: AgentStep | None, text: str, caps: Caps) -> None:
     """Do what a step says, and put it with its result to the prompt."""
     agent, box = turn.box.agent, turn.box
     if step is None:
@@ -188,7 +188,7 @@ def _ended(caps: Caps, seconds: float, tokens: int, size: int) -> str:
     return "tokens" if tokens > caps.max_tokens or size > caps.prompt_budget else ""
 
 
-def _called(step: Step, box: Toolbox, shown: int, known: Sequence[str]) -> Call:
+def _called(step: AgentStep, box: Toolbox, shown: int, known: Sequence[str]) -> Call:
     """Use a tool; that there is none, or that it fails, is a result too."""
     name, given = step.tool, step.given
     if name not in box.tools:
