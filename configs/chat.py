@@ -55,8 +55,25 @@ class Agent(Config):
     """Collection that search looks in; left out, the only one there is."""
     hits: int = Field(3, ge=1, le=20)
     """Passages a search gives."""
-    prompt: str = "chat-agent"
-    """Prompt that explains the tools, with {tools} and {mark}."""
+    tool_calls: Literal["constrained", "free"] = "constrained"
+    """constrained: a grammar lets the model write nothing but a valid call or the answer. free: it writes as it likes,
+    and what is no call is told so; for servers that take no JSON Schema."""
+    tool_choice: Literal["auto", "required"] = "auto"
+    """Whether the model may answer at once, or must call a tool first. Constrained calls alone."""
+    numbers: Literal["given", "any"] = "given"
+    """given: the numbers of inputs and answers are those of messages and results, and number words; what needs another
+    (60 minutes, the mean of three) cannot be written. any: all numbers, and those not given are flagged. Constrained
+    calls alone."""
+    thought: int = Field(0, ge=0, le=2_000)
+    """Characters of the thought before a call; 0 for none. It more than doubles the tokens of a call."""
+    examples: int = Field(3, ge=0, le=20)
+    """Examples of each tool before the conversation, those most like the message; fewer where they do not fit."""
+    withhold: bool = True
+    """Withhold from the model what follows the first order to a model in a passage of a result; it is shown on the
+    page."""
+    prompt: str | None = None
+    """Prompt that explains the tools, with {tools}, {mark} and {thought}; left out, chat-agent, or chat-agent-free
+    where calls are free."""
     max_steps: int = Field(6, ge=1, le=100)
     """Calls of a tool a message may take."""
     max_seconds: float = Field(120.0, gt=0, le=86_400)

@@ -78,15 +78,15 @@ def searched(config: ChatSession) -> Generation | None:
     return open_collection(config.agent.collection)
 
 
-def search_in(live: Generation, hits: int) -> Callable[[str], str]:
+def search_in(live: Generation, hits: int) -> Callable[[str], list[str]]:
     """Return a tool that gives the passages of a collection that speak of some words."""
     searches = itertools.count(1)
 
-    def search(given: str) -> str:
+    def search(given: str) -> list[str]:
         asked = ingest_queries([given])
         with steps.label(f"search-{next(searches)}"):
             found = retrieve(live, asked, embed_queries(asked, query_encoder(live)), Weighted(k=hits))
-        return "\n".join(f"[{h['document']}] {h['text']}" for h in describe_hits(live, asked, found)[0]["hits"])
+        return [f"[{h['document']}] {h['text']}" for h in describe_hits(live, asked, found)[0]["hits"]]
 
     return search
 

@@ -77,7 +77,7 @@ def keep_turn(
         memory=kind_of(conversation, context.memory, model.count),
         prompt_tokens=sum(said.prompts), completion_tokens=sum(said.completions),
         largest_prompt=max(said.prompts, default=0), seconds=0.0, left_out=said.left_out,
-        calls=said.calls, unsupported=said.unsupported,
+        calls=said.calls, unsupported=said.unsupported, examples=said.examples,
     )  # fmt: skip
     longer = conversation.model_copy(update={"turns": (*conversation.turns, turn)})
     kept, written = remember(

@@ -3,14 +3,14 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.chat import Agent, Automatic, ChatPrompt, Memory, Summary
 from configs.generators import Sampling
-from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, ConversationRef
+from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, ConversationRef, count_calls
 from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
@@ -23,13 +23,12 @@ from tasks.text.prompts import check_places, read_template
 if TYPE_CHECKING:
     from tasks.chat.memory import MemoryModel
     from tasks.chat.session import TurnContext
+    from tasks.chat.tools import Tool, Use
 
 GROUP = "llm_flows.tools"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-BUILT_IN = {
-    "calculator": "exact arithmetic, as in calculator[2,249 x 0.85]",
-    "search": "passages of the collection about some words, as in search[scale features]",
-}
+BUILT_IN = ("calculator", "search")
+PROMPTS = {"constrained": "chat-agent", "free": "chat-agent-free"}
 
 
 def read_settings(
@@ -49,10 +48,12 @@ def read_settings(
     how = memory.summary if isinstance(memory, Automatic) else memory
     summary = read_template(how.prompt if isinstance(how, Summary) else Summary().prompt)
     check_places(summary, ("summary", "turns", "words"), "the summary")
-    opening = read_template(agent.prompt if agent is not None else chat_prompt.prompt)
-    check_places(opening, ("message", "tools", "mark") if agent is not None else ("message",), "the conversation")
+    name = chat_prompt.prompt if agent is None else agent.prompt or PROMPTS[agent.tool_calls]
+    opening = read_template(name)
+    places = ("message",) if agent is None else ("message", "tools", "mark", "thought")
+    check_places(opening, places, "the conversation")
     if agent is not None:
-        known = {**BUILT_IN, **{name: "" for name in registered_tools()}}
+        known = dict.fromkeys([*BUILT_IN, *registered_tools()])
         if unknown := [tool for tool in agent.tools if tool not in known]:
             raise ContractError(f"there is no tool {unknown[0]!r}; there are {', '.join(known)}")
     return ChatSettings(
@@ -65,19 +66,21 @@ def registered_tools() -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
-def tools_for(agent: Agent, search: Callable[[str], str] | None) -> dict[str, Callable[[str], str]]:
+def tools_for(agent: Agent, search: "Use | None") -> "dict[str, Tool]":
     """Return the tools an agent may use, by name.
 
     Args:
         agent: Which.
         search: Looks in a collection; None where it may not.
-    """
-    from tasks.chat.calculator import calculate
 
-    own: dict[str, Callable[[str], str]] = {"calculator": calculate}
-    if search is not None:
-        own["search"] = search
-    loaded = {name: point.load() for name, point in registered_tools().items() if name in agent.tools}
+    Raises:
+        ContractError: A registered tool has examples or a pattern that cannot be read.
+    """
+    from tasks.chat.tools import calculator_tool, registered_tool, search_tool
+
+    own = {"calculator": calculator_tool()} | ({"search": search_tool(search)} if search is not None else {})
+    points = {name: point for name, point in registered_tools().items() if name in agent.tools}
+    loaded = {name: registered_tool(name, point.load()) for name, point in points.items()}
     return {name: tool for name, tool in {**loaded, **own}.items() if name in agent.tools}
 
 
@@ -97,7 +100,7 @@ def chat_turn(
     from tasks.chat.session import take_turn
 
     model = _model(handle, sampling)
-    found = take_turn(load_conversation(conversation), message, _turn_context(settings, handle, sampling, ""), model)
+    found = take_turn(load_conversation(conversation), message, _turn_context(settings, handle, sampling), model)
     return _kept(_counted(found))
 
 
@@ -107,7 +110,7 @@ def answer_with_tools(
     handle: GeneratorHandle,
     sampling: Sampling,
     settings: ChatSettings,
-    tools: Mapping[str, Callable[[str], str]],
+    tools: "Mapping[str, Tool]",
 ) -> AnsweredTurn:
     """Answer a message with the help of tools; the model's replies are kept in the reply cache as they come.
 
@@ -119,16 +122,19 @@ def answer_with_tools(
         settings: What is remembered, and what the tools may take.
         tools: By name.
     """
+    from tasks.chat.actions import THOUGHTS
     from tasks.chat.memory import recall
     from tasks.chat.react import Caps, Toolbox, act
+    from tasks.chat.tools import described
 
     agent = settings.agent or Agent()
     steps.foresee("chat-keep", 1, "the model and its tools are asked")
     mark = f"observation-{hashlib.sha256(f'{conversation.digest} {message}'.encode()).hexdigest()[:16]}"
-    context, model = _turn_context(settings, handle, sampling, mark), _model(handle, sampling)
-    started = time.perf_counter()
+    values = {"tools": described(tools), "mark": mark, "thought": THOUGHTS[agent.tool_calls] * bool(agent.thought)}
+    context, model = _turn_context(settings, handle, sampling, values), _model(handle, sampling, fix=False)
+    started, before = time.perf_counter(), load_conversation(conversation)
     prompt, left_out = recall(
-        load_conversation(conversation),
+        before,
         context.opening,
         message,
         memory=settings.memory,
@@ -138,12 +144,12 @@ def answer_with_tools(
     caps = Caps(
         agent.max_steps, agent.max_seconds, agent.max_tokens, sampling.max_tokens, context.prompt_budget, agent.shown
     )
-    acted = act(prompt, Toolbox(tools, mark), caps, model)
+    acted = act(prompt, Toolbox(tools, mark, agent, (before.summary,)), caps, model)
     return AnsweredTurn(
         text=acted.text, finish=acted.finish, calls=acted.calls, unsupported=acted.unsupported, left_out=left_out,
         prompts=tuple(r.prompt_tokens for r in acted.heard),
         completions=tuple(r.completion_tokens for r in acted.heard), finishes=tuple(r.finish for r in acted.heard),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started, examples=acted.examples,
     )  # fmt: skip
 
 
@@ -168,8 +174,9 @@ def chat_keep(
     """
     from tasks.chat.session import keep_turn
 
-    context, model = _turn_context(settings, handle, sampling, ""), _model(handle, sampling)
+    context, model = _turn_context(settings, handle, sampling), _model(handle, sampling)
     started = time.perf_counter() - answered.seconds
+    steps.log_metrics(**count_calls(answered.calls), unsupported_numbers=len(answered.unsupported))
     return _kept(_counted(keep_turn(load_conversation(conversation), message, context, answered, model, started)))
 
 
@@ -217,7 +224,9 @@ def _kept(conversation: Conversation) -> ConversationRef:
     return objects.save_json(ConversationRef, conversation.model_dump(mode="json"), rows=len(conversation.turns))
 
 
-def _turn_context(settings: ChatSettings, handle: GeneratorHandle, sampling: Sampling, mark: str) -> "TurnContext":
+def _turn_context(
+    settings: ChatSettings, handle: GeneratorHandle, sampling: Sampling, values: dict[str, str] | None = None
+) -> "TurnContext":
     from tasks.chat.session import TurnContext, opening_of
 
     tokens = min(settings.context, handle.generator.context or settings.context)
@@ -226,14 +235,11 @@ def _turn_context(settings: ChatSettings, handle: GeneratorHandle, sampling: Sam
         raise ContractError(
             f"the model reads {tokens} tokens but sampling.max_tokens is {sampling.max_tokens}; lower it"
         )
-    names = settings.agent.tools if settings.agent is not None else ()
-    tools = "\n".join(f"{name}: {BUILT_IN.get(name, 'registered by an installed package')}" for name in names)
-    return TurnContext(
-        settings.memory, opening_of(settings.opening, {"tools": tools, "mark": mark}), settings.summary, prompt_budget
-    )
+    return TurnContext(settings.memory, opening_of(settings.opening, values or {}), settings.summary, prompt_budget)
 
 
-def _model(handle: GeneratorHandle, sampling: Sampling) -> "MemoryModel":
+def _model(handle: GeneratorHandle, sampling: Sampling, *, fix: bool = True) -> "MemoryModel":
     from tasks.chat.memory import MemoryModel
 
-    return MemoryModel(client.replies(handle.generator, sampling, handle.config), message_counter(handle.config))
+    asked = client.replies(handle.generator, sampling, handle.config, fix=fix)
+    return MemoryModel(asked, message_counter(handle.config))

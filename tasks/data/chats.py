@@ -1,5 +1,6 @@
 """What crosses the border between tasks of conversations."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from configs.chat import Agent, Memory
@@ -17,6 +18,9 @@ class Call(Value):
         result: What came back, as the model read it; why nothing did, where `wrong`.
         wrong: Whether there is no such tool, or it failed.
         flags: What in the result speaks to a model instead of a reader.
+        thought: What led to it, as the model wrote it.
+        unsupported: Numbers of what it was given that no message or earlier result holds.
+        withheld: Sentences of the result that the model did not get to read.
     """
 
     tool: str
@@ -24,6 +28,9 @@ class Call(Value):
     result: str
     wrong: bool = False
     flags: tuple[str, ...] = ()
+    thought: str = ""
+    unsupported: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 class ChatTurn(Value):
@@ -42,6 +49,7 @@ class ChatTurn(Value):
         left_out: Earlier turns that did not fit the prompt.
         calls: Tools it used.
         unsupported: Numbers in the reply that no message or result holds.
+        examples: Examples of tools that stood before the conversation.
         truncated: Replies that were cut at max_tokens, those to tools and for the summary included.
         repeated: Replies that say the same over and over, likewise.
     """
@@ -58,6 +66,7 @@ class ChatTurn(Value):
     left_out: int = 0
     calls: tuple[Call, ...] = ()
     unsupported: tuple[str, ...] = ()
+    examples: int = 0
     truncated: int = 0
     repeated: int = 0
 
@@ -120,13 +129,14 @@ class AnsweredTurn(Value):
     """What came of a message that was answered with tools.
 
     Attributes:
-        text: The reply; empty where a cap ended it.
+        text: The reply; empty where a cap ended it without one.
         finish: stop, or the cap.
         calls: Tools used.
         unsupported: Numbers that no message or result holds.
         left_out: Turns that did not fit the prompt.
         prompts: Tokens of each prompt.
         completions: Tokens of each reply.
+        examples: Examples of tools that stood before the conversation.
         finishes: Why each reply ended.
         seconds: It took; counts for nothing.
     """
@@ -140,7 +150,19 @@ class AnsweredTurn(Value):
     completions: tuple[int, ...]
     finishes: tuple[Finish, ...]
     seconds: float
+    examples: int = 0
 
     def cache_key(self) -> Any:
         """Count by what was said and done, not by how long it took."""
         return self.model_dump(mode="json", exclude={"seconds"})
+
+
+def count_calls(calls: Sequence[Call]) -> dict[str, int]:
+    """Count what a reader should know of calls: how many, how many failed, and what was flagged or withheld."""
+    return {
+        "tool_calls": len(calls),
+        "invalid_calls": sum(call.wrong for call in calls),
+        "unsupported_inputs": sum(len(call.unsupported) for call in calls),
+        "flagged_results": sum(bool(call.flags) for call in calls),
+        "withheld_sentences": sum(len(call.withheld) for call in calls),
+    }

@@ -37,11 +37,14 @@ class ResponseFormat:
         kind: schema, a JSON Schema; choice, one of some texts; regex, a regular expression that all of it matches.
         text: The schema as JSON, or the expression; empty for choices.
         choices: The texts to choose from, for a choice.
+        known: Short texts of this form, where its maker knows some: a reply at its limit is closed as they end, and
+            no others are looked for.
     """
 
     kind: Literal["schema", "choice", "regex"]
     text: str = ""
     choices: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.data.chats import ChatTurn, Conversation, ConversationRef
+from tasks.data.chats import ChatTurn, Conversation, ConversationRef, count_calls
 from tasks.data.prompts import GeneratorHandle
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
@@ -108,19 +108,18 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
         "truncated": sum(t.truncated for t in turns),
         "repeated": sum(t.repeated for t in turns),
         "longest_prompt": max((t.largest_prompt for t in turns), default=0),
-        "tool_calls": sum(len(t.calls) for t in turns),
-        "invalid_calls": sum(call.wrong for t in turns for call in t.calls),
+        **count_calls([call for t in turns for call in t.calls]),
         "unsupported_numbers": sum(len(t.unsupported) for t in turns),
     }
 
 
 def _took(turns: Sequence[ChatTurn]) -> Table:
     rows = [
-        (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, len(t.calls), t.finish,
-         f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
+        (number, t.memory, t.prompt_tokens, t.completion_tokens, t.summary_tokens, t.left_out, t.examples,
+         len(t.calls), t.finish, f"{t.seconds:.2f}") for number, t in enumerate(turns, start=1)
     ]  # fmt: skip
-    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "tools used",
-               "stopped by", "seconds")  # fmt: skip
+    columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "examples",
+               "tools used", "stopped by", "seconds")  # fmt: skip
     return Table("Cost of each turn", columns, rows)
 
 
@@ -131,7 +130,8 @@ def _shown(turn: ChatTurn) -> dict[str, Any]:
         "finish": turn.finish,
         "unsupported": ", ".join(turn.unsupported),
         "calls": [
-            {"what": f"{call.tool}[{call.given}]" if call.tool else call.given, "result": call.result,
-             "wrong": call.wrong, "flags": ", ".join(call.flags)} for call in turn.calls
+            {"thought": call.thought, "tool": call.tool or "no call", "given": call.given, "result": call.result,
+             "wrong": call.wrong, "flags": ", ".join(call.flags), "unsupported": ", ".join(call.unsupported),
+             "withheld": call.withheld} for call in turn.calls
         ],
     }  # fmt: skip

@@ -35,10 +35,11 @@ def key_of(request: Request, sampling: ResolvedSampling) -> str:
     names += [name for name in DECIDE_IF_SET if getattr(sampling, name) != getattr(default, name)]
     drawn = sampling.model_dump(mode="json", include=set(names))
     form = request.response_format
+    known = [list(form.known)] if form is not None and form.known else []  # added later: keys stayed
     return durable.digest_of(
         {
             "messages": [[m.role, m.content] for m in request.messages],
-            "form": None if form is None else [form.kind, form.text, list(form.choices)],
+            "form": None if form is None else [form.kind, form.text, list(form.choices), *known],
             "sampling": drawn,
             "draw": 0 if greedy else request.draw,
         }

@@ -14,6 +14,20 @@ Kind = Literal["number", "text"]
 NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|\.\d|\w)|(?<![\w.])[-\u2212]?\.\d+"
 )
+GIVEN = re.compile(
+    r"(?<![\w.])([-\u2212]?)((?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?|\.\d+)(\s*(?:%(?!\s*[\d(.])|per ?cent\b))?"
+    r"|\b([a-z]+)\b",
+    re.IGNORECASE,
+)
+COUNTED = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+WORDS = {word: str(value) for value, word in enumerate(COUNTED.split())} | {
+    "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
+    "hundred": "100", "thousand": "1000", "million": "1000000", "dozen": "12", "half": "0.5", "quarter": "0.25",
+    "twice": "2", "double": "2", "triple": "3", "squared": "2", "cubed": "3",
+}  # fmt: skip
 STATED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:|\s*=))\s*", re.IGNORECASE)
 EDGES = " \t\n.,;:!?\"'()[]*`$\u20ac\u00a3"
 ARTICLE = re.compile(r"\b(?:a|an|the)\s+")
@@ -31,6 +45,24 @@ def written(number: Decimal) -> str:
     text = f"{number:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
+
+
+def given_numbers(text: str) -> tuple[str, ...]:
+    """Return the numbers that a text gives to calculate with, as they are written, each once.
+
+    A percentage keeps its sign, `18 percent` too; a unit may follow at once, as in `240km`; English words of numbers
+    are written in digits. A minus after another number is one of subtraction.
+    """
+    found = []
+    for match in GIVEN.finditer(text):
+        sign, number, share, word = match.groups()
+        if word is not None:
+            found += [WORDS[word.lower()]] if word.lower() in WORDS else []
+        elif len(number) <= LONGEST:
+            after = text[: match.start()].rstrip()[-1:]
+            minus = "-" if sign and not (after.isdigit() or after in (")", "%")) else ""
+            found.append(f"{minus}{number}{'%' if share else ''}")
+    return tuple(dict.fromkeys(found))
 
 
 def read_answer(reply: str, kind: Kind) -> str:
@@ -60,5 +92,8 @@ def elect(answers: Sequence[str]) -> tuple[str, int]:
 
 def unsupported(reply: str, sources: Sequence[str]) -> tuple[str, ...]:
     """Name the numbers of a reply that stand in none of its sources: they are invented, or were reckoned unseen."""
-    known = {number for source in sources for number in numbers_in(source)}
+    given = (number.rstrip("%").replace(",", "") for source in sources for number in given_numbers(source))
+    known = {number for source in sources for number in numbers_in(source)} | {
+        Decimal(number.replace("\u2212", "-")) for number in given
+    }
     return tuple(dict.fromkeys(written(number) for number in numbers_in(reply) if number not in known))

@@ -194,24 +194,42 @@ class ServerEngine:
 
 
 def schema_of(response_format: ResponseFormat) -> dict[str, Any]:
-    """Return a form as the JSON Schema of an object, which is what servers enforce."""
+    """Return a form as the JSON Schema of an object, the only root that strict servers enforce."""
     match response_format.kind:
         case "schema":
-            return dict(json.loads(response_format.text))
+            held: dict[str, Any] = dict(json.loads(response_format.text))
+            if not _wrapped(held):
+                return held
+            shared = {"$defs": held.pop("$defs")} if "$defs" in held else {}
+            return shared | _object_of(held)
         case "choice":
-            held: dict[str, Any] = {"type": "string", "enum": list(response_format.choices)}
+            held = {"type": "string", "enum": list(response_format.choices)}
         case "regex":
             held = {"type": "string", "pattern": f"^(?:{response_format.text})$"}
+    return _object_of(held)
+
+
+def _object_of(held: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": {"reply": held}, "required": ["reply"], "additionalProperties": False}
 
 
 def unwrapped(text: str, response_format: ResponseFormat | None) -> str:
-    """Take a choice or a text out of the object it was asked for in; what is no such object stays as it is."""
-    if response_format is None or response_format.kind == "schema":
+    """Take a reply out of the object it was asked for in; what is no such object stays as it is."""
+    if response_format is None:
+        return text
+    schema = response_format.kind == "schema"
+    if schema and not _wrapped(json.loads(response_format.text)):
         return text
     try:
         stated = json.loads(text)
     except (ValueError, RecursionError):
-        return text.strip()
+        return text if schema else text.strip()
     held = stated.get("reply") if isinstance(stated, dict) else stated
+    if schema:
+        return json.dumps(held, ensure_ascii=False) if isinstance(held, dict) else text
     return held if isinstance(held, str) else text
+
+
+def _wrapped(schema: dict[str, Any]) -> bool:
+    """Return whether a schema is asked for within an object: one of several forms is no object at its root."""
+    return "anyOf" in schema

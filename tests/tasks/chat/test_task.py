@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tasks.chat import (
     task,
     tools_for,
 )
+from tasks.chat.tools import described, registered_tool
 from tasks.data.chats import ConversationRef
 from tasks.data.messages import Generator, Message
 from tasks.data.prompts import GeneratorHandle
@@ -44,8 +45,8 @@ def count(messages: Sequence[Message]) -> int:
 def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """Return a scripted model that stands in for any other."""
     scripted = Scripted(
-        when("my name?", "Ada."), when("1911.65", "Final answer: It is 1,911.65, and 7 more."),
-        when("0.85", "Thought: reckon.\nAction: calculator[2,249 x 0.85]"), lambda last, request: "I see <b>you</b>.",
+        when("my name?", "Ada."), when("1911.65", '{"answer":"It is 1,911.65, and 7 more."}'),
+        when("0.85", '{"tool":"calculator","input":"2,249 x 0.85"}'), lambda last, request: "I see <b>you</b>.",
     )  # fmt: skip
     monkeypatch.setattr(client, "replies", lambda *args, **kwargs: scripted)
     monkeypatch.setattr(task, "message_counter", lambda config: count)
@@ -90,7 +91,8 @@ def test_an_agent_reckons_and_the_number_it_adds_is_flagged(model: Scripted) -> 
     (turn,) = load_conversation(converse(["How much is 2,249 x 0.85?"], agent=Agent())).turns
     assert (turn.reply, turn.unsupported) == ("It is 1,911.65, and 7 more.", ("7",))
     assert [(call.tool, call.result) for call in turn.calls] == [("calculator", "1911.65")]
-    assert "calculator[2,249 x 0.85]" in model.asked[0].messages[0].content  # the tools are explained
+    assert "calculator: exact arithmetic" in model.asked[0].messages[0].content  # the tools are explained
+    assert turn.examples == 3
     before = len(model.asked)
     converse(["How much is 2,249 x 0.85?"], agent=Agent())
     assert len(model.asked) == before + 2  # asked again here; the reply cache, which this script is not, would know
@@ -101,7 +103,35 @@ def test_tools_of_installed_packages_can_be_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "llm_flows.tools" else [])
     assert list(registered_tools()) == ["shout"]
     tools = tools_for(Agent(tools=("shout", "search")), lambda given: "found")
-    assert {name: tool("a") for name, tool in tools.items()} == {"shout": "'a'", "search": "found"}
+    assert {name: tool.use("a") for name, tool in tools.items()} == {"shout": "'a'", "search": "found"}
+
+
+def test_a_tool_whose_examples_or_pattern_cannot_be_read_is_refused() -> None:
+    for wrong in ({"examples": [("too", "few")]}, {"pattern": "(unclosed"}):
+        with pytest.raises(ContractError, match=r"tool 'plates' has examples or a pattern that cannot be read"):
+            registered_tool("plates", used(**wrong))
+
+
+def test_a_tool_of_a_package_brings_its_own_examples_and_pattern() -> None:
+    """It may say how it is called, beside what it does."""
+    known = [("Whose is B-1?", "B-1", "Ada's", "It is Ada's.", "I look it up.")]
+    tool = registered_tool("plates", used(pattern="[A-Z]-[0-9]", examples=known))
+    assert (tool.about, tool.pattern(()), tool.examples[0].answer) == (
+        "Say whose it is",
+        "[A-Z]-[0-9]",
+        "It is Ada's.",
+    )
+    assert described({"plates": tool}) == "plates: Say whose it is, as B-1"
+
+
+def used(**said: object) -> Callable[[str], str]:
+    def owner(given: str) -> str:
+        """Say whose it is."""
+        return given
+
+    for name, value in said.items():
+        setattr(owner, name, value)
+    return owner
 
 
 @pytest.mark.parametrize(

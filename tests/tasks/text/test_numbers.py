@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.text.numbers import elect, numbers_in, read_answer, unsupported, written
+from tasks.text.numbers import elect, given_numbers, numbers_in, read_answer, unsupported, written
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,15 @@ def test_the_commonest_answer_wins_a_tie_goes_to_the_first_and_silence_has_no_vo
 def test_a_number_that_no_source_holds_is_named() -> None:
     assert unsupported("It is 1,911.65, about 1,900", ["2,249 x 0.85", "1911.65"]) == ("1900",)
     assert numbers_in("1911.65") == [Decimal("1911.65")]
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("What is 2,249 times 0.85?", ("2,249", "0.85")), ("How much is 18 percent of 2,350?", ("18%", "2,350")),
+        ("15% of .5", ("15%", ".5")), ("240km in 3h", ("240", "3")), ("Six friends share half.", ("6", "0.5")),
+        ("5 -3", ("5", "3")), ("minus: -3", ("-3",)), ("room B2 of v1.2", ()), ("3 % 2", ("3", "2")), ("", ()),
+    ],
+)  # fmt: skip
+def test_numbers_to_calculate_with_are_given_as_they_are_written(text: str, given: tuple[str, ...]) -> None:
+    assert given_numbers(text) == given

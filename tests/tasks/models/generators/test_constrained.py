@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from configs.generators import LocalModel, Sampling
 from tasks.data.messages import Message, Reply, Request, ResponseFormat
 from tasks.errors import ContractError, ReplyError
-from tasks.models.generators import client, response_format
+from tasks.models.generators import client, constrained, response_format
 from tasks.models.generators import load as generators
 from tasks.models.generators import local as local_model
 from tests.tasks.models import language_models
@@ -99,3 +99,23 @@ def test_a_fault_names_the_place_and_a_pydantic_model_is_a_form() -> None:
     )
     with pytest.raises(ReplyError, match=r"watts.*'\{\"name\": \"a\"\}'"):
         response_format.require(wanted, Reply('{"name": "a"}', "stop", 1, 1, "g"))
+
+
+def test_a_reply_at_its_limit_is_closed_as_a_known_text_ends(chat: Path) -> None:
+    wanted = ResponseFormat("regex", "[a-z ]{0,60}; -727[.]", known=("a; -727.",))
+    for reply in say(chat, wanted, draws=8, temperature=1.0, max_tokens=12):
+        assert re.fullmatch(wanted.text, reply.text)
+
+
+def test_known_texts_that_have_not_the_form_are_passed_over(chat: Path) -> None:
+    (reply,) = say(chat, ResponseFormat("regex", "a{3}", known=("b",)), max_tokens=8)
+    assert reply.text == "aaa"
+
+
+def test_no_more_forms_are_kept_ready_than_stated(chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constrained, "READY", 2)
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=8)
+    grammars = local_model.engine(generators.describe(config), config).decoder.grammars
+    for length in range(1, 5):
+        assert grammars.least(ResponseFormat("regex", f"[0]{{{length}}}")) >= 1
+    assert len(grammars._ready) <= 2

@@ -1,3 +1,4 @@
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -170,6 +171,20 @@ def test_forms_are_asked_for_and_taken_out_of_their_object(server: ChatServer) -
     schemas = {b["messages"][0]["content"]: b["response_format"]["json_schema"]["schema"] for b in server.asked}
     assert schemas["a"]["properties"]["reply"] == {"type": "string", "enum": ["yes", "no"]}
     assert schemas["b"]["properties"]["reply"] == {"type": "string", "pattern": "^(?:[a-z]+)$"}
+
+
+def test_several_forms_are_asked_for_within_an_object_which_is_the_root_that_strict_servers_take(
+    server: ChatServer,
+) -> None:
+    forms = [{"type": "object", "properties": {name: {"$ref": "#/$defs/word"}}, "required": [name]} for name in "ab"]
+    stated = {"anyOf": forms, "$defs": {"word": {"type": "string"}}}
+    server.say = lambda body: '{"reply": {"b": "caf\u00e9"}}'
+    (reply,) = client_of(server)([asked("x", ResponseFormat("schema", json.dumps(stated)))])
+    assert json.loads(reply.text) == {"b": "caf\u00e9"}
+    schema = server.asked[0]["response_format"]["json_schema"]["schema"]
+    assert (schema["type"], schema["required"]) == ("object", ["reply"])
+    assert schema["properties"]["reply"] == {"anyOf": forms}
+    assert schema["$defs"] == stated["$defs"]
 
 
 def test_a_reply_without_its_form_is_repaired_once_and_then_shown(server: ChatServer) -> None:
