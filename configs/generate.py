@@ -35,6 +35,11 @@ class Generated(Config):
     """What writes the answers."""
     sampling: Sampling = Sampling()
     """How they are drawn."""
+    citations: Literal["constrained", "free"] | None = None
+    """constrained: a grammar lets each sentence end with the number of a passage, or the whole reply refuse. A weak
+    model then says where it points, not that it points right: figures and names are checked as ever. free: the model
+    writes as it likes. Left out: constrained for a model that runs here, free for a server, few of which take a
+    grammar."""
     prompt: str = "grounded"
     """Name of the prompt file in `configs/prompts`."""
     closed_prompt: str = "closed-book"

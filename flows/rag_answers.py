@@ -10,7 +10,7 @@ from prefect import flow
 
 from configs.flows import RagAnswers
 from configs.generate import Generate, Generated
-from configs.generators import for_one_question
+from configs.generators import ModelServer, for_one_question
 from configs.rerank import Rerank
 from configs.retrieve import Retrieve
 from tasks.data.answers import AnswersRef
@@ -77,7 +77,13 @@ def drawn_as_asked(config: Generated, *, one: bool = True) -> tuple[Generator, G
     """
     generator = describe_generator(config)
     asked = for_one_question(config.generator) if one else config.generator
-    resolved = config.model_copy(update={"sampling": generator.sampling.resolve(config.sampling), "generator": asked})
+    resolved = config.model_copy(
+        update={
+            "sampling": generator.sampling.resolve(config.sampling),
+            "citations": config.citations or ("free" if isinstance(asked, ModelServer) else "constrained"),
+            "generator": asked,
+        }
+    )
     return generator, resolved, generator.sampling.stated(config.sampling)
 
 
@@ -116,7 +122,13 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     ended = count_endings(load_answers(open_book), load_answers(closed_book))
     page = open_book_page(run, judged, asked.queries.rows, ended, (generator, sampling))
     stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
-    told = {"collection": live.collection, "generation": live.number, **stated, "sampling": sampling}
+    told = {
+        "collection": live.collection,
+        "generation": live.number,
+        **stated,
+        "sampling": sampling,
+        "citing": resolved.citations,
+    }
     return run.outcome(told, page)
 
 
@@ -142,5 +154,6 @@ def rag_answers(
         run.publish(collection=live, answers=answers)
         stated = load_answers(answers)[0].model_dump(mode="json")
         if isinstance(config.answer, Generated):
-            stated["sampling"] = drawn_as_asked(config.answer)[2]
+            _, resolved, stated["sampling"] = drawn_as_asked(config.answer)
+            stated["citing"] = resolved.citations
         return run.outcome({"collection": live.collection, "generation": live.number, **stated})

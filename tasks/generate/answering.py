@@ -14,9 +14,10 @@ from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
 from tasks.data.search import Hit
 from tasks.generate.evidence import flags_about
-from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, check_reply
+from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, check_reply, cited_format
 from tasks.text.prompts import Count, fill, messages_of
 
+UNFINISHED = "no answer: the reply reached its limit before its first sentence ended; raise sampling.max_tokens"
 BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
 
 
@@ -29,12 +30,14 @@ class AnswerSettings:
         count: Counts the tokens of texts, as the model does.
         prompt: What it is told.
         budget: Tokens of a prompt at most.
+        constrained: Whether a grammar makes each sentence cite.
     """
 
     replies: Replies
     count: Count
     prompt: Template
     budget: int
+    constrained: bool = False
 
 
 def ground_answers(
@@ -63,14 +66,18 @@ def ground_answers(
             built[number] = build_messages(
                 asking.prompt, answer.question, texts, budget=asking.budget, count=asking.count
             )
-    replied = asking.replies([Request(one.messages) for one in built.values()])
+    forms = [cited_format(len(one.used)) if asking.constrained else None for one in built.values()]
+    replied = asking.replies([Request(b.messages, form) for b, form in zip(built.values(), forms, strict=True)])
     made = list(answers)
     for (number, one), reply in zip(built.items(), replied, strict=True):
         used = [read[number][position] for position in one.used]
         shown = [passages[hit.passage] for hit in used]
         checked = check_reply(reply.text, [passage.indexed for passage in shown])
         cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
-        made[number] = answer_of(answers[number], checked, cited).model_copy(update={"finish": reply.finish})
+        answer = answer_of(answers[number], checked, cited).model_copy(update={"finish": reply.finish})
+        if asking.constrained and checked.refused and reply.finish != "stop":
+            answer = answer.model_copy(update={"abstained": UNFINISHED})
+        made[number] = answer
     return made
 
 

@@ -12,18 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.data.documents import Passage
-from tasks.data.messages import Message
+from tasks.data.messages import Message, ResponseFormat
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
 from tasks.text.prompts import Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for
 from tasks.text.sentences import sentences
 
 REFUSAL = "NO ANSWER"
+SENTENCES = 6  # of a reply that is kept to a form
 PLACES = ("nonce", "refusal", "passages", "question")
 NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
 AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 NAME = re.compile(r"\b[A-Z][\w'\u2019-]*[a-z\d][\w'\u2019-]*|\b[A-Z]{2,}\b")
+IDENTIFIER = re.compile(r"\b[A-Za-z]\w*(?:[._][A-Za-z]\w*)+")  # of code: it must stand in a passage as it is written
 REFUSED = re.compile(
     r"\b(?:passages?|context|documents?|text|sources?)\b[^.!?]{0,40}\b(?:do(?:es)? not|don't|doesn't|cannot|never)\b"
     r"[^.!?]{0,40}\b(?:answer|contain|hold|mention|provide|say|state)"
@@ -142,6 +144,20 @@ def build_messages(
     return Built(messages, tuple(used), len(passages) - len(used), tokens, neutralised)
 
 
+def cited_format(passages: int) -> ResponseFormat:
+    """Return the form of a reply whose every sentence is followed by passages it rests on, or that is the refusal.
+
+    One that reaches its limit loses its unfinished sentence; were its first unfinished, it would read as a refusal.
+
+    Args:
+        passages: How many there are; they are numbered from 1.
+    """
+    one = rf"\[(?:{'|'.join(map(str, range(1, passages + 1)))})\]"
+    sentence = rf"(?:[^\s<>\[\].!?]|[.!?][^\s<>\[\]])(?:[^\n<>\[\].!?]|[.!?][^\s<>\[\]])*[.!?](?: {one}){{1,3}}"
+    text = rf"{REFUSAL}|{sentence}(?:[ \n]{sentence}){{0,{SENTENCES - 1}}}"
+    return ResponseFormat("regex", text, known=(REFUSAL,))
+
+
 def check_reply(reply: str, passages: Sequence[str]) -> Checked:
     """Check that every sentence of a reply cites passages that exist and hold its figures and names.
 
@@ -176,6 +192,7 @@ def _claim(sentence: str, passages: Sequence[str]) -> Claim:
     unheld = [figure for figure in FIGURE.findall(said) if figure.replace(",", "") not in figures]
     names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(said) if match.start())
     unheld += [name for name in names if name.casefold() not in folded]
+    unheld += [name for name in IDENTIFIER.findall(said) if name.casefold() not in folded]
     return Claim(said, cited, missing, tuple(dict.fromkeys(unheld)) if cited else ())
 
 

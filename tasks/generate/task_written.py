@@ -61,6 +61,7 @@ def answer_grounded(
         client.text_counter(config.generator),
         prompt,
         client.prompt_budget(generator, config.sampling, config.prompt_tokens),
+        config.citations == "constrained",
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
     steps.log_metrics(unsupported=sum(a.unsupported for a in made))

@@ -22,7 +22,7 @@ from tasks.errors import ContractError
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 BEAM = 12  # beginnings followed at a time when the way to the end is looked for
 FARTHEST = 256  # tokens of the shortest text of a form that is looked for
-READY = 256  # forms kept ready
+READY = 16  # forms kept ready: one with many numbers holds some tens of megabytes
 TRIED = 10  # tokens tried after each
 CLOSERS = '"]}'
 WIDE = 64  # where more tokens than this may come next, a reply is inside a string, and a bracket closes nothing

@@ -39,7 +39,7 @@ class Row:
         grammar: What it must look like; None for free text.
         prefix: Tokens of the prompt that are read apart, once for all that begin with them; 0 for none.
         tokens: Generated so far.
-        tail: Looks whether they go round; None where that is not asked for, or a grammar leaves no choice.
+        tail: Looks whether they go round; None where that is not asked for.
         text: The reply, once it has ended.
         finish: Why it ended.
         ended: Whether it has.
@@ -96,7 +96,7 @@ class Decoder:
 
         chances = [stream(row.seed, row.key) for row in rows]
         for row in rows:
-            row.tail = Tail(self._text) if sampling.end_repetition and row.grammar is None else None
+            row.tail = Tail(self._text) if sampling.end_repetition else None
         with torch.inference_mode():
             forward = self._text_to_text if self.family == "text-to-text" else self._causal
             steps = forward(rows, width, height)
@@ -132,14 +132,19 @@ class Decoder:
         return token
 
     def _advance_form(self, row: Row, grammar: Grammar, token: int) -> None:
-        """Follow a form; where the limit comes first, the reply is closed in the fewest tokens."""
+        """Follow a form; where the limit comes first, or words go round, it is closed in the fewest tokens."""
         if token in self.ends:
             self._end(row, self.grammars.text(row.tokens[:-1]), "stop")
         elif grammar.take(token):
             self._end(row, self.grammars.text(row.tokens), "stop")
+        elif row.tail is not None and (loop := row.tail.take(token)) is not None:
+            self._close(row, grammar, row.tokens[: loop.start + 2 * loop.period], "repetition")
         elif len(row.tokens) >= row.limit:
-            row.tokens = self.grammars.closed(grammar, row.tokens, row.limit)
-            self._end(row, self.grammars.text(row.tokens), "length")
+            self._close(row, grammar, row.tokens, "length")
+
+    def _close(self, row: Row, grammar: Grammar, tokens: list[int], finish: Finish) -> None:
+        row.tokens = self.grammars.closed(grammar, tokens, row.limit)
+        self._end(row, self.grammars.text(row.tokens), finish)
 
     def _end(self, row: Row, text: str, finish: Finish) -> None:
         row.ended, row.text, row.finish = True, text, finish

@@ -12,6 +12,7 @@ from tasks.generate.grounded import (
     Built,
     build_messages,
     check_reply,
+    cited_format,
     read_prompt,
 )
 from tasks.text.prompts import neutralise
@@ -171,6 +172,7 @@ def test_a_reply_that_keeps_to_its_passages_is_supported(reply: str) -> None:
         ("The lamp was lit in 1904 [1].", (1,), (), ("1904",)),
         ("The lamp was lit by Bob Miller [1].", (1,), (), ("Bob", "Miller")),
         ("The lamp was lit in 1903 [2].", (2,), (), ("1903",)),
+        ("Call `nx.light_lamp` for it [1].", (1,), (), ("nx.light_lamp",)),
         ("The lamp was lit [1, 9].", (1,), (9,), ()),
         ("The lamp was lit [0].", (), (0,), ()),
     ],
@@ -209,3 +211,23 @@ def test_a_refusal_is_recognised_and_claims_nothing(reply: str) -> None:
 
 def test_a_reply_that_cites_is_no_refusal() -> None:
     assert not check_reply("The passages do not say who, but Anna Berg lit it [1].", TEXTS).refused
+
+
+@pytest.mark.parametrize(
+    ("reply", "kept"),
+    [
+        ("NO ANSWER", True),
+        ("The lamp was lit in 1903 by Anna Berg. [1]", True),
+        ("It weighs 1,200.5 kg! [3] [1] Call nx.shortest_path(G) for it. [2]", True),
+        ("The lamp was lit.", False),
+        ("The lamp was lit. [4]", False),
+        ("The lamp was lit. [1] Ships wait.", False),
+        ("Ships wait. They leave. [1]", False),
+        ("NO ANSWER [1]", False),
+        (" . [1]", False),
+    ],
+)
+def test_the_form_of_a_cited_reply_has_a_passage_behind_each_sentence(reply: str, kept: bool) -> None:
+    assert (re.fullmatch(cited_format(3).text, reply) is not None) == kept
+    if kept and reply != REFUSAL:
+        assert all(claim.cited and not claim.missing for claim in check_reply(reply, TEXTS).claims)
