@@ -14,6 +14,9 @@ Kind = Literal["number", "text"]
 NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|\.\d|\w)|(?<![\w.])[-\u2212]?\.\d+"
 )
+DECIMAL_COMMA = re.compile(
+    r"(?<![\w.,])(0(?=,\d)|\d+(?=,(?:\d\d?|\d{4,})(?!\d))),(\d+)(?![.,]?\d)"
+)  # 12,5 as in German
 GIVEN = re.compile(
     r"(?<![\w.])([-\u2212]?)((?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?|\.\d+)(\s*(?:%(?!\s*[\d(.])|per ?cent\b))?"
     r"|\b([a-z]+)\b",
@@ -51,9 +54,11 @@ def given_numbers(text: str) -> tuple[str, ...]:
     """Return the numbers that a text gives to calculate with, as they are written, each once.
 
     A percentage keeps its sign, `18 percent` too; a unit may follow at once, as in `240km`; English words of numbers
-    are written in digits. A minus after another number is one of subtraction.
+    are written in digits. A minus after another number is one of subtraction. A comma before one, two, or more than
+    three last digits is one of decimals, which are written with a point.
     """
     found = []
+    text = DECIMAL_COMMA.sub(r"\1.\2", text)
     for match in GIVEN.finditer(text):
         sign, number, share, word = match.groups()
         if word is not None:

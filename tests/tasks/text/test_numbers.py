@@ -49,6 +49,9 @@ def test_a_number_that_no_source_holds_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "given"),
     [
+        ("Was sind 12,5 mal 4?", ("12.5", "4")),
+        ("1,5% of 2,350.75", ("1.5%", "2,350.75")),
+        ("0,125 and 1,2,3", ("0.125", "1", "2", "3")),
         ("What is 2,249 times 0.85?", ("2,249", "0.85")), ("How much is 18 percent of 2,350?", ("18%", "2,350")),
         ("15% of .5", ("15%", ".5")), ("240km in 3h", ("240", "3")), ("Six friends share half.", ("6", "0.5")),
         ("5 -3", ("5", "3")), ("minus: -3", ("-3",)), ("room B2 of v1.2", ()), ("3 % 2", ("3", "2")), ("", ()),
