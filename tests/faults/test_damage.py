@@ -83,6 +83,7 @@ def named(path: Path, line: str) -> bool:
     return str(path) in line or str(path.parent) in line
 
 
+@pytest.mark.faults
 def test_damaged_cached_vectors_are_said_and_encoded_again(
     build: Callable[[], Outcome], workspace: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -141,7 +142,9 @@ def test_a_planted_pickle_is_never_run(build: Callable[[], Outcome], workspace: 
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full disk", "failing disk"])
-@pytest.mark.parametrize("nth", [1, 17, pytest.param(range(2, 120, 6), marks=pytest.mark.faults)], ids=str)
+@pytest.mark.parametrize(
+    "nth", [1, *(pytest.param(n, marks=pytest.mark.faults) for n in (17, range(2, 120, 6)))], ids=str
+)
 def test_a_disk_that_refuses_fails_the_run_in_one_sentence_and_the_rerun_completes(
     nth: int | range, code: int, build: Callable[[], Outcome], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_run_with_topics_killed_is_finished_by_the_next(
     kill_and_finish(job, tmp_path, unbroken, [moment])
 
 
+@pytest.mark.faults
 def test_a_temporary_server_ends_when_its_run_is_killed(job: Callable[..., Job], tmp_path: Path) -> None:
     alone = job(tmp_path / "home", "topics=null", PREFECT_API_URL="", HOME=str(tmp_path))
     process = alone.start()

@@ -14,6 +14,7 @@ from tests.faults.conftest import ROOT, Job
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 
+@pytest.mark.faults
 def test_a_run_works_under_a_long_unicode_path_a_plain_locale_and_a_strict_umask(
     job: Callable[..., Job], tmp_path: Path
 ) -> None:

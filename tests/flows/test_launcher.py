@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from contextlib import suppress
@@ -154,7 +155,7 @@ def test_the_plan_is_what_the_run_then_does_and_an_unchanged_rerun_loads_no_mode
     assert before["plan"] == [{"name": "ingest-documents", "outcome": "will run", "why": "never run here"}]
     assert before["everything_after"]
 
-    done = launch(*words)
+    done = answer(*words)
     assert done.returncode == 0
     stated = json.loads(done.stdout.splitlines()[-1])
     assert list(stated) == [
@@ -186,7 +187,21 @@ def imported(said: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
 
 
-def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_it(launch: Any, notes: Path) -> None:
+@pytest.fixture
+def made_database(workspace: Path, prefect_server: str) -> None:
+    """Put the database of the session's server into the workspace: a temporary server makes one for half a minute."""
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+
+    made = str(PREFECT_API_DATABASE_CONNECTION_URL.value()).rpartition("sqlite+aiosqlite:///")[2]
+    (workspace / "prefect").mkdir(mode=0o700)
+    with sqlite3.connect(made) as theirs, sqlite3.connect(workspace / "prefect" / "prefect.db") as ours:
+        theirs.backup(ours)
+    (workspace / "prefect" / "database-is-made").touch()
+
+
+def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_it(
+    launch: Any, made_database: None, notes: Path
+) -> None:
     words = ["knowledge-base", "source.kind=files", f"source.path={notes}", "ingest.max_rejected_share=0"]
     (notes / "empty.txt").write_bytes(b"")
     done = launch(*words, PREFECT_API_URL="", HOME=str(notes))

@@ -115,8 +115,12 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
 @pytest.mark.parametrize(
     ("publish", "said"),
     [
-        (Publish(gate=None), "not compared: the gate is off"),
-        (Publish(gate=Gate(min_questions=13)), "not compared: 12 questions outside the test split have one answer"),
+        pytest.param(Publish(gate=None), "not compared: the gate is off", marks=pytest.mark.long),
+        pytest.param(
+            Publish(gate=Gate(min_questions=13)),
+            "not compared: 12 questions outside the test split have one answer",
+            marks=pytest.mark.long,
+        ),
         (Publish(gate=Gate(tolerance=1.0)), "ndcg@10 of 12 questions is "),
     ],
     ids=["off", "too few questions", "tolerated"],

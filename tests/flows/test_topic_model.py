@@ -167,7 +167,11 @@ def nudged(vectors: Any) -> Any:
     return normalise(vectors * (1 + 1e-7 * np.random.default_rng(1).standard_normal(vectors.shape)))
 
 
-ROUNDED = {"32 bits": lambda vectors: vectors, "another processor": nudged, "bf16": in_bf16}
+ROUNDED = [
+    pytest.param(lambda vectors: vectors, id="32 bits", marks=pytest.mark.long),
+    pytest.param(nudged, id="another processor", marks=pytest.mark.long),
+    pytest.param(in_bf16, id="bf16"),
+]
 
 
 def found_in(texts: dict[str, str], rounded: Any, topics: Topics) -> tuple[dict[str, int], list[Fate]]:
@@ -185,7 +189,7 @@ def found_in(texts: dict[str, str], rounded: Any, topics: Topics) -> tuple[dict[
     return dict(zip(texts, labels, strict=True)), objects.load_rows(matched.fates, Fate)
 
 
-@pytest.mark.parametrize("rounded", ROUNDED.values(), ids=ROUNDED.keys())
+@pytest.mark.parametrize("rounded", ROUNDED)
 def test_no_document_moves_without_a_word_whatever_vectors_were_rounded_to(workspace: Path, rounded: Any) -> None:
     texts = {row["id"]: row["text"] for row in rows(40)}
     new = {f"new-{n}": text for n, text in enumerate(sentences(NEW, 8, 9))}
@@ -195,7 +199,7 @@ def test_no_document_moves_without_a_word_whatever_vectors_were_rounded_to(works
     assert {now[name] for name in new}.isdisjoint(then.values())
 
 
-@pytest.mark.parametrize("rounded", ROUNDED.values(), ids=ROUNDED.keys())
+@pytest.mark.parametrize("rounded", ROUNDED)
 def test_after_a_twentieth_of_new_documents_all_others_keep_topics_that_cannot_fall_apart(
     workspace: Path, rounded: Any
 ) -> None:

@@ -70,7 +70,11 @@ def converse(folder: Path, agent: Agent) -> tuple[list[Acted], list[tuple[Reques
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "agent", [Agent(examples=1, thought=20), Agent(examples=0, thought=0, tool_choice="required")]
+    "agent",
+    [
+        Agent(examples=1, thought=20),
+        pytest.param(Agent(examples=0, thought=0, tool_choice="required"), marks=pytest.mark.long),
+    ],
 )
 def test_every_call_is_valid_and_every_message_is_answered(folder: Path, agent: Agent) -> None:
     made, kept = converse(folder, agent)

@@ -178,7 +178,7 @@ TURNS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_small_model_is_what_transformers_makes_of_its_file(home: Path, smollm2: Path) -> None:
     """Rendered prompts, token ids and likelihoods are those of transformers, which reads the GGUF itself."""
