@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from configs.generators import BATCH_SIZE
 from tasks.data.messages import Replies, Reply, Request
 
 Result = TypeVar("Result")
@@ -49,7 +50,11 @@ class Together:
 
 
 def together(replies: Replies, jobs: Sequence[Callable[[Replies], Result]]) -> list[Result]:
-    """Return what jobs return that each ask one request at a time, in order."""
+    """Return what jobs return that each ask one request at a time, in order; a batch of them runs at once."""
+    return [made for n in range(0, len(jobs), BATCH_SIZE) for made in _at_once(replies, jobs[n : n + BATCH_SIZE])]
+
+
+def _at_once(replies: Replies, jobs: Sequence[Callable[[Replies], Result]]) -> list[Result]:
     shared = Together(replies, len(jobs))
 
     def work(job: Callable[[Replies], Result]) -> Result:
