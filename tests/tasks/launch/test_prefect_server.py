@@ -78,7 +78,6 @@ def test_the_active_profile_counts(profiles: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_environment_names_another_profile_home_or_file(
     profiles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +177,6 @@ def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> Non
         found.wait()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
     workspace: Path, capfd: pytest.CaptureFixture[str]
