@@ -1,4 +1,4 @@
-# make demo    the main job on real input            make quick   no server, browser or training: under 90 s
+# make demo    the main job on real input            make quick   no server, browser or training: two minutes
 # make test    every test but the long ones          make long    minutes each, and 2,000 examples a property
 # make check   lint, types, architecture, coverage   make faults  kills, flips, races
 # make mutants faults planted in the pure cores      make bench   speed against what else you'd pick
