@@ -6,12 +6,14 @@ On a worker:   prefect deployment run 'chat-session/chat-session'    (then answe
 """
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 
 from prefect import flow
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from prefect.logging import get_run_logger
 from pydantic import Field
 
 from configs.chain import SmallModel
@@ -41,6 +43,7 @@ from tasks.report.chat_session import chat_page, chat_summary, show_transcript
 from tasks.report.names import named
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
+from tasks.store import workspace
 
 
 class NextMessage(RunInput):
@@ -61,6 +64,11 @@ def preflight(
         raise ContractError(
             f"messages has {len(messages)} entries, one or all of them empty; give a message, or leave messages out "
             "to be asked in the Prefect UI"
+        )
+    if messages is None and os.environ.get(workspace.NO_UI):
+        raise ContractError(
+            "messages are left out, so each would be asked for in the Prefect UI, but no server with one runs; give "
+            "messages='[\"...\"]', or start make ui first"
         )
     open_conversation(conversation)
     read_settings(config.memory, config.agent, config.chat_prompt)
@@ -106,6 +114,9 @@ def said(messages: list[str] | None, wait_s: int, show: Callable[[], str]) -> It
     number = 0
     while True:
         number += 1
+        get_run_logger().info(
+            "waiting for message %d in the Prefect UI, %d s at most; an empty one ends it", number, wait_s
+        )
         asked = NextMessage.with_initial_data(description=show() or "Say something.")
         try:
             given = pause_flow_run(wait_for_input=asked, timeout=wait_s, poll_interval=1, key=f"message-{number}")

@@ -90,6 +90,7 @@ def choose() -> PrefectServer:
         os.environ["PREFECT_API_URL"] = url
         return PrefectServer(url, "noted")
     port = free_port()
+    os.environ[workspace.NO_UI] = "1"
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     os.environ.setdefault("PREFECT_UI_URL", UI_ADDRESS)  # a temporary server shows nothing; `make ui` does, later
     return PrefectServer(os.environ["PREFECT_API_URL"], "temporary", _start(port))

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from tasks.errors import StoreError
 
+NO_UI = "LLM_FLOWS_NO_UI"  # set in the environment of a run whose Prefect server is temporary, and shows no pages
 SERVERS = "server.json"  # where `make ui` notes the addresses of its servers
 
 

@@ -94,6 +94,7 @@ WRONG_CALLS = [
     (["semantic-search", "queries=@/no/file"], "queries=@/no/file cannot be read"),
     (["store", "burn"], "'store burn' is not a command"),
 ]
+WITHOUT_UI = "no server with one runs; give messages='[\"...\"]', or start make ui first"
 AT_A_SHELL = [call for call in WRONG_CALLS if call[0] in (["rag-anwsers"], ["rag-answers", "question=x"])]
 
 
@@ -110,6 +111,14 @@ def test_a_wrong_call_is_one_line_and_exit_status_two(words: list[str], message:
 def test_a_wrong_call_is_all_that_a_process_says(words: list[str], message: str, launch: Any) -> None:
     """One call is refused without Prefect, one with it; it takes seconds to import, so the others share a process."""
     assert_refused(launch(*words), message)
+
+
+def test_a_chat_that_nobody_could_answer_is_refused(launch: Any, made_database: None, tmp_path: Path) -> None:
+    """A temporary server shows no pages: the run would wait an hour for a message, and nobody could write one."""
+    message = WITHOUT_UI
+    done = launch("chat-session", PREFECT_API_URL="", HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr.splitlines()[-1]
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], message: str) -> None:
