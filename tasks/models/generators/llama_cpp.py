@@ -293,7 +293,9 @@ def _reason(stated: Any) -> str:
 def threads() -> int:
     """Return the threads a model may take: as torch, by OMP_NUM_THREADS, else the processors that are free to us."""
     stated = os.environ.get("OMP_NUM_THREADS", "")
-    return int(stated) if stated.isdecimal() and int(stated) else len(os.sched_getaffinity(0))
+    if stated.isdecimal() and int(stated):
+        return int(stated)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def llama_grammar(response_format: ResponseFormat) -> str:

@@ -28,11 +28,9 @@ from tasks.models.generators import server as model_server
 from tasks.store import objects, packages
 from tests.bench.bench_gguf import PASSAGE
 from tests.tasks.models.openai_servers import (
-    WHY_NO_LLAMA_CPP,
-    WHY_NO_TRANSFORMERS,
-    WITHOUT_LLAMA_CPP,
-    WITHOUT_TRANSFORMERS,
     llama_cpp_server,
+    needs_llama_cpp,
+    needs_transformers,
     transformers_server,
 )
 
@@ -45,7 +43,7 @@ pytestmark = [
     pytest.mark.timeout(1_800),
     pytest.mark.usefixtures("without_prefect"),
     pytest.mark.skipif(bool(WHY_NO_MODEL), reason=WHY_NO_MODEL),
-    pytest.mark.skipif(WITHOUT_LLAMA_CPP, reason=WHY_NO_LLAMA_CPP),
+    needs_llama_cpp,
 ]
 QUESTIONS = ["a lighthouse keeper", "a night train", "two rivals who bake bread", "a lost dog", "the last apple tree",
              "a letter that came too late", "a robot that paints", "a storm at sea", "an honest thief",
@@ -86,7 +84,7 @@ def facts(calls: list[ModelCall]) -> list[tuple[str, str, str, int, int]]:
     return [(c.prompt, c.reply, c.finish, c.prompt_tokens, c.completion_tokens) for c in calls]
 
 
-@pytest.mark.skipif(WITHOUT_TRANSFORMERS, reason=WHY_NO_TRANSFORMERS)
+@needs_transformers
 def test_a_chain_is_the_same_here_and_behind_transformers_serve(whole: Path, home: Path, tmp_path: Path) -> None:
     here = say(LocalModel(model=str(whole), precision="fp32", device="cpu"), tmp_path)
     with transformers_server(whole) as address:

@@ -8,11 +8,12 @@ from configs.generators import LocalModel, Sampling
 from configs.retrieve import Dense
 from tasks.data.answers import Answer, AnswersRef
 from tasks.data.documents import Document, Passage
-from tasks.data.messages import Reply, Request
+from tasks.data.messages import Reply, Request, ResponseFormat
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
 from tasks.generate import answer_grounded, describe_generator, load_answers, read_prompt
 from tasks.generate.answering import AnswerSettings, ground_answers
+from tasks.generate.grounded import cited_format
 from tasks.retrieve import retrieve
 from tasks.store import objects
 from tests.tasks.models import language_models
@@ -75,6 +76,26 @@ def test_a_refusal_and_a_reply_that_cites_nothing_are_no_answers(shelf: Generati
     assert refused.abstained == "no answer in this collection: the model finds no answer in the passages"
     assert loose.abstained == "no answer in this collection: the model cites no passage in its reply"
     assert (refused.text, loose.text, loose.citations) == ("", "", ())
+
+
+def test_a_constrained_question_is_asked_with_the_form_of_its_passages_and_a_cut_reply_is_no_refusal(
+    shelf: Generation,
+) -> None:
+    forms: list[ResponseFormat | None] = []
+
+    def replies(requests: Sequence[Request]) -> list[Reply]:
+        forms.extend(request.response_format for request in requests)
+        return [Reply("NO ANSWER", "length", 1, 1, "g") for _ in requests]
+
+    hits = objects.load_rows(found(shelf, PETS), Hit)
+    passages = dict(enumerate(objects.load_rows(shelf.passages, Passage)))
+    documents = dict(enumerate(objects.load_rows(shelf.documents, Document)))
+    asking = AnswerSettings(
+        replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000, constrained=True
+    )
+    (made,) = ground_answers([quoted(PETS)], hits, passages, documents, asking)
+    assert forms == [cited_format(3)]
+    assert made.abstained.startswith("no answer: the reply reached its limit before its first sentence ended")
 
 
 def test_what_was_withheld_is_not_asked(shelf: Generation) -> None:

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 from transformers.utils.import_utils import is_serve_available
 
 from tasks import hardware
 
-WITHOUT_LLAMA_CPP = bool(hardware.missing(("xllamacpp",)))
-WHY_NO_LLAMA_CPP = "a server of llama.cpp needs: pip install 'llm-flows[gguf]'"
-WITHOUT_TRANSFORMERS = not is_serve_available() or importlib.util.find_spec("accelerate") is None
-WHY_NO_TRANSFORMERS = "transformers serve needs: pip install 'transformers[serving]' accelerate"
+needs_llama_cpp = pytest.mark.skipif(
+    bool(hardware.missing(("xllamacpp",))), reason="a server of llama.cpp needs: pip install 'llm-flows[gguf]'"
+)
+needs_transformers = pytest.mark.skipif(
+    not is_serve_available() or importlib.util.find_spec("accelerate") is None,
+    reason="transformers serve needs: pip install 'transformers[serving]' accelerate",
+)
 LONGEST_START_S = 240
 
 LLAMA_CPP = """

@@ -19,17 +19,13 @@ from tasks.models.generators import load as generators
 from tasks.models.generators import server as model_server
 from tests.tasks.models import language_models
 from tests.tasks.models.openai_servers import (
-    WHY_NO_LLAMA_CPP,
-    WHY_NO_TRANSFORMERS,
-    WITHOUT_LLAMA_CPP,
-    WITHOUT_TRANSFORMERS,
     llama_cpp_server,
+    needs_llama_cpp,
+    needs_transformers,
     transformers_server,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
-needs_llama_cpp = pytest.mark.skipif(WITHOUT_LLAMA_CPP, reason=WHY_NO_LLAMA_CPP)
-needs_transformers = pytest.mark.skipif(WITHOUT_TRANSFORMERS, reason=WHY_NO_TRANSFORMERS)
 TEXTS = ["Once upon a time", "the lamp", "bread is baked at four", "yes or no?", "a"]
 KEY, SLOTS = "sk-of-the-tests", 4
 

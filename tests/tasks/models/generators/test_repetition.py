@@ -1,5 +1,6 @@
 """What goes round is found, as a search over everything finds it; what writers repeat is not."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,7 +158,16 @@ def test_a_reply_that_is_ended_ends_alike_whoever_shares_its_batch(looping: Path
     assert [(r.text, r.completion_tokens) for r in together] == [(r.text, r.completion_tokens) for r in alone]
 
 
-def test_a_reply_that_keeps_to_a_form_is_not_cut(looping: Path) -> None:
+def test_a_reply_that_may_end_by_its_form_ends_where_it_goes_round(looping: Path) -> None:
+    form = ResponseFormat("regex", text=r"(The lamp)?( baker said\u00e3 no\.){1,90} END")
+    (whole,), _ = ask(looping, Request((Message("user", "Hi"),), form), end_repetition=False)
+    (made,), spent = ask(looping, Request((Message("user", "Hi"),), form))
+    assert re.fullmatch(form.text, made.text)
+    assert (made.finish, spent.spent.repeated) == ("repetition", 1)
+    assert made.text.count("baker") == 2 < whole.text.count("baker")
+
+
+def test_a_form_that_asks_for_repeats_gets_all_of_them(looping: Path) -> None:
     form = ResponseFormat("regex", text=r"(The lamp)?( baker said\u00e3 no\.){30}")
     (made,), spent = ask(looping, Request((Message("user", "Hi"),), form))
     assert made.text.count("baker") == 30
