@@ -25,6 +25,7 @@ from tasks.launch import prefect_server
 from tasks.store import durable, workspace
 
 HOST = "127.0.0.1"
+PATIENCE_S = 8.0
 
 
 def main(words: Sequence[str]) -> int:
@@ -91,7 +92,7 @@ def _serve(prefect_port: int, mlflow_port: int) -> int:
     durable.write_json(note, {"prefect": f"{url}/api", "mlflow": mlflow_url, "process": os.getpid()})
     from tasks.runtime import mlflow_run  # after the note, which `make deploy` waits by: this import takes seconds
 
-    prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
+    prefect = [sys.executable, "-m", "deployments.server", "--host", HOST, "--port", str(prefect_port)]
     mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(mlflow_port),
               "--workers", "1", "--backend-store-uri", mlflow_run.tracking_uri()]  # fmt: skip
     processes: list[subprocess.Popen[bytes]] = []
@@ -106,9 +107,18 @@ def _serve(prefect_port: int, mlflow_port: int) -> int:
         return 1
     finally:
         note.unlink(missing_ok=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
+        _end(processes)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the servers; one that still waits for open pages after `PATIENCE_S` is killed, which SQLite survives."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
             process.wait()
 
 
