@@ -54,7 +54,7 @@ class Acted:
 
     Attributes:
         text: The answer; empty where a cap ended it without one.
-        finish: stop, or the cap: steps, seconds, tokens.
+        finish: stop; steps, seconds or tokens, the cap; length or repetition, where the answer was cut.
         calls: Tools used, in order.
         heard: The model's replies, in order.
         unsupported: Numbers of the answer that neither the messages nor a result holds.
@@ -141,7 +141,8 @@ def act(
         turn.spent += reply.prompt_tokens + reply.completion_tokens
         step = read_step(reply.text, box.agent.tool_calls)
         if step is not None and step.answer is not None:
-            return turn.ended("steps" if turn.due and len(turn.calls) == caps.max_steps else "stop", step.answer)
+            capped = turn.due and len(turn.calls) == caps.max_steps
+            return turn.ended("steps" if capped and reply.finish == "stop" else reply.finish, step.answer)
         if turn.due or (len(turn.calls) == caps.max_steps):
             return turn.ended("steps")
         _follow(turn, step, reply.text, caps)

@@ -130,7 +130,7 @@ class AnsweredTurn(Value):
 
     Attributes:
         text: The reply; empty where a cap ended it without one.
-        finish: stop, or the cap.
+        finish: stop, the cap, or why the reply was cut.
         calls: Tools used.
         unsupported: Numbers that no message or result holds.
         left_out: Turns that did not fit the prompt.
@@ -161,7 +161,7 @@ def count_calls(calls: Sequence[Call]) -> dict[str, int]:
     """Count what a reader should know of calls: how many, how many failed, and what was flagged or withheld."""
     return {
         "tool_calls": len(calls),
-        "invalid_calls": sum(call.wrong for call in calls),
+        "failed_calls": sum(call.wrong for call in calls),
         "unsupported_inputs": sum(len(call.unsupported) for call in calls),
         "flagged_results": sum(bool(call.flags) for call in calls),
         "withheld_sentences": sum(len(call.withheld) for call in calls),

@@ -75,6 +75,14 @@ def test_the_discount_of_the_book_is_exact() -> None:
     assert (acted.calls[0].result, acted.unsupported) == ("1911.65", ())
 
 
+def test_an_answer_that_was_cut_says_so() -> None:
+    def say(requests: Sequence[Request]) -> list[Reply]:
+        return [Reply("Final answer: It is one of many", "length", count(requests[0].messages), 50, "cut")]
+
+    acted = act([Message("user", "Which?")], box({}), CAPS, MemoryModel(say, count))
+    assert (acted.text, acted.finish) == ("It is one of many", "length")
+
+
 def test_an_invented_number_is_flagged() -> None:
     acted = run("How much is 2,249 less 15 %?", ["Final answer: It is about 1,900."])
     assert acted.unsupported == ("1900",)
