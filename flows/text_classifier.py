@@ -88,9 +88,12 @@ def preflight(
     else:
         check_ways(config)
         name_of(source, None)
-    for given in (source if classifier is None else None, test, predict):
-        if given is not None:
-            list_items(given)
+    if classifier is None:
+        list_items(with_column(source, column_of(source, config.labels)))
+    if test is not None:
+        list_items(with_column(test, column_of(test, config.labels)))
+    if predict is not None:
+        list_items(predict)
 
 
 def check_ways(config: TextClassifier) -> None:

@@ -143,12 +143,20 @@ def rows_in(path: Path, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[
 
 
 def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
-    packed = path.name.lower().endswith(".gz")
-    opened: Generator[bytes] | BinaryIO = _unpacked(path) if packed else path.open("rb")
+    for number, line in enumerate(lines_of(path), start=1):
+        if line.strip():
+            yield number, _parse(line, encoding)
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a jsonl file, packed or not.
+
+    Raises:
+        DataError: It unpacks to far more than it is.
+    """
+    opened: Generator[bytes] | BinaryIO = _unpacked(path) if path.name.lower().endswith(".gz") else path.open("rb")
     with contextlib.closing(opened) as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield number, _parse(line, encoding)
+        yield from lines
 
 
 def _parse(line: bytes, encoding: str) -> Row | _BadRow:

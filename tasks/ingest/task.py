@@ -38,14 +38,20 @@ def list_items(source: Source) -> SnapshotRef:
 
     Raises:
         DataError: The source is not there, or holds nothing to read.
+        ContractError: No table has a column that is asked for.
         RemoteError: The hub does not answer.
         MissingExtra: What reads it is not installed.
     """
-    from tasks.ingest.sources import list_source
+    from tasks.ingest.sources import list_source, place
 
     items, ignored = list_source(source)
     if not items:
         raise DataError(_nothing_to_read(source, ignored))
+    if isinstance(source, Tables):
+        from tasks.ingest.headers import require_columns
+
+        root = place(source)
+        require_columns([root if root.is_file() else root / item.name for item in items], source)
     return objects.save_rows(SnapshotRef, Item, items)
 
 

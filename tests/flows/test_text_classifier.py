@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from configs.classify import Curve, Embeddings, Fit, Measured, Prompted, TfIdf, ZeroShot
+from configs.classify import Curve, Embeddings, Fit, Labelled, Measured, Prompted, TfIdf, ZeroShot
 from configs.embed import Embed
 from configs.flows import TextClassifier
 from configs.generators import ModelServer, Prices
@@ -164,6 +164,8 @@ def test_what_cannot_be_done_is_said_before_any_work(tmp_path: Path) -> None:
         preflight(source=source, predict=source, classifier="gone", config=CONFIG)
     with pytest.raises(ContractError, match="classifier 'gone' has nothing to classify"):
         preflight(source=source, classifier="gone", config=CONFIG)
+    with pytest.raises(ContractError, match=r"a\.jsonl has the column 'mark' .* there are 'id', 'label', 'text'"):
+        preflight(source=source, config=CONFIG.model_copy(update={"labels": Labelled(column="mark")}))
 
 
 def test_ways_that_cannot_give_several_labels_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""A column that no table has is refused before rows are read; one that may be there never is."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.ingest import Tables
+from tasks.errors import ContractError
+from tasks.ingest import list_items
+
+ROWS = [{"text": "good", "mark": "pos"}, {"text": "bad", "mark": "neg"}]
+
+
+def written(folder: Path, ending: str) -> Path:
+    path = folder / f"rows.{ending}"
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    elif ending == "csv":
+        path.write_text("text,mark\ngood,pos\nbad,neg\n")
+    else:
+        path.write_bytes(gzip.compress(lines.encode()) if ending.endswith("gz") else lines.encode())
+    return path
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "parquet"])
+@pytest.mark.parametrize("field", ["text", "id", "title", "keep"])
+def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, ending: str, field: str) -> None:
+    path = written(tmp_path, ending)
+    wrong = ("labl",) if field == "keep" else "labl"
+    with pytest.raises(ContractError, match=r"has the column 'labl'.*'mark', 'text'"):
+        list_items(Tables(path=str(path), **{field: wrong}))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "parquet"])
+def test_columns_that_are_there_are_taken(tmp_path: Path, ending: str) -> None:
+    assert list_items(Tables(path=str(written(tmp_path, ending)), keep=("mark",))).rows == 1
+
+
+def test_one_table_or_one_late_row_that_has_it_is_enough(tmp_path: Path) -> None:
+    written(tmp_path, "csv")
+    (tmp_path / "late.jsonl").write_text(
+        json.dumps({"text": "x"}) + "\n" + json.dumps({"text": "y", "kind": 1}) + "\n"
+    )
+    assert list_items(Tables(path=str(tmp_path), keep=("mark", "kind"))).rows == 2
+
+
+def test_what_cannot_be_looked_into_is_left_to_the_reader(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes("größe;text\n".encode("utf-16"))
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 no table")
+    assert list_items(Tables(path=str(tmp_path), text="größe")).rows == 2
