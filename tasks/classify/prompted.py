@@ -122,6 +122,7 @@ class Labeller:
         heard: All replies.
         no_label: How many of them are no label.
         timed: Replies of the last call that were generated for it.
+        sent: Bytes of all prompts.
     """
 
     prompts: LabelPrompts
@@ -129,6 +130,7 @@ class Labeller:
     heard: list[Reply] = field(default_factory=list)
     no_label: int = 0
     timed: int = 0
+    sent: int = 0
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return (N, K): 1 of the label a text is given, else 0; a text whose reply is no label has 0 of all.
@@ -138,7 +140,9 @@ class Labeller:
         """
         classes = self.prompts.classes
         response_format = ResponseFormat("choice", choices=classes) if self.prompts.method.enforced else None
-        heard = self.replies([Request(told, response_format) for told in self.prompts.messages(texts)])
+        put = self.prompts.messages(texts)
+        self.sent += sum(len(message.content.encode()) for told in put for message in told)
+        heard = self.replies([Request(told, response_format) for told in put])
         likely = np.zeros((len(texts), len(classes)), dtype=np.float32)
         for row, reply in enumerate(heard):
             if (at := label_of(reply.text, classes)) is None:
@@ -161,6 +165,7 @@ class Labeller:
             saved_tokens=sum(r.prompt_tokens + r.completion_tokens for r in self.heard if r.cached),
             timed=self.timed,
             repeated=sum(r.finish == "repetition" for r in self.heard),
+            prompt_bytes=self.sent,
         )
 
 

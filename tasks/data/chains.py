@@ -24,6 +24,7 @@ class PromptUsage(Value):
         completion_tokens: Of all replies.
         saved_tokens: Of prompts and replies that were paid for before.
         timed: Replies of the texts kept back that were not; of none nothing is known of its speed.
+        prompt_bytes: Of all prompts, in UTF-8: what a server is sent.
     """
 
     prompt: Template
@@ -35,6 +36,7 @@ class PromptUsage(Value):
     saved_tokens: int
     timed: int
     repeated: int = 0
+    prompt_bytes: int = 0
 
     @property
     def spent_tokens(self) -> int:

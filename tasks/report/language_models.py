@@ -36,6 +36,7 @@ def stated(found: Verdict, config: TextClassifier) -> dict[str, Any]:
         trial.name: {
             **usage.counted(),
             "tokens_per_1000": _per_thousand(usage),
+            "bytes_sent_per_1000": sent_of(trial, method, encodes_remotely=False) or 0,
             "calibration": calibration_of(trial, method),
             "on_training_texts": {c.kind: round(c.macro_f1, 4) for c in trial.calibrations},
         }
@@ -68,6 +69,16 @@ def _asked(found: Verdict, config: TextClassifier) -> Iterator[Asked]:
     for trial, method in zip(found.trials, config.methods, strict=True):
         if trial.asked is not None and isinstance(method, Prompted):
             yield trial, method, trial.asked
+
+
+def sent_of(trial: Trial, method: Method, *, encodes_remotely: bool) -> int | str | None:
+    """Return the bytes of 1,000 texts and their prompts that leave this machine; None where nothing does.
+
+    Of a server that encodes only that every text goes there: it is asked once for all methods.
+    """
+    if trial.asked is not None and isinstance(method, Prompted) and isinstance(method.generator, ModelServer):
+        return round(1_000 * trial.asked.prompt_bytes / trial.asked.texts)
+    return "every text" if trial.encodes and encodes_remotely else None
 
 
 def _in_words(calibration: LabelCalibration) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from configs.classify import Method
 from configs.flows import TextClassifier
 from configs.models import TaskCard
 from tasks.data.classes import (
@@ -197,22 +198,33 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
     pairs = list(zip(found.trials, config.methods, strict=True))
     methods = {t.name: (t, method, t.setting) for t, method in pairs}
     methods |= {t.uncalibrated: (t, method, "before calibration") for t, method in pairs if t.uncalibrated}
+    sent = _sent(pairs, config)
     rows: list[tuple[Any, ...]] = []
     for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
         cells = [_with_interval(by_way[way].get(n)) for n in names]
         published = config.measured.published.get(way)
         cells += [f"{tried[way]:.3f}" if way in tried else "", "" if published is None else f"{published:.3f}"]
         if way not in methods:
-            rows.append((way, *cells, "", "", "", ""))
+            rows.append((way, *cells, "", "", "", "", ""))
             continue
         trial, method, setting = methods[way]
         seconds = _seconds(trial, found)
         took = "replies were kept" if seconds is None else f"{seconds:.2f}"
         cost = language_models.cost_of(trial, method, seconds, config.measured.price_per_hour)
-        rows.append((way, *cells, setting, f"{trial.fit_seconds:.1f}", took, cost))
-    columns = ("method", *names, "on training texts", "published", "chosen", "fit, s", "1,000 texts, s", "their cost")
+        rows.append((way, *cells, setting, f"{trial.fit_seconds:.1f}", took, cost, sent[trial.name]))
+    last = ("fit, s", "1,000 texts, s", "their cost", "bytes that leave this machine")
+    columns = ("method", *names, "on training texts", "published", "chosen", *last)
     note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept method was chosen."
     return _filled(Table("All methods", columns, rows, note))
+
+
+def _sent(pairs: Sequence[tuple[Trial, Method]], config: TextClassifier) -> dict[str, str]:
+    """Return what of 1,000 texts leaves this machine by each method; nothing stands there if none sends any."""
+    remote = config.embed.server is not None
+    found = {trial.name: language_models.sent_of(trial, method, encodes_remotely=remote) for trial, method in pairs}
+    local = "0" if any(found.values()) else ""
+    return {name: local if sent is None else f"{sent:,}" if isinstance(sent, int) else sent
+            for name, sent in found.items()}  # fmt: skip
 
 
 def _filled(table: Table) -> Table:

@@ -195,11 +195,16 @@ def test_a_language_model_is_one_of_the_ways_is_kept_and_is_paid_for_once(worksp
         told = made.result["language_models"]["language-model small"]
         assert (told["texts"], told["no_label"], told["spent_tokens"], told["saved_tokens"]) == (16, 8, 160, 0)
         assert told["calibration"].startswith("not available: a server gives the label it has chosen")
+        prompts = [message["content"] for body in server.asked for message in body["messages"]]
+        assert told["bytes_sent_per_1000"] == round(1_000 * sum(len(p.encode()) for p in prompts) / 16)
         page = Path(made.report).read_text("utf-8")
         assert all(
             words in page
-            for words in (told["calibration"], "0.0070", "replies that are no label", "<th>no label</th>")
-        )
+            for words in (
+                told["calibration"], "0.0070", "replies that are no label", "<th>no label</th>",
+                "bytes that leave this machine", f"{told['bytes_sent_per_1000']:,}",
+            )
+        )  # fmt: skip
 
         given = [{"id": "a", "text": "loaf of rye"}, {"id": "b", "text": "<script>alert(1)</script> anchor"}]
         outcome = text_classifier(predict=write(tmp_path / "new.jsonl", given), classifier="notes", config=config)
