@@ -25,6 +25,7 @@ from tasks.errors import ContractError, DataError
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 from tasks.text.prompts import places_of
@@ -122,7 +123,8 @@ def chain_link(
     from tasks.chain.link import run_link
 
     values = _values(problems, given)
-    ask = client.replies(handle.generator, sampling, handle.config, fix=False)  # the check below asks again
+    # fix=False: the check below asks again
+    ask = client.replies(handle.generator, sampling, handle.config, fix=False).watched_by(progress)
     outputs, calls = run_link(template, values, replies=ask, check=output_spec.check, repair=output_spec.repair)
     return _linked(outputs, calls, output_spec.most_invalid, template.name)
 
@@ -149,7 +151,7 @@ def chain_vote(
     from tasks.chain.vote import run_vote
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    ask = client.replies(handle.generator, warm, handle.config)
+    ask = client.replies(handle.generator, warm, handle.config).watched_by(progress)
     values = [{"question": p.question} for p in objects.load_rows(problems, Problem)]
     outputs, calls = run_vote(template, values, replies=ask, samples=config.samples, kind=reading[0])
     return _linked(outputs, calls, reading[1], template.name)
@@ -177,8 +179,8 @@ def chain_tree(
     from tasks.chain.tree import Ways, run_tree
 
     warm = sampling.model_copy(update={"temperature": config.temperature})
-    drawn = client.replies(handle.generator, warm, handle.config)
-    greedy = client.replies(handle.generator, sampling, handle.config)
+    drawn = client.replies(handle.generator, warm, handle.config).watched_by(progress)
+    greedy = client.replies(handle.generator, sampling, handle.config).watched_by(progress)
     ways = Ways(*templates, breadth=config.breadth, depth=config.depth, proposals=config.proposals)
     questions = [p.question for p in objects.load_rows(problems, Problem)]
     outputs, calls, thoughts = run_tree(questions, ways, drawn=drawn, greedy=greedy, kind=reading[0])

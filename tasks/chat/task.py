@@ -16,6 +16,7 @@ from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
 from tasks.models.generators.client import message_counter
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import durable, objects, workspace
 from tasks.text.prompts import check_places, read_template
@@ -241,5 +242,5 @@ def _turn_context(
 def _model(handle: GeneratorHandle, sampling: Sampling, *, fix: bool = True) -> "MemoryModel":
     from tasks.chat.memory import MemoryModel
 
-    asked = client.replies(handle.generator, sampling, handle.config, fix=fix)
+    asked = client.replies(handle.generator, sampling, handle.config, fix=fix).watched_by(progress)
     return MemoryModel(asked, message_counter(handle.config))

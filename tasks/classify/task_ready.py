@@ -182,7 +182,8 @@ def _language_model(saved: Saved) -> Labeller | LabelScorer:
     if (kept := saved.ready.get("calibration")) is not None:
         return _scorer(saved, LabelCalibration.model_validate(kept))
     method, prompting, sampling = kept_way(saved.ready)
-    replies = client.replies(prompting.generator, sampling, method.generator, fix=False)  # no label is counted
+    # fix=False: no label is counted
+    replies = client.replies(prompting.generator, sampling, method.generator, fix=False).watched_by(progress)
     return Labeller(_prompts(saved), replies)
 
 

@@ -11,6 +11,7 @@ from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.generate.task import load_answers
 from tasks.models.generators.base import Spent
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -55,7 +56,7 @@ def answer_grounded(
     found = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= config.quote.passages]
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
-    ask = client.replies(generator, config.sampling, config.generator)
+    ask = client.replies(generator, config.sampling, config.generator).watched_by(progress)
     asking = AnswerSettings(
         ask,
         client.text_counter(config.generator),
@@ -81,7 +82,7 @@ def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Templa
     from tasks.generate import answering
     from tasks.models.generators import client
 
-    ask = client.replies(generator, config.sampling, config.generator)
+    ask = client.replies(generator, config.sampling, config.generator).watched_by(progress)
     made = answering.answer_closed_book([query.text for query in objects.load_rows(queries, Query)], ask, prompt)
     return _saved(made, ask.spent)
 

@@ -25,7 +25,16 @@ SETTINGS = {  # before Prefect, MLflow or a model library is imported
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "HF_HUB_OFFLINE": "1",
-}
+    # What a flow in this process does not wait for took a tenth of the processor's time.
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    **{
+        f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+        for service in (
+            "SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "TRIGGERS",
+            "EVENT_PERSISTER", "EVENT_LOGGER", "REPOSSESSOR",
+        )
+    },
+}  # fmt: skip
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -37,6 +37,7 @@ def stated(found: Verdict, config: TextClassifier) -> dict[str, Any]:
             **usage.counted(),
             "tokens_per_1000": _per_thousand(usage),
             "bytes_sent_per_1000": sent_of(trial, method, encodes_remotely=False) or 0,
+            "cost_per_1000": _money(trial, method),
             "calibration": calibration_of(trial, method),
             "on_training_texts": {c.kind: round(c.macro_f1, 4) for c in trial.calibrations},
         }
@@ -57,9 +58,8 @@ def calibration_of(trial: Trial, method: Prompted) -> str:
 
 def cost_of(trial: Trial, method: Method, seconds: float | None, price_per_hour: float) -> str:
     """Return what 1,000 texts cost: by the prices of a server, else by the time they take."""
-    if trial.asked is not None and isinstance(method, Prompted) and isinstance(method.generator, ModelServer):
-        cost = Cost(trial.asked.prompt_tokens, trial.asked.completion_tokens).money(method.generator.prices)
-        return f"{1_000 * cost / trial.asked.texts:.4f}" if cost else "no price given"
+    if (money := _money(trial, method)) is not None:
+        return f"{money:.4f}" if money else "no price given"
     if not price_per_hour or seconds is None:
         return "no price given" if not price_per_hour else ""
     return f"{seconds / 3600 * price_per_hour:.4f}"
@@ -69,6 +69,14 @@ def _asked(found: Verdict, config: TextClassifier) -> Iterator[Asked]:
     for trial, method in zip(found.trials, config.methods, strict=True):
         if trial.asked is not None and isinstance(method, Prompted):
             yield trial, method, trial.asked
+
+
+def _money(trial: Trial, method: Method) -> float | None:
+    """Return what 1,000 texts cost by the prices of a server, 0 where it has none; None without a server."""
+    if trial.asked is None or not isinstance(method, Prompted) or not isinstance(method.generator, ModelServer):
+        return None
+    cost = Cost(trial.asked.prompt_tokens, trial.asked.completion_tokens).money(method.generator.prices)
+    return 1_000 * cost / trial.asked.texts
 
 
 def sent_of(trial: Trial, method: Method, *, encodes_remotely: bool) -> int | str | None:

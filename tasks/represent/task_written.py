@@ -10,6 +10,7 @@ from tasks.models.generators import client
 from tasks.models.generators import load as generators
 from tasks.represent.task import texts_of
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -43,7 +44,7 @@ def write_topic_labels(
 
     prompting, written = naming
     sampling = ResolvedSampling(max_tokens=written.max_tokens)  # greedy, whatever the model states
-    ask = client.replies(prompting.generator, sampling, written.generator)
+    ask = client.replies(prompting.generator, sampling, written.generator).watched_by(progress)
     prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
     writer = Writer(ask, client.text_counter(written.generator), prompt_budget, prompting.prompt, written)
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)

@@ -62,13 +62,17 @@ def run(given: Labels, model: str, prompt: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as made:
         train, test = (written(Path(made) / f"{name}.csv", part) for name, part in
                        (("train", given.train), ("test", given.test)))  # fmt: skip
-        words = [
-            "text-classifier", "source.kind=tables", f"source.path={train}", "test.kind=tables", f"test.path={test}",
+        return shell(
+            Path(made), "source.kind=tables", f"source.path={train}", "test.kind=tables", f"test.path={test}",
             f"methods={json.dumps(ways)}", f"fit.validate_rows={TRIED}", "curve=null", "label_issues=null",
-        ]  # fmt: skip
-        command = [sys.executable, "-m", "flows", *words]
-        environment = {**os.environ, "LLM_FLOWS_HOME": str(Path(made) / "workspace")}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        )  # fmt: skip
+
+
+def shell(folder: Path, *words: str) -> dict[str, Any]:
+    """Return the result of a run of `text-classifier` from the shell, its workspace in a folder."""
+    command = [sys.executable, "-m", "flows", "text-classifier", *words]
+    environment = {**os.environ, "LLM_FLOWS_HOME": str(folder / "workspace")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     *said, last = done.stdout.splitlines()
     print("\n".join(f"  {line}" for line in said))
     found: dict[str, Any] = json.loads(last)["result"]

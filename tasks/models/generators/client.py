@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tasks.store.reply_cache import ReplyCache, key_of
 
 BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
 TOKENS_A_TURN = 8
+WATCHED = 4  # replies at once whose progress is shown
+Watch = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # as tasks.runtime.progress.progress
 TEMPLATE = 64  # tokens that a chat template may put around two messages
 
 
@@ -99,7 +102,13 @@ class CachedGenerator:
         self.config, self.reply_cache = config, reply_cache
         self.spent = Spent()
         self._engine, self._fix = engine, fix
+        self._watch: Watch = lambda label, total, unit: nullcontext(lambda amount: None)
         self._turn = threading.Lock()
+
+    def watched_by(self, watch: Watch) -> "CachedGenerator":
+        """Show how far it has come where it is asked for many replies; return itself."""
+        self._watch = watch
+        return self
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
         """Return a reply to each request, in order; those in the cache, and equal ones, cost nothing.
@@ -148,14 +157,17 @@ class CachedGenerator:
         """Put a reply to each missing request into `found`, and into the cache as it comes."""
         names = list(missing)
 
-        def keep(came: dict[int, Reply]) -> None:
+        def keep(came: dict[int, Reply], advance: Callable[[int], None]) -> None:
             named = {names[position]: reply for position, reply in came.items()}
             with self._turn:
                 found.update(named)
                 if self.reply_cache is not None:
                     self.reply_cache.add(named)
+                advance(len(named))
 
         if missing:
             if self._engine is None:
                 self._engine = _engine(self.generator, self.config)
-            self._engine.answer(list(missing.values()), self.sampling, keep)
+            many = len(missing) >= WATCHED
+            with self._watch("replies", len(missing), "replies") if many else nullcontext(lambda n: None) as advance:
+                self._engine.answer(list(missing.values()), self.sampling, lambda came: keep(came, advance))

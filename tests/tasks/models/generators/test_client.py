@@ -1,12 +1,16 @@
 """Tokens of a prompt, counted by the tokenizer that is here, else estimated from above."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from configs.generators import LanguageModel, LocalModel, ModelServer, Sampling, VllmModel
-from tasks.data.messages import Generator, Message
+from tasks.data.messages import Generator, Message, Request
 from tasks.models import chat_template
+from tasks.models.generators import client
+from tasks.models.generators import load as generators
 from tasks.models.generators.client import TEMPLATE, message_counter, prompt_budget, text_counter
 from tests.tasks.models.language_models import save_causal
 
@@ -44,3 +48,25 @@ def test_a_prompt_has_what_the_model_reads_beside_its_reply() -> None:
     assert prompt_budget(causal, sampling, 2_000) == 1_000 - 100 - TEMPLATE
     assert prompt_budget(causal.model_copy(update={"family": "text-to-text"}), sampling, 2_000) == 1_000 - TEMPLATE
     assert prompt_budget(causal.model_copy(update={"context": 0}), sampling, 2_000) == 2_000
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(3, []), (9, [9])])
+def test_many_replies_at_once_say_how_far_they_have_come(
+    asked: int, shown: list[int], folder: Path, workspace: Path
+) -> None:
+    totals: list[int] = []
+    moved: list[int] = []
+
+    @contextmanager
+    def watch(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        totals.append(total)
+        yield moved.append
+
+    config = LocalModel(model=str(folder), batch_size=4)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=2), config).watched_by(watch)
+    requests = [Request((Message("user", f"question {n}"),)) for n in range(asked)]
+    ask(requests)
+    assert (totals, sum(moved)) == (shown, sum(shown))
+    assert len(moved) >= 2 * len(shown)  # by batches, not at the end
+    ask(requests)
+    assert totals == shown  # nothing is shown of what was kept
