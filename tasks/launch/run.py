@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
 from typing import Any
@@ -42,11 +43,21 @@ def run(card: FlowCard, call: BaseModel) -> int:
     seconds = {"before": ready - started, "server": chosen.seconds}
     began = time.monotonic()
     try:
-        state = getattr(module, card.function)(**arguments, return_state=True)
+        with _heartbeats(chosen):
+            state = getattr(module, card.function)(**arguments, return_state=True)
     except KeyboardInterrupt:
         return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
     ended = time.monotonic()
     return _finish(card, state, {**seconds, "flow": ended - began, "total": ended - started})
+
+
+@contextmanager
+def _heartbeats(chosen: prefect_server.PrefectServer) -> Iterator[None]:
+    """Send none to a temporary server: nobody looks for lost runs there, and a run waits up to a second for them."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None} if chosen.kind == "temporary" else {}):
+        yield
 
 
 def _import_mlflow() -> None:

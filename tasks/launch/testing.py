@@ -50,10 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a Prefect server; return its address."""
     os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=280):  # where others have the cores, 120 were too few
+    silent = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # a run waits half a second for heartbeats
+    with prefect_test_harness(server_startup_timeout=280), silent:  # where others have the cores, 120 were too few
         yield str(PREFECT_API_URL.value())
 
 

@@ -5,6 +5,7 @@ share of the floor is a little understated for long texts. What the machine does
 Source: Kaplan et al. 2020, arXiv:2001.08361, section 2.1.
 """
 
+import functools
 import math
 import re
 import time
@@ -21,7 +22,8 @@ def share(ran: Fingerprint, tokens_per_second: float) -> float | None:
     """Return the share of the machine's floor that a speed reaches; None where no floor is known."""
     if ran.encoder.architecture != "transformer" or not ran.numerics.engine.startswith("torch-"):
         return None
-    return tokens_per_second * flops_per_token(ran.encoder) / flops_per_second(ran)
+    device, half = ran.numerics.engine.removeprefix("torch-"), ran.numerics.precision == "bf16"
+    return tokens_per_second * flops_per_token(ran.encoder) / flops_per_second(device, half=half)
 
 
 def flops_per_token(encoder: Encoder) -> int:
@@ -36,12 +38,12 @@ def flops_per_token(encoder: Encoder) -> int:
     return 2 * total
 
 
-def flops_per_second(ran: Fingerprint) -> float:
-    """Return what this machine multiplies a second, in the precision and on the device of a fingerprint."""
+@functools.cache
+def flops_per_second(device: str, *, half: bool) -> float:
+    """Return what this machine multiplies a second on a device, in bf16 or in fp32; a process measures it once."""
     import torch
 
-    dtype = torch.bfloat16 if ran.numerics.precision == "bf16" else torch.float32
-    square = torch.ones((SIDE, SIDE), dtype=dtype, device=ran.numerics.engine.removeprefix("torch-"))
+    square = torch.ones((SIDE, SIDE), dtype=torch.bfloat16 if half else torch.float32, device=device)
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
