@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from configs.resolve import card_of, resolve
 from tasks.data.base import Value
@@ -60,15 +61,24 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the tables of an empty MLflow store, which take seconds to make."""
+    """Return a folder with the tables of an empty MLflow store, which take seconds to make: once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlflow-tables"
+    with FileLock(f"{home}.lock"):
+        if not (home / "made").exists():
+            _make_tables(home)
+            (home / "made").touch()
+    return home / "mlflow"
+
+
+def _make_tables(home: Path) -> None:
     from tasks.runtime import mlflow_run
 
-    home = tmp_path_factory.mktemp("mlflow")
+    home.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         mlflow_run.prepare()
-    return home / "mlflow"
 
 
 @pytest.fixture
