@@ -8,9 +8,11 @@ import ast
 import functools
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
+
+from tasks.store import module_cache
 
 PROJECT = ("tasks", "configs", "flows")
 ROOT = Path(__file__).parents[2]
@@ -36,16 +38,17 @@ def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str
         text = source(name) if name not in found and not _carries(name) else None
         if text is None:
             continue
-        tree = _without_strings(ast.parse(text))
-        found[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-        waiting += [n for n in _imported(tree, source) if n.partition(".")[0] in PROJECT]
+        module_code = module_cache.parsed(text)
+        found[name] = module_code.digest
+        waiting += [n for n in _followed(module_code.imports, source) if n.partition(".")[0] in PROJECT]
     return dict(sorted(found.items()))
 
 
 @functools.cache
 def digest(module: str) -> str:
     """Digest the code that a step defined in `module` can reach."""
-    parts = reachable(module, _source)
+    with module_cache.kept():
+        parts = reachable(module, _source)
     return hashlib.sha256("".join(f"{name} {sha}\n" for name, sha in parts.items()).encode()).hexdigest()
 
 
@@ -94,23 +97,8 @@ def _carries(module: str) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in CARRIERS)
 
 
-def _imported(tree: ast.AST, source: Callable[[str], str | None]) -> set[str]:
-    """Return the modules that a tree imports: of a package, the modules it takes, and the package for all else."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            inside = [f"{node.module}.{alias.name}" for alias in node.names]
-            names.update(name if source(name) is not None else node.module for name in inside)
-    return names
-
-
-def _without_strings(tree: ast.Module) -> ast.Module:
-    """Remove docstrings and the strings under fields: they are for people."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
-    return tree
+def _followed(imports: Iterable[tuple[str, str]], source: Callable[[str], str | None]) -> set[str]:
+    """Return the modules that are imported: of a package, the modules taken of it, and the package for all else."""
+    inside = [(module, f"{module}.{name}") for module, name in imports if name]
+    plain = {module for module, name in imports if not name}
+    return plain | {name if source(name) is not None else module for module, name in inside}
