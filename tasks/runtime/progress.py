@@ -16,6 +16,7 @@ LOG_EVERY_S = 10.0
 QUIET_S = 5.0  # a step that takes less says nothing on the way
 
 _within: ContextVar[Callable[[int], None] | None] = ContextVar("within", default=None)
+_open: list[str] = []  # labels of what is shown by its amounts now, in whichever thread
 
 
 @contextmanager
@@ -40,9 +41,11 @@ def progress(label: str, total: int, unit: str) -> Iterator[Callable[[int], None
             show.ahead = 0
 
         token = _within.set(within)
+        _open.append(label)
         try:
             yield advance
         finally:
+            _open.remove(label)
             _within.reset(token)
     show.finish()
 
@@ -97,13 +100,15 @@ def watched(label: str, step: str, rows: int) -> Iterator[None]:
 
 def _watch(ended: threading.Event, label: str, step: str, rows: int) -> None:
     started = time.monotonic()
-    if ended.wait(QUIET_S) or _within.get() is not None:  # what it does is shown
+    if ended.wait(QUIET_S) or _open:  # what it does is shown
         return
     expected = records.last_time(step, rows)
     total = int(expected or 0)
     show = _Artifact(label, total, "s")
     show.started = show.logged = started
     while not ended.wait(max(UPDATE_EVERY_S, 1e-3)):
+        if _open:
+            continue
         gone = time.monotonic() - started
         show.say(spent(label, rows, gone, expected), min(99.0, 100.0 * gone / expected) if expected else 0.0)
     show.say(f"{label}: {time.monotonic() - started:.0f} s", 100.0)
@@ -161,5 +166,6 @@ class _Artifact:
     def _update(self) -> None:
         seconds = max(time.monotonic() - self.started, 1e-3)
         rate, left = self.done / seconds, (self.total - self.done) * seconds / max(self.done, 1)
-        text = f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f} a second, {left:.0f} s left"
+        speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        text = f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {speed} a second, {left:.0f} s left"
         self.say(text, min(100.0, 100.0 * self.done / self.total))

@@ -115,3 +115,29 @@ def test_a_short_step_says_nothing_on_the_way(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_is_not_known_is_not_guessed(rows: int, gone: float, expected: float | None, words: str) -> None:
     assert spent("evaluate-topics", rows, gone, expected) == words
+
+
+def test_while_amounts_are_shown_the_step_around_them_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, workspace: Path
+) -> None:
+    shown = Shown(monkeypatch)
+    monkeypatch.setattr(module, "QUIET_S", 0.01)
+    monkeypatch.setattr("tasks.runtime.records.last_time", lambda step, rows: None)
+    with watched("generate-grounded", "generate-grounded", 100):
+        time.sleep(0.1)  # as a model is loaded
+        with progress("replies", 20, "replies") as advance:
+            time.sleep(0.05)
+            shown.said.clear()
+            time.sleep(0.1)
+            advance(1)
+            assert [said.partition(":")[0] for _, said in shown.said] == ["replies"]
+        time.sleep(0.1)
+    assert shown.said[-1][1].startswith("generate-grounded")
+
+
+def test_a_slow_rate_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    with progress("replies", 20, "replies") as advance:
+        time.sleep(1.1)
+        advance(1)
+    assert re.search(r"1 of 20 replies, 0\.\d+ a second", shown.said[0][1])
