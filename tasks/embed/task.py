@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
 from tasks.vectors import shards
 
+KEPT_EVERY_S = 15.0  # a kill loses so much work; smaller makes more files
 COMPARED = 16  # passages by which two ways to run an encoder are compared
 MIN_COSINE = 0.99  # of them on average: what int8 must keep to as well
 log = logging.getLogger(__name__)
@@ -102,6 +104,33 @@ def texts_of(source: PassagesRef | QueriesRef, encoder: Fingerprint, start: int,
     return [encoder.encoder.passage_prompt + indexed(heading, text) for heading, text in pairs]
 
 
+@dataclass
+class _Keeper:
+    """Adds vectors to the item cache while a shard is encoded, so that a kill loses seconds of work and no more."""
+
+    items: vector_cache.Items
+    last: float = field(default_factory=time.monotonic)
+    waiting: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+
+    def take(self, texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
+        """Take what a batch gave; what is not finite is left to whoever finds the text to blame."""
+        self.waiting.update({t: v for t, v in zip(texts, vectors, strict=True) if np.isfinite(v).all()})
+        if time.monotonic() - self.last >= KEPT_EVERY_S:
+            self._keep()
+
+    def finish(self, texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
+        """Keep what is not kept yet of all that came out well."""
+        self.waiting = {t: v for t, v in zip(texts, vectors, strict=True) if t not in self.kept}
+        self._keep()
+
+    def _keep(self) -> None:
+        if self.waiting:
+            self.items.add(vector_cache.keys_of(self.waiting), np.stack(list(self.waiting.values())))
+        self.kept.update(self.waiting)
+        self.waiting, self.last = {}, time.monotonic()
+
+
 @step(name="embed-shard", run_name="embed-shard {source.kind}", stored=False)
 def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: Fingerprint) -> Shard:
     """Encode some rows and add their vectors to the item cache.
@@ -116,11 +145,15 @@ def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: 
     first = min(rows)
     nearby = texts_of(source, encoder, first, max(rows) + 1)
     texts = [nearby[row - first] for row in rows]
-    taken = encoder_base.Meter(moved=advance_within)
-    vectors, poison = encode_each(texts, lambda part: encoders.engine(encoder).encode(part, taken))
+    taken, keeper = encoder_base.Meter(moved=advance_within), _Keeper(vector_cache.Items(encoder))
+
+    def encode(part: Sequence[str]) -> npt.NDArray[np.float32]:
+        taken.done = lambda at, vectors: keeper.take([part[int(row)] for row in at], vectors)
+        return encoders.engine(encoder).encode(part, taken)
+
+    vectors, poison = encode_each(texts, encode)
     good = sorted(set(range(len(texts))) - {p.position for p in poison})
-    if good:
-        vector_cache.Items(encoder).add(vector_cache.keys_of(texts[i] for i in good), vectors[good])
+    keeper.finish([texts[i] for i in good], vectors[good] if good else vectors[:0])
     return Shard(
         texts=len(good),
         tokens=taken.tokens,

@@ -32,12 +32,14 @@ class Meter:
         padded: The same with padding.
         truncated: Texts longer than the model reads.
         moved: Told the tokens of each batch that is done.
+        done: Given which texts a batch held, and their vectors, as soon as they are there.
     """
 
     tokens: int = 0
     padded: int = 0
     truncated: int = 0
     moved: Callable[[int], None] = lambda tokens: None
+    done: Callable[[Ints, Floats], None] = lambda rows, vectors: None
 
 
 def tokenizer(encoder: Encoder) -> Any:
@@ -122,8 +124,10 @@ class EncodingEngine:
         """
         encodings = self.tokenised(texts)
         vectors = np.full((len(encodings), self.encoder.width), np.nan, dtype=np.float32)
-        for rows, part in self._parts(encodings, meter or Meter()):
+        meter = meter or Meter()
+        for rows, part in self._parts(encodings, meter):
             vectors[rows] = part
+            meter.done(np.asarray(rows), part)
         vectors[[not e.ids for e in encodings]] = np.nan
         return vectors
 

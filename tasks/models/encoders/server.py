@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -108,13 +108,22 @@ class RemoteEngine:
         sent = [_cut(text, e) for text, e in zip(texts, encodings, strict=True)]
         lengths = {text: len(e.ids) for text, e in zip(sent, encodings, strict=True)}
         rows = {text: self._kept.pop(text) for text in lengths if text in self._kept}
-        self._ask([text for text in lengths if text not in rows], lengths, rows, meter)
+        places: dict[str, list[int]] = {}
+        for place, text in enumerate(sent):
+            places.setdefault(text, []).append(place)
+
+        def came(batch: Sequence[str]) -> None:
+            at = [place for text in batch for place in places[text]]
+            meter.done(np.array(at), np.array([rows[sent[place]] for place in at], dtype=np.float32))
+
+        self._ask([text for text in lengths if text not in rows], lengths, rows, meter, came)
         meter.truncated += sum(bool(e.overflowing) for e in encodings)
         return np.array([rows[text] for text in sent], dtype=np.float32).reshape(len(sent), self.encoder.width)
 
     def _ask(
-        self, texts: list[str], lengths: dict[str, int], rows: dict[str, Floats], meter: encoder_base.Meter
-    ) -> None:
+        self, texts: list[str], lengths: dict[str, int], rows: dict[str, Floats], meter: encoder_base.Meter,
+        came: Callable[[Sequence[str]], None],
+    ) -> None:  # fmt: skip
         """Put the row of every text into `rows`, some requests at a time; those that fail for good end the others."""
         size = self.transport.texts
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
@@ -129,6 +138,7 @@ class RemoteEngine:
                         refused = error
                         continue
                     rows.update(zip(batch, reply.vectors, strict=True))
+                    came(batch)
                     tokens = reply.tokens or sum(lengths[text] for text in batch)
                     meter.tokens += tokens
                     meter.padded += tokens

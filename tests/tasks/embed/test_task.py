@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -248,3 +249,30 @@ def test_a_document_without_passages_is_left_out() -> None:
     pooled = pool_documents.fn(passages(["x", "y"], [0, 2]), unit([0.2, 2.0]), documents)
     assert [d.id for d in objects.load_rows(pooled.documents, Document)] == ["a", "c"]
     assert pooled.vectors.rows == 2
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of a shard."""
+
+
+def test_a_shard_that_is_killed_keeps_what_it_has_encoded(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, texts = mark(tiny_bert), [" ".join(["the cat sat"] * (1 + n)) for n in range(40)]
+    whole = encoders.engine(encoder).encode(texts)
+    engine: Any = encoders.engine(encoder)
+    monkeypatch.setattr(engine.forward, "batch_tokens", 256)
+    parts = engine._parts
+
+    def dies(*given: Any) -> Iterator[Any]:
+        for number, part in enumerate(parts(*given)):
+            if number == 2:
+                raise Killed
+            yield part
+
+    monkeypatch.setattr(engine, "_parts", dies)
+    monkeypatch.setattr("tasks.embed.task.KEPT_EVERY_S", 0.0)
+    with pytest.raises(Killed):
+        embed_shard.fn(passages(texts), list(range(40)), encoder)
+    keys = vector_cache.keys_of(texts)
+    vectors, found = vector_cache.Items(encoder).read(keys)
+    assert 0 < found.sum() < 40
+    assert np.array_equal(vectors[found], whole[found])
