@@ -51,6 +51,8 @@ class Tables(Config):
     """Names of columns kept with each document, as a time or a class; a row may lack them."""
     encoding: str = "utf-8"
     """How jsonl and csv files are written."""
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    """Between the cells of csv files; spreadsheets of many countries write `;`. A tab is written as it is."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
     """Rows with a longer text are rejected."""
 

@@ -69,6 +69,7 @@ def _apply(pool: dict[str, Any]) -> str:
         "LLM_FLOWS_HOME": str(workspace.home()),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # which Prefect pickles unless told
         **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
     }
     common = {

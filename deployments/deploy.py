@@ -5,8 +5,9 @@
     make deploy SCHEDULES=reset              and set their schedules back to those of prefect.yaml
 
 A schedule is written once, when its deployment is made. Later calls leave schedules as they are: one that was
-switched on, changed or added in the UI stays, and is listed. A preset becomes the deployment `<flow>-<preset>`, whose
-form starts with its values.
+switched on, changed or added in the UI stays, and is listed; a deployment that was paused stays paused. Parameters,
+description and tags are those of the files again, which is said where they were others. A preset becomes the
+deployment `<flow>-<preset>`, whose form starts with its values.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -25,6 +26,9 @@ from deployments import bootstrap
 from deployments import form as form_words
 from tasks.environment import revision
 from tasks.errors import ContractError, FlowError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.responses import DeploymentResponse
 
 STATED = Path(__file__).parents[1] / "prefect.yaml"
 POOL = "cpu"
@@ -118,38 +122,54 @@ def deploy(one: Deployed, *, reset: bool = False) -> str:
     form = made._parameter_openapi_schema  # what the form is drawn from has no public name
     form_words.put_into_words(form.properties, form.definitions)
     made.model_fields_set.discard("schedules")  # from_flow sets an empty list, which would delete what is there
-    before = _schedules_of(made.full_name, remove=reset)
+    known = _known(made.full_name)
+    before = None if known is None else _schedules_of(known, remove=reset)
     wanted = [_schedule(s) for s in one.schedules]
+    made.paused = known is not None and known.paused  # what a person has paused stays so
     made.apply(schedules=wanted if before is None or reset else None)
-    if before is None:
+    if known is None or before is None:
         return "made" + "".join(f", schedule {_told(s)}" for s in one.schedules)
+    said = "brought up to date, still paused" if known.paused else "brought up to date"
+    stated = {"parameters": made.parameters, "description": made.description, "tags": sorted(made.tags)}
+    server = {"parameters": known.parameters, "description": known.description, "tags": sorted(known.tags)}
+    if other := [name for name in stated if stated[name] != server[name]]:
+        said += f", {' and '.join(other)} set to what the files say"
     if reset:
-        return "brought up to date" + "".join(f", schedule set to {_told(s)}" for s in one.schedules)
-    return "brought up to date" + "".join(f", schedule kept: {s}" for s in before)
+        return said + "".join(f", schedule set to {_told(s)}" for s in one.schedules)
+    return said + "".join(f", schedule kept: {s}" for s in before)
 
 
-def _schedules_of(full_name: str, *, remove: bool) -> list[str] | None:
-    """Return, and remove if asked to, the schedules of a deployment, in words; None of one that is not there."""
+def _known(full_name: str) -> "DeploymentResponse | None":
+    """Return a deployment as the server has it; None of one that is not there."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_deployment_by_name(full_name)
+            return client.read_deployment_by_name(full_name)
         except ObjectNotFound:
             return None
-        if remove:
-            for one in found.schedules:
-                client.delete_deployment_schedule(found.id, one.id)
-    return [f"{s.slug or s.id} {_when(s.schedule)} {'on' if s.active else 'off'}" for s in found.schedules]
+
+
+def _schedules_of(known: "DeploymentResponse", *, remove: bool) -> list[str]:
+    """Return, and remove if asked to, the schedules of a deployment, in words."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        for one in known.schedules if remove else ():
+            client.delete_deployment_schedule(known.id, one.id)
+    return [
+        f"{s.slug or f'added by hand ({s.id})'} {_when(s.schedule)} {'on' if s.active else 'off'}"
+        for s in known.schedules
+    ]
 
 
 def _when(schedule: Any) -> str:
     """Return when a schedule starts runs, in words."""
     if (interval := getattr(schedule, "interval", None)) is not None:
         return f"every {interval}"
-    rule = getattr(schedule, "cron", None) or getattr(schedule, "rrule", "")
-    return f"{rule} {getattr(schedule, 'timezone', None) or 'UTC'}"
+    rule = str(getattr(schedule, "cron", None) or getattr(schedule, "rrule", ""))
+    return f"{' '.join(rule.split())} {getattr(schedule, 'timezone', None) or 'UTC'}"
 
 
 def _schedule(stated: dict[str, Any]) -> dict[str, Any]:

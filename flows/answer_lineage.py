@@ -52,8 +52,8 @@ def answer_lineage(
         document: Id of a document; every answer that cited it is listed, with the version it cited.
         config: How many answers to follow.
     """
-    preflight(answer, document, config)
     with tracking.run("answer-lineage", config, answer=answer, document=document) as run:
+        preflight(answer, document, config)
         given = answers_given(answer, document)
         if answer is None and document is None:
             given = given[:1]

@@ -155,8 +155,8 @@ def chat_session(
         conversation: Name under which it is stored and continued; without one, a new conversation without a name.
         config: Memory, tools, model.
     """
-    preflight(messages, conversation, config)
     with tracking.run("chat-session", config, messages=messages, conversation=conversation) as run:
+        preflight(messages, conversation, config)
         live = searched(config)
         looked_in = (live.passages.digest, live.dense.digest, live.sparse.digest) if live is not None else ()
         settings = read_settings(config.memory, config.agent, config.chat_prompt, looked_in)

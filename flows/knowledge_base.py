@@ -204,8 +204,8 @@ def knowledge_base(
         collection: Name of the collection to build; left out, it is made of the source's name.
         config: How each step is done.
     """
-    preflight(source, collection, config)
     with tracking.run("knowledge-base", config, source=source, collection=collection) as run:
+        preflight(source, collection, config)
         encoder = describe_encoder(config.embed)
         snapshot = list_items(source)
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)

@@ -107,8 +107,8 @@ def model_anatomy(
         source: Text that small models are trained on, one for each mask; left out beside a model, none are.
         config: What is looked at.
     """
-    preflight(model, prompt, source, config)
     with tracking.run("model-anatomy", config, model=model, prompt=prompt, source=source) as run:
+        preflight(model, prompt, source, config)
         documents = read_source(source, model, config)
         causal, fit = choose_model(model, documents, source, config)
         reading, replying = config.reading, config.replying

@@ -196,8 +196,8 @@ def prompt_chain(
         questions: Path of a jsonl file with question and answer a line, in place of one question.
         config: Methods, model, sampling.
     """
-    preflight(question, questions, config)
     with tracking.run("prompt-chain", config, question=question, questions=questions) as run:
+        preflight(question, questions, config)
         problems = take_problems(question, questions, config.asking.limit)
         handles = {}
         for number, model in enumerate(chat_models_of(config)):

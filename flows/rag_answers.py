@@ -144,8 +144,8 @@ def rag_answers(
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
         config: How to find passages, put them into a better order, and answer from them.
     """
-    preflight(question, collection, config)
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
+        preflight(question, collection, config)
         live = open_collection(collection)
         if question is None:
             return compare_closed_book(live, config, run)

@@ -59,8 +59,8 @@ def semantic_search(
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
         config: How to find passages, put them into a better order, and leave out what is no hit.
     """
-    preflight(queries, collection, config)
     with tracking.run("semantic-search", config, queries=queries, collection=collection) as run:
+        preflight(queries, collection, config)
         live = open_collection(collection)
         asked = ingest_queries(queries)
         vectors = embed_queries(asked, query_encoder(live))

@@ -272,10 +272,10 @@ def text_classifier(
         classifier: Name of a classifier that an earlier run has kept; nothing is learned then, predict is classified.
         config: Which ways are tried, and how.
     """
-    preflight(source, test, predict, classifier, config)
     with tracking.run(
         "text-classifier", config, source=source, test=test, predict=predict, classifier=classifier
     ) as run:
+        preflight(source, test, predict, classifier, config)
         if classifier is not None and predict is not None:
             return predict_kept(run, classifier, predict, config)
         encoder = describe_encoder(config.embed)

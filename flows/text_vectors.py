@@ -56,8 +56,8 @@ def text_vectors(
         output: Path of the Parquet file to write; left out, it lies under `reports` in the workspace.
         config: How each step is done.
     """
-    preflight(source, output, config)
     with tracking.run("text-vectors", config, source=source, output=output) as run:
+        preflight(source, output, config)
         encoder = describe_encoder(config.embed)
         ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
         if config.chunk is None:

@@ -94,8 +94,8 @@ def tokenizer_report(
         model: Id or folder of a model that every tokenizer is held against; left out, none.
         config: Which tokenizers, what is shown, when one fits.
     """
-    preflight(text, source, model, config)
     with tracking.run("tokenizer-report", config, text=text, source=source, model=model) as run:
+        preflight(text, source, model, config)
         documents, group = read_texts(text, source, config)
         tokenizers = find_tokenizers(config)
         counts = count_tokens(documents, tokenizers, group)

@@ -301,8 +301,8 @@ def topic_model(
         find: Texts to find the topics of.
         config: How each step is done.
     """
-    preflight(source, collection, find, config)
     with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
+        preflight(source, collection, find, config)
         name, documents, embedded = read_corpus(source, collection, config)
         if documents.rows < config.topics.min_documents:
             raise DataError(

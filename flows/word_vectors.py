@@ -115,8 +115,8 @@ def word_vectors(
         after: Items to recommend the next after; only with events.
         config: How vectors are learned, and what is asked of them.
     """
-    preflight(source, events, vectors, after, config)
     with tracking.run("word-vectors", config, source=source, events=events, vectors=vectors, after=after) as run:
+        preflight(source, events, vectors, after, config)
         learned = learn(source, events, vectors, config)
         near = find_neighbours(learned.vectors, config.ask)
         pairs = show_pairs(learned.vectors, config.ask.pairs_of, config.train)

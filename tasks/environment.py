@@ -15,6 +15,8 @@ from tasks import hardware
 LIBRARIES = ("llm-flows", "prefect", "mlflow", "torch", "transformers", "tokenizers", "faiss-cpu", "bm25s", "bertopic",
              "umap-learn", "hdbscan", "scikit-learn", "numpy", "pyarrow", "xllamacpp")  # fmt: skip
 
+IN_ITS_PLACE = {"faiss-cpu": "faiss-gpu"}  # the extra `gpu` brings the other distribution of one library
+
 
 def environment() -> dict[str, Any]:
     """Return what a run's numbers depend on beside its config: code, libraries, machine."""
@@ -72,3 +74,17 @@ def is_alive(process: str) -> bool:
         return str(psutil.Process(int(pid)).create_time()) == started
     except (psutil.NoSuchProcess, ValueError):
         return False
+
+
+def versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    """Return the installed version of each library a step names."""
+    return {name: _version(name) for name in libraries}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        if name not in IN_ITS_PLACE:
+            raise
+        return f"{IN_ITS_PLACE[name]} {metadata.version(IN_ITS_PLACE[name])}"

@@ -55,6 +55,7 @@ Reason = Literal[
     "lone-surrogate",
     "unreadable",
     "duplicate",
+    "contradiction",
     "not-text",
     "bad-row",
     "link",
@@ -173,6 +174,9 @@ class Item:
     sha256: str
     reason: str = ""
     reader: str = ""
+
+
+REPEATED = ("duplicate", "contradiction")  # rows whose text is there already: nothing of a source is lost with them
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,19 +30,27 @@ def require_columns(paths: Sequence[Path], source: Tables) -> None:
         **{f"source.keep or labels.column, {name!r}": name for name in source.keep},
     }  # fmt: skip
     for field, name in asked.items():
-        if name is not None and not any(_may_have(path, name, source.encoding) for path in paths):
-            known = sorted(set(itertools.chain.from_iterable(_columns(path, source.encoding) for path in paths)))
+        if name is not None and not any(_may_have(path, name, source) for path in paths):
+            known = sorted(set(itertools.chain.from_iterable(_columns(path, source) for path in paths)))
             more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
             raise ContractError(
                 f"no table of {source.path} has the column {name!r} ({field}); "
-                f"there are {', '.join(map(repr, known[:NAMED])) or 'none'}{more}"
+                f"there are {', '.join(map(repr, known[:NAMED])) or 'none'}{more}{_way_out(known, name)}"
             )
 
 
-def _may_have(path: Path, name: str, encoding: str) -> bool:
+def _way_out(known: Sequence[str], name: str) -> str:
+    """Say which delimiter would part a name that is the whole line."""
+    for mark, written in ((";", "';'"), ("\t", "$'\\t'"), ("|", "'|'")):
+        if any(name in column.split(mark) for column in known if mark in column):
+            return f"; set source.delimiter={written}"
+    return ""
+
+
+def _may_have(path: Path, name: str, source: Tables) -> bool:
     """Return whether a column is there, or cannot be said not to be."""
     if not _is_jsonl(path):
-        known = _columns(path, encoding)
+        known = _columns(path, source)
         return name in known or not known
     if not name.isascii():  # JSON may write it in more than one way
         return True
@@ -53,15 +61,15 @@ def _may_have(path: Path, name: str, encoding: str) -> bool:
         return True  # what cannot be read is rejected with its reason when it is read
 
 
-def _columns(path: Path, encoding: str) -> list[str]:
+def _columns(path: Path, source: Tables) -> list[str]:
     """Return the names of the columns; nothing where they cannot be read."""
     try:
         if path.name.lower().endswith(".parquet"):
             return list(pq.read_schema(path).names)
         if _is_jsonl(path):
             return _first_object(tables.lines_of(path))
-        with path.open(encoding=encoding, newline="") as file:
-            return [name for name in next(csv.reader(file), []) if name]
+        with path.open(encoding=source.encoding, newline="") as file:
+            return [name for name in next(csv.reader(file, delimiter=source.delimiter), []) if name]
     except (OSError, ValueError, EOFError, LookupError, csv.Error, pa.ArrowException):
         return []
 

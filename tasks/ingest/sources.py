@@ -108,22 +108,32 @@ def _bytes(megabytes: float) -> int:
 
 
 def _unique(rows: Iterable[Document | Rejected]) -> SourceContents:
-    """Keep the first document of each id and of each text."""
+    """Keep the first document of each id and of each text; one that says other things of its text is called so."""
     found = SourceContents()
     ids: set[str] = set()
-    texts: dict[str, str] = {}
+    texts: dict[str, Document] = {}
     for row in rows:
         if isinstance(row, Rejected):
             found.rejected.append(row)
         elif row.id in ids:
             found.rejected.append(Rejected(row.id, "duplicate", "another document has this id"))
-        elif row.text in texts:
-            found.rejected.append(Rejected(row.id, "duplicate", f"has the text of {texts[row.text]}"))
+        elif (first := texts.get(row.text)) is not None:
+            found.rejected.append(_repeated(row, first))
         else:
             ids.add(row.id)
-            texts[row.text] = row.id
+            texts[row.text] = row
             found.documents.append(row)
     return found
+
+
+def _repeated(row: Document, first: Document) -> Rejected:
+    """Say that a row has the text of an earlier one, and where what is kept beside it is not the same."""
+    said = f"has the text of {first.id}"
+    other = [name for name in sorted({*row.meta, *first.meta}) if row.meta.get(name) != first.meta.get(name)]
+    if row.kind != "row" or not other:
+        return Rejected(row.id, "duplicate", said)
+    values = ", ".join(f"{name} {row.meta.get(name, '')!r} and not {first.meta.get(name, '')!r}" for name in other)
+    return Rejected(row.id, "contradiction", f"{said} but {values}"[:500])
 
 
 def _within_budget(

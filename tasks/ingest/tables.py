@@ -52,7 +52,7 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
     number = 0
     try:
         wanted = [name for name in (source.text, source.id, source.title, *source.keep) if name]
-        for number, row in rows_in(path, source.encoding, wanted):
+        for number, row in rows_in(path, source.encoding, wanted, source.delimiter):
             yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
@@ -123,19 +123,22 @@ def _kept(row: Row, column: str) -> str:
     return json.dumps([_scalar({column: item}, column) for item in value], ensure_ascii=False)
 
 
-def rows_in(path: Path, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[int, Row | _BadRow]]:
+def rows_in(
+    path: Path, encoding: str, wanted: Sequence[str], delimiter: str = ","
+) -> Iterator[tuple[int, Row | _BadRow]]:
     """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why.
 
     Args:
         path: The file.
         encoding: How jsonl and csv are written.
         wanted: Columns that are read of Parquet; it must have the first.
+        delimiter: Between the cells of csv.
     """
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
         yield from _jsonl(path, encoding)
     elif name.endswith(".csv"):
-        yield from _csv(path, encoding)
+        yield from _csv(path, encoding, delimiter)
     elif name.endswith(".parquet"):
         yield from _parquet(path, wanted)
     else:
@@ -195,12 +198,12 @@ def _unpacked(path: Path) -> Generator[bytes]:
             yield line
 
 
-def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
+def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, Row | _BadRow]]:
     text = decode(path.read_bytes(), encoding)
     if text is None:
         raise DataError(f"{path.name} is not {encoding}; set source.encoding=NAME")
     csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header = next(reader, [])
     named = [name for name in header if name]  # spreadsheets leave columns without a name at the end
     if len(set(named)) != len(named):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import assert_never
 
 from configs.ingest import Events, Files, Hub, Ingest, PythonDocs, Source, Tables
-from tasks.data.documents import Document, DocumentsRef, Ingested, Item, Rejected, RejectedRef, SnapshotRef
+from tasks.data.documents import REPEATED, Document, DocumentsRef, Ingested, Item, Rejected, RejectedRef, SnapshotRef
 from tasks.data.models import Encoder
 from tasks.data.search import QueriesRef, Query
 from tasks.data.words import EventLists, Line, LinesRef
@@ -178,7 +178,7 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
         lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
     )
     items = len(found.documents) + len(found.rejected)
-    bad = [r for r in found.rejected if r.reason != "duplicate"]
+    bad = [r for r in found.rejected if r.reason not in REPEATED]
     if not items:
         raise DataError(f"the source holds no documents but {found.left_out} beyond source.max_tokens; raise it")
     if not found.documents or len(bad) / items > limits.max_rejected_share:

@@ -41,10 +41,10 @@ def main(words: list[str]) -> int:
 
 def _keys() -> int:
     """Show which modules decide the key of each step: a change of one recomputes it."""
-    from tasks.runtime import code
+    from tasks.launch import step_keys
 
     rows: dict[tuple[str, ...], list[str]] = {}
-    for name, modules in code.modules_of_steps().items():
+    for name, modules in step_keys.modules_of_steps().items():
         rows.setdefault(tuple(modules), []).append(name)
     print("| steps | modules | cores and tasks of the verb | models | data, text, vectors, metrics | configs |")
     print("|---|---|---|---|---|---|")

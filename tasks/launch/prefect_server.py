@@ -82,6 +82,7 @@ def choose() -> PrefectServer:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
+    os.environ.setdefault("PREFECT_RESULTS_DEFAULT_SERIALIZER", "json")  # it pickles the error of a failed run
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # checks speak before the flow runs
     if (url := os.environ.get("PREFECT_API_URL") or profile_url()) is not None:
         return PrefectServer(url, "configured")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tasks.data.answers import Answer, Calibration
-from tasks.data.documents import Document, Ingested, Rejected
+from tasks.data.documents import REPEATED, Document, Ingested, Rejected
 from tasks.data.evaluation import Evaluation, Measure, Question
 from tasks.data.releases import Release
 from tasks.data.search import Generation
@@ -48,7 +48,7 @@ def collection_page(
     live = released.generation
     passages = objects.load_table(live.passages, ["tokens"])["tokens"].to_numpy()
     rejected = objects.load_rows(ingested.rejected, Rejected) + objects.load_rows(embedded.rejected, Rejected)
-    bad = [r for r in rejected if r.reason != "duplicate"]
+    bad = [r for r in rejected if r.reason not in REPEATED]
     facts = [
         ("documents", f"{live.documents.rows:,}"),
         ("passages", f"{live.passages.rows:,}"),

@@ -4,12 +4,10 @@ Counted are the syntax trees, without docstrings and comments, of the module tha
 of this project it imports, wherever the import stands. Left out are the rooms that move results but do not make them.
 """
 
-import ast
 import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from pathlib import Path
 
 from tasks.store import module_cache
@@ -18,7 +16,6 @@ PROJECT = ("tasks", "configs", "flows")
 ROOT = Path(__file__).parents[2]
 # Rooms that move results, whose formats durable.FORMAT counts; and how a server is reached, not what it is asked.
 CARRIERS = ("tasks.runtime", "tasks.store", "tasks.report", "tasks.launch", "tasks.models.openai_http")
-IN_ITS_PLACE = {"faiss-cpu": "faiss-gpu"}  # the extra `gpu` brings the other distribution of one library
 
 
 def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str]:
@@ -50,38 +47,6 @@ def digest(module: str) -> str:
     with module_cache.kept():
         parts = reachable(module, _source)
     return hashlib.sha256("".join(f"{name} {sha}\n" for name, sha in parts.items()).encode()).hexdigest()
-
-
-def modules_of_steps() -> dict[str, list[str]]:
-    """Return for each step of the project, by name, the modules that decide its key; without importing any."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(ROOT.glob("tasks/*/task*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        reached = list(reachable(module, _source))
-        found |= dict.fromkeys(_steps_in(ast.parse(path.read_text("utf-8"))), reached)
-    return dict(sorted(found.items()))
-
-
-def _steps_in(tree: ast.Module) -> list[str]:
-    """Return the names of the steps that a module defines: what `@step(name=...)` says."""
-    marks = [mark for node in tree.body for mark in getattr(node, "decorator_list", []) if isinstance(mark, ast.Call)]
-    named = [mark for mark in marks if getattr(mark.func, "id", "") == "step"]
-    return [str(k.value.value) for mark in named for k in mark.keywords  # type: ignore[attr-defined]
-            if k.arg == "name"]  # fmt: skip
-
-
-def versions(libraries: tuple[str, ...]) -> dict[str, str]:
-    """Return the installed version of each library a step names."""
-    return {name: _version(name) for name in libraries}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        if name not in IN_ITS_PLACE:
-            raise
-        return f"{IN_ITS_PLACE[name]} {metadata.version(IN_ITS_PLACE[name])}"
 
 
 @functools.cache

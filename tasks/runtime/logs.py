@@ -21,8 +21,10 @@ TOLD = ("Finished in state Completed(", "Finished in state Cached(", "Finished i
 
 
 def step_ended(name: str, value: Value, seconds: float, *, cached: bool) -> None:
-    """Log that a step has ended: its name with its labels, how many rows it made, how long it took."""
+    """Log that a step has ended: its name with its labels, how many rows it made and rejected, how long it took."""
     made = f"{value.rows:,} {value.kind}" if isinstance(value, Ref) else ""
+    if isinstance(gone := getattr(value, "rejected", None), Ref) and gone.rows:
+        made = f"{gone.rows:,} rejected"
     took = "stored" if cached else f"{seconds:.1f} s"
     try:
         get_run_logger().info("%s: %s", name, ", ".join(filter(None, (made, took))))

@@ -23,7 +23,7 @@ from tasks.data.documents import DocumentsRef
 from tasks.data.run import subject_of
 from tasks.environment import commit, environment, is_alive, whereabouts
 from tasks.errors import StoreError
-from tasks.runtime import records, steps, traces
+from tasks.runtime import killed, records, steps, traces
 from tasks.store import durable, workspace
 
 SETTINGS = {
@@ -161,6 +161,7 @@ class MlflowRun:
         ):
             if not is_alive(left.data.tags.get("llm_flows.process", "")):
                 self._mlflow.set_terminated(left.info.run_id, "KILLED")
+                killed.mark_crashed(left.data.tags.get("prefect.flow_run_id", ""))
 
     def _close(self, status: str, tracked: Tracked) -> None:
         from mlflow.entities import Metric

@@ -134,10 +134,12 @@ class _Artifact:
         self.label, self.total, self.unit = label, max(total, 1), unit
         self.done, self.started, self.updated, self.logged = 0, time.monotonic(), time.monotonic(), time.monotonic()
         self.ahead = 0  # reported from within, before the work that holds it was told to be done
+        self.first: tuple[int, float] | None = None  # what was done, and when, once a model was loaded
         self.id = self._create() if FlowRunContext.get() is not None else None
 
     def advance(self, amount: int) -> None:
         self.done += amount
+        self.first = self.first or (self.done, time.monotonic())
         if time.monotonic() - self.updated >= UPDATE_EVERY_S:
             self._update()
 
@@ -164,8 +166,12 @@ class _Artifact:
         return create_progress_artifact(progress=0.0, key=key, description=f"{self.label}: {self.total:,} {self.unit}")
 
     def _update(self) -> None:
-        seconds = max(time.monotonic() - self.started, 1e-3)
-        rate, left = self.done / seconds, (self.total - self.done) * seconds / max(self.done, 1)
+        before, since = self.first or (0, self.started)
+        if self.done == before:  # one report alone says how long loading took, too
+            before, since = 0, self.started
+        rate = (self.done - before) / max(time.monotonic() - since, 1e-3)
+        left = max(self.total - self.done, 0) / max(rate, 1e-9)
         speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-        text = f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {speed} a second, {left:.0f} s left"
+        done = f"{self.label}: {min(self.done, self.total):,} of {self.total:,} {self.unit}"
+        text = f"{done}, {speed} a second, {left:.0f} s left"
         self.say(text, min(100.0, 100.0 * self.done / self.total))

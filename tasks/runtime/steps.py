@@ -28,6 +28,7 @@ from prefect.task_runners import TaskRunner
 from pydantic import BaseModel
 
 from configs.base import NotInCacheKey
+from tasks import environment
 from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError
@@ -187,7 +188,7 @@ class Spec:
 
     def key(self, inputs: Inputs) -> str:
         """Return the name under which the result is kept."""
-        parts = [self.name, inputs, code.digest(self.module), code.versions(self.libraries), durable.FORMAT]
+        parts = [self.name, inputs, code.digest(self.module), environment.versions(self.libraries), durable.FORMAT]
         return durable.digest_of(parts)
 
 
@@ -324,7 +325,7 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
             raise ContractError(
                 f"step {spec.name} returned {type(value).__name__} but a Value of tasks.data was needed"
             )
-        libraries = code.versions(spec.libraries)
+        libraries = environment.versions(spec.libraries)
         took = time.perf_counter() - started, records.rows_of((args, kwargs))
         records.write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics, *took))
     return value
@@ -367,7 +368,7 @@ def _why(spec: Spec, inputs: Inputs) -> str:
         return "its record is damaged" if kept else "never run here"
     reasons = [f"{name} changed" for name in inputs if inputs[name] != before.inputs.get(name)]
     reasons += ["the code changed"] if code.digest(spec.module) != before.code else []
-    now = code.versions(spec.libraries)
+    now = environment.versions(spec.libraries)
     reasons += [
         f"{name} {before.libraries.get(name)} -> {now[name]}"
         for name in now

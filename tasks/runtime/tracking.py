@@ -25,6 +25,7 @@ from tasks.data.vectors import Encoded
 from tasks.environment import environment
 from tasks.runtime import records, steps
 from tasks.runtime.mlflow_run import MlflowRun, RegisteredModel, Signature
+from tasks.store import rejections
 
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
@@ -117,8 +118,12 @@ class Run:
             metrics=self.all_metrics(),
             refs={name: {"kind": r.kind, "digest": r.digest, "rows": r.rows} for name, r in self.published.items()},
             report=str(report or ""),
-            result=dict(result),
+            result={**result, "rejected": result.get("rejected", self._rejected())},
         )
+
+    def _rejected(self) -> dict[str, int]:
+        """Return what the steps of this run have rejected, by reason."""
+        return rejections.by_reason(r for f in self.finished if f.record for r in records.refs_in(f.record.value))
 
 
 @contextmanager

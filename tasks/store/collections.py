@@ -6,7 +6,9 @@
 The last few generations are kept to go back to.
 """
 
+import hashlib
 import re
+import unicodedata
 
 from tasks.data.base import Ref
 from tasks.data.search import Generation
@@ -29,8 +31,15 @@ def checked_name(name: str) -> str:
 
 
 def name_from(text: str) -> str:
-    """Make a collection's name of a folder's or file's name."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")
+    """Make a collection's name of a folder's or file's name.
+
+    Accents are taken off. Letters of other scripts have no place in a name: a sum of the text stands for them, so that
+    two folders never share a collection.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    name = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_")
+    if any(c.isalnum() and not c.isascii() for c in plain):
+        name = f"{(name or 'collection')[:55]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return checked_name((name or "collection")[:64])
 
 

@@ -19,6 +19,7 @@ import mlflow
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -184,8 +185,13 @@ def test_deploying_again_keeps_the_schedules_a_person_set(site: Site, deployed: 
     site.client.update_deployment_schedule(one.id, one.schedules[0].id, active=True)
     weekly = CronSchedule(cron="0 5 * * 1", timezone="Europe/Berlin")
     site.client.create_deployment_schedules(one.id, [(weekly, True)])
+    site.client.update_deployment(one.id, DeploymentUpdate(paused=True, description="as I like it"))
     said = site.run("deployments.deploy", "docs-nightly")
-    assert "docs-nightly: brought up to date, schedule kept: " in said
+    assert (
+        "docs-nightly: brought up to date, still paused, description set to what the files say, schedule kept" in said
+    )
+    assert site.client.read_deployment_by_name(name).paused
+    site.client.update_deployment(one.id, DeploymentUpdate(paused=False))
     assert "schedule kept: nightly 0 3 * * * UTC on" in said
     kept = site.client.read_deployment_by_name(name)
     assert sorted((s.schedule.cron, s.active) for s in kept.schedules) == [("0 3 * * *", True), ("0 5 * * 1", True)]

@@ -5,17 +5,20 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import mlflow
 import pytest
 from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
 from configs.base import Config
 from tasks.data.documents import Item, SnapshotRef
 from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
-from tasks.runtime import mlflow_run, steps, traces, tracking
+from tasks.runtime import killed, mlflow_run, steps, traces, tracking
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -116,11 +119,21 @@ def test_a_run_that_a_dead_process_left_open_is_marked_killed(workspace: Path) -
     tracked(fail_first=False)
     client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     experiment = client.get_experiment_by_name("tracked").experiment_id
-    left = client.create_run(
-        experiment, tags={"llm_flows.host": socket.gethostname(), "llm_flows.process": "4194303 1.0"}
-    )
-    tracked(fail_first=False)
-    assert client.get_run(left.info.run_id).info.status == "KILLED"
+    with get_client(sync_client=True) as prefect:
+        running = prefect.create_flow_run(left_running, state=State(type=StateType.RUNNING))
+        dead = {"llm_flows.host": socket.gethostname(), "llm_flows.process": "4194303 1.0"}
+        left = client.create_run(experiment, tags={**dead, "prefect.flow_run_id": str(running.id)})
+        gone = client.create_run(experiment, tags={**dead, "prefect.flow_run_id": str(uuid4())})
+        tracked(fail_first=False)
+        assert [client.get_run(r.info.run_id).info.status for r in (left, gone)] == ["KILLED", "KILLED"]
+        state = prefect.read_flow_run(running.id).state
+    assert state is not None
+    assert (state.name, state.message) == ("Crashed", killed.SAID)
+
+
+@flow
+def left_running() -> None:
+    """A flow whose process was killed."""
 
 
 @pytest.fixture

@@ -9,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.ingest import Tables
+from tasks.data.documents import Document
 from tasks.errors import ContractError
 from tasks.ingest import list_items
+from tasks.ingest.sources import list_source
+from tasks.ingest.tables import read_table
 
 ROWS = [{"text": "good", "mark": "pos"}, {"text": "bad", "mark": "neg"}]
 
@@ -53,3 +56,18 @@ def test_what_cannot_be_looked_into_is_left_to_the_reader(tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_bytes("größe;text\n".encode("utf-16"))
     (tmp_path / "rows.parquet").write_bytes(b"PAR1 no table")
     assert list_items(Tables(path=str(tmp_path), text="größe")).rows == 2
+
+
+@pytest.mark.parametrize(("mark", "written"), [(";", "';'"), ("\t", r"\$'\\t'"), ("|", r"'\|'")])
+def test_another_delimiter_is_read_once_it_is_named_and_named_where_it_is_not(
+    tmp_path: Path, mark: str, written: str
+) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text(f"text{mark}mark\ngut, sehr gut{mark}pos\n", "utf-8")
+    with pytest.raises(ContractError, match=f"has the column 'text'.*; set source.delimiter={written}"):
+        list_items(Tables(path=str(path)))
+    source = Tables(path=str(path), keep=("mark",), delimiter=mark)
+    (item,) = list_source(source)[0]
+    (row,) = read_table(path, item, source)
+    assert isinstance(row, Document)
+    assert (row.text, row.meta) == ("gut, sehr gut", {"mark": "pos"})

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks import environment
+from tasks.launch import step_keys
 from tasks.runtime import code
 from tasks.store import module_cache
 
@@ -51,14 +53,14 @@ def test_a_package_is_followed_for_what_is_no_module_of_it_and_only_then() -> No
 
 @pytest.mark.slow
 def test_how_a_server_is_reached_is_in_the_key_of_no_step() -> None:
-    reached = code.modules_of_steps()
+    reached = step_keys.modules_of_steps()
     assert len(reached) > 60
     assert [name for name, modules in reached.items() if "tasks.models.openai_http" in modules] == []
 
 
 @pytest.mark.slow
 def test_topics_are_put_into_words_without_any_language_model() -> None:
-    reached = code.modules_of_steps()
+    reached = step_keys.modules_of_steps()
     for name in ("represent-words", "represent-counts", "represent-labels", "cluster-hdbscan", "evaluate-topics"):
         assert [module for module in reached[name] if module.startswith("tasks.models")] == []
 
@@ -66,7 +68,7 @@ def test_topics_are_put_into_words_without_any_language_model() -> None:
 @pytest.mark.slow
 def test_every_module_of_a_verb_is_in_the_key_of_a_step_of_it() -> None:
     """A module that is only named in a text, as that of another process, would be missed."""
-    reached = {module for modules in code.modules_of_steps().values() for module in modules}
+    reached = {module for modules in step_keys.modules_of_steps().values() for module in modules}
     verbs = {path.parent for path in code.ROOT.glob("tasks/*/task.py")}
     paths = [path for verb in verbs for path in verb.rglob("*.py") if path.name != "__init__.py"]
     ours = {".".join(path.relative_to(code.ROOT).with_suffix("").parts) for path in paths}
@@ -109,9 +111,9 @@ def test_a_package_is_read_from_its_init_file(tmp_path: Path, monkeypatch: pytes
 
 
 def test_versions_are_those_installed() -> None:
-    assert code.versions(("numpy", "pytest")) == {"numpy": np.__version__, "pytest": pytest.__version__}
+    assert environment.versions(("numpy", "pytest")) == {"numpy": np.__version__, "pytest": pytest.__version__}
     with pytest.raises(metadata.PackageNotFoundError, match="no-such-library"):
-        code.versions(("no-such-library",))
+        environment.versions(("no-such-library",))
 
 
 def test_either_distribution_of_faiss_counts_with_its_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +123,6 @@ def test_either_distribution_of_faiss_counts_with_its_name_and_version(monkeypat
         return "1.15.1"
 
     monkeypatch.setattr(metadata, "version", version)
-    assert code.versions(("faiss-cpu",)) == {"faiss-cpu": "faiss-gpu 1.15.1"}
+    assert environment.versions(("faiss-cpu",)) == {"faiss-cpu": "faiss-gpu 1.15.1"}
     with pytest.raises(metadata.PackageNotFoundError, match="numpy"):
-        code.versions(("numpy",))
+        environment.versions(("numpy",))

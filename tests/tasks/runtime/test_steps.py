@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from prefect.client.schemas.objects import State
 
+from tasks import environment
 from tasks.data.vectors import Pooled, Shard, VectorsRef
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import code, records, steps
@@ -238,7 +239,7 @@ def test_a_plan_says_which_library_changed(monkeypatch: pytest.MonkeyPatch) -> N
     spec = Spec("test-count", __name__, inspect.signature(count.fn), ("numpy",))
     made = Step(count.fn, spec, {})
     execute(made, 5)
-    monkeypatch.setattr(code, "versions", lambda libraries: {"numpy": "9.0"})
+    monkeypatch.setattr(environment, "versions", lambda libraries: {"numpy": "9.0"})
     assert planned(made, 5)[0].why == f"numpy {np.__version__} -> 9.0"
 
 

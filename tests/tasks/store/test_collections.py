@@ -67,13 +67,21 @@ def test_a_plain_name_is_taken_as_it_is(name: str) -> None:
     assert collections.checked_name(name) == name
 
 
-NAMED = {"My Notes": "my-notes", "Ärger & Co.": "rger-co", "../../etc": "etc", "": "collection", "...": "collection",
-         "a" * 80: "a" * 64, "v1.2": "v1-2", "_x_": "x"}  # fmt: skip
+NAMED = {
+    "My Notes": "my-notes", "Ärger & Co.": "arger-co", "Größe": "grosse", "../../etc": "etc", "": "collection",
+    "...": "collection", "a" * 80: "a" * 64, "v1.2": "v1-2", "_x_": "x",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "name"), NAMED.items(), ids=list(NAMED.values()))
 def test_a_name_is_made_of_the_name_of_a_folder(text: str, name: str) -> None:
     assert collections.name_from(text) == name
+
+
+@pytest.mark.parametrize(("one", "other"), [("заметки", "письма"), ("notes 日本", "notes 中国")])
+def test_folders_named_in_other_scripts_never_share_a_collection(one: str, other: str) -> None:
+    assert collections.name_from(one) != collections.name_from(other)
+    assert collections.name_from(one) == collections.name_from(one)
 
 
 @given(st.text())
