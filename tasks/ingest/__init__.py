@@ -9,11 +9,13 @@ from tasks.ingest.task import (
     list_items,
     name_of,
 )
+from tasks.ingest.task_rows import ingest_rows
 
 __all__ = [
     "ingest_documents",
     "ingest_events",
     "ingest_queries",
+    "ingest_rows",
     "ingest_texts",
     "list_event_files",
     "list_items",
