@@ -8,7 +8,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from configs.finetune_pairs import TuneGate
 from tasks.data.pairs import Truth, TuneCheck
 from tasks.errors import ContractError
-from tasks.evaluate.gate import Performance, compare, judge, listed_precision, perform, spearman
+from tasks.evaluate.gate import compare, judge
+from tasks.metrics.judged import Performance, listed_precision, perform, spearman
 
 DRAW = np.random.default_rng(5)
 
