@@ -157,7 +157,9 @@ class Holdout(Config):
     """Share of runs of four characters that two texts have in common, of all they have together, from which they are
     nearly the same; a training row with such a text of anything that is judged by is removed. 1: only equal texts."""
     max_test: int = Field(3_000, ge=20, le=1_000_000)
-    """Rows the gate judges by at most, and so many for stopping, drawn by seed."""
+    """Rows the gate judges by at most, drawn by seed."""
+    max_validation: int = Field(400, ge=20, le=100_000)
+    """Rows to stop by at most, drawn by seed; all are encoded at each evaluation."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Same seed, same parts."""
 

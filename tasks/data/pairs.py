@@ -6,6 +6,7 @@ from typing import Literal
 from tasks.data.base import Ref, Value
 from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.search import QueriesRef
+from tasks.data.vectors import VectorsRef
 
 JudgedAs = Literal["retrieval", "listed", "similarity", "nearest-label"]
 
@@ -141,6 +142,13 @@ class JudgedSet(Value):
     truths: TruthsRef
 
 
+class JudgedVectors(Value):
+    """Vectors of both sides of a judged set by one encoder: (N, D) and (M, D) unit-length rows."""
+
+    left: VectorsRef
+    right: VectorsRef
+
+
 class SplitPairs(Value):
     """Examples in three parts that share no text, and what was taken out so that they do not.
 
@@ -159,6 +167,27 @@ class SplitPairs(Value):
     removed: RejectedRef
     exact: int
     near: int
+
+
+class PairTexts(Value):
+    """Texts of rows that are to be encoded: the anchor of each row, and the different texts that belong to them."""
+
+    anchors: QueriesRef
+    texts: PassagesRef
+
+
+class MinedRows(Value):
+    """Rows with hard negatives.
+
+    Attributes:
+        rows: As the loss reads them.
+        filtered: Texts that were too near to be negatives for sure.
+        without: Rows that are left out for want of a negative.
+    """
+
+    rows: TextPairsRef
+    filtered: int
+    without: int
 
 
 class PairsLook(Value):

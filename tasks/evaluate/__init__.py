@@ -13,6 +13,7 @@ from tasks.evaluate.task import (
     score_questions,
 )
 from tasks.evaluate.task_classes import evaluate_classes
+from tasks.evaluate.task_gate import judge_tuned
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
 from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
 
@@ -27,6 +28,7 @@ __all__ = [
     "evaluate_stability",
     "evaluate_topics",
     "evaluate_ways",
+    "judge_tuned",
     "load_calibration",
     "load_questions",
     "load_shared_questions",

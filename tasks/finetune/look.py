@@ -9,8 +9,9 @@ bytes a token, Korthikanti et al. 2022, arXiv:2205.05198, for 32-bit floats.
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +95,15 @@ def require_enough(rows: int, judged: int, labels: int, loss: str, kind: str) ->
             f"loss multiple-negatives takes each label once a batch, and there are {labels} labels; "
             "set loss.kind=contrastive"
         )
+
+
+def model_size(config: Mapping[str, Any]) -> ModelSize:
+    """Return the size of a transformer from its config.json; token vectors are looked up, so they do not count."""
+    width = int(config.get("hidden_size") or config.get("dim") or config.get("d_model") or 1)
+    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or config.get("num_layers") or 1)
+    heads = int(config.get("num_attention_heads") or config.get("n_heads") or 1)
+    inner = int(config.get("intermediate_size") or config.get("hidden_dim") or 4 * width)
+    return ModelSize(layers * (4 * width**2 + 2 * width * inner), width, layers, heads)
 
 
 def activations(size: ModelSize, texts: int, length: int) -> float:

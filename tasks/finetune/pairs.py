@@ -6,7 +6,7 @@ its own negative.
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from tasks.data.pairs import TextPair
@@ -152,15 +152,29 @@ def keys_of(row: TextPair) -> frozenset[str]:
     return frozenset([*(f"text {plain(text)}" for text in row.texts), *([f"label {row.label}"] if row.label else [])])
 
 
-def batches(keys: Sequence[Collection[str]], size: int, seed: int) -> Iterator[list[int]]:
-    """Yield batches in which no key is twice, every row in one; the last ones, or those of few labels, are smaller.
+def batches(keys: Sequence[Collection[str]], size: int, seed: int, count: int | None = None) -> list[list[int]]:
+    """Return batches in which no key is twice, every row in one; the last ones, or those of few labels, are smaller.
 
     Args:
         keys: Of each row.
         size: Rows of a batch at most.
         seed: Shuffles the rows.
+        count: How many batches there must be, as in the epoch before: of more the smallest are left out, of fewer the
+            largest are divided. Left out: as many as there are.
     """
-    waiting = list(range(len(keys)))
+    made = _packed(keys, size, seed)
+    if count is None:
+        return made
+    while len(made) < count and len(made[largest := max(range(len(made)), key=lambda n: len(made[n]))]) > 1:
+        made[largest], half = made[largest][::2], made[largest][1::2]
+        made.append(half)
+    smallest = sorted(range(len(made)), key=lambda n: len(made[n]))[: max(0, len(made) - count)]
+    return [batch for number, batch in enumerate(made) if number not in smallest]
+
+
+def _packed(keys: Sequence[Collection[str]], size: int, seed: int) -> list[list[int]]:
+    """Fill batch after batch with the next rows that fit."""
+    waiting, made = list(range(len(keys))), []
     random.Random(seed).shuffle(waiting)
     while waiting:
         taken: list[int] = []
@@ -176,7 +190,8 @@ def batches(keys: Sequence[Collection[str]], size: int, seed: int) -> Iterator[l
                 passed.append(row)
             at += 1
         waiting = passed + waiting[at:]
-        yield taken
+        made.append(taken)
+    return made
 
 
 def without_repeats(rows: Sequence[TextPair]) -> tuple[list[TextPair], list[tuple[TextPair, str]]]:

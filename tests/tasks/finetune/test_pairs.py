@@ -66,19 +66,27 @@ def test_no_label_with_two_texts_is_an_error_in_words() -> None:
 def test_no_batch_has_a_label_or_a_text_twice_and_every_row_is_in_one() -> None:
     rows = label_pairs([*LABELLED, *(TextPair(f"s{n}", f"TEXT {n}, of label {n % 5}", label=f"M{n % 5}", group="")
                                      for n in range(60))], 40, seed=0)  # fmt: skip
-    made = list(batches([keys_of(row) for row in rows], 8, seed=3))
+    made = batches([keys_of(row) for row in rows], 8, seed=3)
     assert sorted(row for batch in made for row in batch) == list(range(len(rows)))
     for batch in made:
         labels = [rows[row].label for row in batch]
         texts = [text.casefold().replace(",", "") for row in batch for text in rows[row].texts]
         assert len(set(labels)) == len(labels) <= 8
         assert len(set(texts)) == len(texts)
-    assert made != list(batches([keys_of(row) for row in rows], 8, seed=4))
+    assert made != batches([keys_of(row) for row in rows], 8, seed=4)
 
 
 def test_batches_are_full_where_nothing_repeats() -> None:
     sizes = [len(batch) for batch in batches([{f"k{n}"} for n in range(70)], 32, seed=0)]
     assert sizes == [32, 32, 6]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 9])
+def test_every_epoch_has_as_many_batches_as_the_first(count: int) -> None:
+    made = batches([{f"k{n}"} for n in range(70)], 32, seed=0, count=count)
+    assert len(made) == count
+    rows = [row for batch in made for row in batch]
+    assert len(set(rows)) == len(rows) == (70 if count >= 3 else 64)
 
 
 def test_labels_give_unlike_pairs_to_losses_that_need_them() -> None:
