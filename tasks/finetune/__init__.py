@@ -1,0 +1,3 @@
+"""Train encoders."""
+
+__all__: list[str] = []

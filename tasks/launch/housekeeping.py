@@ -11,7 +11,7 @@ from tasks.errors import FlowError, StoreError
 from tasks.store import collections, durable, workspace
 
 DAY_S = 86_400
-KEPT = ("collections", "topics", "classifiers", "conversations")  # what is kept under a name, and refers to objects
+KEPT = ("collections", "topics", "classifiers", "conversations", "tuned")  # kept under a name, and refer to objects
 CACHED = ("items", "replies")  # what was paid for, and would be again
 
 

@@ -83,7 +83,7 @@ def _described(model: str, numerics: Numerics) -> Scorer:
     files = model_files.locate(model)
     config = model_files.read_config(files.folder)
     return Scorer(
-        model=model,
+        model=files.model,
         revision=files.revision,
         weights=model_files.weights_digest(files.folder),
         tokenizer=_tokenizer_digest(files.folder),
