@@ -26,24 +26,23 @@ def move(model: Any, parameters: Parameters, head: Sequence[str] = ()) -> None:
     Raises:
         ContractError: It has fewer blocks, no head, or no layers of the names given.
     """
+    if isinstance(parameters, HeadOnly) and not head:
+        raise ContractError("parameters.kind is head but what is trained has none; use last-blocks, lora or full")
+    model.requires_grad_(isinstance(parameters, FullWeights))
+    poolers: tuple[str, ...] = POOLERS
     match parameters:
-        case FullWeights():
-            model.requires_grad_(True)
-            return
-        case HeadOnly() if not head:
-            raise ContractError("parameters.kind is head but what is trained has none; use last-blocks, lora or full")
-        case HeadOnly():
-            model.requires_grad_(False)
+        case FullWeights() | HeadOnly():
+            pass
         case LastBlocks(blocks=count):
-            model.requires_grad_(False)
             for block in blocks_of(model)[-_at_most(count, model) :]:
                 block.requires_grad_(True)
         case Lora():
             _inject(model, parameters)
+            poolers = ()
         case _:
             assert_never(parameters)
     for name, module in model.named_modules():
-        if name in head or (not isinstance(parameters, Lora) and name.rpartition(".")[2] in POOLERS):
+        if name in head or name.rpartition(".")[2] in poolers:
             module.requires_grad_(True)
 
 
