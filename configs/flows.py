@@ -25,11 +25,14 @@ from configs.classify import (
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
+from configs.finetune import FullWeights, Training
+from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
 from configs.generate import Extractive, Generate
 from configs.generators import LocalModel, Sampling
 from configs.index import Index
 from configs.ingest import Ingest
 from configs.inspect import Printed, Reading, Replying, Small
+from configs.models import EMBEDDED
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Labels, Represent
@@ -251,6 +254,33 @@ class TextClassifier(Config):
         if wrong:
             raise ValueError(f"{wrong[0]} says which label is closest, not how many there are; take it out of methods")
         return self
+
+
+class TuneClassifier(Config):
+    """Everything `tune-classifier` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    labels: Labelled = Labelled()
+    """Where labels stand, and which texts are held out."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Id on the hub, folder, or `tuned:NAME` of the transformer to start from; it gets a head of its own."""
+    methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
+    """Which weights move; several methods are compared in one table, and the best on validation texts is kept."""
+    training: Training = Training(num_train_epochs=3)
+    """How long, how fast, how many texts at a time; LoRA takes ten times the rate, a head alone a hundred times."""
+    tuning: ClassifierTuning = ClassifierTuning()
+    """What weights learn from, and what is kept apart from them."""
+    embed: Embed = Embed()
+    """Frozen encoder that training is compared with, with a logistic regression on its vectors."""
+    fit: Fit = Fit()
+    """How the frozen methods are fitted."""
+    gate: ClassifierGate = ClassifierGate()
+    """When the model goes live."""
+    measured: Measured = Measured()
+    """Intervals, calibration, prices, and what others have printed."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""
 
 
 class PromptChain(Config):
