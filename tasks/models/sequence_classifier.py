@@ -22,6 +22,7 @@ from tasks.models import files as model_files
 from tasks.models.encoders import padded as padded_forward
 from tasks.models.encoders.base import Meter, padded
 from tasks.models.fixed_shapes import PaddingProbe
+from tasks.models.whole import load_whole
 from tasks.store import durable
 
 BATCH_TOKENS = {"torch-cpu": padded_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
@@ -249,24 +250,12 @@ def _load(model: str, dtype: Any) -> tuple[Any, bool]:
         The model, and whether it is told which tokens are the passage's.
 
     Raises:
-        ModelError: The files lack weights, which would be made up.
+        ModelError: Its weights are not those that its config asks for.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = model_files.locate(model).folder
-    loaded, report = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
+    loaded = load_whole(AutoModelForSequenceClassification, folder, dtype=dtype, attn_implementation="sdpa")
     names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
     if loaded.config.model_type in FIRST_TOKEN:
         _only_first_token(loaded)
