@@ -190,6 +190,20 @@ class MinedRows(Value):
     without: int
 
 
+class TrainingPairs(Value):
+    """What a model is trained with.
+
+    Attributes:
+        rows: Trained on, as the loss reads them.
+        validation: Likewise, for the loss of the validation data.
+        judged: What the best step is chosen by.
+    """
+
+    rows: TextPairsRef
+    validation: TextPairsRef
+    judged: JudgedSet
+
+
 class PairsLook(Value):
     """What examples look like to the tokenizer, before anything is trained.
 

@@ -12,12 +12,17 @@ from typing import Any, assert_never
 import numpy as np
 import numpy.typing as npt
 from datasets import Dataset
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from transformers import TrainerCallback, TrainingArguments
 
+from configs.finetune import Parameters
 from configs.finetune_pairs import (
     ContrastiveMargin,
     CoSent,
@@ -31,6 +36,7 @@ from tasks.finetune.judged import Sides
 from tasks.finetune.pairs import batches, keys_of
 from tasks.metrics.judged import perform
 
+Arguments = SentenceTransformerTrainingArguments
 BEST = "eval_validation"  # what the best step is chosen by
 EPOCH = 1_000_003  # apart in seeds, so that an epoch of one seed is none of another
 Floats = npt.NDArray[np.float32]
@@ -57,7 +63,7 @@ class EmbedderRecipe:
         sides: What the best step is chosen by.
         prompts: Of the encoder.
         max_seq_length: Tokens of a text.
-        freeze: Stops weights from moving, or puts updates beside them; told the transformer, returns what replaces it.
+        parameters: Which weights move.
     """
 
     base: Path
@@ -68,7 +74,7 @@ class EmbedderRecipe:
     sides: Sides
     prompts: Prompts
     max_seq_length: int
-    freeze: Callable[[Any], Any]
+    parameters: Parameters
 
     @property
     def relations(self) -> list[str]:
@@ -85,12 +91,11 @@ def load(base: Path, max_seq_length: int, device: str = "cpu") -> Any:
 
 def trainer_of(
     recipe: EmbedderRecipe, arguments: TrainingArguments, callbacks: list[TrainerCallback]
-) -> SentenceTransformerTrainer:
+) -> "EmbedderTrainer":
     """Return a trainer with a fresh encoder in it."""
     model = load(recipe.base, recipe.max_seq_length, str(arguments.device))
-    transformer = model[0]
-    transformer.model = recipe.freeze(transformer.model)
-    return SentenceTransformerTrainer(
+    model[0].model = moving(model[0].model, recipe.parameters)
+    trainer = EmbedderTrainer(
         model=model,
         args=arguments,  # type: ignore[arg-type]
         train_dataset=dataset_of(recipe.rows, recipe.loss, recipe.relations),
@@ -99,6 +104,29 @@ def trainer_of(
         evaluator=Validation(recipe.sides, recipe.prompts),
         callbacks=callbacks,
     )
+    trainer.recipe = recipe
+    return trainer
+
+
+def stated(recipe: EmbedderRecipe) -> dict[str, Any]:
+    """Return the arguments of the trainer that a recipe decides."""
+    named = {"anchor": recipe.prompts.query, "positive": recipe.prompts.passage, "negative": recipe.prompts.passage}
+    prompts = {column: prompt for column, prompt in named.items() if prompt}
+    return {
+        "prompts": prompts or None,
+        "metric_for_best_model": BEST,
+        "greater_is_better": True,
+    }
+
+
+def moving(transformer: Any, parameters: Parameters) -> Any:
+    """Let the weights move that are asked for."""
+    return transformer
+
+
+def merged(model: Any) -> Any:
+    """Return a trained encoder without adapters."""
+    return model
 
 
 def dataset_of(rows: Sequence[TextPair], loss: EmbedderLoss, relations: Sequence[str]) -> Dataset:
@@ -149,34 +177,35 @@ def loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
     return loss
 
 
-def prompts_by_column(prompts: Prompts) -> dict[str, str]:
-    """Return what the trainer puts before the texts of each column; nothing where the encoder has no prompts."""
-    named = {"anchor": prompts.query, "positive": prompts.passage, "negative": prompts.passage}
-    return {column: prompt for column, prompt in named.items() if prompt}
+class WithoutRepeats(DefaultBatchSampler):
+    """Batches in which no label and no text is twice; their order follows from seed and epoch."""
+
+    def __init__(self, rows: Sequence[TextPair], dataset: Dataset, **more: Any) -> None:
+        super().__init__(dataset, **more)
+        self.keys = [keys_of(row) for row in rows]
+        self.count = len(batches(self.keys, self.batch_size, self.seed * EPOCH))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the rows of each batch of the epoch."""
+        yield from batches(self.keys, self.batch_size, self.seed * EPOCH + int(getattr(self, "epoch", 0)), self.count)
+
+    def __len__(self) -> int:
+        """Return how many batches every epoch has."""
+        return self.count
 
 
-def batch_sampler(*parts: Sequence[TextPair]) -> Callable[..., DefaultBatchSampler]:
-    """Return what makes batches in which no label and no text is twice; the order follows from seed and epoch.
+class EmbedderTrainer(SentenceTransformerTrainer):
+    """The trainer of sentence-transformers, its batches without repeats.
 
-    Args:
-        parts: Rows of each data set that is read, told apart by their number and their first text.
+    The sampler is given here and not with the arguments, which the trainer pickles.
     """
-    known = {(len(rows), rows[0].anchor): [keys_of(row) for row in rows] for rows in parts if rows}
 
-    class WithoutRepeats(DefaultBatchSampler):
-        def __init__(self, dataset: Dataset, *given: Any, **more: Any) -> None:
-            super().__init__(dataset, *given, **more)
-            self.keys = known[len(dataset), dataset[0]["anchor"]]
-            self.count = len(batches(self.keys, self.batch_size, self.seed * EPOCH))
+    recipe: EmbedderRecipe
 
-        def __iter__(self) -> Iterator[list[int]]:
-            drawn = self.seed * EPOCH + int(getattr(self, "epoch", 0))
-            yield from batches(self.keys, self.batch_size, drawn, self.count)
-
-        def __len__(self) -> int:
-            return self.count
-
-    return WithoutRepeats
+    def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any) -> WithoutRepeats:
+        """Return what makes the batches of a data set."""
+        rows = self.recipe.rows if dataset is self.train_dataset else self.recipe.validation
+        return WithoutRepeats(rows, dataset, batch_size=batch_size, drop_last=drop_last, **more)
 
 
 class Validation(SentenceEvaluator):

@@ -79,7 +79,6 @@ def _apart(
             continue
         counts[hits[0].kind] += 1
         how = "repeats" if hits[0].kind == "exact" else f"nearly repeats ({hits[0].share:.2f})"
-        removed.append(
-            Rejected(row.id, "duplicate", f"{how} a text that is judged by: {judged[hits[0].of][:SHOWN]!r}")
-        )
+        said = f"{how} a text that is judged by: {judged[hits[0].of][:SHOWN]!r}"
+        removed.append(Rejected(row.id, "duplicate", said))
     return kept, removed, (counts["exact"], counts["near"])
