@@ -79,6 +79,7 @@ def tuned_page(
             *charts.reliability(bins),
         ],
         more={
+            "measure": "Macro-F1",
             "gate": kept.why,
             "released": kept.released,
             "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
