@@ -8,6 +8,7 @@ from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.search import QueriesRef
 from tasks.data.vectors import VectorsRef
 
+Role = Literal["domain", "general"]
 JudgedAs = Literal["retrieval", "listed", "similarity", "nearest-label"]
 
 
@@ -90,7 +91,7 @@ class TuneCheck:
     """
 
     name: str
-    role: Literal["domain", "general"]
+    role: Role
     metric: str
     items: int
     before: float
@@ -135,7 +136,7 @@ class JudgedSet(Value):
     """
 
     name: str
-    role: Literal["domain", "general"]
+    role: Role
     judged_as: JudgedAs
     left: QueriesRef
     right: PassagesRef

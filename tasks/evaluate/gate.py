@@ -7,15 +7,12 @@ Source: paired bootstrap, Efron & Tibshirani 1993.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from configs.finetune_pairs import TuneGate
-from tasks.data.pairs import TuneCheck
+from tasks.data.pairs import Role, TuneCheck
 from tasks.errors import ContractError
 from tasks.metrics.intervals import Interval, drawn_rows, paired_interval, percentile_interval
 from tasks.metrics.judged import Performance, spearman
-
-Role = Literal["domain", "general"]
 
 
 def compare(name: str, role: Role, before: Performance, after: Performance, config: TuneGate) -> TuneCheck:

@@ -1,3 +1,33 @@
 """Train encoders."""
 
-__all__: list[str] = []
+from tasks.finetune.task_embedder import train_embedder
+from tasks.finetune.task_pairs import (
+    columns_for,
+    documents_of_questions,
+    judged_questions,
+    judged_set,
+    look_at_pairs,
+    loss_rows,
+    mine_negatives,
+    read_pairs,
+    read_sections,
+    split_pairs,
+    texts_to_mine,
+)
+from tasks.finetune.task_training import require_training
+
+__all__ = [
+    "columns_for",
+    "documents_of_questions",
+    "judged_questions",
+    "judged_set",
+    "look_at_pairs",
+    "loss_rows",
+    "mine_negatives",
+    "read_pairs",
+    "read_sections",
+    "require_training",
+    "split_pairs",
+    "texts_to_mine",
+    "train_embedder",
+]

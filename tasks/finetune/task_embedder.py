@@ -43,10 +43,12 @@ def train_embedder(
     )  # fmt: skip
     inputs = (data.model_dump(), encoder.identity, loss.model_dump(), matryoshka, parameters.model_dump())
     with watched_training("finetune-embedder", config, *inputs) as watch:
-        made = trainer.arguments(config, watch.folder, embedder.Arguments, rows=data.rows.rows, **embedder.stated(recipe))
+        made = trainer.arguments(
+            config, watch.folder, embedder.Arguments, rows=data.rows.rows, **embedder.stated(recipe)
+        )
         finished = trainer.train(lambda *given: embedder.trainer_of(recipe, *given), made, watch=watch)
         counted = parameters_of(finished)
-        model = embedder.merged(finished.trainer.model)
+        model = finished.trainer.model
         tuned = save_tuned("embedder", lambda f: embedder.save(model, f, encoder.max_tokens), encoder.model)
         return result_of(finished, tuned, counted)
 
