@@ -22,7 +22,7 @@ class Training(Config):
     gradient_accumulation_steps: int = Field(1, ge=1, le=4_096)
     """Batches that make one step."""
     learning_rate: Annotated[float, Common] = Field(3e-5, gt=0, le=10)
-    """How far a step goes at most. Ten times as much suits LoRA and heads."""
+    """How far a step goes at most."""
     warmup_ratio: float = Field(0.1, ge=0, le=0.9)
     """Share of the steps over which the rate rises."""
     weight_decay: float = Field(0.01, ge=0, le=1)
@@ -30,7 +30,7 @@ class Training(Config):
     max_seq_length: int | None = Field(None, ge=8, le=32_768)
     """Tokens of a text, special ones included; longer ones are cut and counted. Null: as the base model states."""
     eval_steps: int | None = Field(None, ge=1, le=10_000_000)
-    """Steps from one evaluation, and checkpoint, to the next; null: ten times a run."""
+    """Steps from one evaluation, and checkpoint, to the next; null: ten times a run, five steps apart at least."""
     early_stopping_patience: int = Field(3, ge=1, le=1_000)
     """Evaluations without a better one after which the run stops; the best step is kept."""
     seed: int = Field(0, ge=0, lt=2**32)

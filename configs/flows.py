@@ -25,23 +25,14 @@ from configs.classify import (
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
-from configs.finetune import FullWeights, MovingWeights, Training
-from configs.finetune_pairs import (
-    LOSSES_OF,
-    EmbedderLoss,
-    GeneralQuality,
-    HardNegatives,
-    Holdout,
-    MultipleNegatives,
-    PairFormat,
-    Sections,
-    TuneGate,
-)
+from configs.finetune import FullWeights, Training
+from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
 from configs.generate import Extractive, Generate
 from configs.generators import LocalModel, Sampling
 from configs.index import Index
 from configs.ingest import Ingest
 from configs.inspect import Printed, Reading, Replying, Small
+from configs.models import EMBEDDED
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Labels, Represent
@@ -265,46 +256,31 @@ class TextClassifier(Config):
         return self
 
 
-class TuneEmbedder(Config):
-    """Everything `tune-embedder` can be asked to do."""
+class TuneClassifier(Config):
+    """Everything `tune-classifier` can be asked to do."""
 
     ingest: Ingest = Ingest()
     """What may go wrong with the source."""
-    examples: PairFormat = Sections()
-    """What is learned from: which texts belong together."""
-    holdout: Holdout = Holdout()
-    """What is held out, and how it is kept apart."""
+    labels: Labelled = Labelled()
+    """Where labels stand, and which texts are held out."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Id on the hub, folder, or `tuned:NAME` of the transformer to start from; it gets a head of its own."""
+    methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
+    """Which weights move; several methods are compared in one table, and the best on validation texts is kept."""
+    training: Training = Training(num_train_epochs=3)
+    """How long, how fast, how many texts at a time; LoRA takes ten times the rate, a head alone a hundred times."""
+    tuning: ClassifierTuning = ClassifierTuning()
+    """What weights learn from, and what is kept apart from them."""
     embed: Embed = Embed()
-    """The encoder to start from, and how both are run when they are compared."""
-    loss: EmbedderLoss = MultipleNegatives()
-    """What is made small."""
-    matryoshka: tuple[int, ...] = ()
-    """Lengths of vectors, longest first, that must work as the whole does, as [384, 192, 96]; none for the whole."""
-    negatives: HardNegatives | None = None
-    """Hard negatives, mined with the encoder to start from; null for those of the batch alone."""
-    parameters: MovingWeights = FullWeights()
-    """Which weights move."""
-    training: Training = Training()
-    """How long, how fast, how many at a time."""
-    general: GeneralQuality = GeneralQuality()
-    """What must not be lost."""
-    gate: TuneGate = TuneGate()
-    """When the trained encoder replaces the one it was started from."""
+    """Frozen encoder that training is compared with, with a logistic regression on its vectors."""
+    fit: Fit = Fit()
+    """How the frozen methods are fitted."""
+    gate: ClassifierGate = ClassifierGate()
+    """When the model goes live."""
+    measured: Measured = Measured()
+    """Intervals, calibration, prices, and what others have printed."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
-
-    @model_validator(mode="after")
-    def _fitting_loss(self) -> Self:
-        """Refuse a loss that cannot read the examples, and negatives for one that reads none."""
-        if self.examples.kind not in (fitting := LOSSES_OF[self.loss.kind]):
-            others = [loss for loss, kinds in LOSSES_OF.items() if self.examples.kind in kinds]
-            raise ValueError(
-                f"loss {self.loss.kind} reads examples of kind {', '.join(fitting)}, not {self.examples.kind}; "
-                f"set loss.kind to {' or '.join(others)}"
-            )
-        if self.negatives is not None and self.loss.kind != "multiple-negatives":
-            raise ValueError(f"loss {self.loss.kind} reads no negatives; set negatives=null or another loss.kind")
-        return self
 
 
 class PromptChain(Config):

@@ -14,7 +14,7 @@ from prefect import flow
 
 from configs.evaluate import Evaluate
 from configs.finetune_pairs import LabelColumn, ScoredColumns, Sections
-from configs.flows import TuneEmbedder
+from configs.flows_pairs import TuneEmbedder
 from configs.ingest import Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
@@ -250,7 +250,7 @@ def tune_embedder(
         trained = train_embedder(
             data, base.encoder, config.loss, config.matryoshka, config.parameters, config.training
         )
-        after = describe_encoder(config.embed.model_copy(update={"model": str(objects.path(trained.model))}))
+        after = describe_encoder(config.embed.model_copy(update={"model": tuned.by_content(trained.model)}))
         vectors = [encode_sets(sets, which, by, config) for which, by in (("before", base), ("after", after))]
         found = judge_tuned(sets, vectors[0], vectors[1], config.gate)
         kept = keep_model(run, name_of(source, name), trained, base, split, found)

@@ -12,6 +12,7 @@ from tasks.evaluate.task import (
     questions_for,
     score_questions,
 )
+from tasks.evaluate.task_class_gate import judge_classifiers
 from tasks.evaluate.task_classes import evaluate_classes
 from tasks.evaluate.task_gate import judge_tuned
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate_stability",
     "evaluate_topics",
     "evaluate_ways",
+    "judge_classifiers",
     "judge_tuned",
     "load_calibration",
     "load_questions",

@@ -1,5 +1,6 @@
 """Train encoders."""
 
+from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
 from tasks.finetune.task_pairs import (
     columns_for,
@@ -18,16 +19,19 @@ from tasks.finetune.task_training import require_training
 
 __all__ = [
     "columns_for",
+    "describe_base",
     "documents_of_questions",
     "judged_questions",
     "judged_set",
     "look_at_pairs",
     "loss_rows",
     "mine_negatives",
+    "prepare_classes",
     "read_pairs",
     "read_sections",
     "require_training",
     "split_pairs",
     "texts_to_mine",
+    "train_classifier",
     "train_embedder",
 ]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from configs.finetune import Training
 from tasks import hardware
@@ -35,7 +35,7 @@ from tasks.finetune.callbacks import (
 )
 from tasks.finetune.checkpoints import damage, newest
 
-EVALUATIONS = 10  # of a run, where nothing else is said
+EVALUATIONS, APART = 10, 5  # of a run, and the steps between two at least, where nothing else is said
 MOST_LOGGED = 5  # points of the curve from one evaluation to the next
 KEPT = 3  # checkpoints, and the best beside them
 FULL = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
@@ -101,7 +101,7 @@ def arguments(
         more: Further arguments, which win over all others.
     """
     steps = total_steps(config, rows)
-    every = min(steps, config.eval_steps or max(1, steps // EVALUATIONS))
+    every = min(steps, config.eval_steps or max(APART, steps // EVALUATIONS))
     on_gpu = config.device != "cpu" and hardware.has_gpu()
     native = on_gpu or hardware.processor_has_bf16()
     stated: dict[str, Any] = {
@@ -143,13 +143,14 @@ def total_steps(config: Training, rows: int) -> int:
     return config.max_steps or max(1, math.ceil(each * config.num_train_epochs))
 
 
-def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch) -> FinishedTraining:
+def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch, shown: str = "") -> FinishedTraining:
     """Train until the end, an early stop or a signal; go on from the newest checkpoint that verifies.
 
     Args:
         make: Returns a fresh trainer, its model new too, for arguments and callbacks.
         made: The arguments.
         watch: Told how it goes; its folder is that of the arguments.
+        shown: Metric of the curve, as the trainer logs it; left out, the one that the best step is chosen by.
 
     Returns:
         The trainer with the weights of the best step, its curve, and what happened.
@@ -163,7 +164,7 @@ def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch) -> Finis
     tries = _Tries(copy.copy(made))
     while True:
         try:
-            return _try(make, tries, watch)
+            return _try(make, tries, watch, shown)
         except Diverged as error:
             if tries.halved:
                 raise DataError(
@@ -179,7 +180,7 @@ def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch) -> Finis
         _free()
 
 
-def _try(make: Make, tries: _Tries, watch: TrainingWatch) -> FinishedTraining:
+def _try(make: Make, tries: _Tries, watch: TrainingWatch, shown: str) -> FinishedTraining:
     """Make a trainer and run it from the newest checkpoint, or from the start."""
     last = newest(watch.folder)
     tries.halved = max(tries.halved, int(last.notes.get("halved", 0)) if last else 0)
@@ -193,7 +194,8 @@ def _try(make: Make, tries: _Tries, watch: TrainingWatch) -> FinishedTraining:
     guard, signals = GradientGuard(factor), Signals()
     stopping = Stopping(metric, watch.patience, greater_is_better=bool(given.greater_is_better))
     notes = {"halved": tries.halved, "skipped": list(last.notes.get("skipped", [])) if last else []}
-    trainer = make(given, [guard, stopping, signals, Sealing(notes, guard), Reporting(watch, metric)])
+    set_seed(given.seed)  # a head and updates are drawn before the trainer sets it
+    trainer = make(given, [guard, stopping, signals, Sealing(notes, guard), Reporting(watch, shown or metric)])
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     try:
@@ -205,7 +207,7 @@ def _try(make: Make, tries: _Tries, watch: TrainingWatch) -> FinishedTraining:
     _require_whole(trainer)
     state = trainer.state
     return FinishedTraining(
-        trainer=trainer, curve=curve_of(state.log_history, metric), steps=state.global_step,
+        trainer=trainer, curve=curve_of(state.log_history, shown or metric), steps=state.global_step,
         best_step=int(state.best_global_step or state.global_step),
         seconds=time.monotonic() - tries.began, tokens=int(state.num_input_tokens_seen),
         peak_bytes=peak_bytes(), stopped_because=stopping.reason or "all steps were run",

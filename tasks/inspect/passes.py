@@ -31,7 +31,8 @@ def load_causal(folder: Path) -> Any:
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        loaded, report = AutoModelForCausalLM.from_pretrained(
+        causal: Any = AutoModelForCausalLM
+        loaded, report = causal.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True, trust_remote_code=False,
             local_files_only=True, output_loading_info=True,
         )  # fmt: skip

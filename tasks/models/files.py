@@ -56,8 +56,8 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
         ModelError: There is no such model, or its weights are not the published ones.
     """
     if model.startswith(tuned.PREFIX):
-        found = tuned.find(model)
-        return ModelFiles(found.id, objects.path(found.model), "tuned")
+        stays, found = tuned.locate(model)
+        return ModelFiles(stays, objects.path(found), "tuned")
     path = Path(model).expanduser()
     if path.is_dir():
         return ModelFiles(model, path.resolve(), "local")
@@ -97,7 +97,7 @@ def describe(model: str) -> Encoder:
     Raises:
         ModelError: A file is missing, unsafe, or asks for something this project does not do.
     """
-    return _describe(tuned.find(model).id if model.startswith(tuned.PREFIX) else model)
+    return _describe(tuned.locate(model)[0] if model.startswith(tuned.PREFIX) else model)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ transformers makes up what a file lacks, says so in a warning, and goes on: an e
 vectors. Weights of another head than the one that is loaded are left alone: they belong to another use of the model.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
     Args:
         kind: Class of transformers, as `AutoModel`.
         folder: Its files.
-        new: First parts of the names of weights that may be made up: of a head that is about to be trained, or not read.
+        new: First parts of the names of weights that may be made up: of a head to be trained, or of what is not read.
         options: Further options of `from_pretrained`.
 
     Raises:
@@ -31,19 +32,12 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # what it would warn of is an error here
+    transformers_logging.set_verbosity(logging.ERROR)  # what it would warn of is an error here
     try:
         loaded, report = kind.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True,
-            **options,
+            ignore_mismatched_sizes=True, **options,
         )  # fmt: skip
-    except RuntimeError as error:
-        if "size" not in str(error) and "shape" not in str(error):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{folder} has weights of other shapes than its config.json states ({reason}); download the model again"
-        ) from error
     finally:
         transformers_logging.set_verbosity(before)
     require_whole(folder, loaded, report, new)
@@ -59,7 +53,8 @@ def require_whole(folder: Path, loaded: Any, report: Any, new: Sequence[str] = (
     named = [name.removeprefix(f"{getattr(loaded, 'base_model_prefix', '')}.") for name in report["missing_keys"]]
     if missing := sorted(name for name in named if not name.startswith(tuple(new))):
         raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
-    if wrong := sorted(str(key[0] if isinstance(key, tuple) else key) for key in report.get("mismatched_keys") or ()):
+    shapes = [str(key[0] if isinstance(key, tuple) else key) for key in report.get("mismatched_keys") or ()]
+    if wrong := sorted(name for name in shapes if not name.startswith(tuple(new))):
         raise ModelError(
             f"{folder} has {len(wrong)} weights of another shape than its config.json states, the first {wrong[0]}; "
             "download the model again"

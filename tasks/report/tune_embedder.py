@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from configs.flows import TuneEmbedder
+from configs.flows_pairs import TuneEmbedder
 from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.pairs import PairsLook, SplitPairs, TuneCheck, TuneVerdict

@@ -3,17 +3,19 @@
     tuned/<name>/records/0001.json    one model, its base, its data, and what the gate said of it
     tuned/<name>/live                 number of the released one
 
-A record is written once and never changed. `tuned:<name>` is the live model, `tuned:<name>@<number>` one for good.
+A record is written once and never changed. `tuned:<name>` is the live model, `tuned:<name>@<number>` one for good,
+`tuned:sha256:<digest>` one by its content.
 """
 
 import re
 
-from tasks.data.training import TunedModel
+from tasks.data.training import TunedModel, TunedRef
 from tasks.errors import ContractError, ModelError, StoreError
 from tasks.store import collections, objects, versions, workspace
 from tasks.store.versions import Versions
 
 PREFIX = "tuned:"
+CONTENT = f"{PREFIX}sha256:"  # of a model by its content, named or not
 ID = re.compile(rf"{PREFIX}([^@]+)(?:@([0-9]{{1,9}}))?")
 
 
@@ -84,6 +86,29 @@ def find(model: str) -> TunedModel:
         return live(name) if number is None else numbered(name, int(number))
     except ContractError as error:
         raise ModelError(str(error)) from error
+
+
+def by_content(model: TunedRef) -> str:
+    """Return the id of a trained model that has no name yet: what was just trained is judged under it."""
+    return f"{CONTENT}{model.digest}"
+
+
+def locate(model: str) -> tuple[str, TunedRef]:
+    """Return the id that stays of a trained model, and its files.
+
+    Args:
+        model: `tuned:<name>`, `tuned:<name>@<number>`, or `tuned:sha256:<digest>`.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    if not model.startswith(CONTENT):
+        found = find(model)
+        return found.id, found.model
+    try:
+        return model, objects.named(TunedRef, model.removeprefix(CONTENT))
+    except StoreError as error:
+        raise ModelError(f"there is no trained model {model[:24]}... here ({error}); train it again") from error
 
 
 def kept(name: str) -> list[TunedModel]:

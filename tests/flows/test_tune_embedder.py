@@ -20,7 +20,7 @@ from configs.finetune_pairs import (
     ScoredColumns,
     TuneGate,
 )
-from configs.flows import TuneEmbedder
+from configs.flows_pairs import TuneEmbedder
 from configs.ingest import Files, Tables
 from flows.tune_embedder import preflight, tune_embedder
 from tasks.errors import ContractError, DataError, ModelError
