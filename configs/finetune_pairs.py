@@ -74,6 +74,7 @@ class LabelColumn(Config):
 PairFormat = Annotated[
     Sections | PairColumns | ScoredColumns | RelationColumns | LabelColumn, Field(discriminator="kind"), Tabs
 ]
+RankedFormat = Annotated[Sections | PairColumns | RelationColumns, Field(discriminator="kind"), Tabs]
 
 
 class MultipleNegatives(Config):

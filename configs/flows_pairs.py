@@ -1,10 +1,10 @@
 """Configs of the flows that train on texts that belong together."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from configs.base import Config
+from configs.base import Common, Config
 from configs.embed import Embed
 from configs.finetune import FullWeights, MovingWeights, Training
 from configs.finetune_pairs import (
@@ -14,11 +14,14 @@ from configs.finetune_pairs import (
     HardNegatives,
     Holdout,
     MultipleNegatives,
+    PairColumns,
     PairFormat,
+    RankedFormat,
     Sections,
     TuneGate,
 )
 from configs.ingest import Ingest
+from configs.models import EMBEDDED
 from configs.runner import Runner, Threads
 
 
@@ -62,3 +65,31 @@ class TuneEmbedder(Config):
         if self.negatives is not None and self.loss.kind != "multiple-negatives":
             raise ValueError(f"loss {self.loss.kind} reads no negatives; set negatives=null or another loss.kind")
         return self
+
+
+class TuneReranker(Config):
+    """Everything `tune-reranker` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    examples: RankedFormat = PairColumns()
+    """What is learned from: which texts belong to a question."""
+    holdout: Holdout = Holdout()
+    """What is held out, and how it is kept apart."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Id on the hub, folder, or `tuned:NAME` of the model to start from: a cross-encoder, or an encoder, whose head is
+    then new."""
+    embed: Embed = Embed()
+    """The first stage: the encoder whose order must be bettered, and by which negatives are mined."""
+    negatives: HardNegatives | None = HardNegatives(per_anchor=4, among=20)
+    """Texts that the first stage takes for answers, as negatives; null where relations name some already."""
+    candidates: int = Field(20, ge=2, le=1_000)
+    """Texts each held-out question ranks: its own and the nearest others; of relations those of its rows."""
+    parameters: MovingWeights = FullWeights()
+    """Which weights move, beside the head."""
+    training: Training = Training()
+    """How long, how fast, how many pairs at a time."""
+    gate: TuneGate = TuneGate()
+    """When the trained reranker is released."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""

@@ -13,9 +13,9 @@ from typing import Literal
 from prefect import flow
 
 from configs.evaluate import Evaluate
-from configs.finetune_pairs import LabelColumn, ScoredColumns, Sections
+from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections
 from configs.flows_pairs import TuneEmbedder
-from configs.ingest import Files, Hub, PythonDocs, Source, Tables
+from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
@@ -122,14 +122,21 @@ def questions_on(documents: Source, config: TuneEmbedder) -> Path:
     return found
 
 
+def read_pairs_of(
+    source: Source, form: PairFormat, limits: Ingest, encoder: Fingerprint, seed: int
+) -> tuple[PairTable, RejectedRef]:
+    """Return the examples of a source in a format, and what was rejected when it was read."""
+    if isinstance(form, Sections):
+        ingested = ingest_documents(list_items(source), source, limits, encoder.encoder)
+        return read_sections(ingested.documents, form, seed), ingested.rejected
+    rows = require_rows(source, f"examples.kind {form.kind}")
+    read = ingest_rows(list_items(rows), rows, columns_for(rows.text, form), limits)
+    return read_pairs(read.cells, rows.text, form), read.rejected
+
+
 def read_examples(source: Source, config: TuneEmbedder, encoder: Fingerprint) -> tuple[PairTable, RejectedRef]:
     """Return the examples of a source, and what was rejected when it was read."""
-    if isinstance(config.examples, Sections):
-        ingested = ingest_documents(list_items(source), source, config.ingest, encoder.encoder)
-        return read_sections(ingested.documents, config.examples, config.holdout.seed), ingested.rejected
-    source = require_rows(source, f"examples.kind {config.examples.kind}")
-    read = ingest_rows(list_items(source), source, columns_for(source.text, config.examples), config.ingest)
-    return read_pairs(read.cells, source.text, config.examples), read.rejected
+    return read_pairs_of(source, config.examples, config.ingest, encoder, config.holdout.seed)
 
 
 def read_test(test: Source | None, config: TuneEmbedder, encoder: Fingerprint) -> TextPairsRef | None:
@@ -162,7 +169,7 @@ def general_sets(
 
 
 def training_data(split: SplitPairs, config: TuneEmbedder, encoder: Fingerprint) -> TrainingPairs:
-    """Return what the loss reads, with hard negatives where they are asked for, and what the best step is chosen by."""
+    """Return what the loss reads, with hard negatives where asked for, and what the best step is chosen by."""
     kind, per_label = config.examples.kind, 0
     if isinstance(config.examples, LabelColumn):
         per_label = config.examples.pairs_per_label

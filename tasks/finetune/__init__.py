@@ -15,23 +15,35 @@ from tasks.finetune.task_pairs import (
     split_pairs,
     texts_to_mine,
 )
+from tasks.finetune.task_reranker import (
+    describe_reranker,
+    describe_reranker_base,
+    pairs_to_score,
+    score_judged,
+    train_reranker,
+)
 from tasks.finetune.task_training import require_training
 
 __all__ = [
     "columns_for",
     "describe_base",
+    "describe_reranker",
+    "describe_reranker_base",
     "documents_of_questions",
     "judged_questions",
     "judged_set",
     "look_at_pairs",
     "loss_rows",
     "mine_negatives",
+    "pairs_to_score",
     "prepare_classes",
     "read_pairs",
     "read_sections",
     "require_training",
+    "score_judged",
     "split_pairs",
     "texts_to_mine",
     "train_classifier",
     "train_embedder",
+    "train_reranker",
 ]

@@ -1,13 +1,14 @@
-"""The page of `tune-embedder`: from references to what `report` shows."""
+"""The pages of `tune-embedder` and `tune-reranker`: from references to what `report` shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from configs.flows_pairs import TuneEmbedder
+from configs.flows_pairs import TuneEmbedder, TuneReranker
 from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.pairs import PairsLook, SplitPairs, TuneCheck, TuneVerdict
@@ -19,6 +20,19 @@ from tasks.runtime import tracking
 from tasks.store import objects
 from tasks.text.sentences import spreadsheet
 
+GENERAL_NOTE = (
+    "What was trained for must lie above 0 as a whole; what must not be lost may fall by as much as the gate "
+    "tolerates."
+)
+RANKED_NOTE = (
+    "The trained model must order the same texts better than the first stage, and than it did before if it could. "
+    "Fused: both orders joined by reciprocal ranks."
+)
+NOT_GIVEN = {
+    "similarity": "similarity of general pairs: give the parameter `similarity` a source of scored pairs",
+    "retrieval": "retrieval of general documents: give the parameter `retrieval` a source with questions",
+}
+ROLES = {"domain": "in domain", "general": "general", "shown": "shown beside"}
 SHOWN_REMOVED = 50
 SHOWN_LABELS = 100
 Shown = tuple[TunedModel, TuneVerdict, TrainingResult, PairsLook, SplitPairs]
@@ -36,12 +50,42 @@ def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRe
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
+    there = {check.name for check in objects.load_rows(shown[1].checks, TuneCheck)}
+    lacks = [text for name, text in NOT_GIVEN.items() if name not in there]
+    asked = {"loss": config.loss.kind, "tolerance": f"{config.gate.tolerance:g}"}
+    return _write(run, shown, rejected, Told("an encoder", GENERAL_NOTE, asked, lacks))
+
+
+def reranker_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneReranker) -> Path:
+    """Write the page of a run that has trained a reranker; see `embedder_page`."""
+    asked = {"first stage": config.embed.model, "texts a question ranks": str(config.candidates)}
+    return _write(run, shown, rejected, Told("a reranker", RANKED_NOTE, asked, []))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the pages of the two flows say differently.
+
+    Attributes:
+        what: That is trained.
+        note: Below the chart of differences.
+        asked: What was asked for.
+        lacks: What could not be shown.
+    """
+
+    what: str
+    note: str
+    asked: Mapping[str, str]
+    lacks: Sequence[str]
+
+
+def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], told: Told) -> Path:
     kept, found, trained, look, split = shown
     checks = objects.load_rows(found.checks, TuneCheck)
     curve = {kept.name: objects.load_rows(trained.curve, StepLoss)}
     domain = next(check for check in checks if check.role == "domain")
     page = Page(
-        title=f"Training an encoder for {kept.name}",
+        title=f"Training {told.what} for {kept.name}",
         subtitle=f"{model_id(kept)}, from {kept.base}: {'released' if kept.released else 'not released'}",
         facts=[
             ("rows trained on", f"{look.pairs:,}"),
@@ -54,8 +98,8 @@ def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRe
             checks_table(checks), training.cost_table({kept.name: trained}), looked_table(look, split),
             *labels_table(look), *removed_table([split.removed, *rejected]),
         ],
-        missing=_missing(checks),
-        run={"facts": {"base": kept.base, "loss": config.loss.kind}, "links": run.links(), "versions": run.versions()},
+        missing=told.lacks,
+        run={"facts": {"base": kept.base, **told.asked}, "links": run.links(), "versions": run.versions()},
         template="tuned_pairs.html.j2",
         figures=[
             charts.whiskers("checks", "difference, after less before", differences(checks), domain.name),
@@ -65,7 +109,7 @@ def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRe
         more={
             "gate": kept.why,
             "released": kept.released,
-            "tolerance": f"{config.gate.tolerance:g}",
+            "note": told.note,
             "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
         },
     )  # fmt: skip
@@ -121,7 +165,7 @@ def differences(checks: Sequence[TuneCheck]) -> list[Measure]:
 def checks_table(checks: Sequence[TuneCheck]) -> Table:
     """Return every measure before and after training."""
     rows = [
-        (c.name, "in domain" if c.role == "domain" else "general", c.metric, f"{c.before:.4f}", f"{c.after:.4f}",
+        (c.name, ROLES[c.role], c.metric, f"{c.before:.4f}", f"{c.after:.4f}",
          f"{c.difference:+.4f} ({c.low:+.4f} to {c.high:+.4f})", f"{c.items:,}", c.why, "yes" if c.passed else "no")
         for c in checks
     ]  # fmt: skip
@@ -157,12 +201,3 @@ def removed_table(refs: Sequence[RejectedRef]) -> list[Table]:
     rows = [(row.item, row.reason, row.detail) for row in found[:SHOWN_REMOVED]]
     note = f"the first {len(rows)} of {len(found):,}; removed.csv has all" if len(found) > len(rows) else ""
     return [Table("Removed and rejected", ("row", "reason", "detail"), rows, note)] if rows else []
-
-
-def _missing(checks: Sequence[TuneCheck]) -> list[str]:
-    there = {check.name for check in checks}
-    said = {
-        "similarity": "similarity of general pairs: give the parameter `similarity` a source of scored pairs",
-        "retrieval": "retrieval of general documents: give the parameter `retrieval` a source with questions",
-    }
-    return [text for name, text in said.items() if name not in there]
