@@ -50,6 +50,9 @@ class TuneEmbedder(Config):
     """What must not be lost."""
     gate: TuneGate = TuneGate()
     """When the trained encoder replaces the one it was started from."""
+    collection: Annotated[str | None, Common] = None
+    """Collection to build of the source with the encoder, if it is released: its next generation, which goes live only
+    if it finds no worse than the one before. Null for none; for documents alone."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
 

@@ -8,14 +8,16 @@ On a worker:      prefect deployment run 'tune-embedder/tune-embedder'
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import flow
 
 from configs.evaluate import Evaluate
 from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections
+from configs.flows import KnowledgeBase
 from configs.flows_pairs import TuneEmbedder
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
+from flows.knowledge_base import knowledge_base
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
@@ -71,13 +73,26 @@ def preflight(
     for given in (source, test, similarity, retrieval):
         if given is not None:
             list_items(given)
-    if not isinstance(config.examples, Sections):
-        for given in (source, test):
-            require_rows(given or source, f"examples.kind {config.examples.kind}")
+    check_examples(source, test, config)
     if similarity is not None:
         require_rows(similarity, "similarity")
     if (general := documents_asked(retrieval, config)) is not None:
         questions_on(general, config)
+
+
+def check_examples(source: Source, test: Source | None, config: TuneEmbedder) -> None:
+    """Refuse sources that do not hold examples of the format asked for, and a collection of what is no document.
+
+    Raises:
+        ContractError: They do not.
+    """
+    if isinstance(config.examples, Sections):
+        name_of(source, config.collection)
+        return
+    for given in (source, test):
+        require_rows(given or source, f"examples.kind {config.examples.kind}")
+    if config.collection is not None:
+        raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
 
 
 def require_trainable(encoder: Encoder, matryoshka: tuple[int, ...] = ()) -> None:
@@ -222,6 +237,23 @@ def keep_model(
     return made
 
 
+def rebuild(source: Source, kept: TunedModel, config: TuneEmbedder) -> dict[str, Any]:
+    """Build the next generation of a collection with a released encoder; it goes live if it finds no worse."""
+    collection = config.collection
+    if collection is None or steps.planning() is not None:
+        return {}
+    if not kept.released:
+        return {"collection": {"name": collection, "swapped": False, "why": "the encoder was not released"}}
+    encoder = config.embed.model_copy(update={"model": kept.id})
+    asked = KnowledgeBase(ingest=config.ingest, embed=encoder, topics=None, runner=config.runner)
+    try:
+        made = knowledge_base(source=source, collection=collection, config=asked).result
+    except DataError as error:
+        return {"collection": {"name": collection, "swapped": False, "why": str(error)}}
+    told = {name: made[name] for name in ("generation", "passages", "gate") if name in made}
+    return {"collection": {"name": collection, "swapped": True, **told}}
+
+
 @flow(name="tune-embedder", flow_run_name=named("name", "source"))
 def tune_embedder(
     source: Source = PythonDocs(),
@@ -242,9 +274,8 @@ def tune_embedder(
         config: What is learned, which weights move, and what must be gained.
     """
     preflight(source, test, similarity, retrieval, name, config)
-    with tracking.run(
-        "tune-embedder", config, source=source, test=test, similarity=similarity, retrieval=retrieval, name=name
-    ) as run:
+    given = {"test": test, "similarity": similarity, "retrieval": retrieval, "name": name}
+    with tracking.run("tune-embedder", config, source=source, **given) as run:
         base, kind = describe_encoder(config.embed), config.examples.kind
         general = general_sets(similarity, retrieval, config, base)
         examples, rejected = read_examples(source, config, base)
@@ -261,8 +292,7 @@ def tune_embedder(
         vectors = [encode_sets(sets, which, by, config) for which, by in (("before", base), ("after", after))]
         found = judge_tuned(sets, vectors[0], vectors[1], config.gate)
         kept = keep_model(run, name_of(source, name), trained, base, split, found)
-        run.publish(
-            model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed, rejected=rejected
-        )
+        run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)
-        return run.outcome(embedder_summary(*shown), embedder_page(run, shown, (examples.rejected, rejected), config))
+        page = embedder_page(run, shown, (examples.rejected, rejected), config)
+        return run.outcome({**embedder_summary(*shown), **rebuild(source, kept, config)}, page)
