@@ -169,11 +169,11 @@ def loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
 
 
 class WithoutRepeats(DefaultBatchSampler):
-    """Batches in which no label and no text is twice; their order follows from seed and epoch."""
+    """Batches in which no key is twice; their order follows from seed and epoch."""
 
-    def __init__(self, rows: Sequence[TextPair], dataset: Dataset, **more: Any) -> None:
+    def __init__(self, keys: Sequence[frozenset[str]], dataset: Dataset, **more: Any) -> None:
         super().__init__(dataset, **more)
-        self.keys = [keys_of(row) for row in rows]
+        self.keys = keys
         self.count = len(batches(self.keys, self.batch_size, self.seed * EPOCH))
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -186,7 +186,7 @@ class WithoutRepeats(DefaultBatchSampler):
 
 
 class EmbedderTrainer(SentenceTransformerTrainer):
-    """The trainer of sentence-transformers, its batches without repeats.
+    """The trainer of sentence-transformers, its batches without repeats where texts are each other's negatives.
 
     The sampler is given here and not with the arguments, which the trainer pickles.
     """
@@ -196,7 +196,9 @@ class EmbedderTrainer(SentenceTransformerTrainer):
     def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any) -> WithoutRepeats:
         """Return what makes the batches of a data set."""
         rows = self.recipe.rows if dataset is self.train_dataset else self.recipe.validation
-        return WithoutRepeats(rows, dataset, batch_size=batch_size, drop_last=drop_last, **more)
+        apart = isinstance(self.recipe.loss, MultipleNegatives)
+        keys = [keys_of(row) if apart else frozenset[str]() for row in rows]
+        return WithoutRepeats(keys, dataset, batch_size=batch_size, drop_last=drop_last, **more)
 
 
 class Validation(SentenceEvaluator):

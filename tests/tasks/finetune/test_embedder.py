@@ -24,6 +24,7 @@ from tasks.finetune import judged_set, train_embedder
 from tasks.finetune import trainer as training
 from tasks.finetune.embedder import EmbedderRecipe, Prompts, stated, trainer_of
 from tasks.finetune.judged import sides_of
+from tasks.finetune.pairs import training_rows
 from tasks.metrics.judged import perform
 from tasks.models.encoders import load as encoders
 from tasks.store import objects
@@ -32,12 +33,12 @@ pytestmark = pytest.mark.slow
 WORDS = ("cat", "dog", "sat", "ran", "far", "mat", "night", "train")
 FULL = FullWeights()
 TRAIN = Training(
-    num_train_epochs=12, per_device_train_batch_size=8, learning_rate=1e-3, eval_steps=36, device="cpu",
+    num_train_epochs=8, per_device_train_batch_size=8, learning_rate=1e-3, eval_steps=36, device="cpu",
     precision="fp32",
 )  # fmt: skip
 
 
-def rows(seed: int, count: int = 48) -> list[TextPair]:
+def rows(seed: int, count: int = 40) -> list[TextPair]:
     """Return texts that belong together because they share a word, among words that say nothing."""
     draw = np.random.default_rng(seed)
 
@@ -46,17 +47,17 @@ def rows(seed: int, count: int = 48) -> list[TextPair]:
 
     made = []
     for n in range(count):
-        word, other = WORDS[n % 8], WORDS[(n + 1 + n // 8) % 8]
-        same = n % 3 < 2
-        made.append(
-            TextPair(f"s{seed}r{n}", text(word), text(word if same else other), text(other) if same else "",
-                     float(same), "same" if same else "other", f"g{n}")
-        )  # fmt: skip
+        word, other = WORDS[n % 8], WORDS[(n + 1 + n // 8 % 7) % 8]
+        anchor = text(word)
+        made += [
+            TextPair(f"s{seed}r{n}", anchor, text(word), "", 1.0, "same", f"g{n}"),
+            TextPair(f"s{seed}r{n}-", anchor, text(other), "", 0.0, "other", f"g{n}"),
+        ]
     return made
 
 
 def for_loss(loss: EmbedderLoss, given: list[TextPair]) -> list[TextPair]:
-    return [r for r in given if r.score] if isinstance(loss, MultipleNegatives) else given
+    return training_rows(given, "relations", loss.kind)
 
 
 def trained(folder: Path, loss: EmbedderLoss, parameters: Any = FULL, matryoshka: tuple[int, ...] = ()) -> Any:
@@ -82,7 +83,6 @@ def test_every_loss_teaches_what_belongs_together(
     result: TrainingResult = trained(folder, loss)
     assert ranked(objects.path(result.model)) > ranked(folder) + 0.05
     curve = objects.load_rows(result.curve, StepLoss)
-    assert [p for p in curve if p.loss is not None]
     assert [p for p in curve if p.eval_loss is not None and p.metric is not None]
 
 
@@ -140,3 +140,13 @@ def test_the_batches_that_are_trained_on_hold_no_label_and_no_text_twice(
         assert len({made[n].positive for n in batch}) == len(batch)
     loader.batch_sampler.set_epoch(1)
     assert list(loader.batch_sampler) != batches
+
+
+def test_losses_of_single_pairs_take_full_batches(tmp_path: Path, tiny_encoder: Callable[..., Path]) -> None:
+    made = rows(1)
+    recipe = EmbedderRecipe(tiny_encoder(), CosineSimilarity(), (), made, made[:20], sides_of("relations", made),
+                            Prompts(), 16, FULL)  # fmt: skip
+    from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
+
+    given = training.arguments(TRAIN, tmp_path, Arguments, rows=len(made), **stated(recipe))
+    assert [len(batch) for batch in trainer_of(recipe, given, []).get_train_dataloader().batch_sampler] == [8] * 10
