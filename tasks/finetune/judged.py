@@ -8,7 +8,7 @@ from tasks.errors import DataError
 from tasks.finetune.contamination import plain
 from tasks.finetune.pairs import hold_out
 
-FEWEST_LISTED = 16  # anchors with texts of both kinds, from which on rankings of their own texts are judged
+FEWEST_LISTED = 16  # anchors with texts of both kinds; with fewer, cosines are held against scores where these differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = (
     if kind == "labels":
         known, asked = (memory, held) if memory else hold_out(held, 0.5, by_label=True, seed=0)
         return _nearest_label(asked, known)
-    if kind == "relations" and len(told := _told(held)) >= FEWEST_LISTED:
+    told = _told(held)
+    if kind == "relations" and len(told) >= (FEWEST_LISTED if len({row.score for row in held}) > 1 else 1):
         return _listed(told)
     if kind in ("sections", "pairs"):
         return _retrieval(held)

@@ -26,6 +26,8 @@ def test_related_texts_are_ranked_and_anchors_that_show_nothing_left_out() -> No
     assert (sides.judged_as, len(sides.left), len(sides.right)) == ("listed", 16, 32)
     assert sides.truths[:2] == [Truth(0, 0, 1.0), Truth(0, 1, 0.0)]
     assert sides_of("relations", rows[:30]).judged_as == "similarity"
+    mined = sides_of("relations", [row("q", "right", "wrong")])
+    assert (mined.judged_as, [t.value for t in mined.truths]) == ("listed", [1.0, 0.0])
 
 
 def test_labels_without_other_texts_are_judged_half_by_half() -> None:
