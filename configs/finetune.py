@@ -76,3 +76,4 @@ class Lora(Config):
 
 
 Parameters = Annotated[FullWeights | LastBlocks | HeadOnly | Lora, Field(discriminator="kind"), Tabs]
+MovingWeights = Annotated[FullWeights | LastBlocks | Lora, Field(discriminator="kind"), Tabs]  # of what has no head

@@ -74,6 +74,7 @@ class LabelColumn(Config):
 PairFormat = Annotated[
     Sections | PairColumns | ScoredColumns | RelationColumns | LabelColumn, Field(discriminator="kind"), Tabs
 ]
+RankedFormat = Annotated[Sections | PairColumns | RelationColumns, Field(discriminator="kind"), Tabs]
 
 
 class MultipleNegatives(Config):
@@ -171,6 +172,10 @@ class GeneralQuality(Config):
     """Column of `similarity` that holds the text to compare with."""
     score: str = Field("score", min_length=1)
     """Column of `similarity` that says how alike the two are; only the order of the numbers counts."""
+    packaged: bool = True
+    """Whether, without a source `retrieval`, the project's own questions on installed packages are asked."""
+    documents: int = Field(400, ge=10, le=1_000_000)
+    """Documents the answers are looked for among: those that answer a question, and others drawn by seed."""
     questions: Annotated[str | None, NotInCacheKey] = None
     """A jsonl file with questions on the documents of `retrieval`: id, question, answers (ids of documents), split.
     python-docs has its own. Those of the split `test` are left out."""

@@ -8,6 +8,7 @@ from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.search import QueriesRef
 from tasks.data.vectors import VectorsRef
 
+Role = Literal["domain", "general", "shown"]
 JudgedAs = Literal["retrieval", "listed", "similarity", "nearest-label"]
 
 
@@ -21,6 +22,12 @@ class TruthsRef(Ref):
     """A table of `Truth` rows."""
 
     kind: Literal["truths"] = "truths"
+
+
+class PairScoresRef(Ref):
+    """A (P,) float32 array of the scores of the pairs that a judged set lists."""
+
+    kind: Literal["pair-scores"] = "pair-scores"
 
 
 class TuneChecksRef(Ref):
@@ -78,7 +85,7 @@ class TuneCheck:
 
     Attributes:
         name: Of the judged set.
-        role: domain, what it was trained for; general, what it must not lose.
+        role: domain, what it was trained for; general, what it must not lose; shown, what decides nothing.
         metric: What was measured, as `1-NN accuracy`.
         items: Over which both are averaged, or correlated.
         before: Of the model that was started from.
@@ -90,7 +97,7 @@ class TuneCheck:
     """
 
     name: str
-    role: Literal["domain", "general"]
+    role: Role
     metric: str
     items: int
     before: float
@@ -135,7 +142,7 @@ class JudgedSet(Value):
     """
 
     name: str
-    role: Literal["domain", "general"]
+    role: Role
     judged_as: JudgedAs
     left: QueriesRef
     right: PassagesRef

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from configs.finetune_pairs import TuneGate
 from tasks.data.evaluation import metric_name
-from tasks.data.pairs import JudgedSet, JudgedVectors, Truth, TuneCheck, TuneChecksRef, TuneVerdict
+from tasks.data.pairs import JudgedSet, JudgedVectors, PairScoresRef, Truth, TuneCheck, TuneChecksRef, TuneVerdict
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -36,6 +36,31 @@ def judge_tuned(
             for v in (after[name], before[name])
         )
         checks.append(compare(name, judged.role, theirs, ours, config))
+    return verdict_of(checks, *judge(checks))
+
+
+@step(name="evaluate-reranker", libraries=("numpy",))
+def judge_reranker(
+    judged: JudgedSet, dense: JudgedVectors, scores: Mapping[str, PairScoresRef], config: TuneGate
+) -> TuneVerdict:
+    """Compare the rankings of a trained cross-encoder and of the first stage, and say whether it is released.
+
+    Args:
+        judged: A set that lists the texts each text on the left ranks.
+        dense: Vectors of the first stage.
+        scores: `cross`, of the trained model; `untrained`, of a cross-encoder it was started from, if there is one.
+        config: What it must gain.
+    """
+    import numpy as np
+
+    from tasks.evaluate.gate import compare_rankings, judge
+
+    truths = objects.load_rows(judged.truths, Truth)
+    left, right = objects.load_array(dense.left), objects.load_array(dense.right)
+    cosines = np.einsum("pd,pd->p", left[[t.left for t in truths]], right[[t.right for t in truths]])
+    named = {"dense": cosines.astype(np.float64)}
+    named |= {name: objects.load_array(ref).astype(np.float64) for name, ref in scores.items()}
+    checks = compare_rankings(truths, named, config)
     return verdict_of(checks, *judge(checks))
 
 

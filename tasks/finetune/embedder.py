@@ -4,7 +4,7 @@ Source: Reimers & Gurevych 2019, arXiv:1908.10084; losses of sentence-transforme
 2021, arXiv:2101.06983; Matryoshka vectors, Kusupati et al. 2022, arXiv:2205.13147.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
@@ -32,6 +32,7 @@ from configs.finetune_pairs import (
     SoftmaxRelation,
 )
 from tasks.data.pairs import TextPair
+from tasks.finetune import adapters
 from tasks.finetune.judged import Sides
 from tasks.finetune.pairs import batches, keys_of
 from tasks.metrics.judged import perform
@@ -94,7 +95,7 @@ def trainer_of(
 ) -> "EmbedderTrainer":
     """Return a trainer with a fresh encoder in it."""
     model = load(recipe.base, recipe.max_seq_length, str(arguments.device))
-    model[0].model = moving(model[0].model, recipe.parameters)
+    adapters.move(model[0].model, recipe.parameters)
     trainer = EmbedderTrainer(
         model=model,
         args=arguments,  # type: ignore[arg-type]
@@ -117,16 +118,6 @@ def stated(recipe: EmbedderRecipe) -> dict[str, Any]:
         "metric_for_best_model": BEST,
         "greater_is_better": True,
     }
-
-
-def moving(transformer: Any, parameters: Parameters) -> Any:
-    """Let the weights move that are asked for."""
-    return transformer
-
-
-def merged(model: Any) -> Any:
-    """Return a trained encoder without adapters."""
-    return model
 
 
 def dataset_of(rows: Sequence[TextPair], loss: EmbedderLoss, relations: Sequence[str]) -> Dataset:
@@ -178,11 +169,11 @@ def loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
 
 
 class WithoutRepeats(DefaultBatchSampler):
-    """Batches in which no label and no text is twice; their order follows from seed and epoch."""
+    """Batches in which no key is twice; their order follows from seed and epoch."""
 
-    def __init__(self, rows: Sequence[TextPair], dataset: Dataset, **more: Any) -> None:
+    def __init__(self, keys: Sequence[frozenset[str]], dataset: Dataset, **more: Any) -> None:
         super().__init__(dataset, **more)
-        self.keys = [keys_of(row) for row in rows]
+        self.keys = keys
         self.count = len(batches(self.keys, self.batch_size, self.seed * EPOCH))
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -195,7 +186,7 @@ class WithoutRepeats(DefaultBatchSampler):
 
 
 class EmbedderTrainer(SentenceTransformerTrainer):
-    """The trainer of sentence-transformers, its batches without repeats.
+    """The trainer of sentence-transformers, its batches without repeats where texts are each other's negatives.
 
     The sampler is given here and not with the arguments, which the trainer pickles.
     """
@@ -205,7 +196,9 @@ class EmbedderTrainer(SentenceTransformerTrainer):
     def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any) -> WithoutRepeats:
         """Return what makes the batches of a data set."""
         rows = self.recipe.rows if dataset is self.train_dataset else self.recipe.validation
-        return WithoutRepeats(rows, dataset, batch_size=batch_size, drop_last=drop_last, **more)
+        apart = isinstance(self.recipe.loss, MultipleNegatives)
+        keys = [keys_of(row) if apart else frozenset[str]() for row in rows]
+        return WithoutRepeats(keys, dataset, batch_size=batch_size, drop_last=drop_last, **more)
 
 
 class Validation(SentenceEvaluator):
@@ -230,12 +223,13 @@ class Validation(SentenceEvaluator):
 
 
 def save(model: Any, folder: Path, max_seq_length: int) -> None:
-    """Write an encoder as sentence-transformers does, without its page, which knows nothing of this run.
+    """Write an encoder, updates merged, as sentence-transformers does, but no page, which knows nothing of this run.
 
     Args:
         model: The encoder.
         folder: Empty.
         max_seq_length: Tokens that its users shall read, whatever it was trained with.
     """
+    adapters.merge(model[0].model)
     model.max_seq_length = max_seq_length
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from tasks.data.pairs import JudgedAs, TextPair, Truth
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain
+from tasks.finetune.pairs import hold_out
+
+FEWEST_LISTED = 16  # anchors with texts of both kinds; with fewer, cosines are held against scores where these differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +21,23 @@ class Sides:
     truths: list[Truth]
 
 
-def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = (), *, listed: bool = False) -> Sides:
+def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = ()) -> Sides:
     """Return what a model is judged by on held-out rows of a format.
 
     Args:
         kind: Format of the rows.
         held: Rows held out.
-        memory: Rows with labels whose nearest text decides, where the format is labels.
-        listed: Whether each anchor ranks the texts it stands beside in some row alone, by scores of 0 and more.
+        memory: Rows with labels whose nearest text decides, where the format is labels; left out, half of those held.
 
     Raises:
         DataError: Nothing can be judged by these rows.
     """
     if kind == "labels":
-        return _nearest_label(held, memory)
-    if listed:
-        return _listed(held)
+        known, asked = (memory, held) if memory else hold_out(held, 0.5, by_label=True, seed=0)
+        return _nearest_label(asked, known)
+    told = _told(held)
+    if kind == "relations" and len(told) >= (FEWEST_LISTED if len({row.score for row in held}) > 1 else 1):
+        return _listed(told)
     if kind in ("sections", "pairs"):
         return _retrieval(held)
     return _similarity(held)
@@ -58,17 +62,19 @@ def _retrieval(held: Sequence[TextPair]) -> Sides:
     return Sides("retrieval", list(left), list(right), [Truth(a, b, 1.0) for a, b in pairs])
 
 
-def _listed(held: Sequence[TextPair]) -> Sides:
-    """Each anchor ranks the texts of its rows; one with texts of a single kind shows nothing and is left out."""
+def _told(held: Sequence[TextPair]) -> dict[str, dict[str, float]]:
+    """Return the texts each anchor stands beside, with scores, of anchors that have some above 0 and some at 0."""
     scores: dict[str, dict[str, float]] = {}
     for row in held:
         mine = scores.setdefault(row.anchor, {})
         mine[row.positive] = max(row.score, mine.get(row.positive, 0.0))
         if row.negative:
             mine.setdefault(row.negative, 0.0)
-    told = {anchor: mine for anchor, mine in scores.items() if len({score > 0 for score in mine.values()}) == 2}
-    if not told:
-        raise DataError("no held-out anchor has texts that belong to it and texts that do not; give both kinds")
+    return {anchor: mine for anchor, mine in scores.items() if len({score > 0 for score in mine.values()}) == 2}
+
+
+def _listed(told: dict[str, dict[str, float]]) -> Sides:
+    """Each anchor ranks the texts of its rows."""
     left, right = _numbered(list(told)), _numbered([text for mine in told.values() for text in mine])
     truths = [Truth(left[a], right[text], score) for a, mine in told.items() for text, score in mine.items()]
     return Sides("listed", list(left), list(right), truths)

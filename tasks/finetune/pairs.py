@@ -217,3 +217,15 @@ def contradictions(rows: Sequence[TextPair]) -> list[tuple[TextPair, TextPair]]:
         if (other.label, other.score) != (row.label, row.score):
             found.append((row, other))
     return found
+
+
+def scored_rows(rows: Sequence[TextPair]) -> list[TextPair]:
+    """Return each pair of texts once with a score of 1 or 0; the negative of a row is a pair of its own."""
+    found: dict[tuple[str, str], TextPair] = {}
+    for row in rows:
+        found[row.anchor, row.positive] = replace(row, negative="", score=float(row.score > 0), label="")
+    for row in rows:
+        if row.negative:
+            pair = replace(row, id=f"{row.id}-", positive=row.negative, negative="", score=0.0, label="")
+            found.setdefault((row.anchor, row.negative), pair)
+    return list(found.values())

@@ -59,8 +59,8 @@ def divide(
     if not (train and stop and held):
         raise DataError(
             f"{len(train)} rows to train on, {len(stop)} to stop by and {len(held)} to judge by are left of "
-            f"{len(rows)}, of which {len(removed)} repeat another and {len(out) + len(more)} repeat what is judged by; "
-            "give more rows, or other ones to judge by"
+            f"{len(rows)}, of which {len(removed)} repeat another and {len(out) + len(more)} repeat what is judged "
+            "by; give more rows, or other ones to judge by"
         )
     return Division(train, stop, held, [*removed, *out, *more], counts[0] + also[0], counts[1] + also[1])
 

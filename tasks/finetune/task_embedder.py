@@ -48,7 +48,7 @@ def train_embedder(
         )
         finished = trainer.train(lambda *given: embedder.trainer_of(recipe, *given), made, watch=watch)
         counted = parameters_of(finished)
-        model = embedder.merged(finished.trainer.model)
+        model = finished.trainer.model
         tuned = save_tuned("embedder", lambda f: embedder.save(model, f, encoder.max_tokens), encoder.model)
         return result_of(finished, tuned, counted)
 

@@ -15,6 +15,7 @@ from tasks.data.pairs import (
     PairsLook,
     PairTable,
     PairTexts,
+    Role,
     SplitPairs,
     TextPair,
     TextPairsRef,
@@ -29,6 +30,13 @@ from tasks.models.encoders import base as encoder_base
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
+
+
+def columns_for(text: str, form: PairFormat) -> tuple[str, ...]:
+    """Return the columns that a format reads, that of the first text first."""
+    from tasks.finetune.formats import columns_of
+
+    return columns_of(text, form)
 
 
 @step(name="finetune-read")
@@ -120,28 +128,47 @@ def loss_rows(pairs: TextPairsRef, kind: str, loss: str, per_label: int, seed: i
 
 @step(name="finetune-judged", libraries=("tokenizers",))
 def judged_set(
-    name: str, kind: str, held: TextPairsRef, memory: TextPairsRef | None, encoder: Encoder, listed: bool
+    name: str, role: Role, kind: str, held: TextPairsRef, memory: TextPairsRef | None, encoder: Encoder
 ) -> JudgedSet:
     """Make a set that a model is judged by of examples.
 
     Args:
-        name: What pages call it; one of general quality begins with "general".
+        name: What pages call it.
+        role: domain, what is trained for; general, what must not be lost.
         kind: Format of the examples.
         held: Examples.
-        memory: Examples with labels whose nearest text decides.
+        memory: Examples with labels whose nearest text decides; None for half of those held.
         encoder: Whose tokens are counted.
-        listed: Whether each text ranks those alone that it stands beside in some row.
     """
     from tasks.finetune.judged import sides_of
 
     known = [] if memory is None else objects.load_rows(memory, TextPair)
-    sides = sides_of(kind, objects.load_rows(held, TextPair), known, listed=listed)
+    sides = sides_of(kind, objects.load_rows(held, TextPair), known)
     steps.log_metrics(left=len(sides.left), right=len(sides.right), truths=len(sides.truths))
     return JudgedSet(
-        name=name, role="general" if name.startswith("general") else "domain", judged_as=sides.judged_as,
-        left=_queries(sides.left), right=_passages(sides.right, encoder),
-        truths=objects.save_rows(TruthsRef, Truth, sides.truths),
+        name=name, role=role, judged_as=sides.judged_as, left=_queries(sides.left),
+        right=_passages(sides.right, encoder), truths=objects.save_rows(TruthsRef, Truth, sides.truths),
     )  # fmt: skip
+
+
+@step(name="finetune-documents")
+def documents_of_questions(questions: QuestionsRef, documents: DocumentsRef, limit: int, seed: int) -> DocumentsRef:
+    """Return the documents that answer a question, and others drawn by seed, at most so many unless more answer.
+
+    Args:
+        questions: With the ids of the documents that answer them.
+        documents: To draw from.
+        limit: How many.
+        seed: Same seed, same documents.
+    """
+    import random
+
+    rows = objects.load_rows(documents, Document)
+    answers = {name for q in objects.load_rows(questions, Question) for name in q.answers}
+    others = [document.id for document in rows if document.id not in answers]
+    spare = max(0, limit - (len(rows) - len(others)))
+    kept = answers | set(random.Random(seed).sample(others, min(spare, len(others))))
+    return objects.save_rows(DocumentsRef, Document, [document for document in rows if document.id in kept])
 
 
 @step(name="finetune-questions")

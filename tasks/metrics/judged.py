@@ -7,19 +7,22 @@ Shapes: N texts on the left, M on the right, D width, P pairs.
 Source: correlation of ranks on scored pairs, Reimers & Gurevych 2019, arXiv:1908.10084.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.data.pairs import JudgedAs, Truth
 from tasks.errors import ContractError
-from tasks.metrics.ranking import average_precision, ndcg_at
+from tasks.metrics.ranking import average_precision, ndcg_at, reciprocal_rank
 from tasks.vectors import nearest
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
+RANK_CONSTANT = 60  # as its source
 BLOCK = 1_024  # rows of the left whose cosines are in memory at a time
 
 
@@ -63,7 +66,7 @@ def perform(judged_as: JudgedAs, left: Floats, right: Floats, truths: Sequence[T
             return Performance(f"nDCG@{k}", _retrieval(left, right, truths, k))
         case "listed":
             cosines = np.einsum("pd,pd->p", left[[t.left for t in truths]], right[[t.right for t in truths]])
-            return listed_precision(truths, cosines)
+            return listed(truths, cosines)
         case "similarity":
             cosines = np.einsum("pd,pd->p", left[[t.left for t in truths]], right[[t.right for t in truths]])
             return Performance("Spearman", cosines.astype(np.float64), np.array([t.value for t in truths]))
@@ -71,22 +74,48 @@ def perform(judged_as: JudgedAs, left: Floats, right: Floats, truths: Sequence[T
             return Performance("1-NN accuracy", _nearest_label(left, right, truths))
 
 
-def listed_precision(truths: Sequence[Truth], scores: npt.NDArray[np.floating]) -> Performance:
-    """Measure how the listed texts of each left one are ranked by a score: average precision.
+def listed(
+    truths: Sequence[Truth], scores: npt.NDArray[np.floating], metric: Literal["MAP", "MRR"] = "MAP"
+) -> Performance:
+    """Measure how the listed texts of each left one are ranked by a score.
 
     Args:
         truths: P pairs, relevant where their value is above 0.
         scores: (P,) of a model, higher first; among equal ones those that are not relevant come first, so that a
-            model that scores all alike wins nothing.
+            model that scores all alike wins nothing. What is no number comes last.
+        metric: MAP, average precision; MRR, one over the rank of the first relevant text.
     """
-    by_left: dict[int, list[tuple[float, int, str, bool]]] = {}
-    for place, (truth, score) in enumerate(zip(truths, scores.tolist(), strict=True)):
-        by_left.setdefault(truth.left, []).append((-score, truth.value > 0, str(place), truth.value > 0))
+    measure = {"MAP": average_precision, "MRR": reciprocal_rank}[metric]
     values = []
-    for mine in by_left.values():
-        ranked = [name for _, _, name, _ in sorted(mine)]
-        values.append(average_precision(ranked, {name for _, _, name, relevant in mine if relevant}, len(ranked)))
-    return Performance("MAP", np.array(values))
+    for rows in rows_by_left(truths):
+        cells = sorted((-_finite(scores[row]), truths[row].value > 0, str(row)) for row in rows)
+        values.append(measure([name for _, _, name in cells], {name for _, good, name in cells if good}, len(cells)))
+    return Performance(metric, np.array(values))
+
+
+def fused_scores(truths: Sequence[Truth], one: Values, other: Values) -> Values:
+    """Return (P,) scores that join two by reciprocal ranks among the texts of each left one.
+
+    Source: Cormack, Clarke & Buettcher, SIGIR 2009, doi:10.1145/1571941.1572114.
+    """
+    fused = np.zeros(len(truths))
+    for rows in rows_by_left(truths):
+        for scores in (one, other):
+            order = sorted(rows, key=lambda row: -_finite(scores[row]))
+            fused[order] += 1.0 / (RANK_CONSTANT + np.arange(1, len(order) + 1))
+    return fused
+
+
+def rows_by_left(truths: Sequence[Truth]) -> list[list[int]]:
+    """Return the rows of the truths of each left text, in the order they first appear."""
+    found: dict[int, list[int]] = {}
+    for row, truth in enumerate(truths):
+        found.setdefault(truth.left, []).append(row)
+    return list(found.values())
+
+
+def _finite(score: float) -> float:
+    return float(score) if np.isfinite(score) else -math.inf
 
 
 def _retrieval(left: Floats, right: Floats, truths: Sequence[Truth], k: int) -> Values:

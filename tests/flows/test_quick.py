@@ -17,6 +17,8 @@ from flows.text_classifier import text_classifier
 from flows.text_vectors import text_vectors
 from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
+from flows.tune_embedder import tune_embedder
+from flows.tune_reranker import tune_reranker
 from flows.word_vectors import word_vectors
 from tasks.data.run import Outcome
 from tasks.index import open_collection
@@ -34,6 +36,8 @@ CALLS = {
     "model-anatomy": (model_anatomy, ["@quick"]),
     "text-classifier": (text_classifier, ["@quick"]),
     "topic-model": (topic_model, ["@quick", 'find=["colours in a terminal"]']),
+    "tune-embedder": (tune_embedder, ["@quick"]),
+    "tune-reranker": (tune_reranker, ["@quick"]),
     "prompt-chain": (prompt_chain, ["@offline-test"]),
     "chat-session": (chat_session, ["@offline-test"]),
 }

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from configs.finetune_pairs import TuneGate
 from tasks.data.pairs import Truth, TuneCheck
 from tasks.errors import ContractError
-from tasks.evaluate.gate import compare, judge
-from tasks.metrics.judged import Performance, listed_precision, perform, spearman
+from tasks.evaluate.gate import compare, compare_rankings, judge
+from tasks.metrics.judged import Performance, fused_scores, listed, perform, spearman
 
 DRAW = np.random.default_rng(5)
 
@@ -46,8 +47,38 @@ def test_a_ranking_is_measured_over_all_texts_and_a_listed_one_over_its_own() ->
 
 def test_equal_scores_win_nothing_in_a_listed_ranking() -> None:
     truths = [Truth(0, 0, 1.0), Truth(0, 1, 0.0), Truth(0, 2, 0.0)]
-    assert listed_precision(truths, np.zeros(3)).mean == pytest.approx(1 / 3)
-    assert listed_precision(truths, np.array([2.0, 1.0, 0.0])).mean == 1
+    assert listed(truths, np.zeros(3)).mean == pytest.approx(1 / 3)
+    assert listed(truths, np.array([2.0, 1.0, 0.0])).mean == 1
+    assert listed(truths, np.array([1.0, 2.0, 0.0]), "MRR").mean == 0.5
+    assert listed(truths, np.array([np.nan, 2.0, 0.0])).mean == pytest.approx(1 / 3)
+
+
+def test_average_precision_equals_scikit_learn_where_no_scores_are_equal() -> None:
+    relevant, scores = DRAW.integers(0, 2, 40), DRAW.permutation(40) / 40
+    truths = [Truth(0, n, float(value)) for n, value in enumerate(relevant)]
+    assert listed(truths, scores).mean == pytest.approx(average_precision_score(relevant, scores))
+
+
+def test_fused_ranks_are_those_of_both() -> None:
+    truths = [Truth(0, n, 0.0) for n in range(3)] + [Truth(1, 0, 1.0)]
+    fused = fused_scores(truths, np.array([3.0, 2.0, 1.0, 5.0]), np.array([3.0, 1.0, 2.0, 0.0]))
+    assert fused.tolist() == pytest.approx([2 / 61, 1 / 62 + 1 / 63, 1 / 62 + 1 / 63, 2 / 61])
+
+
+def test_a_reranker_is_released_when_it_ranks_better_than_the_first_stage_and_than_it_did_before() -> None:
+    truths = [Truth(left, n, float(n == 0)) for left in range(80) for n in range(4)]
+    right, wrong = (np.tile(order, 80) for order in (np.array([4.0, 3, 2, 1]), np.array([1.0, 2, 3, 4])))
+    config = TuneGate(resamples=200)
+    released, why = judge(compare_rankings(truths, {"dense": wrong, "cross": right}, config))
+    assert released
+    assert "it only orders what was found before" in why
+    assert not judge(compare_rankings(truths, {"dense": right, "cross": wrong}, config))[0]
+    checks = compare_rankings(truths, {"dense": wrong, "cross": right, "untrained": right}, config)
+    assert not judge(checks)[0]
+    assert {c.name: c.passed for c in checks if c.role == "domain"} == {
+        "cross over dense": True,
+        "cross over untrained": False,
+    }
 
 
 def accuracy(*values: float) -> Performance:

@@ -18,13 +18,23 @@ def test_each_anchor_looks_for_its_partners_among_those_of_all() -> None:
     assert texts_judged(sides) == ["q", "r", "a", "b", "c", "d"]
 
 
-def test_listed_texts_are_ranked_and_anchors_that_show_nothing_left_out() -> None:
-    rows = [row("q", "a", score=1), row("q", "b", score=0), row("all right", "c"), row("all wrong", "d", score=0)]
-    sides = sides_of("relations", rows, listed=True)
-    assert (sides.judged_as, sides.left, sides.right) == ("listed", ["q"], ["a", "b"])
-    assert sides.truths == [Truth(0, 0, 1.0), Truth(0, 1, 0.0)]
-    with pytest.raises(DataError, match="give both kinds"):
-        sides_of("relations", rows[2:], listed=True)
+def test_related_texts_are_ranked_and_anchors_that_show_nothing_left_out() -> None:
+    rows = [
+        row(f"q{n}", f"{kind} {n}", score=float(kind == "right")) for n in range(16) for kind in ("right", "wrong")
+    ]
+    sides = sides_of("relations", [*rows, row("all right", "c"), row("all wrong", "d", score=0)])
+    assert (sides.judged_as, len(sides.left), len(sides.right)) == ("listed", 16, 32)
+    assert sides.truths[:2] == [Truth(0, 0, 1.0), Truth(0, 1, 0.0)]
+    assert sides_of("relations", rows[:30]).judged_as == "similarity"
+    mined = sides_of("relations", [row("q", "right", "wrong")])
+    assert (mined.judged_as, [t.value for t in mined.truths]) == ("listed", [1.0, 0.0])
+
+
+def test_labels_without_other_texts_are_judged_half_by_half() -> None:
+    rows = [row(f"text {n}", label=f"L{n % 4}") for n in range(40)]
+    sides = sides_of("labels", rows)
+    assert len(sides.left) == len(sides.right) == 20
+    assert not set(sides.left) & set(sides.right)
 
 
 def test_scored_pairs_keep_their_scores() -> None:
