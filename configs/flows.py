@@ -283,6 +283,13 @@ class TuneClassifier(Config):
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
 
+    @model_validator(mode="after")
+    def _one_label(self) -> Self:
+        """Refuse a method that knows no texts of several labels, where they may have them."""
+        if self.labels.multiple and any(method.kind == "setfit" for method in self.methods):
+            raise ValueError("setfit learns from texts with one label each; take it out of methods")
+        return self
+
 
 class TuneTagger(Config):
     """Everything `tune-tagger` can be asked to do."""

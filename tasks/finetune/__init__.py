@@ -22,6 +22,7 @@ from tasks.finetune.task_reranker import (
     score_judged,
     train_reranker,
 )
+from tasks.finetune.task_setfit import train_setfit
 from tasks.finetune.task_tagger import (
     find_entities,
     identify_tagger,
@@ -57,6 +58,7 @@ __all__ = [
     "train_classifier",
     "train_embedder",
     "train_reranker",
+    "train_setfit",
     "train_tagger",
     "try_list",
     "try_tagger",

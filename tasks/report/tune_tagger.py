@@ -68,8 +68,8 @@ def tagger_page(run: tracking.Run, made: TrainedTagger) -> Path:
             (f"entity F1 of {found.chosen}", next(_interval(s) for s in scores if _is(s, found.chosen, ALL))),
         ],
         tables=[
-            _overall(scores), _types(scores, found.chosen), training.cost_table(results), _errors(found), _looked(look),
-            *_rejected(made.prepared), *_marked(made.marked),
+            _overall(scores), _types(scores, found.chosen), training.cost_table(results), _errors(found),
+            _looked(look), *_rejected(made.prepared), *_marked(made.marked),
         ],
         run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
         template="tuned_classes.html.j2",
@@ -107,7 +107,7 @@ def tagger_summary(made: TrainedTagger) -> dict[str, Any]:
         },
         "measures": {f"{m.name}, {m.what}": m.stated() for m in objects.load_rows(found.measures, Measure)},
         "training": training.stated(chosen.result),
-        "methods": {way.name: {"learning_rate": way.learning_rate, **training.stated(way.result)} for way in made.ways},
+        "methods": training.ways_stated(made.ways),
         "entities": entities_summary(made.marked),
         "warnings": [*look.warnings, *training.remarks(results)],
     }  # fmt: skip
