@@ -11,7 +11,22 @@ from configs.finetune import FullWeights, HeadOnly, LastBlocks, Lora
 FASTER = {"full": 1.0, "last-blocks": 1.0, "lora": 10.0, "head": 100.0}
 
 
-ClassifierWay = Annotated[FullWeights | LastBlocks | HeadOnly | Lora, Field(discriminator="kind"), Tabs]
+class SetFit(Config):
+    """Few labels: the encoder learns from pairs of texts, then a logistic regression on its vectors the classes.
+
+    The result is an encoder, and a classifier on its vectors, for texts with one label each.
+    """
+
+    kind: Literal["setfit"] = "setfit"
+    num_iterations: int = Field(20, ge=1, le=1_000)
+    """Pairs of one class, and as many of two, that are drawn for each text."""
+    max_pairs: int = Field(4_000, ge=16, le=10_000_000)
+    """Pairs at most, drawn by seed; with many labels other methods are better."""
+    num_epochs: float = Field(1.0, gt=0, le=100)
+    """Passes over the pairs, whatever `training.num_train_epochs` says."""
+
+
+ClassifierWay = Annotated[FullWeights | LastBlocks | HeadOnly | Lora | SetFit, Field(discriminator="kind"), Tabs]
 
 
 class ClassifierTuning(Config):

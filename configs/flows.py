@@ -25,8 +25,9 @@ from configs.classify import (
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
-from configs.finetune import FullWeights, Training
+from configs.finetune import FullWeights, Parameters, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
+from configs.finetune_tagger import TaggerGate, TaggerTuning
 from configs.generate import Extractive, Generate
 from configs.generators import LocalModel, Sampling
 from configs.index import Index
@@ -281,6 +282,30 @@ class TuneClassifier(Config):
     """Intervals, calibration, prices, and what others have printed."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
+
+    @model_validator(mode="after")
+    def _one_label(self) -> Self:
+        """Refuse a method that knows no texts of several labels, where they may have them."""
+        if self.labels.multiple and any(method.kind == "setfit" for method in self.methods):
+            raise ValueError("setfit learns from texts with one label each; take it out of methods")
+        return self
+
+
+class TuneTagger(Config):
+    """Everything `tune-tagger` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the texts of `predict`."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Id on the hub, folder, or `tuned:NAME` of the transformer to start from; it gets a head of its own."""
+    methods: tuple[Parameters, ...] = Field((FullWeights(),), min_length=1)
+    """Which weights move; several methods are compared in one table, and the best on validation sentences is kept."""
+    training: Training = Training(num_train_epochs=3, learning_rate=2e-4)
+    """How long, how fast, how many windows at a time; LoRA takes ten times the rate, a head alone a hundred times."""
+    tuning: TaggerTuning = TaggerTuning()
+    """What weights learn from, and what is kept apart from them."""
+    gate: TaggerGate = TaggerGate()
+    """When the model goes live."""
 
 
 class PromptChain(Config):

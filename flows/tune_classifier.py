@@ -9,23 +9,26 @@ from prefect import flow
 
 from configs.classify import Embeddings, TaskModel, TfIdf
 from configs.finetune import LastBlocks
+from configs.finetune_classifier import SetFit
 from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import PythonDocs, Source
 from flows.text_classifier import SIGNATURE, chosen_of, read_examples, try_labelled
-from tasks.classify import identify, names_of, try_ready
+from tasks.classify import identify, names_of, try_ready, try_trained
 from tasks.data.class_tuning import ClassVerdict, PreparedClasses, TunedWay, TuningBase
 from tasks.data.classes import Classifier, Trial, Verdict
 from tasks.data.models import Fingerprint
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
-from tasks.embed import describe_encoder
+from tasks.embed import describe_encoder, embed_passages, pool_documents
+from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes, judge_classifiers
-from tasks.finetune import describe_base, prepare_classes, require_training, train_classifier
+from tasks.finetune import describe_base, prepare_classes, require_training, train_classifier, train_setfit
 from tasks.ingest import list_items, name_of
 from tasks.report.names import named
 from tasks.report.tune_classifier import tuned_page, tuned_summary
 from tasks.runtime import steps, tracking
 from tasks.store import classifiers, objects, tuned
+from tasks.tokenize import whole_documents
 
 FROZEN: tuple[TfIdf | Embeddings, ...] = (TfIdf(), Embeddings())
 
@@ -44,6 +47,8 @@ def preflight(
     require_training(config.training)
     describe_base(config.model, config.training)
     describe_encoder(config.embed)
+    if any(method.kind == "setfit" for method in config.methods):
+        describe_encoder(config.embed.model_copy(update={"model": config.model, "server": None}))
     name_of(source, name)
     for given in (source, test):
         if given is not None:
@@ -74,10 +79,40 @@ def train_ways(
     ways, trials = [], []
     for name, method in zip(way_names(config), config.methods, strict=True):
         with steps.label(name):
-            way = train_classifier(prepared, name, method, base, config.tuning, config.training)
+            if isinstance(method, SetFit):
+                encoder = describe_encoder(config.embed.model_copy(update={"model": config.model, "server": None}))
+                way = train_setfit(prepared, name, method, encoder.encoder, config.training)
+                trials.append(try_setfit(prepared, way, config))
+            else:
+                way = train_classifier(prepared, name, method, base, config.tuning, config.training)
+                trials.append(try_tuned(prepared, way, config))
             ways.append(way)
-            trials.append(try_tuned(prepared, way, config))
     return tuple(ways), tuple(trials)
+
+
+def tuned_encoder(way: TunedWay, config: TuneClassifier) -> Fingerprint:
+    """Describe an encoder that was just trained."""
+    model = tuned.by_content(way.result.model)
+    return describe_encoder(config.embed.model_copy(update={"model": model, "server": None}))
+
+
+def try_setfit(prepared: PreparedClasses, way: TunedWay, config: TuneClassifier) -> Trial:
+    """Fit a logistic regression on the vectors of an encoder that was just trained, and classify held-out texts."""
+    encoder, divided = tuned_encoder(way, config), prepared.divided
+    parts = {}
+    for label, examples in (("train", divided.train), ("test", divided.test)):
+        with steps.label(label):
+            passages = whole_documents(examples.documents, encoder.encoder)
+            embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
+            pooled = pool_documents(embedded.passages, embedded.vectors, examples.documents)
+        if pooled.documents.digest != examples.documents.digest:
+            raise ContractError(
+                f"{examples.documents.rows - pooled.documents.rows} texts have no vector; take them out"
+            )
+        parts[label] = examples.model_copy(update={"vectors": pooled.vectors})
+    trial = try_trained(divided.model_copy(update=parts), way.name, Embeddings(), config.fit, encoder)
+    seconds = trial.fit_seconds + way.result.seconds
+    return trial.model_copy(update={"kind": way.kind, "fit_seconds": seconds})
 
 
 def try_tuned(prepared: PreparedClasses, way: TunedWay, config: TuneClassifier) -> Trial:
@@ -104,19 +139,21 @@ def judge_ways(
 
 
 def keep_model(
-    run: tracking.Run, name: str, way: TunedWay, found: Verdict, base: TuningBase, gate: ClassVerdict
+    run: tracking.Run, name: str, way: TunedWay, found: Verdict, gate: ClassVerdict, config: TuneClassifier
 ) -> TunedModel:
     """Keep the model that was chosen, live if the gate released it, and register it; a plan keeps nothing."""
-    divided = found.divided
+    divided, base = found.divided, describe_base(config.model, config.training)
+    few = way.kind == "setfit"
     made = TunedModel(
-        name=name, task="classifier", model=way.result.model, base=base.model, base_weights=base.weights,
-        data={"train": divided.train.documents.digest, "test": divided.test.documents.digest}, why=gate.why,
+        name=name, task="embedder" if few else "classifier", model=way.result.model, base=base.model,
+        base_weights=base.weights, data={"train": divided.train.documents.digest, "test": divided.test.documents.digest}, why=gate.why,
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=gate.released)
         if gate.released:
             classifier = chosen_of(found.trials, found.chosen).classifier
-            classifiers.commit(Classifier(name=name, way=found.chosen, classifier=classifier))
+            encoder = tuned_encoder(way, config) if few else None
+            classifiers.commit(Classifier(name=name, way=found.chosen, classifier=classifier, encoder=encoder))
     alias = "champion" if gate.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made
@@ -145,7 +182,7 @@ def tune_classifier(
         ways, trials = train_ways(prepared, base, config)
         found, gate = judge_ways(prepared, trials, config, encoder)
         chosen = next(way for way in ways if way.name == gate.chosen)
-        kept = keep_model(run, name_of(source, name), chosen, found, base, gate)
+        kept = keep_model(run, name_of(source, name), chosen, found, gate, config)
         run.publish(
             model=kept.model,
             curve=chosen.result.curve,

@@ -22,6 +22,15 @@ from tasks.finetune.task_reranker import (
     score_judged,
     train_reranker,
 )
+from tasks.finetune.task_setfit import train_setfit
+from tasks.finetune.task_tagger import (
+    find_entities,
+    identify_tagger,
+    prepare_tags,
+    train_tagger,
+    try_list,
+    try_tagger,
+)
 from tasks.finetune.task_training import require_training
 
 __all__ = [
@@ -30,6 +39,8 @@ __all__ = [
     "describe_reranker",
     "describe_reranker_base",
     "documents_of_questions",
+    "find_entities",
+    "identify_tagger",
     "judged_questions",
     "judged_set",
     "look_at_pairs",
@@ -37,6 +48,7 @@ __all__ = [
     "mine_negatives",
     "pairs_to_score",
     "prepare_classes",
+    "prepare_tags",
     "read_pairs",
     "read_sections",
     "require_training",
@@ -46,4 +58,8 @@ __all__ = [
     "train_classifier",
     "train_embedder",
     "train_reranker",
+    "train_setfit",
+    "train_tagger",
+    "try_list",
+    "try_tagger",
 ]

@@ -217,6 +217,8 @@ def overfits(history: Logged) -> str:
 def stale(history: Logged, metric: str, patience: int, *, greater_is_better: bool) -> str:
     """Say that the metric has had no better value for some evaluations; empty where it has."""
     values = [float(entry[metric]) * (1 if greater_is_better else -1) for entry in history if metric in entry]
+    while len(values) > 1 and values[0] == values[1]:  # a metric that has not moved yet says nothing
+        values = values[1:]
     if not values:
         return ""
     best = max(range(len(values)), key=lambda at: values[at] if math.isfinite(values[at]) else -math.inf)

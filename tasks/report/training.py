@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.data.class_tuning import TunedWay
 from tasks.data.training import StepLoss, TrainingResult
 from tasks.report.charts import plain
 from tasks.report.page import Figure, Table
@@ -89,6 +90,11 @@ def stated(result: TrainingResult) -> dict[str, Any]:
         "skipped": result.skipped,
         "micro_batch": result.micro_batch,
     }
+
+
+def ways_stated(ways: Sequence[TunedWay]) -> dict[str, Any]:
+    """Return what each way took, and its learning rate, for the result of a run."""
+    return {way.name: {"learning_rate": way.learning_rate, **stated(way.result)} for way in ways}
 
 
 def _rate(result: TrainingResult) -> str:

@@ -79,6 +79,7 @@ def tuned_page(
             *charts.reliability(bins),
         ],
         more={
+            "measure": "Macro-F1",
             "gate": kept.why,
             "released": kept.released,
             "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
@@ -112,7 +113,7 @@ def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], lo
             f"{m.name} {m.what}": m.stated() for m in objects.load_rows(found.judgement.measures, Measure)
         },
         "training": training.stated(chosen.result),
-        "methods": {way.name: {"learning_rate": way.learning_rate, **training.stated(way.result)} for way in ways},
+        "methods": training.ways_stated(ways),
         "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
     }  # fmt: skip
 

@@ -280,6 +280,8 @@ def test_a_run_stops_when_validation_loss_rises_while_training_loss_falls() -> N
     assert stale(ended, "eval_loss", 2, greater_is_better=False) == "eval_loss got no better in 2 evaluations"
     assert stale(ended, "eval_loss", 3, greater_is_better=False) == ""
     assert stale([{"f1": 0.1}, {"f1": 0.2}], "f1", 1, greater_is_better=True) == ""
+    flat = [{"f1": value} for value in (0.0, 0.0, 0.0, 0.0, 0.1)]
+    assert stale(flat, "f1", 2, greater_is_better=True) == ""
 
 
 def test_the_best_step_is_kept_when_a_run_stops_early(tmp_path: Path) -> None:

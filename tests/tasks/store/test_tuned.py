@@ -74,3 +74,12 @@ def test_its_files_lie_in_folders_are_verified_and_survive_pruning() -> None:
     objects._verified.clear()
     with pytest.raises(StoreError, match=r"config\.json"):
         files.locate(kept.id)
+
+
+def test_pruning_removes_the_checkpoints_of_killed_runs(home: Path) -> None:
+    (home / "training" / "key" / "checkpoint-5").mkdir(parents=True)
+    (home / "training" / "key" / "checkpoint-5" / "model.safetensors").write_bytes(b"x")
+    assert housekeeping.main(["store", "prune", "days=1"]) == 0
+    assert (home / "training" / "key").exists()
+    assert housekeeping.main(["store", "prune", "days=0"]) == 0
+    assert not (home / "training" / "key").exists()
