@@ -62,6 +62,7 @@ def trainer_of(
         local_files_only=True, trust_remote_code=False,
     )  # fmt: skip
     fresh = recipe.load()
+    fresh.config.problem_type = None  # of one output transformers takes no other
     adapters.move(fresh, recipe.parameters, HEAD)
     model[0].model = fresh.to(arguments.device)
     relevant = sum(row.score > 0 for row in recipe.rows)
