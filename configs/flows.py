@@ -25,11 +25,15 @@ from configs.classify import (
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
+from configs.finetune import FullWeights, Parameters, Training
+from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
+from configs.finetune_tagger import TaggerGate, TaggerTuning
 from configs.generate import Extractive, Generate
 from configs.generators import LocalModel, Sampling
 from configs.index import Index
 from configs.ingest import Ingest
 from configs.inspect import Printed, Reading, Replying, Small
+from configs.models import EMBEDDED
 from configs.publish import Publish
 from configs.reduce import Reduce, Umap
 from configs.represent import CTfIdf, Labels, Represent
@@ -251,6 +255,57 @@ class TextClassifier(Config):
         if wrong:
             raise ValueError(f"{wrong[0]} says which label is closest, not how many there are; take it out of methods")
         return self
+
+
+class TuneClassifier(Config):
+    """Everything `tune-classifier` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    labels: Labelled = Labelled()
+    """Where labels stand, and which texts are held out."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""
+    methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
+    """Which weights move; several are compared, the best on validation texts is kept."""
+    training: Training = Training(num_train_epochs=3)
+    """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
+    tuning: ClassifierTuning = ClassifierTuning()
+    """What weights learn from, and what is kept apart."""
+    embed: Embed = Embed()
+    """Frozen encoder that training is compared with."""
+    fit: Fit = Fit()
+    """How the frozen methods are fitted."""
+    gate: ClassifierGate = ClassifierGate()
+    """When the model goes live."""
+    measured: Measured = Measured()
+    """Intervals, calibration, prices, and what others have printed."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""
+
+    @model_validator(mode="after")
+    def _one_label(self) -> Self:
+        """Refuse a method that knows no texts of several labels, where they may have them."""
+        if self.labels.multiple and any(method.kind == "setfit" for method in self.methods):
+            raise ValueError("setfit learns from texts with one label each; take it out of methods")
+        return self
+
+
+class TuneTagger(Config):
+    """Everything `tune-tagger` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the texts of `predict`."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""
+    methods: tuple[Parameters, ...] = Field((FullWeights(),), min_length=1)
+    """Which weights move; several are compared, the best on validation sentences is kept."""
+    training: Training = Training(num_train_epochs=3, learning_rate=2e-4)
+    """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
+    tuning: TaggerTuning = TaggerTuning()
+    """What weights learn from, and what is kept apart."""
+    gate: TaggerGate = TaggerGate()
+    """When the model goes live."""
 
 
 class PromptChain(Config):

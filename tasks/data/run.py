@@ -1,11 +1,25 @@
 """What a flow run hands back."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from tasks.data.base import Value
+
+Signature = tuple[Mapping[str, str], Mapping[str, str]]  # name to MLflow's type, of what goes in and what comes out
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A folder that is put into MLflow's registry; an alias, where there is one, moves to its version."""
+
+    folder: Path
+    digest: str
+    signature: Signature | None = None
+    alias: str = ""
 
 
 class Outcome(Value):

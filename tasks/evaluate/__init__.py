@@ -12,7 +12,10 @@ from tasks.evaluate.task import (
     questions_for,
     score_questions,
 )
+from tasks.evaluate.task_class_gate import judge_classifiers
 from tasks.evaluate.task_classes import evaluate_classes
+from tasks.evaluate.task_entities import judge_taggers
+from tasks.evaluate.task_gate import judge_reranker, judge_tuned
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
 from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
 
@@ -27,6 +30,10 @@ __all__ = [
     "evaluate_stability",
     "evaluate_topics",
     "evaluate_ways",
+    "judge_classifiers",
+    "judge_reranker",
+    "judge_taggers",
+    "judge_tuned",
     "load_calibration",
     "load_questions",
     "load_shared_questions",

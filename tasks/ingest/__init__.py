@@ -9,13 +9,19 @@ from tasks.ingest.task import (
     list_items,
     name_of,
 )
+from tasks.ingest.task_marked import ingest_marked, list_marked, mark_documentation
+from tasks.ingest.task_rows import ingest_rows
 
 __all__ = [
     "ingest_documents",
     "ingest_events",
+    "ingest_marked",
     "ingest_queries",
+    "ingest_rows",
     "ingest_texts",
     "list_event_files",
     "list_items",
+    "list_marked",
+    "mark_documentation",
     "name_of",
 ]

@@ -90,6 +90,24 @@ def read_hub(source: Hub, items: Sequence[Item]) -> HubRows:
     return found
 
 
+def rows_of(source: Hub, items: Sequence[Item]) -> Iterator[Any]:
+    """Yield the rows of a listed data set as they are, at most `source.max_rows`.
+
+    Args:
+        source: Which data set; of its columns `text` and `keep`.
+        items: What `list_hub` found.
+
+    Raises:
+        DataError: It changed since, or holds something that no row can be read from.
+        RemoteError: The hub does not answer.
+    """
+    place = _local(source)
+    if place is not None and list_hub(source) != list(items):
+        raise DataError(f"source.dataset {source.dataset!r} changed since it was listed; run again")
+    with _told(source), _opened(source, place, items) as (rows, _):
+        yield from itertools.islice(rows, source.max_rows)
+
+
 def _reader() -> str:
     try:
         import datasets  # noqa: F401

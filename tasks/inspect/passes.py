@@ -23,7 +23,7 @@ def load_causal(folder: Path) -> Any:
     """Load a causal model from its files, for inference; no code of the model's own is run.
 
     Raises:
-        ModelError: It is no causal model.
+        ModelError: It is no causal model, or its files lack weights.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -31,14 +31,17 @@ def load_causal(folder: Path) -> Any:
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
+        causal: Any = AutoModelForCausalLM
+        loaded, report = causal.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True, trust_remote_code=False,
-            local_files_only=True,
+            local_files_only=True, output_loading_info=True,
         )  # fmt: skip
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).partition("\n")[0][:160]
         raise ModelError(f"{folder} is not a causal model that transformers loads ({reason}); name another") from error
-    return loaded.eval()  # type: ignore[no-untyped-call]
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
+    return loaded.eval()
 
 
 def load_tokenizer(folder: Path, *, control: bool) -> Any:

@@ -68,9 +68,9 @@ def make_small(documents: DocumentsRef, config: Small) -> SmallModelRef:
         config: Sizes and training.
     """
     from tasks.inspect.masks import train_small
-    from tasks.models.tiny import Training, write_small
+    from tasks.models.tiny import SmallTraining, write_small
 
-    train = Training.under_masks(config).train
+    train = SmallTraining.under_masks(config).train
     model, run = train_small(_text(documents), "full", config, config.seed, train)
     steps.log_metrics(perplexity=run.perplexity, first=run.first)
     return objects.save_files(SmallModelRef, lambda folder: write_small(model, folder), shape=(1,))
@@ -241,9 +241,9 @@ def train_under_masks(documents: DocumentsRef, config: Small) -> MasksTrained:
         config: Sizes, masks, seeds.
     """
     from tasks.inspect.masks import train_small
-    from tasks.models.tiny import Training
+    from tasks.models.tiny import SmallTraining
 
-    text, train = _text(documents), Training.under_masks(config).train
+    text, train = _text(documents), SmallTraining.under_masks(config).train
     seeds = range(config.seed, config.seed + config.seeds)
     runs = [train_small(text, kind, config, seed, train)[1] for kind in config.masks for seed in seeds]
     perplexity = spreads_by_name((run.mask, run.perplexity) for run in runs)

@@ -11,7 +11,7 @@ from tasks.errors import FlowError, StoreError
 from tasks.store import collections, durable, workspace
 
 DAY_S = 86_400
-KEPT = ("collections", "topics", "classifiers", "conversations")  # what is kept under a name, and refers to objects
+KEPT = ("collections", "topics", "classifiers", "conversations", "tuned")  # kept under a name, and refer to objects
 CACHED = ("items", "replies")  # what was paid for, and would be again
 
 
@@ -166,6 +166,7 @@ def _prune(days: float) -> int:
     )
     old = [f for f in _folders("objects", *CACHED) if f.stat().st_mtime < before]
     drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
+    drafts += [d for d in workspace.folder("training").iterdir() if d.stat().st_mtime < before]  # of killed runs
     freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
     print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
     print(json.dumps({"workspace": str(workspace.home()), "freed_bytes": freed}))
@@ -173,7 +174,7 @@ def _prune(days: float) -> int:
 
 
 def _remove(folder: Path) -> int:
-    size = sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     durable.discard(folder)
     return size
 

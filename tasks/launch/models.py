@@ -1,4 +1,4 @@
-"""`python -m flows models`: which models come without the hub, whether they are here, and how one is added."""
+"""`python -m flows models`: which need no hub, which were trained here, how one is added or put live."""
 
 import importlib
 import json
@@ -9,7 +9,7 @@ from configs.models import CATALOGUE, ModelCard
 from configs.refusals import nearest
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, ModelError
-from tasks.store import packages
+from tasks.store import packages, tuned, workspace
 
 PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
@@ -22,10 +22,14 @@ def main(words: list[str]) -> int:
                 return _list()
             case ["models", "add", name]:
                 return _add(name)
+            case ["models", "use", name]:
+                return _use(name)
     except FlowError as error:
         print(error, file=sys.stderr)
         return 1
-    raise WrongCall(f"{' '.join(words)!r} is not a command; there are: models, models add NAME")
+    raise WrongCall(
+        f"{' '.join(words)!r} is not a command; there are: models, models add NAME, models use tuned:NAME@NUMBER"
+    )
 
 
 def _list() -> int:
@@ -33,7 +37,34 @@ def _list() -> int:
     for card in CATALOGUE.values():
         print(f"{card.id:40} {found[card.id]:8} {card.megabytes:4} MB  {card.licence:11} {card.use}")
     print("\nAny other model: an id of the hub, the path of a folder with safetensors, or of a .gguf file.")
-    print(json.dumps({"models": [{"id": name, "state": state} for name, state in found.items()]}))
+    trained = _list_trained()
+    print(json.dumps({"models": [{"id": name, "state": state} for name, state in found.items()], "trained": trained}))
+    return 0
+
+
+def _list_trained() -> list[dict[str, str]]:
+    """Show the models that were trained here, each name with its numbers, newest first; return the same."""
+    found = []
+    for name in tuned.names():
+        pointed = tuned.pointed(name)
+        for one in reversed(tuned.kept(name)):
+            state = "live" if one.number == pointed else "released" if one.released else "refused"
+            found.append({"id": one.id, "task": one.task, "state": state, "base": one.base, "why": one.why})
+            print(f"{one.id:40} {state:8} {one.task:10} from {one.base}")
+    return found
+
+
+def _use(model: str) -> int:
+    """Put a trained model live: `tuned:NAME` is this number from now on, in every flow that names it so."""
+    match = tuned.ID.fullmatch(model)
+    if match is None or match[2] is None:
+        raise WrongCall(f"{model!r} is not a number of a trained model; write models use {tuned.PREFIX}NAME@NUMBER")
+    before = tuned.pointed(match[1])
+    live = tuned.point(match[1], int(match[2]))
+    was = f", {before} was" if before not in (0, live.number) else ""
+    passed = "" if live.released else "; the gate had refused it"
+    print(f"{tuned.PREFIX}{live.name} is number {live.number} now{was}{passed}")
+    print(json.dumps({"workspace": str(workspace.home()), "model": live.id, "before": before}))
     return 0
 
 

@@ -13,7 +13,7 @@ from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching, gguf
-from tasks.store import durable, packages, workspace
+from tasks.store import durable, objects, packages, tuned, workspace
 
 POOLINGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -32,7 +32,13 @@ TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "mer
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where the files of a model are, and which revision they are of."""
+    """Where the files of a model are, and which revision they are of.
+
+    Attributes:
+        model: Id; of a trained model the one with its number, which stays when another is released.
+        folder: Folder.
+        revision: Commit on the hub, `embedded`, `local` or `tuned`.
+    """
 
     model: str
     folder: Path
@@ -40,7 +46,7 @@ class ModelFiles:
 
 
 def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
-    """Find the files of a model: a folder, an embedded package, or the hub's copy kept in the workspace.
+    """Find the files of a model: a folder, one trained here, an embedded package, or the hub's copy in the workspace.
 
     Args:
         model: Id or folder.
@@ -49,6 +55,9 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
     Raises:
         ModelError: There is no such model, or its weights are not the published ones.
     """
+    if model.startswith(tuned.PREFIX):
+        stays, found = tuned.locate(model)
+        return ModelFiles(stays, objects.path(found), "tuned")
     path = Path(model).expanduser()
     if path.is_dir():
         return ModelFiles(model, path.resolve(), "local")
@@ -82,13 +91,17 @@ def gguf_file(model: str) -> Path:
     return path.resolve()
 
 
-@functools.cache
 def describe(model: str) -> Encoder:
-    """Read from its files what decides the vectors of an encoder.
+    """Read from its files what decides the vectors of an encoder; of a trained model, under the id with its number.
 
     Raises:
         ModelError: A file is missing, unsafe, or asks for something this project does not do.
     """
+    return _describe(tuned.locate(model)[0] if model.startswith(tuned.PREFIX) else model)
+
+
+@functools.cache
+def _describe(model: str) -> Encoder:
     files = locate(model)
     folder = files.folder
     if (static := static_folder(folder)) is not None:

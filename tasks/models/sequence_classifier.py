@@ -22,6 +22,7 @@ from tasks.models import files as model_files
 from tasks.models.encoders import padded as padded_forward
 from tasks.models.encoders.base import Meter, padded
 from tasks.models.fixed_shapes import PaddingProbe
+from tasks.models.whole import load_whole
 from tasks.store import durable
 
 BATCH_TOKENS = {"torch-cpu": padded_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
@@ -44,7 +45,7 @@ def describe(model: str, precision: Literal["auto", "fp32", "bf16"], where: Lite
     """
     folder = model_files.locate(model).folder
     _require_one_score(folder, model_files.read_config(folder))
-    return _described(model, device.choose(precision, where, "rerank"))
+    return described(model, device.choose(precision, where, "rerank"))
 
 
 def describe_classes(
@@ -73,17 +74,18 @@ def describe_classes(
         )
     count = len(names) or int(config.get("num_labels", 2))
     return Identified(
-        scorer=_described(model, device.choose(precision, where, place)),
+        scorer=described(model, device.choose(precision, where, place)),
         labels=tuple(str(names.get(str(at), f"LABEL_{at}")) for at in range(count)),
         independent=config.get("problem_type") == "multi_label_classification",
     )
 
 
-def _described(model: str, numerics: Numerics) -> Scorer:
+def described(model: str, numerics: Numerics) -> Scorer:
+    """Read from its files what decides the outputs of a model with a head, run in a certain way."""
     files = model_files.locate(model)
     config = model_files.read_config(files.folder)
     return Scorer(
-        model=model,
+        model=files.model,
         revision=files.revision,
         weights=model_files.weights_digest(files.folder),
         tokenizer=_tokenizer_digest(files.folder),
@@ -129,13 +131,13 @@ class PairEngine:
         import torch
 
         numerics = wanted.numerics
-        found = _described(wanted.model, numerics)
+        found = described(wanted.model, numerics)
         if found.cache_key() != wanted.cache_key():
             raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
         self.max_tokens = wanted.max_tokens
         self.device = numerics.engine.removeprefix("torch-")
         self.batch_tokens = BATCH_TOKENS[numerics.engine]
-        self.singles, self.couples = _tokenizer(wanted.model), _tokenizer(wanted.model)
+        self.singles, self.couples = load_tokenizer(wanted.model), load_tokenizer(wanted.model)
         self.couples.enable_truncation(wanted.max_tokens, strategy="longest_first")
         self.filler = next(iter(self.couples.encode("", "").ids), 0)
         dtype = torch.bfloat16 if numerics.precision == "bf16" else torch.float32
@@ -225,7 +227,7 @@ def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
         )
 
 
-def _tokenizer(model: str) -> Any:
+def load_tokenizer(model: str) -> Any:
     """Return a model's tokenizer, which neither pads nor cuts; what looks like a special token stays text."""
     folder = model_files.locate(model).folder
     if (folder / "tokenizer.json").is_file():
@@ -249,24 +251,12 @@ def _load(model: str, dtype: Any) -> tuple[Any, bool]:
         The model, and whether it is told which tokens are the passage's.
 
     Raises:
-        ModelError: The files lack weights, which would be made up.
+        ModelError: Its weights are not those that its config asks for.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = model_files.locate(model).folder
-    loaded, report = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
+    loaded = load_whole(AutoModelForSequenceClassification, folder, dtype=dtype, attn_implementation="sdpa")
     names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
     if loaded.config.model_type in FIRST_TOKEN:
         _only_first_token(loaded)

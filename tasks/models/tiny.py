@@ -23,7 +23,7 @@ RATE, WIDE = 3e-3, 256  # of learning, and the width above which it falls as the
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class SmallTraining:
     """How a small model is trained.
 
     Attributes:
@@ -41,7 +41,7 @@ class Training:
     eased: bool = False
 
     @classmethod
-    def under_masks(cls, config: Small) -> "Training":
+    def under_masks(cls, config: Small) -> "SmallTraining":
         """Return how the small models are trained that are looked into."""
         return cls(config.steps, config.batch, config.length, config.rate, eased=True)
 
@@ -120,7 +120,7 @@ def make_small_model(text: str, config: SmallModel, folder: Path, device: str = 
                 pad_token_id=tokenizer.pad_token_id, **sizes,
             )
         )  # fmt: skip
-        training = Training(config.steps, BATCH, LENGTH, RATE * min(1.0, WIDE / config.width))
+        training = SmallTraining(config.steps, BATCH, LENGTH, RATE * min(1.0, WIDE / config.width))
         loss = training.train(model.to(device), ids.to(device))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -71,7 +71,7 @@ def class_page(
         ],
         tables=[
             _ways(found, measures, config), *_offers(offers), *_label_issues(found, config), *_wordings(found),
-            _pairs(found), _by_class(found), *_confused(cells, divided.classes), *_curve(means),
+            pairs_table(found), class_table(found), *confusions_table(cells, divided.classes), *_curve(means),
             *language_models.tables_of(found, config), *rejected_table(divided.rejected, read),
         ],
         missing=_missing(found, config),
@@ -201,7 +201,7 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
     sent = _sent(pairs, config)
     rows: list[tuple[Any, ...]] = []
     for way in sorted(by_way, key=lambda way: -by_way[way]["macro-F1"].value):
-        cells = [_with_interval(by_way[way].get(n)) for n in names]
+        cells = [with_interval(by_way[way].get(n)) for n in names]
         published = config.measured.published.get(way)
         cells += [f"{tried[way]:.3f}" if way in tried else "", "" if published is None else f"{published:.3f}"]
         if way not in methods:
@@ -215,7 +215,7 @@ def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -
     last = ("fit, s", "1,000 texts, s", "their cost", "bytes that leave this machine")
     columns = ("method", *names, "on training texts", "published", "chosen", *last)
     note = "95 % intervals. On training texts: macro-F1 by cross-validation, by which the kept method was chosen."
-    return _filled(Table("All methods", columns, rows, note))
+    return filled(Table("All methods", columns, rows, note))
 
 
 def _sent(pairs: Sequence[tuple[Trial, Method]], config: TextClassifier) -> dict[str, str]:
@@ -227,14 +227,15 @@ def _sent(pairs: Sequence[tuple[Trial, Method]], config: TextClassifier) -> dict
             for name, sent in found.items()}  # fmt: skip
 
 
-def _filled(table: Table) -> Table:
+def filled(table: Table) -> Table:
     """Return a table without the columns in which nothing stands."""
     kept = [at for at in range(len(table.columns)) if any(str(row[at]) for row in table.rows)]
     rows = [tuple(row[at] for at in kept) for row in table.rows]
     return Table(table.title, tuple(table.columns[at] for at in kept), rows, table.note)
 
 
-def _with_interval(measure: Measure | None) -> str:
+def with_interval(measure: Measure | None) -> str:
+    """Return a measure with its interval; empty where there is none."""
     return "" if measure is None else f"{measure.value:.3f} ({measure.low:.3f} to {measure.high:.3f})"
 
 
@@ -279,7 +280,8 @@ def _wordings(found: Verdict) -> list[Table]:
     return [Table("Each wording alone", ("method", "wording", "macro-F1", "accuracy"), listed, note)]
 
 
-def _pairs(found: Verdict) -> Table:
+def pairs_table(found: Verdict) -> Table:
+    """Return how every two methods compare on the same texts."""
     by_pair: dict[tuple[str, str], dict[str, Paired]] = defaultdict(dict)
     for p in objects.load_rows(found.judgement.paired, Paired):
         by_pair[p.ours, p.theirs][p.metric] = p
@@ -296,7 +298,8 @@ def _pairs(found: Verdict) -> Table:
     return Table("Pairwise comparison", columns, rows, note)
 
 
-def _by_class(found: Verdict) -> Table:
+def class_table(found: Verdict) -> Table:
+    """Return how the kept method does on each class, the worst first."""
     scores = [s for s in objects.load_rows(found.judgement.classes, ClassScore) if s.way == found.chosen]
     scores.sort(key=lambda s: (s.f1, s.label))
     rows = [(s.label, s.support, s.predicted, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}") for s in scores]
@@ -305,7 +308,8 @@ def _by_class(found: Verdict) -> Table:
     return Table("Class by class", columns, rows[:SHOWN_CLASSES], note)
 
 
-def _confused(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
+def confusions_table(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
+    """Return the most frequent confusions, where there are too many classes for a matrix."""
     wrong = sorted((c for c in cells if c.given != c.predicted), key=lambda c: -c.count)[:SHOWN_PAIRS]
     if len(classes) <= charts.MOST_CELLS or not wrong:
         return []

@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +19,7 @@ from pydantic import BaseModel
 
 from tasks.data.base import Ref
 from tasks.data.documents import DocumentsRef
-from tasks.data.run import subject_of
+from tasks.data.run import RegisteredModel, Signature, subject_of
 from tasks.environment import commit, environment, is_alive, whereabouts
 from tasks.errors import StoreError
 from tasks.runtime import killed, records, steps, traces
@@ -43,18 +42,6 @@ log = logging.getLogger(__name__)
 def tracking_uri() -> str:
     """Return the address of the MLflow store: the environment's, else the workspace's own database."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.folder('mlflow') / 'mlflow.db'}"
-
-
-Signature = tuple[Mapping[str, str], Mapping[str, str]]  # name to MLflow's type, of what goes in and what comes out
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A folder that is put into MLflow's registry."""
-
-    folder: Path
-    digest: str
-    signature: Signature | None = None
 
 
 class Tracked(Protocol):
@@ -136,6 +123,13 @@ class MlflowRun:
         self._try(lambda: self._mlflow.log_artifact(self.run_id, str(page), "report"))
         return "" if self.unreachable else f"{self.url}/artifacts/report/{page.name}"
 
+    def log_point(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Log numbers of a step of training while it goes on."""
+        from mlflow.entities import Metric
+
+        found = [Metric(name, value, int(time.time() * 1000), step) for name, value in numbers.items()]
+        self._try(lambda: self._mlflow.log_batch(self.run_id, metrics=found))
+
     def _experiment(self, flow: str) -> str:
         found = self._mlflow.get_experiment_by_name(flow)
         if found is not None:
@@ -210,12 +204,16 @@ class MlflowRun:
         newest = self._mlflow.search_model_versions(
             f"name = '{name}'", max_results=1, order_by=["version_number DESC"]
         )
-        if not newest or newest[0].tags.get("digest") != model.digest:
+        version = newest[0].version if newest and newest[0].tags.get("digest") == model.digest else None
+        if version is None:
             self._mlflow.log_artifacts(self.run_id, str(model.folder), name)
             if model.signature is not None:
                 self._mlflow.log_text(self.run_id, _mlmodel(name, self.run_id, model.signature), f"{name}/MLmodel")
             root = self._mlflow.get_run(self.run_id).info.artifact_uri
-            self._mlflow.create_model_version(name, f"{root}/{name}", self.run_id, tags={"digest": model.digest})
+            tags = {"digest": model.digest}
+            version = self._mlflow.create_model_version(name, f"{root}/{name}", self.run_id, tags=tags).version
+        if model.alias:
+            self._mlflow.set_registered_model_alias(name, model.alias, version)
 
 
 def _description(tracked: Tracked, status: str) -> str:

@@ -20,11 +20,11 @@ from prefect.runtime import flow_run
 from configs.base import Config
 from tasks.data import digests
 from tasks.data.base import Ref, Value
-from tasks.data.run import Outcome
+from tasks.data.run import Outcome, RegisteredModel, Signature
 from tasks.data.vectors import Encoded
 from tasks.environment import environment
 from tasks.runtime import records, steps
-from tasks.runtime.mlflow_run import MlflowRun, RegisteredModel, Signature
+from tasks.runtime.mlflow_run import MlflowRun
 from tasks.store import rejections
 
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
@@ -50,6 +50,12 @@ def note_encoding(what: str, taken: Encoded) -> None:
     steps.log_metrics(f"embed-{what}", **taken.model_dump(exclude_none=True))
     if (found := _current.get()) is not None:
         found.encoded[steps.labelled(what)] = taken
+
+
+def log_point(step: int, numbers: Mapping[str, float]) -> None:
+    """Log numbers of a step of training at once, so that its curve can be watched; without a run, nothing."""
+    if (found := _current.get()) is not None:
+        found.client.log_point(step, {steps.labelled(name): value for name, value in numbers.items()})
 
 
 @dataclass
@@ -91,7 +97,9 @@ class Run:
             named = {name: value} if isinstance(value, Ref) else {f"{name}.{ref.kind}": ref for ref in found}
             self.published.update(named)
 
-    def register(self, name: str, folder: Path, digest: str, signature: Signature | None = None) -> None:
+    def register(
+        self, name: str, folder: Path, digest: str, signature: Signature | None = None, alias: str = ""
+    ) -> None:
         """Put a folder into MLflow's registry when the run ends, unless the newest version there has this digest.
 
         Args:
@@ -99,8 +107,9 @@ class Run:
             folder: Its files.
             digest: Of its content.
             signature: What goes in and what comes out, None where that is not stated.
+            alias: What its version is called from now on, as `champion`; empty where no alias moves.
         """
-        self.models[name] = RegisteredModel(folder, digest, signature)
+        self.models[name] = RegisteredModel(folder, digest, signature, alias)
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run, by name: of its steps, stored ones included, and of the run itself."""

@@ -58,7 +58,8 @@ def write_folder(parent: Path, fill: Callable[[Path], Info]) -> str:
 
     Args:
         parent: Folder of folders, made if it is not there yet.
-        fill: Writes files into the empty folder it is given; returns what the manifest shall say beside their sums.
+        fill: Writes files and folders into the empty folder it is given; returns what the manifest shall say beside
+            their sums.
 
     Returns:
         The digest, which is the folder's name. Equal content is one folder, however often it is written.
@@ -69,9 +70,11 @@ def write_folder(parent: Path, fill: Callable[[Path], Info]) -> str:
     with _writing(parent) as temporary:
         info = fill(temporary)
         files = {}
-        for path in sorted(temporary.iterdir()):
+        for path in sorted(temporary.rglob("*")):
             _sync(path)
-            files[path.name] = {"sha256": file_digest(path), "bytes": path.stat().st_size}
+            if not path.is_dir():
+                name = path.relative_to(temporary).as_posix()
+                files[name] = {"sha256": file_digest(path), "bytes": path.stat().st_size}
         manifest = {"format": FORMAT, "info": info, "files": files}
         digest = digest_of(manifest)
         (temporary / MANIFEST).write_bytes(canonical(manifest))

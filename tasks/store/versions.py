@@ -111,7 +111,7 @@ class Versions(Generic[V]):
                 log.warning("%s; it is left out", error)
         return found
 
-    def commit(self, made: V, *, same: Callable[[V, V], bool], keep: int | None = None) -> V:
+    def commit(self, made: V, *, same: Callable[[V, V], bool], keep: int | None = None, release: bool = True) -> V:
         """Make a record the live one; one that is the same as the live one changes nothing.
 
         The caller holds the lock of the name.
@@ -120,15 +120,20 @@ class Versions(Generic[V]):
             made: The record; its number is given here.
             same: Whether two records say the same.
             keep: Records to keep, the newest; left out, all of them.
+            release: Whether it becomes the live one; False keeps the record and leaves the pointer where it is.
 
         Returns:
-            The live record now.
+            The live record now; of one that is not released, the record as it is kept.
         """
         number = max(self.numbers(), default=0) + 1  # before any is removed
         if (current := self._current()) is not None and same(current, made):
             return current
+        if not release and (known := next((one for one in self.kept() if same(one, made)), None)) is not None:
+            return known
         numbered = made.model_copy(update={"number": number})
         durable.write_json(self._path(number), numbered.model_dump(mode="json"))
+        if not release:
+            return numbered
         self.point(number)
         for old in self.numbers()[:-keep] if keep is not None else ():
             self._path(old).unlink(missing_ok=True)

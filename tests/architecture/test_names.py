@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.parsed import nodes, tree
 
 ROOT = Path(__file__).parents[2]
-VERBS = sorted(p.parent.name for p in (ROOT / "tasks").glob("*/task.py"))
+VERBS = sorted({p.parent.name for p in (ROOT / "tasks").glob("*/task*.py")})
 FLOWS = sorted(p.stem for p in (ROOT / "flows").glob("[a-z]*.py"))
 
 

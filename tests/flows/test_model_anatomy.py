@@ -10,7 +10,7 @@ from configs.inspect import Reading, Replying, Small
 from flows.model_anatomy import model_anatomy, preflight
 from tasks.errors import ContractError, ModelError
 from tasks.inspect.masks import train_small
-from tasks.models.tiny import Training, write_small
+from tasks.models.tiny import SmallTraining, write_small
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 
@@ -27,7 +27,9 @@ def folder(tmp_path: Path) -> Path:
     """Return the folder of a small model."""
     path = tmp_path / "small"
     path.mkdir()
-    write_small(train_small("<b>the cat</b> sat. " * 80, "full", SMALL, 0, Training.under_masks(SMALL).train)[0], path)
+    write_small(
+        train_small("<b>the cat</b> sat. " * 80, "full", SMALL, 0, SmallTraining.under_masks(SMALL).train)[0], path
+    )
     return path
 
 

@@ -14,6 +14,7 @@ from tasks.data.models import Fingerprint
 from tasks.errors import ContractError
 from tasks.models import batch_size
 from tasks.models import files as model_files
+from tasks.models.whole import POOLER, load_whole
 
 # Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -74,19 +75,14 @@ def load(model: str, dtype: Any, attention: str = "sdpa") -> Any:
         model: Id or folder.
         dtype: Of torch.
         attention: Name that transformers has for how its layers attend.
+
+    Raises:
+        ModelError: Its weights are not those that its config asks for.
     """
     from transformers import AutoModel
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    loaded = AutoModel.from_pretrained(
-        model_files.locate(model).folder,
-        dtype=dtype,
-        attn_implementation=attention,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
+    folder = model_files.locate(model).folder
+    loaded = load_whole(AutoModel, folder, new=(POOLER,), dtype=dtype, attn_implementation=attention)
     return loaded.eval()
 
 

@@ -29,6 +29,7 @@ from tasks.models import files as model_files
 from tasks.models.batching import Batch
 from tasks.models.generators import prefix_cache
 from tasks.models.generators.decoding import Decoder, Row
+from tasks.models.whole import load_whole
 from tasks.store import durable, reply_cache
 
 CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -239,13 +240,11 @@ def load(folder: Path, wanted: Generator) -> Any:
     """Load a generating model from its files; no code of the model's own is run.
 
     Raises:
-        ModelError: The files lack weights, which would be made up.
+        ModelError: Its weights are not those that its config asks for.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     kind: Any = AutoModelForSeq2SeqLM if wanted.family == "text-to-text" else AutoModelForCausalLM
     where = wanted.engine.removeprefix("torch-")
     half = wanted.precision == "bf16" or (wanted.precision == "4bit" and where == "cuda")
@@ -257,17 +256,7 @@ def load(folder: Path, wanted: Generator) -> Any:
         four_bits: Any = BitsAndBytesConfig
         kept = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
         options = {"quantization_config": kept, "device_map": {"": where}}
-    loaded, report = kind.from_pretrained(
-        folder,
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-        **options,
-    )
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
+    loaded = load_whole(kind, folder, dtype=dtype, **options)
     loaded = loaded.eval()
     if wanted.precision == "int8":
         return _int8(loaded)

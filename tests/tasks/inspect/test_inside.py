@@ -25,7 +25,7 @@ from tasks.inspect.passes import (
     next_tokens,
     walk_stages,
 )
-from tasks.models.tiny import Training
+from tasks.models.tiny import SmallTraining
 from tasks.store import objects
 
 DATA = Path(os.environ.get("LLM_FLOWS_DATA", "")) / "models" / "stories260K_hf"
@@ -33,7 +33,7 @@ data = pytest.mark.skipif(not DATA.is_dir(), reason="LLM_FLOWS_DATA names no fol
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 60
 TINY = Small(width=16, layers=2, heads=2, length=32, batch=8, steps=30, rate=0.01, seeds=2, window=4)
 IDS = list(b"the cat sat on")
-TRAIN = Training.under_masks(TINY).train
+TRAIN = SmallTraining.under_masks(TINY).train
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_a_rate_at_which_the_loss_is_no_number_is_refused(tiny: Any) -> None:
     broken = train_small(TEXT, "full", TINY.model_copy(update={"steps": 1}), 0, TRAIN)[0]
     broken.lm_head.weight.data.fill_(float("nan"))
     with pytest.raises(DataError, match="the loss is nan at a learning rate of 1; lower the rate, or the width"):
-        Training.under_masks(config).train(broken, torch.tensor(IDS * 9))
+        SmallTraining.under_masks(config).train(broken, torch.tensor(IDS * 9))
 
 
 def test_too_short_a_text_and_prompts_that_do_not_fit_are_refused_with_their_numbers(tiny: Any) -> None:

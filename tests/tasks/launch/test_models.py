@@ -11,9 +11,12 @@ import pytest
 from configs.models import CATALOGUE, SMOLLM2
 from configs.resolve import WrongCall
 from flows.__main__ import main
+from tasks.data.training import TunedModel, TunedRef
 from tasks.launch import models
+from tasks.store import objects, tuned
 
 
+@pytest.mark.usefixtures("home")
 def test_every_model_of_the_catalogue_is_listed_with_its_state(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     said = capsys.readouterr().out
@@ -55,3 +58,24 @@ def test_a_model_that_cannot_be_fetched_is_one_line_from_the_shell(tmp_path: Pat
     assert done.returncode == 1
     assert done.stderr.startswith("smollm2 cannot be fetched (")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_trained_models_are_listed_and_any_of_them_can_be_put_live(capsys: pytest.CaptureFixture[str]) -> None:
+    for content, release in (("one", True), ("two", True), ("three", False)):
+        ref = objects.save_json(TunedRef, content)
+        made = TunedModel(name="mail", task="classifier", model=ref, base="b", base_weights="w")
+        tuned.keep(made, release=release)
+    assert main(["models"]) == 0
+    stated = json.loads(capsys.readouterr().out.splitlines()[-1])["trained"]
+    assert [(row["id"], row["state"]) for row in stated] == [
+        ("tuned:mail@3", "refused"), ("tuned:mail@2", "live"), ("tuned:mail@1", "released"),
+    ]  # fmt: skip
+    assert main(["models", "use", "tuned:mail@1"]) == 0
+    assert "tuned:mail is number 1 now, 2 was" in capsys.readouterr().out
+    assert tuned.live("mail").number == 1
+    assert main(["models", "use", "tuned:mail@3"]) == 0
+    assert "the gate had refused it" in capsys.readouterr().out
+    assert main(["models", "use", "tuned:mail@7"]) == 1
+    assert "of 'mail' there are numbers 1, 2, 3" in capsys.readouterr().err
+    assert main(["models", "use", "tuned:mail"]) == 2

@@ -1,0 +1,98 @@
+"""Configs of the flows that train on texts that belong together."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from configs.base import Common, Config
+from configs.embed import Embed
+from configs.finetune import FullWeights, MovingWeights, Training
+from configs.finetune_pairs import (
+    LOSSES_OF,
+    EmbedderLoss,
+    GeneralQuality,
+    HardNegatives,
+    Holdout,
+    MultipleNegatives,
+    PairColumns,
+    PairFormat,
+    RankedFormat,
+    Sections,
+    TuneGate,
+)
+from configs.ingest import Ingest
+from configs.models import EMBEDDED
+from configs.runner import Runner, Threads
+
+
+class TuneEmbedder(Config):
+    """Everything `tune-embedder` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    examples: PairFormat = Sections()
+    """What is learned from: which texts belong together."""
+    holdout: Holdout = Holdout()
+    """What is held out, and how it is kept apart."""
+    embed: Embed = Embed()
+    """The encoder to start from, and how both are run when they are compared."""
+    loss: EmbedderLoss = MultipleNegatives()
+    """What is made small."""
+    matryoshka: tuple[int, ...] = ()
+    """Lengths of vectors, longest first, that must work as the whole does, as [384, 192, 96]; none for the whole."""
+    negatives: HardNegatives | None = None
+    """Hard negatives, mined with the encoder to start from; null for those of the batch alone."""
+    parameters: MovingWeights = FullWeights()
+    """Which weights move."""
+    training: Training = Training()
+    """How long, how fast, how many at a time."""
+    general: GeneralQuality = GeneralQuality()
+    """What must not be lost."""
+    gate: TuneGate = TuneGate()
+    """When the trained encoder replaces the one it was started from."""
+    collection: Annotated[str | None, Common] = None
+    """Collection to build of the source with the encoder, if it is released: its next generation, which goes live only
+    if it finds no worse than the one before. Null for none; for documents alone."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""
+
+    @model_validator(mode="after")
+    def _fitting_loss(self) -> Self:
+        """Refuse a loss that cannot read the examples, and negatives for one that reads none."""
+        if self.examples.kind not in (fitting := LOSSES_OF[self.loss.kind]):
+            others = [loss for loss, kinds in LOSSES_OF.items() if self.examples.kind in kinds]
+            raise ValueError(
+                f"loss {self.loss.kind} reads examples of kind {', '.join(fitting)}, not {self.examples.kind}; "
+                f"set loss.kind to {' or '.join(others)}"
+            )
+        if self.negatives is not None and self.loss.kind != "multiple-negatives":
+            raise ValueError(f"loss {self.loss.kind} reads no negatives; set negatives=null or another loss.kind")
+        return self
+
+
+class TuneReranker(Config):
+    """Everything `tune-reranker` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the source."""
+    examples: RankedFormat = PairColumns()
+    """What is learned from: which texts belong to a question."""
+    holdout: Holdout = Holdout()
+    """What is held out, and how it is kept apart."""
+    model: Annotated[str, Common] = EMBEDDED
+    """Id on the hub, folder, or `tuned:NAME` of the model to start from: a cross-encoder, or an encoder, whose head is
+    then new."""
+    embed: Embed = Embed()
+    """The first stage: the encoder whose order must be bettered, and by which negatives are mined."""
+    negatives: HardNegatives | None = HardNegatives(per_anchor=4, among=20)
+    """Texts that the first stage takes for answers, as negatives; null where relations name some already."""
+    candidates: int = Field(20, ge=2, le=1_000)
+    """Texts each held-out question ranks: its own and the nearest others; of relations those of its rows."""
+    parameters: MovingWeights = FullWeights()
+    """Which weights move, beside the head."""
+    training: Training = Training()
+    """How long, how fast, how many pairs at a time."""
+    gate: TuneGate = TuneGate()
+    """When the trained reranker is released."""
+    runner: Runner = Threads()
+    """Where texts are encoded; the result is the same on each."""

@@ -1,0 +1,60 @@
+"""Read rows of tables and data sets cell by cell; rows that repeat a text stay: a question may have many answers."""
+
+import csv
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.ingest import Hub, Tables
+from tasks.data.cells import CellRow
+from tasks.data.documents import Item, Rejected
+from tasks.errors import DataError
+from tasks.ingest import hub, tables
+from tasks.ingest.files import describe_file
+from tasks.ingest.sources import place
+
+PLAIN = (str, int, float, bool)
+
+
+def read_rows(source: Tables | Hub, items: Sequence[Item], columns: Sequence[str]) -> Iterator[CellRow | Rejected]:
+    """Yield the cells of every row of a listed source.
+
+    Args:
+        source: Where the rows are.
+        items: What listing it has found.
+        columns: Which cells; a row may lack them.
+    """
+    if isinstance(source, Hub):
+        wanted = source.model_copy(update={"text": columns[0], "keep": tuple(columns[1:]), "id": None, "title": None})
+        for number, row in enumerate(hub.rows_of(wanted, items), start=1):
+            yield _row(f"{source.split}#{number}", row, columns, source.max_row_mb)
+        return
+    root = place(source)
+    for item in items:
+        yield from _file(root if root.is_file() else root / item.name, item, source, columns)
+
+
+def _file(path: Path, item: Item, source: Tables, columns: Sequence[str]) -> Iterator[CellRow | Rejected]:
+    if describe_file(path.resolve(), item.name, item.size) != item:
+        yield Rejected(item.name, "changed", "changed since it was listed; run again")
+        return
+    try:
+        for number, row in tables.rows_in(path, source.encoding, columns):
+            yield _row(f"{item.name}#{number}", row, columns, source.max_row_mb)
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
+        yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
+
+
+def _row(name: str, row: Any, columns: Sequence[str], max_mb: float) -> CellRow | Rejected:
+    if isinstance(row, Exception):  # how the reader gives a row that cannot be parsed
+        return Rejected(name, "bad-row", str(row))
+    if columns[0] not in row:
+        known = ", ".join(repr(str(column)[:40]) for column in list(row)[:8])
+        return Rejected(name, "bad-row", f"has no value in column {columns[0]!r}; it has {known}")
+    cells = {column: row[column] for column in columns if isinstance(row.get(column), PLAIN)}
+    stored = json.dumps(cells, ensure_ascii=True)
+    if len(stored) > max_mb * 1_000_000:
+        return Rejected(name, "too-large", f"has over {max_mb} MB; raise source.max_row_mb")
+    return CellRow(name, stored)

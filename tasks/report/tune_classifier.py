@@ -1,0 +1,174 @@
+"""The page of `tune-classifier`: from references to what `report` shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from tasks.data.class_tuning import ClassLook, TunedWay
+from tasks.data.classes import Bin, Confused, Verdict
+from tasks.data.documents import Ingested
+from tasks.data.evaluation import Measure
+from tasks.data.training import StepLoss, TunedModel
+from tasks.report import charts, training
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.report.text_classifier import (
+    class_table,
+    confusions_table,
+    filled,
+    pairs_table,
+    rejected_table,
+    warnings_of,
+    with_interval,
+)
+from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.text.sentences import spreadsheet
+
+SHOWN_CLASSES = 100
+MEASURES = ("macro-F1", "micro-F1", "accuracy", "AUROC", "calibration error")
+
+
+def tuned_page(
+    run: tracking.Run,
+    kept: TunedModel,
+    found: Verdict,
+    ways: Sequence[TunedWay],
+    look: ClassLook,
+    read: Sequence[Ingested],
+) -> Path:
+    """Write the page of a run that has trained classifiers, and its tables as files beside it.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    measures = objects.load_rows(found.judgement.measures, Measure)
+    scores = sorted((m for m in measures if m.name == "macro-F1"), key=lambda m: -m.value)
+    best = next(m for m in scores if m.what == found.chosen)
+    cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
+    bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
+    curves = {way.name: objects.load_rows(way.result.curve, StepLoss) for way in ways}
+    results = {way.name: way.result for way in ways}
+    page = Page(
+        title=f"Training a classifier for {kept.name}",
+        subtitle=f"{kept.id if kept.number else kept.name}, from {kept.base}: "
+        f"{'released' if kept.released else 'not released'}",
+        facts=[
+            ("texts that weights learn from", f"{look.train:,}"),
+            ("validation texts", f"{look.validation:,}"),
+            ("held-out texts", f"{look.test:,}"),
+            ("classes", f"{len(found.divided.classes):,}"),
+            (f"macro-F1 of {found.chosen}", with_interval(best)),
+        ],
+        tables=[
+            _methods(found, measures, ways), pairs_table(found), training.cost_table(results),
+            class_table(found), *confusions_table(cells, found.divided.classes), _looked(look), _labels(look),
+            *rejected_table(found.divided.rejected, read),
+        ],
+        missing=["confusion matrix: texts may have several labels"] if found.divided.multiple else [],
+        run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
+        template="tuned_classes.html.j2",
+        figures=[
+            charts.whiskers("ways", "macro-F1", scores, found.chosen),
+            *training.loss_curves("training", curves),
+            *training.metric_curves("training", "macro-F1", curves),
+            *charts.reliability(bins),
+        ],
+        more={
+            "measure": "Macro-F1",
+            "gate": kept.why,
+            "released": kept.released,
+            "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
+            "matrix": charts.matrix(cells, found.divided.classes),
+            "chosen": found.chosen,
+        },
+    )  # fmt: skip
+    path = pages.write_page(run, page)
+    if path.name:
+        _write_tables(path.parent, found, curves)
+    return path
+
+
+def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], look: ClassLook) -> dict[str, Any]:
+    """Return what `tune-classifier` answers."""
+    chosen = next(way for way in ways if way.name == found.chosen)
+    results = {way.name: way.result for way in ways}
+    return {
+        "model": kept.id if kept.number else f"tuned:{kept.name}",
+        "released": kept.released,
+        "why": kept.why,
+        "chosen": found.chosen,
+        "base": kept.base,
+        "classes": list(found.divided.classes),
+        "texts": {
+            "train": look.train, "validation": look.validation, "test": look.test, "repeated": look.repeated,
+            "leaked": look.leaked, "contradictions": look.contradictions, "rejected": found.divided.rejected.rows,
+            "truncated_share": round(look.truncated, 4), "cut_at_tokens": look.limit,
+        },
+        "measures": {
+            f"{m.name} {m.what}": m.stated() for m in objects.load_rows(found.judgement.measures, Measure)
+        },
+        "training": training.stated(chosen.result),
+        "methods": training.ways_stated(ways),
+        "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
+    }  # fmt: skip
+
+
+def _methods(found: Verdict, measures: Sequence[Measure], ways: Sequence[TunedWay]) -> Table:
+    by_way = {(m.what, m.name): m for m in measures}
+    tried = {m.what: m.value for m in objects.load_rows(found.judgement.validation, Measure) if m.name == "macro-F1"}
+    rates = {way.name: f"{way.learning_rate:g}" for way in ways}
+    took = {trial.name: (trial.setting if trial.name not in rates else "", f"{trial.fit_seconds:.1f}")
+            for trial in found.trials}  # fmt: skip
+    order = sorted({what for what, _ in by_way}, key=lambda what: -by_way[what, "macro-F1"].value)
+    rows = [
+        (what, *(with_interval(by_way.get((what, name))) for name in MEASURES),
+         f"{tried[what]:.3f}" if what in tried else "", rates.get(what, ""), *took.get(what, ("", "")))
+        for what in order
+    ]  # fmt: skip
+    columns = ("method", *MEASURES, "on validation texts", "learning rate", "chosen", "fit, s")
+    note = (
+        "Held-out texts, 95 % intervals. The trained method was chosen by the validation texts; of the frozen ones, "
+        "which saw them when they were fitted, the column is by cross-validation."
+    )
+    return filled(Table("All methods", columns, rows, note))
+
+
+def _looked(look: ClassLook) -> Table:
+    rows = [
+        ("tokens of a text, median", f"{look.median_tokens:,}"),
+        ("tokens of the longest text", f"{look.longest_tokens:,}"),
+        ("cut at", f"{look.limit:,} tokens: {look.truncated:.1%} of the texts"),
+        ("texts that repeat another of the same label, rejected", f"{look.repeated:,}"),
+        ("texts that repeat a held-out one, rejected", f"{look.leaked:,}"),
+        ("texts that have another label elsewhere", f"{look.contradictions:,}"),
+        ("tokens of one epoch", f"{look.tokens:,}"),
+        ("guess of an epoch of full training here", f"{look.seconds:.0f} s, {look.memory / 1e9:.1f} GB"),
+    ]
+    return Table("Before training", ("what", "training texts"), rows)
+
+
+def _labels(look: ClassLook) -> Table:
+    total = max(1, sum(count for _, count in look.labels))
+    rows = [(label, f"{count:,}", f"{count / total:.1%}") for label, count in look.labels[:SHOWN_CLASSES]]
+    return Table("Training texts of each class", ("class", "texts", "share"), rows)
+
+
+def _write_tables(folder: Path, found: Verdict, curves: dict[str, list[StepLoss]]) -> None:
+    """Write every table as Parquet and CSV beside the page."""
+    judged = found.judgement
+    points = [point for points in curves.values() for point in points]
+    named = [name for name, points in curves.items() for _ in points]
+    tables = {
+        "measures": objects.load_table(judged.measures), "validation": objects.load_table(judged.validation),
+        "class-scores": objects.load_table(judged.classes), "paired": objects.load_table(judged.paired),
+        "confusion": objects.load_table(judged.confused), "calibration": objects.load_table(judged.bins),
+        "curve": objects.table_of(StepLoss, points).append_column("method", pa.array(named, pa.string())),
+    }  # fmt: skip
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")

@@ -1,0 +1,203 @@
+"""The pages of `tune-embedder` and `tune-reranker`: from references to what `report` shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from configs.flows_pairs import TuneEmbedder, TuneReranker
+from tasks.data.documents import Rejected, RejectedRef
+from tasks.data.evaluation import Measure
+from tasks.data.pairs import PairsLook, SplitPairs, TuneCheck, TuneVerdict
+from tasks.data.training import StepLoss, TrainingResult, TunedModel
+from tasks.report import charts, training
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+from tasks.text.sentences import spreadsheet
+
+GENERAL_NOTE = (
+    "What was trained for must lie above 0 as a whole; what must not be lost may fall by as much as the gate "
+    "tolerates."
+)
+RANKED_NOTE = (
+    "The trained model must order the same texts better than the first stage, and than it did before if it could. "
+    "Fused: both orders joined by reciprocal ranks."
+)
+NOT_GIVEN = {
+    "similarity": "similarity of general pairs: give the parameter `similarity` a source of scored pairs",
+    "retrieval": "retrieval of general documents: give the parameter `retrieval` a source with questions",
+}
+ROLES = {"domain": "in domain", "general": "general", "shown": "shown beside"}
+SHOWN_REMOVED = 50
+SHOWN_LABELS = 100
+Shown = tuple[TunedModel, TuneVerdict, TrainingResult, PairsLook, SplitPairs]
+
+
+def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneEmbedder) -> Path:
+    """Write the page of a run that has trained an encoder, and its tables as files beside it.
+
+    Args:
+        run: The run.
+        shown: The model as it is kept, what the gate found, what training took, what the examples look like.
+        rejected: Rows of sources that were rejected.
+        config: What was asked for.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    there = {check.name for check in objects.load_rows(shown[1].checks, TuneCheck)}
+    lacks = [text for name, text in NOT_GIVEN.items() if name not in there]
+    asked = {"loss": config.loss.kind, "tolerance": f"{config.gate.tolerance:g}"}
+    return _write(run, shown, rejected, Told("an encoder", GENERAL_NOTE, asked, lacks))
+
+
+def reranker_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneReranker) -> Path:
+    """Write the page of a run that has trained a reranker; see `embedder_page`."""
+    asked = {"first stage": config.embed.model, "texts a question ranks": str(config.candidates)}
+    return _write(run, shown, rejected, Told("a reranker", RANKED_NOTE, asked, []))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the pages of the two flows say differently.
+
+    Attributes:
+        what: That is trained.
+        note: Below the chart of differences.
+        asked: What was asked for.
+        lacks: What could not be shown.
+    """
+
+    what: str
+    note: str
+    asked: Mapping[str, str]
+    lacks: Sequence[str]
+
+
+def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], told: Told) -> Path:
+    kept, found, trained, look, split = shown
+    checks = objects.load_rows(found.checks, TuneCheck)
+    curve = {kept.name: objects.load_rows(trained.curve, StepLoss)}
+    domain = next(check for check in checks if check.role == "domain")
+    page = Page(
+        title=f"Training {told.what} for {kept.name}",
+        subtitle=f"{model_id(kept)}, from {kept.base}: {'released' if kept.released else 'not released'}",
+        facts=[
+            ("rows trained on", f"{look.pairs:,}"),
+            ("rows judged by", f"{split.test.rows:,}"),
+            ("removed as repeated", f"{split.removed.rows:,}"),
+            (f"{domain.metric} before", f"{domain.before:.3f}"),
+            (f"{domain.metric} after", f"{domain.after:.3f}"),
+        ],
+        tables=[
+            checks_table(checks), training.cost_table({kept.name: trained}), looked_table(look, split),
+            *labels_table(look), *removed_table([split.removed, *rejected]),
+        ],
+        missing=told.lacks,
+        run={"facts": {"base": kept.base, **told.asked}, "links": run.links(), "versions": run.versions()},
+        template="tuned_pairs.html.j2",
+        figures=[
+            charts.whiskers("checks", "difference, after less before", differences(checks), domain.name),
+            *training.loss_curves("training", curve),
+            *training.metric_curves("training", domain.metric, curve),
+        ],
+        more={
+            "gate": kept.why,
+            "released": kept.released,
+            "note": told.note,
+            "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
+        },
+    )  # fmt: skip
+    path = pages.write_page(run, page)
+    if path.name:
+        for name, ref in (("checks", found.checks), ("curve", trained.curve), ("removed", split.removed)):
+            table = objects.load_table(ref)
+            pq.write_table(table, path.parent / f"{name}.parquet")
+            pc.write_csv(spreadsheet(table), path.parent / f"{name}.csv")
+    return path
+
+
+def embedder_summary(
+    kept: TunedModel, found: TuneVerdict, trained: TrainingResult, look: PairsLook, split: SplitPairs
+) -> dict[str, Any]:
+    """Return what a flow that trains on pairs answers."""
+    return {
+        "model": model_id(kept),
+        "released": kept.released,
+        "why": kept.why,
+        "base": kept.base,
+        "checks": {check.name: stated(check) for check in objects.load_rows(found.checks, TuneCheck)},
+        "rows": {
+            "train": look.pairs, "validation": split.validation.rows, "test": split.test.rows,
+            "removed": split.removed.rows, "exact": split.exact, "near": split.near, "repeated": look.repeated,
+            "contradictions": look.contradictions, "truncated_share": round(look.truncated, 4),
+        },
+        "training": training.stated(trained),
+        "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
+    }  # fmt: skip
+
+
+def model_id(kept: TunedModel) -> str:
+    """Return the id a model can be used by."""
+    return kept.id if kept.number else f"tuned:{kept.name}"
+
+
+def stated(check: TuneCheck) -> dict[str, Any]:
+    """Return a measure before and after, as the caller of a flow gets it."""
+    numbers = {"before": check.before, "after": check.after, "difference": check.difference, "low": check.low,
+               "high": check.high}  # fmt: skip
+    return {
+        "role": check.role, "metric": check.metric, **{name: round(n, 4) for name, n in numbers.items()},
+        "n": check.items, "passed": check.passed,
+    }  # fmt: skip
+
+
+def differences(checks: Sequence[TuneCheck]) -> list[Measure]:
+    """Return the differences as measures, for a chart."""
+    return [Measure("difference", c.name, c.difference, c.low, c.high, c.items) for c in checks]
+
+
+def checks_table(checks: Sequence[TuneCheck]) -> Table:
+    """Return every measure before and after training."""
+    rows = [
+        (c.name, ROLES[c.role], c.metric, f"{c.before:.4f}", f"{c.after:.4f}",
+         f"{c.difference:+.4f} ({c.low:+.4f} to {c.high:+.4f})", f"{c.items:,}", c.why, "yes" if c.passed else "no")
+        for c in checks
+    ]  # fmt: skip
+    columns = ("set", "what for", "measure", "before", "after", "difference", "items", "condition", "passed")
+    return Table("Measures before and after", columns, rows, "Differences of the same items, with 95 % intervals.")
+
+
+def looked_table(look: PairsLook, split: SplitPairs) -> Table:
+    """Return what the examples look like before training."""
+    rows = [
+        ("rows trained on", f"{look.pairs:,}"),
+        ("validation rows", f"{split.validation.rows:,}"),
+        ("rows judged by", f"{split.test.rows:,}"),
+        ("tokens of a text, median and longest", f"{look.median_tokens:,} and {look.longest_tokens:,}"),
+        ("texts that are cut", f"{look.truncated:.1%}"),
+        ("rows that repeat another, removed", f"{look.repeated:,}"),
+        ("rows with a text that is judged by, removed", f"{split.exact:,} equal, {split.near:,} nearly equal"),
+        ("rows that say otherwise than another", f"{look.contradictions:,}"),
+        ("guess of what training takes here", f"{look.seconds:.0f} s, {look.memory / 1e9:.1f} GB"),
+    ]
+    return Table("Before training", ("what", "examples"), rows)
+
+
+def labels_table(look: PairsLook) -> list[Table]:
+    """Return how many rows each label has; nothing where there are none."""
+    rows = [(name, f"{count:,}") for name, count in look.labels[:SHOWN_LABELS]]
+    return [Table("Training rows of each label", ("label", "rows"), rows)] if rows else []
+
+
+def removed_table(refs: Sequence[RejectedRef]) -> list[Table]:
+    """Return the rows that were removed or rejected, and why; nothing where none were."""
+    found = [row for ref in refs for row in objects.load_rows(ref, Rejected)]
+    rows = [(row.item, row.reason, row.detail) for row in found[:SHOWN_REMOVED]]
+    note = f"the first {len(rows)} of {len(found):,}; removed.csv has all" if len(found) > len(rows) else ""
+    return [Table("Removed and rejected", ("row", "reason", "detail"), rows, note)] if rows else []

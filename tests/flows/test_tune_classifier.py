@@ -1,0 +1,118 @@
+"""`tune-classifier`: what is refused before any work; what is no better is kept, and can be put live by hand."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.classify import TaskModel
+from configs.embed import Embed
+from configs.finetune import HeadOnly, LastBlocks, Training
+from configs.finetune_classifier import ClassifierGate, ClassifierTuning
+from configs.flows import TextClassifier, TuneClassifier
+from configs.ingest import Tables
+from flows.__main__ import main
+from flows.text_classifier import text_classifier
+from flows.tune_classifier import preflight, tune_classifier
+from tasks.errors import ContractError, DataError, ModelError
+from tasks.runtime.mlflow_run import tracking_uri
+from tasks.store import classifiers, tuned
+
+FAST = Training(max_steps=6, per_device_train_batch_size=8, max_seq_length=16, device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
+    return tmp_path
+
+
+def write(path: Path, count: int, *, seed: int = 0) -> Tables:
+    """Write texts whose labels follow from one word, a label that must not be read as HTML."""
+    draw, rows = random.Random(seed), []
+    for at in range(count):
+        label = draw.choice(["<b>sea</b>", "land"])
+        places = ["harbour", "tide", "ship"] if label != "land" else ["meadow", "road", "barn"]
+        text = " ".join(draw.sample(["old", "grey", "far", "near", "long", "cold", "quiet"], 4))
+        rows.append({"text": f"the {text} {draw.choice(places)} number {seed}{at}", "label": label})
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return Tables(path=str(path))
+
+
+def test_longer_texts_than_the_model_reads_an_unknown_model_and_a_bad_name_are_refused(home: Path) -> None:
+    source = write(home / "texts.jsonl", 9)
+    with pytest.raises(ContractError, match=r"max_seq_length is 600 but .* reads 512 tokens at most"):
+        preflight(source, config=TuneClassifier(training=Training(max_seq_length=600)))
+    with pytest.raises(ModelError, match="there is no trained model 'nothing'"):
+        preflight(source, config=TuneClassifier(model="tuned:nothing"))
+    with pytest.raises(ContractError, match="is not a name"):
+        preflight(source, name="../x")
+    with pytest.raises(DataError):
+        preflight(Tables(path=str(home / "none.csv")))
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_texts_to_judge_by_that_are_those_to_learn_from_stop_the_run_in_words(home: Path) -> None:
+    source = write(home / "texts.jsonl", 40)
+    with pytest.raises(DataError, match="training texts are left after 40 that repeat others or held-out ones"):
+        tune_classifier(
+            source=source, test=source, config=TuneClassifier(embed=Embed(precision="fp32"), training=FAST)
+        )
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_model_that_is_no_better_is_refused_kept_and_used_where_it_is_named(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write(home / "texts.jsonl", 120)
+    config = TuneClassifier(
+        embed=Embed(precision="fp32"), methods=(HeadOnly(), LastBlocks(blocks=1)), training=FAST,
+        tuning=ClassifierTuning(near_duplicate=1.0),
+    )  # fmt: skip
+    outcome = tune_classifier(source=source, name="places", config=config)
+    result = outcome.result
+    assert result["released"] is False
+    assert result["model"] == "tuned:places@1"
+    assert result["why"].startswith("refused: macro-F1 of tuned ")
+    assert set(result["methods"]) == {"tuned head", "tuned last-1"}
+    assert result["methods"]["tuned head"]["trainable_parameters"] < 200_000
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Not released" in page
+    assert "<b>sea</b>" not in page
+    assert "&lt;b&gt;sea&lt;/b&gt;" in page
+    assert "What training took" in page
+    assert classifiers.names() == []
+    client = MlflowClient(tracking_uri())
+    assert dict(client.get_registered_model("tuned-places").aliases) == {}
+    with pytest.raises(ModelError, match="no model 'places' was released; kept are tuned:places@1"):
+        tuned.live("places")
+    assert main(["models", "use", "tuned:places@1"]) == 0
+    again = TextClassifier(methods=(TaskModel(model="tuned:places", precision="fp32"),), curve=None)
+    served = text_classifier(source=source, config=again).result
+    name = "macro-F1 task-model tuned:places"
+    assert served["measures"][name]["value"] >= 0
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_model_that_passes_the_gate_is_live_and_classifies_new_texts_by_its_name(home: Path) -> None:
+    source = write(home / "texts.jsonl", 120)
+    config = TuneClassifier(
+        embed=Embed(precision="fp32"), methods=(HeadOnly(),), training=FAST, gate=ClassifierGate(least_gain=-1.0),
+        tuning=ClassifierTuning(near_duplicate=1.0, class_weight="balanced"),
+    )  # fmt: skip
+    outcome = tune_classifier(source=source, name="places", config=config)
+    assert outcome.result["released"] is True
+    client = MlflowClient(tracking_uri())
+    assert client.get_model_version_by_alias("tuned-places", "champion").run_id == outcome.mlflow_run_id
+    curve = client.get_metric_history(outcome.mlflow_run_id, "training.loss.tuned_head")
+    assert sorted(point.step for point in curve) == [1, 2, 3, 4, 5, 6]
+    assert tuned.live("places").id == "tuned:places@1"
+    new = write(home / "new.jsonl", 7, seed=5)
+    predicted = text_classifier(classifier="places", predict=new).result["predictions"]
+    assert predicted["texts"] == 7
+    assert {row["label"] for row in predicted["first"]} <= {"<b>sea</b>", "land"}

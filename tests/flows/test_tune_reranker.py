@@ -1,0 +1,70 @@
+"""`tune-reranker`: what is refused before any work, and a model that ranks no better is kept but not released."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from configs.embed import Embed
+from configs.finetune import LastBlocks, Training
+from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, TuneGate
+from configs.flows_pairs import TuneReranker
+from configs.ingest import Files, Tables
+from flows.tune_reranker import preflight, tune_reranker
+from tasks.errors import ContractError, ModelError
+from tasks.models import sequence_classifier
+from tasks.store import tuned
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
+    return tmp_path
+
+
+def write(path: Path, count: int) -> Tables:
+    draw = random.Random(4)
+    words = [a + b for a in ("ka", "lo", "mi", "ru", "te") for b in ("ban", "dir", "fel", "gos", "hun", "jat")]
+    rows = []
+    for n in range(count):
+        shared = draw.sample(words, 4)
+        question, answer = (" ".join(draw.sample([*shared, *draw.sample(words, 3)], 7)) for _ in range(2))
+        rows.append({"text": f"{question} {n}?", "positive": f"{answer}."})
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return Tables(path=str(path))
+
+
+def test_examples_with_columns_need_a_source_that_has_them(home: Path) -> None:
+    (home / "notes").mkdir()
+    (home / "notes" / "a.txt").write_text("A note.")
+    with pytest.raises(ContractError, match="needs columns, which files has not"):
+        preflight(Files(path=str(home / "notes")), config=TuneReranker(examples=PairColumns()))
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home: Path) -> None:
+    config = TuneReranker(
+        holdout=Holdout(near_duplicate=1.0),
+        embed=Embed(precision="fp32"),
+        negatives=HardNegatives(per_anchor=1, among=5),
+        candidates=3,
+        parameters=LastBlocks(blocks=1),
+        training=Training(
+            max_steps=2, per_device_train_batch_size=8, max_seq_length=48, device="cpu", precision="fp32"
+        ),
+        gate=TuneGate(resamples=200),
+    )
+    outcome = tune_reranker(source=write(home / "qa.jsonl", 160), config=config)
+    result = outcome.result
+    assert result["released"] is False
+    assert result["model"] == "tuned:qa@1"
+    assert "MAP of cross over dense" in result["why"]
+    assert {name for name, check in result["checks"].items() if check["role"] == "shown"} >= {"fused over dense"}
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Not released" in page
+    assert "fused over cross" in page
+    with pytest.raises(ModelError, match="no model 'qa' was released"):
+        tuned.live("qa")
+    assert sequence_classifier.describe("tuned:qa@1", "fp32", "cpu").model == "tuned:qa@1"

@@ -1,0 +1,46 @@
+"""Rows of tables and data sets are read cell by cell, repeated texts included."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from configs.ingest import Hub, Ingest, Tables
+from tasks.data.cells import CellRow
+from tasks.data.documents import Rejected
+from tasks.errors import DataError
+from tasks.ingest import ingest_rows, list_items
+from tasks.store import objects
+
+
+def cells_of(source: Tables | Hub, columns: tuple[str, ...]) -> tuple[list[dict[str, object]], list[Rejected]]:
+    read = ingest_rows.fn(list_items(source), source, columns, Ingest())
+    rows = objects.load_rows(read.cells, CellRow)
+    return [json.loads(row.cells) for row in rows], objects.load_rows(read.rejected, Rejected)
+
+
+def test_a_question_may_stand_in_many_rows_and_a_cell_may_be_long(home: Path, tmp_path: Path) -> None:
+    rows = [{"q": "who?", "a": "x" * 2_000, "n": 1.5}, {"q": "who?", "a": "y", "n": None}, {"a": "no question"}]
+    path = tmp_path / "qa.jsonl"
+    path.write_text("\n".join([*map(json.dumps, rows), "not json"]))
+    found, rejected = cells_of(Tables(path=str(path)), ("q", "a", "n"))
+    assert found == [rows[0], {"q": "who?", "a": "y"}]
+    assert [(r.item, r.reason) for r in rejected] == [("qa.jsonl#3", "bad-row"), ("qa.jsonl#4", "bad-row")]
+    assert "it has 'a'" in rejected[0].detail
+
+
+def test_a_folder_of_the_hub_gives_the_same_rows(home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "train.csv").write_text("q,a,b\nwho?,me,1\nwho?,you,2\n")
+    found, rejected = cells_of(Hub(dataset=str(folder), text="other"), ("q", "b"))
+    assert found == [{"q": "who?", "b": 1}, {"q": "who?", "b": 2}]
+    assert rejected == []
+
+
+def test_too_many_rejected_rows_are_an_error_that_says_why(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "qa.csv"
+    path.write_text("question,answer\nwho?,me\n")
+    with pytest.raises(DataError, match=r"1 of 1 rows cannot be read .* it has 'question', 'answer'"):
+        cells_of(Tables(path=str(path)), ("q", "answer"))
