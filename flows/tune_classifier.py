@@ -12,7 +12,7 @@ from configs.finetune_classifier import SetFit
 from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import PythonDocs, Source
 from flows.text_classifier import SIGNATURE, chosen_of, read_examples, try_labelled
-from tasks.classify import column_of, identify, names_of, try_ready, with_column, try_trained
+from tasks.classify import column_of, identify, names_of, try_ready, try_trained, with_column
 from tasks.data.class_tuning import ClassVerdict, PreparedClasses, TunedWay, TuningBase
 from tasks.data.classes import Classifier, Trial, Verdict
 from tasks.data.models import Fingerprint
