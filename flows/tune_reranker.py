@@ -112,7 +112,7 @@ def judge_trained(
     judged: JudgedSet, trained: TrainingResult, untrained: bool, config: TuneReranker, encoder: Fingerprint
 ) -> TuneVerdict:
     """Let the trained model, and the one it was started from if it can, rank the held-out texts; ask the gate."""
-    with steps.label("test"):
+    with steps.label("held-out"):
         left = embed_queries(judged.left, encoder)
         right = embed_passages(judged.right, encoder, config.embed.shards, config.runner).vectors
     models = {"cross": tuned.by_content(trained.model)} | ({"untrained": config.model} if untrained else {})
@@ -178,5 +178,6 @@ def tune_reranker(
         kept = keep_reranker(run, name_of(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)
-        page = reranker_page(run, shown, (examples.rejected, rejected), config)
-        return run.outcome(reranker_summary(*shown), page)
+        head = "its own" if scores else "new"
+        page = reranker_page(run, shown, (examples.rejected, rejected), config, head)
+        return run.outcome({**reranker_summary(*shown), "head": head}, page)
