@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.base import Common, Config, Tabs
+from configs.base import Config, Tabs
 from configs.finetune import FullWeights, HeadOnly, LastBlocks, Lora
 
 # A head that begins at nothing needs larger steps than weights that know much: measured with MiniLM on sentiment.
@@ -38,7 +38,7 @@ class ClassifierTuning(Config):
     best_by: Literal["loss", "macro-f1"] = "loss"
     """What the best step is chosen by, of the validation texts. loss: steadier where they are few; macro-f1: what
     counts in the end, where they are many."""
-    class_weight: Annotated[Literal["none", "balanced"], Common] = "none"
+    class_weight: Literal["none", "balanced"] = "none"
     """balanced: a text of a rare class counts for more, so that all classes count alike."""
     labels_per_class: int | None = Field(None, ge=1, le=1_000_000)
     """Training texts of each class, drawn by seed, for every method and what it is compared with; null for all."""
@@ -50,6 +50,6 @@ class ClassifierTuning(Config):
 class ClassifierGate(Config):
     """When a trained classifier is released."""
 
-    least_gain: Annotated[float, Common] = Field(0.0, ge=-1, le=1)
+    least_gain: float = Field(0.0, ge=-1, le=1)
     """The lower end of the 95 % interval of the paired difference in macro-F1 to each frozen method must lie above it;
     below 0, so much may be lost."""

@@ -75,7 +75,7 @@ class TaggerGate(Config):
     least_gain: Annotated[float, Common] = Field(0.0, ge=-1, le=1)
     """The lower end of the 95 % interval of the paired difference in entity F1 to a list of the training entities must
     lie above it."""
-    least_f1: Annotated[float, Common] = Field(0.0, ge=0, le=1)
+    least_f1: float = Field(0.0, ge=0, le=1)
     """Entity F1 on the held-out sentences that must be reached too."""
     resamples: int = Field(1_000, ge=100, le=100_000)
     """Bootstrap samples of sentences an interval is made of."""

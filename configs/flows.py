@@ -265,15 +265,15 @@ class TuneClassifier(Config):
     labels: Labelled = Labelled()
     """Where labels stand, and which texts are held out."""
     model: Annotated[str, Common] = EMBEDDED
-    """Id on the hub, folder, or `tuned:NAME` of the transformer to start from; it gets a head of its own."""
+    """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""
     methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
-    """Which weights move; several methods are compared in one table, and the best on validation texts is kept."""
+    """Which weights move; several are compared, the best on validation texts is kept."""
     training: Training = Training(num_train_epochs=3)
-    """How long, how fast, how many texts at a time; LoRA takes ten times the rate, a head alone a hundred times."""
+    """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
     tuning: ClassifierTuning = ClassifierTuning()
-    """What weights learn from, and what is kept apart from them."""
+    """What weights learn from, and what is kept apart."""
     embed: Embed = Embed()
-    """Frozen encoder that training is compared with, with a logistic regression on its vectors."""
+    """Frozen encoder that training is compared with."""
     fit: Fit = Fit()
     """How the frozen methods are fitted."""
     gate: ClassifierGate = ClassifierGate()
@@ -297,13 +297,13 @@ class TuneTagger(Config):
     ingest: Ingest = Ingest()
     """What may go wrong with the texts of `predict`."""
     model: Annotated[str, Common] = EMBEDDED
-    """Id on the hub, folder, or `tuned:NAME` of the transformer to start from; it gets a head of its own."""
+    """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""
     methods: tuple[Parameters, ...] = Field((FullWeights(),), min_length=1)
-    """Which weights move; several methods are compared in one table, and the best on validation sentences is kept."""
+    """Which weights move; several are compared, the best on validation sentences is kept."""
     training: Training = Training(num_train_epochs=3, learning_rate=2e-4)
-    """How long, how fast, how many windows at a time; LoRA takes ten times the rate, a head alone a hundred times."""
+    """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
     tuning: TaggerTuning = TaggerTuning()
-    """What weights learn from, and what is kept apart from them."""
+    """What weights learn from, and what is kept apart."""
     gate: TaggerGate = TaggerGate()
     """When the model goes live."""
 

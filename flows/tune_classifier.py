@@ -1,7 +1,6 @@
 """Tune classifier: train an encoder to put texts into classes, and keep it if it beats frozen ones for sure.
 
 Here:          python -m flows tune-classifier source.kind=tables source.path=reviews.csv labels.column=label
-Afterwards:    python -m flows text-classifier classifier=reviews predict.kind=tables predict.path=new.csv
 On a worker:   prefect deployment run 'tune-classifier/tune-classifier'
 """
 
@@ -146,7 +145,8 @@ def keep_model(
     few = way.kind == "setfit"
     made = TunedModel(
         name=name, task="embedder" if few else "classifier", model=way.result.model, base=base.model,
-        base_weights=base.weights, data={"train": divided.train.documents.digest, "test": divided.test.documents.digest}, why=gate.why,
+        base_weights=base.weights, why=gate.why,
+        data={"train": divided.train.documents.digest, "test": divided.test.documents.digest},
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=gate.released)
@@ -166,7 +166,7 @@ def tune_classifier(
     name: str | None = None,
     config: TuneClassifier = TuneClassifier(),
 ) -> Outcome:
-    """Train an encoder to classify, compare it with frozen encoders on held-out texts, and release it if it is better.
+    """Train an encoder to classify; release it if it beats frozen ones on held-out texts.
 
     Args:
         source: Labelled texts to learn from.

@@ -76,7 +76,9 @@ def name_of_model(source: MarkedSource, name: str | None) -> str:
     """
     if name is not None:
         return collections.checked_name(name)
-    return "api-names" if isinstance(source, MarkedDocs) else collections.name_from(source.path.rpartition("/")[2])
+    if isinstance(source, MarkedDocs):
+        return "api-names"
+    return collections.name_from(source.path.rpartition("/")[2].partition(".")[0])
 
 
 def read_parts(source: MarkedSource, test: MarkedSource | None, base: TuningBase, config: TuneTagger) -> PreparedTags:

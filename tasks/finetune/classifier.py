@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Encoded:
+class TokenisedTexts:
     """Texts as tokens, and their labels.
 
     Attributes:
@@ -56,18 +56,18 @@ class ClassifierRecipe:
 
     load: Callable[[], Any]
     tokenizer: Any
-    train: Encoded
-    validation: Encoded
+    train: TokenisedTexts
+    validation: TokenisedTexts
     parameters: Parameters
     head: Sequence[str]
     weights: Floats | None
     multiple: bool
 
 
-class Examples:
+class TokenisedRows:
     """Texts as a trainer reads them, one at a time."""
 
-    def __init__(self, encoded: Encoded, *, multiple: bool) -> None:
+    def __init__(self, encoded: TokenisedTexts, *, multiple: bool) -> None:
         self.encoded, self.multiple = encoded, multiple
 
     def __len__(self) -> int:
@@ -105,10 +105,10 @@ def tokens_of(tokenizer: Any, texts: Sequence[str], most: int) -> tuple[list[lis
     return [list(e.ids) for e in found], sum(bool(e.overflowing) for e in found)
 
 
-def encode(tokenizer: Any, texts: Sequence[str], targets: Bools, most: int) -> Encoded:
+def encode(tokenizer: Any, texts: Sequence[str], targets: Bools, most: int) -> TokenisedTexts:
     """Return texts as tokens, with their labels."""
     ids, longer = tokens_of(tokenizer, texts, most)
-    return Encoded(ids, targets, longer)
+    return TokenisedTexts(ids, targets, longer)
 
 
 def class_weights(targets: Bools) -> Floats:
@@ -124,8 +124,8 @@ def trainer_of(recipe: ClassifierRecipe, arguments: TrainingArguments, callbacks
     made = GroupedTrainer(
         model=model,
         args=arguments,
-        train_dataset=Examples(recipe.train, multiple=recipe.multiple),
-        eval_dataset=Examples(recipe.validation, multiple=recipe.multiple),
+        train_dataset=TokenisedRows(recipe.train, multiple=recipe.multiple),
+        eval_dataset=TokenisedRows(recipe.validation, multiple=recipe.multiple),
         data_collator=DataCollatorWithPadding(recipe.tokenizer),
         compute_loss_func=None if recipe.weights is None else weighted_loss(recipe.weights, multiple=recipe.multiple),
         compute_metrics=_measure(recipe.validation.targets, multiple=recipe.multiple),

@@ -6,16 +6,18 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
 from tasks import hardware
 from tasks.data.training import StepLoss, StepLossRef, TrainingResult, TunedRef, TunedTask
 from tasks.errors import ContractError, MissingExtra
-from tasks.finetune.trainer import FinishedTraining, count_parameters
 from tasks.runtime import code, steps, tracking
 from tasks.runtime.progress import progress
 from tasks.store import durable, objects, workspace
+
+if TYPE_CHECKING:
+    from tasks.finetune.trainer import FinishedTraining  # importing a task loads no transformers
 
 NOTE = "training.json"  # what this project adds to the folder of a model
 NEEDED = ("accelerate", "datasets", "peft", "sentence_transformers")
@@ -88,7 +90,7 @@ def save_tuned(
     return objects.save_files(TunedRef, filled, shape=(1,))
 
 
-def result_of(finished: FinishedTraining, model: TunedRef, counted: tuple[int, int]) -> TrainingResult:
+def result_of(finished: "FinishedTraining", model: TunedRef, counted: tuple[int, int]) -> TrainingResult:
     """Return what training came to, its curve stored; the running step logs its numbers.
 
     Args:
@@ -128,6 +130,8 @@ def require_training(config: Training) -> None:
         )
 
 
-def parameters_of(finished: FinishedTraining) -> tuple[int, int]:
+def parameters_of(finished: "FinishedTraining") -> tuple[int, int]:
     """Return how many weights moved, and how many there are."""
+    from tasks.finetune.trainer import count_parameters
+
     return count_parameters(finished.trainer.model)

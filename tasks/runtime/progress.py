@@ -161,5 +161,5 @@ class _Artifact:
     def _update(self) -> None:
         seconds = max(time.monotonic() - self.started, 1e-3)
         rate, left = self.done / seconds, (self.total - self.done) * seconds / max(self.done, 1)
-        text = f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f} a second, {left:.0f} s left"
+        text = f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {rate:,.3g} a second, {left:.0f} s left"
         self.say(text, min(100.0, 100.0 * self.done / self.total))

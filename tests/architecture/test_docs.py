@@ -60,7 +60,8 @@ def test_every_command_line_resolves(line: str, tmp_path: Path, monkeypatch: pyt
         command = [sys.executable, "-m", "flows", *words]
         environment = {**os.environ, "LLM_FLOWS_HOME": str(tmp_path)}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or done.stderr.startswith("there is no collection"), done.stderr
+        empty = ("there is no collection", "there is no trained model")  # in a workspace that was just made
+        assert done.returncode == 0 or done.stderr.startswith(empty), done.stderr
     elif "--help" in words:
         assert main(words) == 0
     else:

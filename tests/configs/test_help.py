@@ -233,7 +233,7 @@ def test_help_may_stand_behind_a_call_that_is_half_written(tell: Any) -> None:
         ("--show", "--show needs the name of a flow"),
         ("store --plan", "--plan is for flows; store has --help alone"),
         ("collections --all", "'--all' is no option"),
-        ("tex-classifier --help", "there is no flow or command 'tex-classifier'; perhaps text-classifier; "),
+        ("tex-classifier --help", "there is no flow or command 'tex-classifier'; perhaps text-classifier"),
         (
             "knowledgebase",
             "there is no flow or command 'knowledgebase'; perhaps knowledge-base; python -m flows lists",

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from configs.classify import TaskModel
 from configs.embed import Embed
@@ -16,6 +17,7 @@ from flows.__main__ import main
 from flows.text_classifier import text_classifier
 from flows.tune_classifier import preflight, tune_classifier
 from tasks.errors import ContractError, DataError, ModelError
+from tasks.runtime.mlflow_run import tracking_uri
 from tasks.store import classifiers, tuned
 
 FAST = Training(max_steps=6, per_device_train_batch_size=8, max_seq_length=16, device="cpu", precision="fp32")
@@ -84,6 +86,8 @@ def test_a_model_that_is_no_better_is_refused_kept_and_used_where_it_is_named(
     assert "&lt;b&gt;sea&lt;/b&gt;" in page
     assert "What training took" in page
     assert classifiers.names() == []
+    client = MlflowClient(tracking_uri())
+    assert dict(client.get_registered_model("tuned-places").aliases) == {}
     with pytest.raises(ModelError, match="no model 'places' was released; kept are tuned:places@1"):
         tuned.live("places")
     assert main(["models", "use", "tuned:places@1"]) == 0
@@ -101,8 +105,12 @@ def test_a_model_that_passes_the_gate_is_live_and_classifies_new_texts_by_its_na
         embed=Embed(precision="fp32"), methods=(HeadOnly(),), training=FAST, gate=ClassifierGate(least_gain=-1.0),
         tuning=ClassifierTuning(near_duplicate=1.0, class_weight="balanced"),
     )  # fmt: skip
-    result = tune_classifier(source=source, name="places", config=config).result
-    assert result["released"] is True
+    outcome = tune_classifier(source=source, name="places", config=config)
+    assert outcome.result["released"] is True
+    client = MlflowClient(tracking_uri())
+    assert client.get_model_version_by_alias("tuned-places", "champion").run_id == outcome.mlflow_run_id
+    curve = client.get_metric_history(outcome.mlflow_run_id, "training.loss.tuned_head")
+    assert sorted(point.step for point in curve) == [1, 2, 3, 4, 5, 6]
     assert tuned.live("places").id == "tuned:places@1"
     new = write(home / "new.jsonl", 7, seed=5)
     predicted = text_classifier(classifier="places", predict=new).result["predictions"]

@@ -45,7 +45,7 @@ def test_a_tagger_without_texts_a_model_that_is_none_and_a_missing_file_are_refu
 
 
 def test_a_model_is_named_after_its_file() -> None:
-    assert name_of_model(Conll(path="some/where/train.conll"), None) == "train.conll"
+    assert name_of_model(Conll(path="some/where/train.conll"), None) == "train"
     assert name_of_model(MarkedDocs(), None) == "api-names"
     assert name_of_model(MarkedDocs(), "mine") == "mine"
 

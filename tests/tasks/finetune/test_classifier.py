@@ -12,40 +12,20 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from configs.finetune import FullWeights, HeadOnly, Lora, Parameters, Training
 from configs.finetune_classifier import ClassifierTuning
-from tasks.data.classes import Divided, Examples, Target, TargetsRef
-from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
-from tasks.data.topics import RowsRef
+from tasks.data.classes import Target
+from tasks.data.documents import Rejected
 from tasks.errors import ContractError, DataError
 from tasks.finetune import classifier
 from tasks.finetune.task_classifier import describe_base, paced, prepare_classes, train_classifier
 from tasks.models import files, heads, sequence_classifier
 from tasks.store import objects, tuned
+from tests.tasks.finetune.texts import divided, examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
 TRAINING = Training(
     num_train_epochs=8, per_device_train_batch_size=8, learning_rate=3e-3, device="cpu", precision="fp32",
     max_seq_length=16, early_stopping_patience=50,
 )  # fmt: skip
-PLACES = {"cat": ["cat", "mat", "sat", "night"], "dog": ["dog", "ran", "far", "train"]}
-
-
-def examples(count: int, seed: int, extra: tuple[tuple[str, str], ...] = ()) -> Examples:
-    random = np.random.default_rng(seed)
-    rows = [(label, " ".join(random.choice([*PLACES[label], "a", "the", "q", "d"], 9)))
-            for label in random.choice(list(PLACES), count)]  # fmt: skip
-    rows += extra
-    documents = [Document(f"{seed}-{at}", text, "", "here", "") for at, (_, text) in enumerate(rows)]
-    return Examples(
-        documents=objects.save_rows(DocumentsRef, Document, documents), vectors=None,
-        targets=objects.save_rows(TargetsRef, Target, [Target((label,)) for label, _ in rows]),
-    )  # fmt: skip
-
-
-def divided(train: Examples, test: Examples) -> Divided:
-    return Divided(
-        train=train, test=test, classes=("cat", "dog"), multiple=False,
-        tried=objects.save_array(RowsRef, np.arange(2)), rejected=objects.save_rows(RejectedRef, Rejected, []),
-    )  # fmt: skip
 
 
 def trained(base: Path, method: Parameters, rate: float = 3e-3) -> Any:
