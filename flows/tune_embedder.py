@@ -283,9 +283,9 @@ def tune_embedder(
         name: What the encoder is called: `tuned:NAME`; left out, after the source.
         config: What is learned, which weights move, and what must be gained.
     """
-    preflight(source, test, similarity, retrieval, name, config)
     given = {"test": test, "similarity": similarity, "retrieval": retrieval, "name": name}
     with tracking.run("tune-embedder", config, source=source, **given) as run:
+        preflight(source, test, similarity, retrieval, name, config)
         base, kind = describe_encoder(config.embed), config.examples.kind
         general = general_sets(similarity, retrieval, config, base)
         examples, rejected = read_examples(source, config, base)

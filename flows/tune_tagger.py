@@ -170,9 +170,9 @@ def tune_tagger(
         name: What the model is called: `tuned:NAME`; left out, after the source.
         config: Which weights move, how long, and what must be gained.
     """
-    preflight(source, test, predict, tagger, name, config)
     given = {"source": source, "test": test, "predict": predict, "tagger": tagger, "name": name}
     with tracking.run("tune-tagger", config, **given) as run:
+        preflight(source, test, predict, tagger, name, config)
         if tagger is not None:
             marked, texts = mark_new(predict, tagger, config)
             run.publish(entities=marked)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
-from tasks import hardware
+from tasks import environment, hardware
 from tasks.data.training import StepLoss, StepLossRef, TrainingResult, TunedRef, TunedTask
 from tasks.errors import ContractError, MissingExtra
 from tasks.runtime import code, steps, tracking
@@ -61,7 +61,7 @@ def watched_training(step: str, config: Training, *inputs: Any) -> Iterator[Watc
         inputs: What else decides the result, as JSON.
     """
     parts = [step, steps.labelled(step), config.model_dump(mode="json"), code.digest("tasks.finetune.trainer"),
-             code.versions(TRAINERS), list(inputs)]  # fmt: skip
+             environment.versions(TRAINERS), list(inputs)]  # fmt: skip
     folder = workspace.folder("training", durable.digest_of(parts))
     with ExitStack() as open_now:
         yield Watched(folder, config.early_stopping_patience, steps.labelled("train"), open_now)

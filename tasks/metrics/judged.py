@@ -101,7 +101,7 @@ def fused_scores(truths: Sequence[Truth], one: Values, other: Values) -> Values:
     fused = np.zeros(len(truths))
     for rows in rows_by_left(truths):
         for scores in (one, other):
-            order = sorted(rows, key=lambda row: -_finite(scores[row]))
+            order = sorted(rows, key=lambda row: -_finite(float(scores[row])))
             fused[order] += 1.0 / (RANK_CONSTANT + np.arange(1, len(order) + 1))
     return fused
 
