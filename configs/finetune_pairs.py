@@ -139,9 +139,9 @@ class HardNegatives(Config):
     """Best-ranked texts that are passed over: they are often answers that nobody has marked."""
     among: int = Field(50, ge=1, le=10_000)
     """Best-ranked texts that negatives are drawn from."""
-    relative_margin: float = Field(0.05, ge=0, lt=1)
+    relative_margin: float | None = Field(0.05, ge=0, lt=1)
     """False-negative filter: a text whose cosine to the anchor is above (1 - this) times that of the anchor's own
-    partner is not taken, for it may well be an answer."""
+    partner is not taken, for it may well be an answer. Null: none is filtered."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Same seed, same negatives."""
 

@@ -22,7 +22,7 @@ from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
 from tasks.data.run import Outcome
-from tasks.data.training import TrainingResult, TunedModel
+from tasks.data.training import TrainingResult, TunedModel, TunedTask
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import judge_tuned, load_questions, questions_for
@@ -69,7 +69,7 @@ def preflight(
     """
     require_training(config.training)
     require_trainable(describe_encoder(config.embed).encoder, config.matryoshka)
-    name_of(source, name)
+    require_name(name_of(source, name), "embedder")
     for given in (source, test, similarity, retrieval):
         if given is not None:
             list_items(given)
@@ -93,6 +93,16 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
         require_rows(given or source, f"examples.kind {config.examples.kind}")
     if config.collection is not None:
         raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
+
+
+def require_name(name: str, task: TunedTask) -> None:
+    """Refuse a name under which a model for another task is kept: the two would take turns at being live.
+
+    Raises:
+        ContractError: There is one.
+    """
+    if others := {kept.task for kept in tuned.kept(name)} - {task}:
+        raise ContractError(f"tuned:{name} is kept as {others.pop()} already, not as {task}; set another name")
 
 
 def require_trainable(encoder: Encoder, matryoshka: tuple[int, ...] = ()) -> None:

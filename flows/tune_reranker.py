@@ -1,7 +1,7 @@
 """Tune reranker: train a model that reads question and text together; release it if it ranks better than the search.
 
 Questions:     python -m flows tune-reranker source.kind=tables source.path=qa.csv examples.kind=pairs
-Afterwards:    python -m flows semantic-search query="..." rerank.kind=cross-encoder rerank.model=tuned:qa
+Afterwards:    python -m flows semantic-search query="..." rerank.kind=cross-encoder rerank.model=tuned:qa-reranker
 On a worker:   prefect deployment run 'tune-reranker/tune-reranker'
 """
 
@@ -10,7 +10,7 @@ from prefect import flow
 from configs.finetune_pairs import HardNegatives, Sections
 from configs.flows_pairs import TuneReranker
 from configs.ingest import PythonDocs, Source
-from flows.tune_embedder import read_pairs_of, require_rows, require_trainable
+from flows.tune_embedder import read_pairs_of, require_name, require_rows, require_trainable
 from tasks.data.class_tuning import TuningBase
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Fingerprint
@@ -66,12 +66,17 @@ def preflight(
     require_training(config.training)
     describe_reranker_base(config.model)
     require_trainable(describe_encoder(config.embed).encoder)
-    name_of(source, name)
+    require_name(reranker_name(source, name), "reranker")
     for given in (source, test):
         if given is not None:
             list_items(given)
             if not isinstance(config.examples, Sections):
                 require_rows(given, f"examples.kind {config.examples.kind}")
+
+
+def reranker_name(source: Source, name: str | None) -> str:
+    """Return what a reranker is called: the name given, else the source's with what it is."""
+    return name_of(source, f"{name_of(source, None)}-reranker" if name is None else name)
 
 
 def mined(pairs: TextPairsRef, config: TuneReranker, encoder: Fingerprint, wanted: HardNegatives) -> TextPairsRef:
@@ -103,7 +108,7 @@ def test_set(split: SplitPairs, config: TuneReranker, encoder: Fingerprint) -> J
         rows = split.test
         if config.examples.kind != RANKED:
             count = config.candidates
-            all_near = HardNegatives(per_anchor=count - 1, among=count, relative_margin=0.0, seed=config.holdout.seed)
+            all_near = HardNegatives(per_anchor=count - 1, among=count, relative_margin=None, seed=config.holdout.seed)
             rows = mined(split.test, config, encoder, all_near)
         return judged_set("held-out", "domain", RANKED, rows, None, encoder.encoder)
 
@@ -112,7 +117,7 @@ def judge_trained(
     judged: JudgedSet, trained: TrainingResult, untrained: bool, config: TuneReranker, encoder: Fingerprint
 ) -> TuneVerdict:
     """Let the trained model, and the one it was started from if it can, rank the held-out texts; ask the gate."""
-    with steps.label("test"):
+    with steps.label("held-out"):
         left = embed_queries(judged.left, encoder)
         right = embed_passages(judged.right, encoder, config.embed.shards, config.runner).vectors
     models = {"cross": tuned.by_content(trained.model)} | ({"untrained": config.model} if untrained else {})
@@ -163,7 +168,7 @@ def tune_reranker(
     Args:
         source: What to learn from: rows of questions and texts that belong to them, or documents.
         test: Examples to judge by; left out, some are held out.
-        name: What the reranker is called: `tuned:NAME`; left out, after the source.
+        name: What the reranker is called: `tuned:NAME`; left out, the source's with `-reranker`.
         config: What is learned, which weights move, and what must be gained.
     """
     preflight(source, test, name, config)
@@ -175,8 +180,9 @@ def tune_reranker(
         judged = test_set(split, config, encoder)
         trained = train_reranker(data, base, config.parameters, config.training)
         found = judge_trained(judged, trained, scores, config, encoder)
-        kept = keep_reranker(run, name_of(source, name), trained, base, split, found)
+        kept = keep_reranker(run, reranker_name(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)
-        page = reranker_page(run, shown, (examples.rejected, rejected), config)
-        return run.outcome(reranker_summary(*shown), page)
+        head = "its own" if scores else "new"
+        page = reranker_page(run, shown, (examples.rejected, rejected), config, head)
+        return run.outcome({**reranker_summary(*shown), "head": head}, page)

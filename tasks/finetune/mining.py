@@ -4,6 +4,7 @@ Shapes: A anchors, M texts, D width.
 Source: filter by the score of the positive, de Souza P. Moreira et al. 2024, arXiv:2407.15831 (relative margin).
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -53,7 +54,7 @@ def mine(
     found, filtered, without = [], 0, 0
     for number, row in enumerate(rows):
         partner = float(anchors[number] @ vectors[place[row.positive]])
-        limit = partner * (1 - config.relative_margin) if partner > 0 else partner
+        limit = _limit(partner, config.relative_margin)
         candidates = [
             (int(at), float(cosine))
             for at, cosine in zip(near[number][config.skip :], cosines[number][config.skip :], strict=True)
@@ -65,3 +66,10 @@ def mine(
         taken = draw.sample(fit, min(config.per_anchor, len(fit)))
         found += [replace(row, id=f"{row.id}!{at}", negative=texts[at]) for at in taken]
     return found, filtered, without
+
+
+def _limit(partner: float, margin: float | None) -> float:
+    """Return up to which cosine a text is a negative for sure."""
+    if margin is None:
+        return math.inf
+    return partner * (1 - margin) if partner > 0 else partner

@@ -4,7 +4,9 @@ Source: Nogueira & Cho 2019, arXiv:1901.04085; binary cross-entropy over pairs, 
 relevant pairs count for more where they are few.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,10 +59,11 @@ def trainer_of(
     recipe: RerankerRecipe, arguments: TrainingArguments, callbacks: list[TrainerCallback]
 ) -> "RerankerTrainer":
     """Return a trainer with a fresh cross-encoder in it."""
-    model: Any = CrossEncoder(
-        str(recipe.base), num_labels=1, max_length=recipe.max_seq_length, device=str(arguments.device),
-        local_files_only=True, trust_remote_code=False,
-    )  # fmt: skip
+    with _quiet():  # what it says of a head that is lacking: the fresh transformer has one
+        model: Any = CrossEncoder(
+            str(recipe.base), num_labels=1, max_length=recipe.max_seq_length, device=str(arguments.device),
+            local_files_only=True, trust_remote_code=False,
+        )  # fmt: skip
     fresh = recipe.load()
     fresh.config.problem_type = None  # of one output transformers takes no other
     adapters.move(fresh, recipe.parameters, HEAD)
@@ -76,6 +79,22 @@ def trainer_of(
         evaluator=RankingValidation(recipe.sides),
         callbacks=callbacks,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the two libraries warn of nothing until the context ends."""
+    from transformers.utils import logging as transformers_logging
+
+    mine, before = logging.getLogger("sentence_transformers"), transformers_logging.get_verbosity()
+    level = mine.level
+    mine.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        mine.setLevel(level)
+        transformers_logging.set_verbosity(before)
 
 
 def stated() -> dict[str, Any]:

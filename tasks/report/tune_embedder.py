@@ -56,9 +56,11 @@ def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRe
     return _write(run, shown, rejected, Told("an encoder", GENERAL_NOTE, asked, lacks))
 
 
-def reranker_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneReranker) -> Path:
-    """Write the page of a run that has trained a reranker; see `embedder_page`."""
-    asked = {"first stage": config.embed.model, "texts a question ranks": str(config.candidates)}
+def reranker_page(
+    run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneReranker, head: str
+) -> Path:
+    """Write the page of a run that has trained a reranker; `head` says whether its head was new, else see above."""
+    asked = {"first stage": config.embed.model, "texts a question ranks": str(config.candidates), "head": head}
     return _write(run, shown, rejected, Told("a reranker", RANKED_NOTE, asked, []))
 
 

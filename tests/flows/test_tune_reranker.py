@@ -11,6 +11,7 @@ from configs.finetune import LastBlocks, Training
 from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, TuneGate
 from configs.flows_pairs import TuneReranker
 from configs.ingest import Files, Tables
+from flows.tune_embedder import require_name
 from flows.tune_reranker import preflight, tune_reranker
 from tasks.errors import ContractError, ModelError
 from tasks.models import sequence_classifier
@@ -59,12 +60,15 @@ def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home
     outcome = tune_reranker(source=write(home / "qa.jsonl", 160), config=config)
     result = outcome.result
     assert result["released"] is False
-    assert result["model"] == "tuned:qa@1"
+    assert result["model"] == "tuned:qa-reranker@1"
     assert "MAP of cross over dense" in result["why"]
     assert {name for name, check in result["checks"].items() if check["role"] == "shown"} >= {"fused over dense"}
     page = Path(outcome.report).read_text("utf-8")
     assert "Not released" in page
     assert "fused over cross" in page
-    with pytest.raises(ModelError, match="no model 'qa' was released"):
-        tuned.live("qa")
-    assert sequence_classifier.describe("tuned:qa@1", "fp32", "cpu").model == "tuned:qa@1"
+    with pytest.raises(ModelError, match="no model 'qa-reranker' was released"):
+        tuned.live("qa-reranker")
+    kept = "tuned:qa-reranker@1"
+    assert sequence_classifier.describe(kept, "fp32", "cpu").model == kept
+    with pytest.raises(ContractError, match="kept as reranker already, not as embedder"):
+        require_name("qa-reranker", "embedder")

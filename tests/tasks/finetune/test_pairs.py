@@ -137,6 +137,13 @@ def test_negatives_are_near_but_below_the_partner_by_the_margin() -> None:
     assert (filtered, without) == (1, 0)
 
 
+def test_without_the_filter_the_nearest_are_taken() -> None:
+    texts, vectors = ["partner", "too near", "hard", "far"], unit([[1.0, 0.3], [1.0, 0.2], [1.0, 0.8], [-1.0, 0.1]])
+    config = HardNegatives(among=3, per_anchor=3, relative_margin=None)
+    found, filtered, _ = mine([pair(1, "anchor", "partner")], unit([[1.0, 0.0]]), texts, vectors, config)
+    assert ({row.negative for row in found}, filtered) == ({"too near", "hard"}, 0)
+
+
 def test_what_belongs_to_the_anchor_or_has_its_label_is_no_negative() -> None:
     texts = ["partner", "other partner", "same label", "other label"]
     vectors = unit([[1.0, 0.0], [1.0, 0.5], [1.0, 0.6], [1.0, 0.7]])

@@ -12,7 +12,8 @@ from tasks.data.documents import Document, DocumentsRef, Rejected
 from tasks.data.evaluation import Question, QuestionsRef
 from tasks.data.models import Encoder
 from tasks.data.pairs import TextPair, TextPairsRef, Truth
-from tasks.embed import describe_encoder, embed_passages, embed_queries
+from tasks.data.vectors import VectorsRef
+from tasks.embed import describe_encoder
 from tasks.errors import DataError
 from tasks.finetune import (
     documents_of_questions,
@@ -24,6 +25,7 @@ from tasks.finetune import (
     split_pairs,
     texts_to_mine,
 )
+from tasks.models.encoders import load as encoders
 from tasks.store import objects
 from tasks.tokenize import whole_documents
 
@@ -104,10 +106,12 @@ def test_hard_negatives_are_mined_with_the_encoder(small: Encoder) -> None:
     encoder = describe_encoder(Embed(model=small.model, precision="fp32", device="cpu"))
     rows = pairs(40)
     texts = texts_to_mine.fn(rows, small)
-    found = mine_negatives.fn(
-        rows, texts.texts, embed_queries(texts.anchors, encoder), embed_passages(texts.texts, encoder).vectors,
-        HardNegatives(among=40),
-    )  # fmt: skip
+    engine = encoders.engine(encoder)
+    vectors = [
+        objects.save_array(VectorsRef, engine.encode(objects.load_table(ref, ["text"])["text"].to_pylist()))
+        for ref in (texts.anchors, texts.texts)
+    ]
+    found = mine_negatives.fn(rows, texts.texts, *vectors, HardNegatives(among=40))
     mined = objects.load_rows(found.rows, TextPair)
     assert mined
     assert all(row.negative not in ("", row.positive) for row in mined)
