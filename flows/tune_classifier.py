@@ -1,6 +1,7 @@
 """Tune classifier: train an encoder to put texts into classes, and keep it if it beats frozen ones for sure.
 
 Here:          python -m flows tune-classifier source.kind=tables source.path=reviews.csv labels.column=label
+Few labels:    python -m flows tune-classifier source.kind=tables source.path=few.csv methods='[{"kind": "setfit"}]'
 On a worker:   prefect deployment run 'tune-classifier/tune-classifier'
 """
 

@@ -64,7 +64,9 @@ def preflight(
     describe_base(config.model, config.training)
     name_of_model(source, name)
     for given in (source, config.tuning.validation, test):
-        if given is not None and not isinstance(given, MarkedDocs):
+        if isinstance(given, MarkedDocs):
+            list_items(PythonDocs(packages=given.packages))
+        elif given is not None:
             list_marked(given)
 
 

@@ -60,7 +60,8 @@ def watched_training(step: str, config: Training, *inputs: Any) -> Iterator[Watc
         config: How it is trained.
         inputs: What else decides the result, as JSON.
     """
-    parts = [step, steps.labelled(step), config.model_dump(mode="json"), code.digest("tasks.finetune.trainer"),
+    modules = [f"tasks.finetune.{path.stem}" for path in sorted(Path(__file__).parent.glob("[a-z]*.py"))]
+    parts = [step, steps.labelled(step), config.model_dump(mode="json"), [code.digest(name) for name in modules],
              environment.versions(TRAINERS), list(inputs)]  # fmt: skip
     folder = workspace.folder("training", durable.digest_of(parts))
     with ExitStack() as open_now:
