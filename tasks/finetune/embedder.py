@@ -193,7 +193,9 @@ class EmbedderTrainer(SentenceTransformerTrainer):
 
     recipe: EmbedderRecipe
 
-    def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any) -> WithoutRepeats:
+    def get_batch_sampler(  # type: ignore[override]
+        self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any
+    ) -> WithoutRepeats:
         """Return what makes the batches of a data set."""
         rows = self.recipe.rows if dataset is self.train_dataset else self.recipe.validation
         apart = isinstance(self.recipe.loss, MultipleNegatives)
@@ -205,12 +207,12 @@ class Validation(SentenceEvaluator):
     """Measures held-out texts as the gate measures others; the trainer calls it at each evaluation."""
 
     def __init__(self, sides: Sides, prompts: Prompts) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sides, self.prompts, self.primary_metric = sides, prompts, "validation"
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
-    ) -> dict[str, float]:  # type: ignore[override]
+    ) -> dict[str, float]:
         """Return what the model reaches."""
         left, right = (
             np.asarray(

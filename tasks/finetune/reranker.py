@@ -128,7 +128,9 @@ class SeededBatches(DefaultBatchSampler):
 class RerankerTrainer(CrossEncoderTrainer):
     """The trainer of sentence-transformers, its batches in an order that a restart does not change."""
 
-    def get_batch_sampler(self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any) -> SeededBatches:
+    def get_batch_sampler(  # type: ignore[override]
+        self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any
+    ) -> SeededBatches:
         """Return what makes the batches of a data set."""
         return SeededBatches(dataset, batch_size=batch_size, drop_last=drop_last, **more)
 
@@ -137,10 +139,10 @@ class RankingValidation(SentenceEvaluator):
     """Measures how held-out texts are ranked; the trainer calls it at each evaluation."""
 
     def __init__(self, sides: Sides) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sides, self.primary_metric = sides, "validation"
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
         """Return what the model reaches."""
