@@ -2,7 +2,7 @@
 
 Documents alone:  python -m flows tune-embedder source.kind=files source.path=~/notes
 Labelled texts:   python -m flows tune-embedder source.kind=tables source.path=intents.csv examples.kind=labels
-Afterwards:       python -m flows knowledge-base source.kind=files source.path=~/notes embed.model=tuned:notes
+Afterwards:       python -m flows text-vectors source.kind=files source.path=~/notes embed.model=tuned:notes
 On a worker:      prefect deployment run 'tune-embedder/tune-embedder'
 """
 
@@ -16,7 +16,9 @@ from configs.evaluate import Evaluate
 from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections
 from configs.flows import KnowledgeBase
 from configs.flows_pairs import TuneEmbedder
+from configs.generate import Extractive
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
+from configs.models import CATALOGUE
 from flows.knowledge_base import knowledge_base
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
@@ -255,7 +257,9 @@ def rebuild(source: Source, kept: TunedModel, config: TuneEmbedder) -> dict[str,
     if not kept.released:
         return {"collection": {"name": collection, "swapped": False, "why": "the encoder was not released"}}
     encoder = config.embed.model_copy(update={"model": kept.id})
-    asked = KnowledgeBase(ingest=config.ingest, embed=encoder, topics=None, runner=config.runner)
+    card = CATALOGUE.get(config.embed.model)  # until the collection has a threshold of its own, that of the base
+    answer = Extractive(no_answer_below=card.no_answer_below if card else None)
+    asked = KnowledgeBase(ingest=config.ingest, embed=encoder, answer=answer, topics=None, runner=config.runner)
     try:
         made = knowledge_base(source=source, collection=collection, config=asked).result
     except DataError as error:

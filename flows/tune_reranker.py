@@ -1,7 +1,7 @@
 """Tune reranker: train a model that reads question and text together; release it if it ranks better than the search.
 
 Questions:     python -m flows tune-reranker source.kind=tables source.path=qa.csv examples.kind=pairs
-Afterwards:    python -m flows semantic-search queries=@q.txt rerank.kind=cross-encoder rerank.model=tuned:qa-reranker
+Afterwards:    python -m flows semantic-search rerank.kind=cross-encoder rerank.model=tuned:qa-reranker
 On a worker:   prefect deployment run 'tune-reranker/tune-reranker'
 """
 
@@ -171,8 +171,8 @@ def tune_reranker(
         name: What the reranker is called: `tuned:NAME`; left out, the source's with `-reranker`.
         config: What is learned, which weights move, and what must be gained.
     """
+    preflight(source, test, name, config)
     with tracking.run("tune-reranker", config, source=source, test=test, name=name) as run:
-        preflight(source, test, name, config)
         encoder, (base, scores) = describe_encoder(config.embed), describe_reranker_base(config.model)
         split, examples, rejected = read_parts(source, test, config, encoder)
         data = training_data(split, config, encoder)

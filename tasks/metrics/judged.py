@@ -88,7 +88,7 @@ def listed(
     measure = {"MAP": average_precision, "MRR": reciprocal_rank}[metric]
     values = []
     for rows in rows_by_left(truths):
-        cells = sorted((-_finite(scores[row]), truths[row].value > 0, str(row)) for row in rows)
+        cells = sorted((-_finite(float(scores[row])), truths[row].value > 0, str(row)) for row in rows)
         values.append(measure([name for _, _, name in cells], {name for _, good, name in cells if good}, len(cells)))
     return Performance(metric, np.array(values))
 
@@ -100,8 +100,8 @@ def fused_scores(truths: Sequence[Truth], one: Values, other: Values) -> Values:
     """
     fused = np.zeros(len(truths))
     for rows in rows_by_left(truths):
-        for scores in (one, other):
-            order = sorted(rows, key=lambda row: -_finite(float(scores[row])))
+        for each in (one, other):
+            order = sorted(rows, key=[-_finite(float(score)) for score in each].__getitem__)
             fused[order] += 1.0 / (RANK_CONSTANT + np.arange(1, len(order) + 1))
     return fused
 
