@@ -149,7 +149,7 @@ class HardNegatives(Config):
 class Holdout(Config):
     """What is held out, and how training is kept apart from what is judged by."""
 
-    test_share: Annotated[float, Common] = Field(0.2, gt=0, lt=1)
+    test_share: float = Field(0.2, gt=0, lt=1)
     """Share of the rows held out for the gate, where no `test` source is given; rows of one document, question or text
     stay together."""
     validation_share: float = Field(0.1, gt=0, lt=1)
@@ -187,7 +187,7 @@ class TuneGate(Config):
     least_gain: float = Field(0.0, ge=0, le=1)
     """The lower end of the 95 % interval of the paired difference in the domain must lie above it."""
     tolerance: Annotated[float, Common] = Field(0.01, ge=0, le=1)
-    """How much any measure of general quality may fall, in its own unit."""
+    """How much general quality may fall. Of any of its measures, in the unit of each."""
     k: int = Field(10, ge=1, le=100)
     """Texts a ranking is judged on."""
     resamples: int = Field(2_000, ge=100, le=100_000)

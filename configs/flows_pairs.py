@@ -35,13 +35,13 @@ class TuneEmbedder(Config):
     holdout: Holdout = Holdout()
     """What is held out, and how it is kept apart."""
     embed: Embed = Embed()
-    """The encoder to start from, and how both are run when they are compared."""
+    """The encoder to start from; both are run alike."""
     loss: EmbedderLoss = MultipleNegatives()
     """What is made small."""
     matryoshka: tuple[int, ...] = ()
-    """Lengths of vectors, longest first, that must work as the whole does, as [384, 192, 96]; none for the whole."""
+    """Shorter vectors that must work too, longest first. As [384, 192, 96]; empty for the whole alone."""
     negatives: HardNegatives | None = None
-    """Hard negatives, mined with the encoder to start from; null for those of the batch alone."""
+    """Hard negatives to mine; null for those of the batch. The encoder to start from mines them."""
     parameters: MovingWeights = FullWeights()
     """Which weights move."""
     training: Training = Training()
@@ -51,8 +51,8 @@ class TuneEmbedder(Config):
     gate: TuneGate = TuneGate()
     """When the trained encoder replaces the one it was started from."""
     collection: Annotated[str | None, Common] = None
-    """Collection to build of the source with the encoder, if it is released: its next generation, which goes live only
-    if it finds no worse than the one before. Null for none; for documents alone."""
+    """Collection to build with a released encoder. Its next generation goes live only if it finds no worse than the last
+    one. Null for none; for documents alone."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
 

@@ -2,7 +2,7 @@
 
 Documents alone:  python -m flows tune-embedder source.kind=files source.path=~/notes
 Labelled texts:   python -m flows tune-embedder source.kind=tables source.path=intents.csv examples.kind=labels
-Afterwards:       python -m flows text-vectors source.kind=files source.path=~/notes embed.model=tuned:notes
+And swap it in:   python -m flows tune-embedder @demo
 On a worker:      prefect deployment run 'tune-embedder/tune-embedder'
 """
 
@@ -282,9 +282,9 @@ def tune_embedder(
     Args:
         source: What to learn from: documents, or rows of texts that belong together.
         test: Examples to judge by; left out, some are held out.
-        similarity: Pairs of texts with a score that general quality is judged by; null for none.
-        retrieval: Documents that the questions of general quality are about; left out, see `general.packaged`.
-        name: What the encoder is called: `tuned:NAME`; left out, after the source.
+        similarity: Scored pairs that general quality is judged by.
+        retrieval: Documents of general questions; left out, see `general.packaged`.
+        name: `tuned:NAME`; left out, after the source.
         config: What is learned, which weights move, and what must be gained.
     """
     given = {"test": test, "similarity": similarity, "retrieval": retrieval, "name": name}

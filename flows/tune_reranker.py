@@ -1,7 +1,7 @@
 """Tune reranker: train a model that reads question and text together; release it if it ranks better than the search.
 
 Questions:     python -m flows tune-reranker source.kind=tables source.path=qa.csv examples.kind=pairs
-Afterwards:    python -m flows semantic-search rerank.kind=cross-encoder rerank.model=tuned:qa-reranker
+Documents:     python -m flows tune-reranker source.kind=files source.path=~/notes examples.kind=sections
 On a worker:   prefect deployment run 'tune-reranker/tune-reranker'
 """
 

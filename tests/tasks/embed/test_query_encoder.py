@@ -113,7 +113,7 @@ def test_another_model_under_the_same_name_is_refused_with_both_identities(
     name = next(name for name in weights if name.endswith("word_embeddings.weight"))
     weights[name][5] += 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    model_files.describe.cache_clear()
+    model_files._describe.cache_clear()
     was, now = made.fingerprint.encoder.identity, model_files.describe(str(folder)).identity
     assert was != now
     said = f"with identity {was[:12]} but the model of that name has {now[:12]} here; bring the old one back or build"

@@ -23,7 +23,7 @@ def test_a_question_may_stand_in_many_rows_and_a_cell_may_be_long(home: Path, tm
     rows = [{"q": "who?", "a": "x" * 2_000, "n": 1.5}, {"q": "who?", "a": "y", "n": None}, {"a": "no question"}]
     path = tmp_path / "qa.jsonl"
     path.write_text("\n".join([*map(json.dumps, rows), "not json"]))
-    found, rejected = cells_of(Tables(path=str(path)), ("q", "a", "n"))
+    found, rejected = cells_of(Tables(path=str(path), text="q"), ("q", "a", "n"))
     assert found == [rows[0], {"q": "who?", "a": "y"}]
     assert [(r.item, r.reason) for r in rejected] == [("qa.jsonl#3", "bad-row"), ("qa.jsonl#4", "bad-row")]
     assert "it has 'a'" in rejected[0].detail
@@ -43,4 +43,4 @@ def test_too_many_rejected_rows_are_an_error_that_says_why(home: Path, tmp_path:
     path = tmp_path / "qa.csv"
     path.write_text("question,answer\nwho?,me\n")
     with pytest.raises(DataError, match=r"1 of 1 rows cannot be read .* it has 'question', 'answer'"):
-        cells_of(Tables(path=str(path)), ("q", "answer"))
+        cells_of(Tables(path=str(path), text="answer"), ("q", "answer"))

@@ -31,7 +31,7 @@ def ingest(source: Source, **limits: float) -> Ingested:
         (Files(path="/data/notes/../letters/"), "letters"),
         (Tables(path="/data/facts.v2.jsonl.gz"), "facts"),
         (Files(path="/"), "collection"),
-        (Files(path="/data/漢字"), "collection"),
+        (Files(path="/data/漢字"), "collection-c6d29771"),
         (Files(path="~nobody-of-this-name"), "nobody-of-this-name"),
     ],
     ids=["packages", "folder", "dots", "file", "root", "no letters", "unknown user"],
