@@ -51,8 +51,8 @@ class TuneEmbedder(Config):
     gate: TuneGate = TuneGate()
     """When the trained encoder replaces the one it was started from."""
     collection: Annotated[str | None, Common] = None
-    """Collection to build with a released encoder. Its next generation goes live only if it finds no worse than the last
-    one. Null for none; for documents alone."""
+    """Collection to build with a released encoder. Its next generation goes live only if it finds no worse than
+    the last one. Null for none; for documents alone."""
     runner: Runner = Threads()
     """Where texts are encoded; the result is the same on each."""
 
