@@ -52,7 +52,7 @@ def _may_have(path: Path, name: str, source: Tables) -> bool:
     if not _is_jsonl(path):
         known = _columns(path, source)
         return name in known or not known
-    if not name.isascii():  # JSON may write it in more than one way
+    if not name.isascii() or not _writes_ascii(source.encoding):  # JSON may write it in more than one way
         return True
     key = json.dumps(name).encode()
     try:
@@ -68,10 +68,16 @@ def _columns(path: Path, source: Tables) -> list[str]:
             return list(pq.read_schema(path).names)
         if _is_jsonl(path):
             return _first_object(tables.lines_of(path))
-        with path.open(encoding=source.encoding, newline="") as file:
-            return [name for name in next(csv.reader(file, delimiter=source.delimiter), []) if name]
-    except (OSError, ValueError, EOFError, LookupError, csv.Error, pa.ArrowException):
+        return [name for name in tables.csv_header(path, source.encoding, source.delimiter) if name]
+    except (OSError, ValueError, EOFError, csv.Error, pa.ArrowException):
         return []
+
+
+def _writes_ascii(encoding: str) -> bool:
+    try:
+        return "a".encode(encoding) == b"a"
+    except LookupError:
+        return False
 
 
 def _first_object(lines: Iterator[bytes]) -> list[str]:

@@ -20,6 +20,7 @@ from tasks.text.sentences import unfit
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet")
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200
+HEAD_BYTES = 1 << 20  # in which the first record of a csv file ends
 MAX_COLUMNS = 2_000
 MAX_ID_LENGTH = 512
 MAX_EXACT = 2**53  # beyond it neighbouring whole numbers are one and the same float
@@ -198,12 +199,25 @@ def _unpacked(path: Path) -> Generator[bytes]:
             yield line
 
 
+def csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
+    """Return the first record of a csv file; nothing where it is not of that encoding, or longer than `HEAD_BYTES`."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]
+    text = decode(whole, encoding)
+    return [] if text is None else next(_reader(text, delimiter), [])
+
+
+def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
+
 def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, Row | _BadRow]]:
     text = decode(path.read_bytes(), encoding)
     if text is None:
         raise DataError(f"{path.name} is not {encoding}; set source.encoding=NAME")
     csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = _reader(text, delimiter)
     header = next(reader, [])
     named = [name for name in header if name]  # spreadsheets leave columns without a name at the end
     if len(set(named)) != len(named):

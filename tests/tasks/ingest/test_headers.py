@@ -11,7 +11,7 @@ import pytest
 from configs.ingest import Tables
 from tasks.data.documents import Document
 from tasks.errors import ContractError
-from tasks.ingest import list_items
+from tasks.ingest import list_items, tables
 from tasks.ingest.sources import list_source
 from tasks.ingest.tables import read_table
 
@@ -50,6 +50,22 @@ def test_one_table_or_one_late_row_that_has_it_is_enough(tmp_path: Path) -> None
         json.dumps({"text": "x"}) + "\n" + json.dumps({"text": "y", "kind": 1}) + "\n"
     )
     assert list_items(Tables(path=str(tmp_path), keep=("mark", "kind"))).rows == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_table_is_looked_into_as_it_will_be_read(tmp_path: Path, encoding: str, ending: str) -> None:
+    path = tmp_path / f"excel.{ending}"
+    text = "text,größe\ngut,klein\n" if ending == "csv" else json.dumps({"text": "gut", "größe": "klein"}) + "\n"
+    path.write_text(text, encoding)
+    given = {"utf-8-sig": "utf-8"}.get(encoding, encoding)  # as somebody who does not know of the mark calls it
+    assert list_items(Tables(path=str(path), encoding=given, keep=("größe",))).rows == 1
+
+
+def test_of_a_long_table_the_head_alone_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "HEAD_BYTES", 16)
+    (tmp_path / "a.csv").write_text("text,mark\n" + "ä,b\n" * 100, "utf-8")
+    assert tables.csv_header(tmp_path / "a.csv", "utf-8", ",") == ["text", "mark"]
 
 
 def test_what_cannot_be_looked_into_is_left_to_the_reader(tmp_path: Path) -> None:
