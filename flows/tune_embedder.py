@@ -299,12 +299,12 @@ def tune_embedder(
         look = look_at_pairs(data.rows, split, base.encoder, kind, config.loss.kind, config.training)
         known = split.train if kind == "labels" else None
         sets = {"held-out": judged_set("held-out", "domain", kind, split.test, known, base.encoder), **general}
+        before = encode_sets(sets, "before", base, config)  # a base that cannot be loaded whole is refused here
         trained = train_embedder(
             data, base.encoder, config.loss, config.matryoshka, config.parameters, config.training
         )
         after = describe_encoder(config.embed.model_copy(update={"model": tuned.by_content(trained.model)}))
-        vectors = [encode_sets(sets, which, by, config) for which, by in (("before", base), ("after", after))]
-        found = judge_tuned(sets, vectors[0], vectors[1], config.gate)
+        found = judge_tuned(sets, before, encode_sets(sets, "after", after, config), config.gate)
         kept = keep_model(run, name_of(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)

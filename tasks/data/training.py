@@ -70,8 +70,8 @@ class TunedModel(Value):
 
     @property
     def id(self) -> str:
-        """The id that stays with this record when the pointer moves."""
-        return f"tuned:{self.name}@{self.number}"
+        """The id that stays with this record when the pointer moves; of one that is not kept yet, the name's."""
+        return f"tuned:{self.name}@{self.number}" if self.number else f"tuned:{self.name}"
 
 
 class TrainingResult(Value):

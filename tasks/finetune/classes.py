@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
+from tasks.finetune.look import RARE, TRUNCATED
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 FEWEST = 4  # texts that anything can be learned from
-RARE = 1 / 50  # of the commonest class, below which a class is named as rare
-TRUNCATED = 0.1  # share of cut texts that is named
 
 
 def repeated(texts: Sequence[str], labels: Sequence[tuple[str, ...]]) -> tuple[list[int], int]:

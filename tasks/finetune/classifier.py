@@ -135,15 +135,16 @@ def trainer_of(recipe: ClassifierRecipe, arguments: TrainingArguments, callbacks
     return made
 
 
-def stated(best_by: str) -> dict[str, Any]:
-    """Return the arguments of the trainer that training a classifier decides.
+def stated(best_by: str, shown: str = SHOWN) -> dict[str, Any]:
+    """Return the arguments of the trainer that training a classifier, or a tagger, decides.
 
     Args:
-        best_by: What the best step is chosen by: loss, or macro-f1.
+        best_by: What the best step is chosen by: loss, or what is shown.
+        shown: What is measured at each evaluation.
     """
     return {
-        "metric_for_best_model": SHOWN if best_by == "macro-f1" else "eval_loss",
-        "greater_is_better": best_by == "macro-f1",
+        "metric_for_best_model": "eval_loss" if best_by == "loss" else shown,
+        "greater_is_better": best_by != "loss",
         "include_num_input_tokens_seen": "non_padding",
         "label_names": ["labels"],
     }

@@ -109,20 +109,6 @@ def trainer_of(recipe: TaggerRecipe, arguments: TrainingArguments, callbacks: li
     return made
 
 
-def stated(best_by: str) -> dict[str, Any]:
-    """Return the arguments of the trainer that training a tagger decides.
-
-    Args:
-        best_by: What the best step is chosen by: loss, or entity-f1.
-    """
-    return {
-        "metric_for_best_model": SHOWN if best_by == "entity-f1" else "eval_loss",
-        "greater_is_better": best_by == "entity-f1",
-        "include_num_input_tokens_seen": "non_padding",
-        "label_names": ["labels"],
-    }
-
-
 def collator(padding: int) -> Callable[[Sequence[Mapping[str, list[int]]]], dict[str, Any]]:
     """Return what makes a batch (B, L) of windows."""
     import torch

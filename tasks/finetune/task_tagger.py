@@ -103,7 +103,9 @@ def train_tagger(
     recipe = _recipe(prepared, method, base, tuning, training, most)
     inputs = (prepared.cache_key(), method.model_dump(), base.cache_key(), tuning.model_dump())
     with watched_training("finetune-tagger", config, *inputs) as watch:
-        made = trainer.arguments(config, watch.folder, rows=len(recipe.train), **tagger.stated(tuning.best_by))
+        made = trainer.arguments(
+            config, watch.folder, rows=len(recipe.train), **classifier.stated(tuning.best_by, tagger.SHOWN)
+        )
         finished = trainer.train(
             lambda *given: tagger.trainer_of(recipe, *given), made, watch=watch, shown=tagger.SHOWN
         )

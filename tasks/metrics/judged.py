@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from tasks.data.pairs import JudgedAs, Truth
 from tasks.errors import ContractError
@@ -144,19 +145,5 @@ def _nearest_label(left: Floats, right: Floats, truths: Sequence[Truth]) -> Valu
 
 def spearman(values: Values, scores: Values) -> float:
     """Return Spearman's correlation of ranks; 0 where either side has one value throughout."""
-    ranks = _ranks(values), _ranks(scores)
-    spread = ranks[0].std() * ranks[1].std()
-    if spread == 0:
-        return 0.0
-    return float(((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())).mean() / spread)
-
-
-def _ranks(values: Values) -> Values:
-    """Return the rank of each value, equal ones sharing the mean of theirs."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
-    counts = np.diff(np.append(starts, len(values)))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (counts - 1) / 2, counts)
-    return ranks
+    ranks = rankdata(values), rankdata(scores)
+    return 0.0 if min(np.ptp(side) for side in ranks) == 0 else float(np.corrcoef(*ranks)[0, 1])

@@ -12,10 +12,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.runtime import steps, tracking
 from tasks.store import workspace
+from tasks.text.sentences import spreadsheet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
@@ -125,6 +129,16 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     path.write_text(text, "utf-8")
     _artifacts(run, page, path)
     return path
+
+
+def write_tables(folder: Path, tables: Mapping[str, "pa.Table"]) -> None:
+    """Write tables as Parquet and CSV beside a page."""
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
 
 
 def timings(finished: Sequence[steps.Finished]) -> list[tuple[str, str, float]]:

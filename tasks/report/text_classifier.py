@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from configs.classify import Method
@@ -34,7 +33,6 @@ from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
-from tasks.text.sentences import spreadsheet
 
 SHOWN_CLASSES = 200
 SHOWN_PAIRS = 30
@@ -354,9 +352,7 @@ def _write_tables(folder: Path, found: Verdict) -> None:
     }  # fmt: skip
     if found.label_issues is not None:
         tables["label-issues"] = objects.load_table(found.label_issues)
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet")
-        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
+    pages.write_tables(folder, tables)
     if found.predictions is not None:
         _copy(found.predictions, folder)
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from tasks.data.class_tuning import ClassLook, TunedWay
 from tasks.data.classes import Bin, Confused, Verdict
@@ -27,7 +25,6 @@ from tasks.report.text_classifier import (
 )
 from tasks.runtime import tracking
 from tasks.store import objects
-from tasks.text.sentences import spreadsheet
 
 SHOWN_CLASSES = 100
 MEASURES = ("macro-F1", "micro-F1", "accuracy", "AUROC", "calibration error")
@@ -55,7 +52,7 @@ def tuned_page(
     results = {way.name: way.result for way in ways}
     page = Page(
         title=f"Training a classifier for {kept.name}",
-        subtitle=f"{kept.id if kept.number else kept.name}, from {kept.base}: "
+        subtitle=f"{kept.id}, from {kept.base}: "
         f"{'released' if kept.released else 'not released'}",
         facts=[
             ("texts that weights learn from", f"{look.train:,}"),
@@ -98,7 +95,7 @@ def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], lo
     chosen = next(way for way in ways if way.name == found.chosen)
     results = {way.name: way.result for way in ways}
     return {
-        "model": kept.id if kept.number else f"tuned:{kept.name}",
+        "model": kept.id,
         "released": kept.released,
         "why": kept.why,
         "chosen": found.chosen,
@@ -169,6 +166,4 @@ def _write_tables(folder: Path, found: Verdict, curves: dict[str, list[StepLoss]
         "confusion": objects.load_table(judged.confused), "calibration": objects.load_table(judged.bins),
         "curve": objects.table_of(StepLoss, points).append_column("method", pa.array(named, pa.string())),
     }  # fmt: skip
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet")
-        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
+    pages.write_tables(folder, tables)

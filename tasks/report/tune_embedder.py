@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
-
 from configs.flows_pairs import TuneEmbedder, TuneReranker
 from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
@@ -18,7 +15,6 @@ from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
-from tasks.text.sentences import spreadsheet
 
 GENERAL_NOTE = (
     "What was trained for must lie above 0 as a whole; what must not be lost may fall by as much as the gate "
@@ -88,7 +84,7 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
     domain = next(check for check in checks if check.role == "domain")
     page = Page(
         title=f"Training {told.what} for {kept.name}",
-        subtitle=f"{model_id(kept)}, from {kept.base}: {'released' if kept.released else 'not released'}",
+        subtitle=f"{kept.id}, from {kept.base}: {'released' if kept.released else 'not released'}",
         facts=[
             ("rows trained on", f"{look.pairs:,}"),
             ("rows judged by", f"{split.test.rows:,}"),
@@ -117,10 +113,8 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
     )  # fmt: skip
     path = pages.write_page(run, page)
     if path.name:
-        for name, ref in (("checks", found.checks), ("curve", trained.curve), ("removed", split.removed)):
-            table = objects.load_table(ref)
-            pq.write_table(table, path.parent / f"{name}.parquet")
-            pc.write_csv(spreadsheet(table), path.parent / f"{name}.csv")
+        refs = {"checks": found.checks, "curve": trained.curve, "removed": split.removed}
+        pages.write_tables(path.parent, {name: objects.load_table(ref) for name, ref in refs.items()})
     return path
 
 
@@ -129,7 +123,7 @@ def embedder_summary(
 ) -> dict[str, Any]:
     """Return what a flow that trains on pairs answers."""
     return {
-        "model": model_id(kept),
+        "model": kept.id,
         "released": kept.released,
         "why": kept.why,
         "base": kept.base,
@@ -142,11 +136,6 @@ def embedder_summary(
         "training": training.stated(trained),
         "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
     }  # fmt: skip
-
-
-def model_id(kept: TunedModel) -> str:
-    """Return the id a model can be used by."""
-    return kept.id if kept.number else f"tuned:{kept.name}"
 
 
 def stated(check: TuneCheck) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from tasks.data.class_tuning import TunedWay
@@ -22,7 +21,6 @@ from tasks.report.page import Page, Table
 from tasks.report.text_classifier import rejected_table
 from tasks.runtime import tracking
 from tasks.store import objects
-from tasks.text.sentences import spreadsheet
 
 SHOWN = 60
 ALL = "all"
@@ -58,7 +56,7 @@ def tagger_page(run: tracking.Run, made: TrainedTagger) -> Path:
     scores = objects.load_rows(found.scores, EntityScore)
     page = Page(
         title=f"Training a tagger for {kept.name}",
-        subtitle=f"{kept.id if kept.number else kept.name}, from {kept.base}: "
+        subtitle=f"{kept.id}, from {kept.base}: "
         f"{'released' if kept.released else 'not released'}",
         facts=[
             ("sentences that weights learn from", f"{look.train:,}"),
@@ -95,7 +93,7 @@ def tagger_summary(made: TrainedTagger) -> dict[str, Any]:
     chosen = next(way for way in made.ways if way.name == found.chosen)
     results = {way.name: way.result for way in made.ways}
     return {
-        "model": kept.id if kept.number else f"tuned:{kept.name}",
+        "model": kept.id,
         "released": kept.released,
         "why": kept.why,
         "chosen": found.chosen,
@@ -216,9 +214,7 @@ def _write_tables(folder: Path, made: TrainedTagger) -> None:
         "entity-errors": objects.load_table(made.found.errors),
         "curve": objects.table_of(StepLoss, points).append_column("method", named),
     }  # fmt: skip
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet")
-        pc.write_csv(spreadsheet(table), folder / f"{name}.csv")
+    pages.write_tables(folder, tables)
     if made.marked is not None:
         _copy(made.marked, folder)
 
