@@ -30,6 +30,7 @@ from tasks.classify import (
     calibrate_labels,
     classify_texts,
     column_of,
+    columns_of,
     divide_examples,
     find_label_issues,
     gives_likelihoods,
@@ -89,9 +90,9 @@ def preflight(
         check_ways(config)
         name_of(source, None)
     if classifier is None:
-        list_items(with_column(source, column_of(source, config.labels)))
+        list_items(source, columns_of(source, column_of(source, config.labels)))
     if test is not None:
-        list_items(with_column(test, column_of(test, config.labels)))
+        list_items(test, columns_of(test, column_of(test, config.labels)))
     if predict is not None:
         list_items(predict)
 

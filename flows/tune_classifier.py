@@ -13,7 +13,7 @@ from configs.finetune_classifier import SetFit
 from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import PythonDocs, Source
 from flows.text_classifier import SIGNATURE, chosen_of, read_examples, try_labelled
-from tasks.classify import column_of, identify, names_of, try_ready, try_trained, with_column
+from tasks.classify import column_of, columns_of, identify, names_of, try_ready, try_trained
 from tasks.data.class_tuning import ClassVerdict, PreparedClasses, TunedWay, TuningBase
 from tasks.data.classes import Classifier, Trial, Verdict
 from tasks.data.models import Fingerprint
@@ -49,10 +49,10 @@ def preflight(
     describe_encoder(config.embed)
     if any(method.kind == "setfit" for method in config.methods):
         describe_encoder(config.embed.model_copy(update={"model": config.model, "server": None}))
-    name_of(source, name)
+    tuned.require_task(name_of(source, name), "classifier")
     for given in (source, test):
         if given is not None:
-            list_items(with_column(given, column_of(given, config.labels)))
+            list_items(given, columns_of(given, column_of(given, config.labels)))
 
 
 def frozen_methods(config: TuneClassifier) -> TextClassifier:

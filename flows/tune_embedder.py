@@ -24,7 +24,7 @@ from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
 from tasks.data.run import Outcome
-from tasks.data.training import TrainingResult, TunedModel, TunedTask
+from tasks.data.training import TrainingResult, TunedModel
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import judge_tuned, load_questions, questions_for
@@ -71,7 +71,7 @@ def preflight(
     """
     require_training(config.training)
     require_trainable(describe_encoder(config.embed).encoder, config.matryoshka)
-    require_name(name_of(source, name), "embedder")
+    tuned.require_task(encoder_name(source, name), "embedder")
     for given in (source, test, similarity, retrieval):
         if given is not None:
             list_items(given)
@@ -97,14 +97,9 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
         raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
 
 
-def require_name(name: str, task: TunedTask) -> None:
-    """Refuse a name under which a model for another task is kept: the two would take turns at being live.
-
-    Raises:
-        ContractError: There is one.
-    """
-    if others := {kept.task for kept in tuned.kept(name)} - {task}:
-        raise ContractError(f"tuned:{name} is kept as {others.pop()} already, not as {task}; set another name")
+def encoder_name(source: Source, name: str | None) -> str:
+    """Return what an encoder is called: the name given, else the source's with what it is."""
+    return name_of(source, f"{name_of(source, None)}-encoder" if name is None else name)
 
 
 def require_trainable(encoder: Encoder, matryoshka: tuple[int, ...] = ()) -> None:
@@ -284,7 +279,7 @@ def tune_embedder(
         test: Examples to judge by; left out, some are held out.
         similarity: Scored pairs that general quality is judged by.
         retrieval: Documents of general questions; left out, see `general.packaged`.
-        name: `tuned:NAME`; left out, after the source.
+        name: `tuned:NAME`; left out, the source's with `-encoder`.
         config: What is learned, which weights move, and what must be gained.
     """
     given = {"test": test, "similarity": similarity, "retrieval": retrieval, "name": name}
@@ -305,7 +300,7 @@ def tune_embedder(
         )
         after = describe_encoder(config.embed.model_copy(update={"model": tuned.by_content(trained.model)}))
         found = judge_tuned(sets, before, encode_sets(sets, "after", after, config), config.gate)
-        kept = keep_model(run, name_of(source, name), trained, base, split, found)
+        kept = keep_model(run, encoder_name(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)
         page = embedder_page(run, shown, (examples.rejected, rejected), config)

@@ -10,7 +10,7 @@ from prefect import flow
 from configs.finetune_pairs import HardNegatives, Sections
 from configs.flows_pairs import TuneReranker
 from configs.ingest import PythonDocs, Source
-from flows.tune_embedder import read_pairs_of, require_name, require_rows, require_trainable
+from flows.tune_embedder import read_pairs_of, require_rows, require_trainable
 from tasks.data.class_tuning import TuningBase
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Fingerprint
@@ -66,7 +66,7 @@ def preflight(
     require_training(config.training)
     describe_reranker_base(config.model)
     require_trainable(describe_encoder(config.embed).encoder)
-    require_name(reranker_name(source, name), "reranker")
+    tuned.require_task(reranker_name(source, name), "reranker")
     for given in (source, test):
         if given is not None:
             list_items(given)

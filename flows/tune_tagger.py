@@ -62,7 +62,7 @@ def preflight(
         return
     require_training(config.training)
     describe_base(config.model, config.training)
-    name_of_model(source, name)
+    tuned.require_task(name_of_model(source, name), "tagger")
     for given in (source, config.tuning.validation, test):
         if isinstance(given, MarkedDocs):
             list_items(PythonDocs(packages=given.packages))

@@ -1,6 +1,14 @@
 """Put texts into classes."""
 
-from tasks.classify.asked import column_of, gives_likelihoods, models_that_fit, names_of, phrases_of, with_column
+from tasks.classify.asked import (
+    column_of,
+    columns_of,
+    gives_likelihoods,
+    models_that_fit,
+    names_of,
+    phrases_of,
+    with_column,
+)
 from tasks.classify.task import (
     divide_examples,
     find_label_issues,
@@ -16,6 +24,7 @@ __all__ = [
     "calibrate_labels",
     "classify_texts",
     "column_of",
+    "columns_of",
     "divide_examples",
     "find_label_issues",
     "gives_likelihoods",

@@ -23,9 +23,14 @@ def column_of(source: Source, config: Labelled) -> str:
     return "label"
 
 
+def columns_of(source: Source, column: str) -> tuple[str, ...]:
+    """Return the column if the tables of a source must have it: not one that every document has."""
+    return () if isinstance(source, PythonDocs | Files) or column in OWN_COLUMNS else (column,)
+
+
 def with_column(source: Source, column: str) -> Source:
     """Return a source that keeps the column with its documents."""
-    if isinstance(source, PythonDocs | Files) or column in OWN_COLUMNS or column in source.keep:
+    if isinstance(source, PythonDocs | Files) or column in source.keep or not columns_of(source, column):
         return source
     return source.model_copy(update={"keep": (*source.keep, column)})
 

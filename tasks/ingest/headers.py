@@ -1,11 +1,15 @@
 """Which columns tables have, found without reading their rows: a wrong name is refused before any work.
 
+A column that is only kept may be lacking, as rows may lack it; where no table has it, that is said.
+
 Nothing is refused that could be there: of jsonl a column lacks only where no line holds its name.
 """
 
 import csv
+import functools
 import itertools
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,25 +22,40 @@ from tasks.ingest import tables
 
 NAMED = 8  # columns a message lists
 
+log = logging.getLogger(__name__)
 
-def require_columns(paths: Sequence[Path], source: Tables) -> None:
-    """Check that some table has each column that is asked for.
+
+def require_columns(paths: Sequence[Path], source: Tables, required: Sequence[str] = ()) -> None:
+    """Check that some table has each column that is read.
+
+    Args:
+        paths: The tables.
+        source: Which columns are read, and which are kept where they are.
+        required: Further columns that are read.
 
     Raises:
-        ContractError: None has.
+        ContractError: None has one of them.
     """
-    asked = {
-        "source.text": source.text, "source.id": source.id, "source.title": source.title,
-        **{f"source.keep or labels.column, {name!r}": name for name in source.keep},
-    }  # fmt: skip
-    for field, name in asked.items():
-        if name is not None and not any(_may_have(path, name, source) for path in paths):
-            known = sorted(set(itertools.chain.from_iterable(_columns(path, source) for path in paths)))
-            more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-            raise ContractError(
-                f"no table of {source.path} has the column {name!r} ({field}); "
-                f"there are {', '.join(map(repr, known[:NAMED])) or 'none'}{more}{_way_out(known, name)}"
-            )
+    read = [name for name in (source.text, source.id, source.title, *required) if name is not None]
+    for name in dict.fromkeys([*read, *source.keep]):
+        if any(_may_have(path, name, source) for path in paths):
+            continue
+        said = _lacking(paths, name, source)
+        if name in read:
+            raise ContractError(said)
+        _warn_once(f"{said}; nothing is kept of it")
+
+
+def _lacking(paths: Sequence[Path], name: str, source: Tables) -> str:
+    known = sorted(set(itertools.chain.from_iterable(_columns(path, source) for path in paths)))
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    there = ", ".join(map(repr, known[:NAMED])) or "none"
+    return f"no table of {source.path} has the column {name!r}; there are {there}{more}{_way_out(known, name)}"
+
+
+@functools.cache
+def _warn_once(said: str) -> None:
+    log.warning(said)
 
 
 def _way_out(known: Sequence[str], name: str) -> str:

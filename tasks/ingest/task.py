@@ -33,8 +33,12 @@ def name_of(source: Source, collection: str | None) -> str:
     return collections.name_from(Path(os.path.expanduser(path)).resolve().name.partition(".")[0])
 
 
-def list_items(source: Source) -> SnapshotRef:
+def list_items(source: Source, required: Sequence[str] = ()) -> SnapshotRef:
     """Describe what a source holds now: name, size and digest of every file. Never looked up, always done.
+
+    Args:
+        source: The source.
+        required: Columns that some table must have, beside those that are read.
 
     Raises:
         DataError: The source is not there, or holds nothing to read.
@@ -51,7 +55,7 @@ def list_items(source: Source) -> SnapshotRef:
         from tasks.ingest.headers import require_columns
 
         root = place(source)
-        require_columns([root if root.is_file() else root / item.name for item in items], source)
+        require_columns([root if root.is_file() else root / item.name for item in items], source, required)
     return objects.save_rows(SnapshotRef, Item, items)
 
 

@@ -9,7 +9,7 @@ A record is written once and never changed. `tuned:<name>` is the live model, `t
 
 import re
 
-from tasks.data.training import TunedModel, TunedRef
+from tasks.data.training import TunedModel, TunedRef, TunedTask
 from tasks.errors import ContractError, ModelError, StoreError
 from tasks.store import collections, objects, versions, workspace
 from tasks.store.versions import Versions
@@ -86,6 +86,16 @@ def find(model: str) -> TunedModel:
         return live(name) if number is None else numbered(name, int(number))
     except ContractError as error:
         raise ModelError(str(error)) from error
+
+
+def require_task(name: str, task: TunedTask) -> None:
+    """Refuse a name under which a model for another task is kept: the two would take turns at being live.
+
+    Raises:
+        ContractError: There is one.
+    """
+    if others := {one.task for one in kept(name)} - {task}:
+        raise ContractError(f"tuned:{name} is kept as {others.pop()} already, not as {task}; set another name")
 
 
 def by_content(model: TunedRef) -> str:

@@ -11,7 +11,6 @@ from configs.finetune import LastBlocks, Training
 from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, TuneGate
 from configs.flows_pairs import TuneReranker
 from configs.ingest import Files, Tables
-from flows.tune_embedder import require_name
 from flows.tune_reranker import preflight, tune_reranker
 from tasks.errors import ContractError, ModelError
 from tasks.models import sequence_classifier
@@ -71,4 +70,4 @@ def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home
     kept = "tuned:qa-reranker@1"
     assert sequence_classifier.describe(kept, "fp32", "cpu").model == kept
     with pytest.raises(ContractError, match="kept as reranker already, not as embedder"):
-        require_name("qa-reranker", "embedder")
+        tuned.require_task("qa-reranker", "embedder")

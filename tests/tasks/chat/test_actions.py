@@ -82,7 +82,8 @@ def test_every_call_is_valid_and_every_message_is_answered(folder: Path, agent: 
         assert request.response_format is not None
         jsonschema.validate(json.loads(reply.text), json.loads(request.response_format.text))
         assert read_step(reply.text, "constrained") is not None
-    assert {acted.finish for acted in made} <= {"stop", "steps"}
+    for acted in made:
+        assert acted.finish in {"stop", "steps"} or acted.finish == acted.heard[-1].finish
     assert all(acted.text for acted in made)
     calls = [call for acted in made for call in acted.calls]
     assert {call.tool for call in calls} == set(TOOLS)  # each can come

@@ -31,12 +31,24 @@ def written(folder: Path, ending: str) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "parquet"])
-@pytest.mark.parametrize("field", ["text", "id", "title", "keep"])
+@pytest.mark.parametrize("field", ["text", "id", "title"])
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, ending: str, field: str) -> None:
     path = written(tmp_path, ending)
-    wrong = ("labl",) if field == "keep" else "labl"
-    with pytest.raises(ContractError, match=r"has the column 'labl'.*'mark', 'text'"):
-        list_items(Tables(path=str(path), **{field: wrong}))
+    with pytest.raises(ContractError, match=r"has the column 'labl'; there are 'mark', 'text'"):
+        list_items(Tables(path=str(path), **{field: "labl"}))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "parquet"])
+def test_a_column_that_is_asked_for_beside_is_refused_and_one_that_is_only_kept_is_said_once(
+    tmp_path: Path, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Tables(path=str(written(tmp_path, ending)), keep=("labl",))
+    for _ in range(2):
+        assert list_items(source).rows == 1
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.endswith("has the column 'labl'; there are 'mark', 'text'; nothing is kept of it")
+    with pytest.raises(ContractError, match="has the column 'labl'"):
+        list_items(source, required=("labl",))
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "parquet"])
