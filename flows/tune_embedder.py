@@ -279,7 +279,7 @@ def tune_embedder(
         test: Examples to judge by; left out, some are held out.
         similarity: Scored pairs that general quality is judged by.
         retrieval: Documents of general questions; left out, see `general.packaged`.
-        name: `tuned:NAME`; left out, the source's with `-encoder`.
+        name: Of `tuned:NAME`; left out, `SOURCE-encoder`.
         config: What is learned, which weights move, and what must be gained.
     """
     given = {"test": test, "similarity": similarity, "retrieval": retrieval, "name": name}

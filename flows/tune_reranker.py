@@ -168,7 +168,7 @@ def tune_reranker(
     Args:
         source: What to learn from: rows of questions and texts that belong to them, or documents.
         test: Examples to judge by; left out, some are held out.
-        name: What the reranker is called: `tuned:NAME`; left out, the source's with `-reranker`.
+        name: Of `tuned:NAME`; left out, `SOURCE-reranker`.
         config: What is learned, which weights move, and what must be gained.
     """
     preflight(source, test, name, config)

@@ -3,3 +3,7 @@
 import os
 
 os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; `tasks.runtime.progress` says how far work is
+# MKL rounds differently where memory is not aligned, and the attention of torch gives each thread a buffer of its own:
+# the last bit of a row hung on the thread that had it. STRICT ends that, and is no slower (AVX2 and later; Intel,
+# "Conditional Numerical Reproducibility"). MKL reads it at its first product.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

@@ -1,7 +1,7 @@
 """Likelihoods of replies are compared with the loss that transformers computes of the same tokens."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,19 @@ def test_the_order_of_replies_and_what_else_is_a_reply_change_no_bit(kind: str, 
     assert np.array_equal(score(asked(*TEXTS), REPLIES[:2]).values, whole[:, :2])
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Compute with so many threads; each has rows of its own, and buffers that are aligned in its own way."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("kind", ["chat", "sliding", "t5"])
-def test_who_shares_a_batch_changes_no_bit(kind: str, folders: dict[str, Path]) -> None:
+def test_who_shares_a_batch_changes_no_bit(kind: str, folders: dict[str, Path], threads: int) -> None:
     score, chance = scorer(folders[kind]), random.Random(0)
     seen = {among(score, chance, others=6) for _ in range(20)}
     assert len(seen) == 1
