@@ -11,6 +11,7 @@ deployment `<flow>-<preset>`, whose form starts with its values.
 """
 
 import argparse
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ from tasks.environment import revision
 from tasks.errors import ContractError, FlowError
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.deployments.runner import RunnerDeployment
 
 STATED = Path(__file__).parents[1] / "prefect.yaml"
 POOL = "cpu"
@@ -57,8 +60,11 @@ def main(words: Sequence[str]) -> int:
         chosen = choose(list(stated()), asked.names)
         if (status := bootstrap.main()) != 0:
             return status
-        for one in chosen:
-            print(f"{one.name}: {deploy(one, reset=asked.reset_schedules)}")
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            for one in chosen:
+                print(f"{one.name}: {deploy(one, client, reset=asked.reset_schedules)}")
     except FlowError as error:
         print(error, file=sys.stderr)
         return 2
@@ -103,27 +109,19 @@ def choose(known: Sequence[Deployed], names: Sequence[str]) -> list[Deployed]:
     return [by_name[name] for name in dict.fromkeys(names)] or list(known)
 
 
-def deploy(one: Deployed, *, reset: bool = False) -> str:
+def deploy(one: Deployed, client: "SyncPrefectClient", *, reset: bool = False) -> str:
     """Make a deployment, or bring it up to date; return what was done, in words."""
-    from prefect.deployments.runner import RunnerDeployment
-    from prefect.types.entrypoint import EntrypointType
-
-    module, _, function = one.entrypoint.rpartition(".")
-    made = RunnerDeployment.from_flow(
-        getattr(import_module(module), function),
-        one.name,
-        parameters=one.parameters,
-        description=one.description,
-        tags=list(one.tags),
-        version=revision() or None,
-        work_pool_name=one.pool,
-        entrypoint_type=EntrypointType.MODULE_PATH,
+    made = _of_flow(one.entrypoint).model_copy(
+        update={
+            "name": one.name,
+            "parameters": one.parameters,
+            "description": one.description,
+            "tags": list(one.tags),
+            "work_pool_name": one.pool,
+        }
     )
-    form = made._parameter_openapi_schema  # what the form is drawn from has no public name
-    form_words.put_into_words(form.properties, form.definitions)
-    made.model_fields_set.discard("schedules")  # from_flow sets an empty list, which would delete what is there
-    known = _known(made.full_name)
-    before = None if known is None else _schedules_of(known, remove=reset)
+    known = _known(made.full_name, client)
+    before = None if known is None else _schedules_of(known, client, remove=reset)
     wanted = [_schedule(s) for s in one.schedules]
     made.paused = known is not None and known.paused  # what a person has paused stays so
     made.apply(schedules=wanted if before is None or reset else None)
@@ -139,25 +137,35 @@ def deploy(one: Deployed, *, reset: bool = False) -> str:
     return said + "".join(f", schedule kept: {s}" for s in before)
 
 
-def _known(full_name: str) -> "DeploymentResponse | None":
+@functools.cache
+def _of_flow(entrypoint: str) -> "RunnerDeployment":
+    """Return a deployment of a flow without name or values; its form takes a quarter of a second to derive."""
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.types.entrypoint import EntrypointType
+
+    module, _, function = entrypoint.rpartition(".")
+    flow = getattr(import_module(module), function)
+    made = RunnerDeployment.from_flow(flow, "", version=revision() or None, entrypoint_type=EntrypointType.MODULE_PATH)
+    form = made._parameter_openapi_schema  # what the form is drawn from has no public name
+    form_words.put_into_words(form.properties, form.definitions)
+    made.model_fields_set.discard("schedules")  # from_flow sets an empty list, which would delete what is there
+    return made
+
+
+def _known(full_name: str, client: "SyncPrefectClient") -> "DeploymentResponse | None":
     """Return a deployment as the server has it; None of one that is not there."""
-    from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    with get_client(sync_client=True) as client:
-        try:
-            return client.read_deployment_by_name(full_name)
-        except ObjectNotFound:
-            return None
+    try:
+        return client.read_deployment_by_name(full_name)
+    except ObjectNotFound:
+        return None
 
 
-def _schedules_of(known: "DeploymentResponse", *, remove: bool) -> list[str]:
+def _schedules_of(known: "DeploymentResponse", client: "SyncPrefectClient", *, remove: bool) -> list[str]:
     """Return, and remove if asked to, the schedules of a deployment, in words."""
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        for one in known.schedules if remove else ():
-            client.delete_deployment_schedule(known.id, one.id)
+    for one in known.schedules if remove else ():
+        client.delete_deployment_schedule(known.id, one.id)
     return [
         f"{s.slug or f'added by hand ({s.id})'} {_when(s.schedule)} {'on' if s.active else 'off'}"
         for s in known.schedules

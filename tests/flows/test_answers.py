@@ -19,7 +19,7 @@ from tasks.data.run import Outcome
 from tasks.runtime import mlflow_run
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
-DATA = os.environ.get("LLM_FLOWS_DATA")
+DATA = os.environ.get("LLM_FLOWS_DATA") or None
 NOTES = [
     ("When does the keeper light the lamp?", "lighthouse.txt"),
     ("What is the lens polished with?", "lighthouse.txt"),

@@ -15,7 +15,7 @@ from tasks.models.generators import client, scoring
 from tasks.models.generators import load as generators
 from tests.bench.labelled import rotten_tomatoes
 
-DATA, MODEL = os.environ.get("LLM_FLOWS_DATA"), os.environ.get("LLM_FLOWS_GENERATOR", "smollm2")
+DATA, MODEL = os.environ.get("LLM_FLOWS_DATA") or None, os.environ.get("LLM_FLOWS_GENERATOR", "smollm2")
 pytestmark = [
     pytest.mark.data,
     pytest.mark.long,

@@ -35,7 +35,9 @@ def trained(base: Path, method: Parameters, rate: float = 3e-3) -> Any:
     return prepared, train_classifier.fn(prepared, method.kind, method, described, tuning, training)
 
 
-@pytest.mark.parametrize("method", [FullWeights(), Lora(r=4)], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "method", [FullWeights(), pytest.param(Lora(r=4), marks=pytest.mark.long)], ids=["full", "lora"]
+)
 def test_it_learns_and_is_served_with_the_labels_it_was_trained_for(tiny_bert: Path, method: Parameters) -> None:
     prepared, way = trained(tiny_bert, method, rate=3e-3 if method.kind == "full" else 3e-4)
     model = tuned.by_content(way.result.model)
@@ -72,6 +74,7 @@ def test_the_head_alone_leaves_the_body_as_it_was(tiny_bert: Path) -> None:
     assert {name for name, equal in same.items() if not equal} == {"pooler.dense.weight", "pooler.dense.bias"}
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_model(tiny_bert: Path) -> None:
     assert trained(tiny_bert, Lora(r=2))[1].result.model == trained(tiny_bert, Lora(r=2))[1].result.model
 

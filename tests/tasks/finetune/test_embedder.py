@@ -71,8 +71,12 @@ def trained(folder: Path, loss: EmbedderLoss, parameters: Any = FULL, matryoshka
 
 
 LOSSES = [
-    MultipleNegatives(), MultipleNegatives(mini_batch=4), CosineSimilarity(), CoSent(), SoftmaxRelation(),
-    ContrastiveMargin(),
+    MultipleNegatives(), *(
+        pytest.param(loss, marks=pytest.mark.long)
+        for loss in (
+            MultipleNegatives(mini_batch=4), CosineSimilarity(), CoSent(), SoftmaxRelation(), ContrastiveMargin()
+        )
+    ),
 ]  # fmt: skip
 
 

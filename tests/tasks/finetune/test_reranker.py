@@ -70,7 +70,7 @@ def test_a_trained_folder_scores_as_sentence_transformers_does(
     assert describe_reranker_base(str(place))[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_reranker(home: Path, tiny_encoder: Callable[..., Path]) -> None:
     folder = tiny_encoder()
     base, _ = describe_reranker_base(str(folder))

@@ -118,7 +118,7 @@ def test_it_learns_and_says_how_it_went(unbroken: FinishedTraining) -> None:
     assert unbroken.peak_bytes > 1e6
 
 
-@pytest.mark.parametrize("killed_at", [3, 7, 13, 22, 29])
+@pytest.mark.parametrize("killed_at", [3, *(pytest.param(step, marks=pytest.mark.long) for step in (7, 13, 22, 29))])
 def test_a_run_that_was_killed_and_resumed_equals_the_unbroken_one_bit_by_bit(
     killed_at: int, tmp_path: Path, unbroken: FinishedTraining
 ) -> None:
@@ -213,6 +213,7 @@ def test_one_step_without_numbers_moves_nothing_and_is_counted(tmp_path: Path) -
     assert all(torch.isfinite(value).all() for value in weights(found).values())
 
 
+@pytest.mark.long
 def test_three_in_a_row_go_back_to_the_last_checkpoint_at_half_the_rate(tmp_path: Path) -> None:
     found = run(tmp_path, made=poisoned(12, 13, 14), warmup_steps=0)
     assert found.halved == 1
@@ -222,6 +223,7 @@ def test_three_in_a_row_go_back_to_the_last_checkpoint_at_half_the_rate(tmp_path
     assert newest(tmp_path).notes["halved"] == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_a_second_time_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no finite numbers at steps .*, again after the rate was halved to 0\.0005"):
         run(tmp_path, made=poisoned(-1))
@@ -244,6 +246,7 @@ def full_above(most: int) -> Callable[[], Any]:
     return make
 
 
+@pytest.mark.long
 def test_where_memory_does_not_suffice_batches_are_halved_and_steps_stay_the_same(tmp_path: Path) -> None:
     still = Training(**{**CONFIG.model_dump(), "max_steps": 10})
 

@@ -16,7 +16,7 @@ from tasks.models.generators import client
 from tasks.models.generators import load as generators
 from tests.tasks.models.chat_server import served
 
-DATA = os.environ.get("LLM_FLOWS_DATA")
+DATA = os.environ.get("LLM_FLOWS_DATA") or None
 pytestmark = [
     pytest.mark.data,
     pytest.mark.skipif(DATA is None, reason="LLM_FLOWS_DATA names no folder with models/stories260K_hf"),
