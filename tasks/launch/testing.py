@@ -7,6 +7,8 @@ tests of a session share. `docs/testing.md` has an example.
 import importlib
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tasks.data.base import Value
 from tasks.data.run import Outcome
 
 RunFlow = Callable[..., Outcome]
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
 SETTINGS = {  # before Prefect, MLflow or a model library is imported
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -48,33 +51,62 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[str]:
     """Start a Prefect server; return its address."""
     os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
+    folder = shutil.copytree(prefect_tables, tmp_path_factory.mktemp("harness") / "prefect")
+    (folder / "prefect.db").rename(folder / "prefect-test.db")
     silent = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # a run waits half a second for heartbeats
-    with prefect_test_harness(server_startup_timeout=280), silent:  # where others have the cores, 120 were too few
-        yield str(PREFECT_API_URL.value())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # it would make tables of its own
+        with prefect_test_harness(server_startup_timeout=280), silent:  # where others have the cores, 120 were too few
+            yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")
-def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the tables of an empty MLflow store, which take seconds to make: once for all workers."""
+def prefect_tables(made_once: MadeOnce) -> Path:
+    """Return a folder with the empty database of a Prefect server, as a workspace has it under `prefect`."""
+    return made_once("prefect", _make_prefect_tables)
+
+
+@pytest.fixture(scope="session")
+def mlflow_tables(made_once: MadeOnce) -> Path:
+    """Return a folder with the tables of an empty MLflow store, as a workspace has it under `mlflow`."""
+    return made_once("mlflow", _make_mlflow_tables)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a function that makes a folder of a workspace once for all workers: tables take a quarter of a minute."""
     base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlflow-tables"
-    with FileLock(f"{home}.lock"):
-        if not (home / "made").exists():
-            _make_tables(home)
-            (home / "made").touch()
-    return home / "mlflow"
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"{name}-tables"
+        with FileLock(f"{home}.lock"):
+            if not (home / "made").exists():
+                home.mkdir(mode=0o700, exist_ok=True)
+                make(home)
+                (home / "made").touch()
+        return home / name
+
+    return made
 
 
-def _make_tables(home: Path) -> None:
+def _make_prefect_tables(home: Path) -> None:
+    (home / "prefect").mkdir(mode=0o700, exist_ok=True)
+    url = f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}"
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
+    environment = {**os.environ, "PREFECT_HOME": str(home / "unused"), "PREFECT_API_DATABASE_CONNECTION_URL": url}
+    subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: S603
+    (home / "prefect" / "database-is-made").touch()
+
+
+def _make_mlflow_tables(home: Path) -> None:
     from tasks.runtime import mlflow_run
 
-    home.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

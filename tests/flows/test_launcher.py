@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import sqlite3
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -197,15 +197,9 @@ def imported(said: str) -> set[str]:
 
 
 @pytest.fixture
-def made_database(workspace: Path, prefect_server: str) -> None:
-    """Put the database of the session's server into the workspace: a temporary server makes one for half a minute."""
-    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
-
-    made = str(PREFECT_API_DATABASE_CONNECTION_URL.value()).rpartition("sqlite+aiosqlite:///")[2]
-    (workspace / "prefect").mkdir(mode=0o700)
-    with sqlite3.connect(made) as theirs, sqlite3.connect(workspace / "prefect" / "prefect.db") as ours:
-        theirs.backup(ours)
-    (workspace / "prefect" / "database-is-made").touch()
+def made_database(workspace: Path, prefect_tables: Path) -> None:
+    """Put the database of a Prefect server into the workspace: a temporary one makes it for a quarter of a minute."""
+    shutil.copytree(prefect_tables, workspace / "prefect")
 
 
 def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_it(

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from configs.signatures import flow_cards
+from deployments.deploy import stated
 from tasks.launch.prefect_server import free_port
 from tests.flows.test_page import CHROMIUM
 
@@ -118,10 +121,13 @@ def stop(process: subprocess.Popen[bytes], wait_s: float = 120) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path, mlflow_tables: Path) -> Iterator[Site]:
     """Start the servers of `make ui`; no message of theirs may be an error."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "home").mkdir()
+    (folder / "workspace").mkdir(mode=0o700)
+    for tables in (prefect_tables, mlflow_tables):  # tests of the launcher and of faults start with none
+        shutil.copytree(tables, folder / "workspace" / tables.name)
     url = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         started = Site(folder, url, client)
@@ -141,8 +147,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def deployed(site: Site) -> str:
-    """Deploy everything, at once after the servers were started; return what was printed."""
-    return site.run("deployments.deploy")
+    """Deploy each flow and what is run here, at once after the servers were started; return what was printed."""
+    return site.run("deployments.deploy", "docs-nightly", "tokenizer-report-quick", *flow_cards())
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +170,15 @@ def described(schema: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def test_one_command_in_a_plain_shell_deploys_every_flow_and_every_preset(site: Site, deployed: str) -> None:
+def test_one_command_in_a_plain_shell_deploys_flows_with_forms_that_explain_themselves(
+    site: Site, deployed: str
+) -> None:
     assert f"pool cpu: made, workspace {site.home}" in deployed
     assert "docs-nightly: made, schedule nightly 0 3 * * * UTC off" in deployed
     found = site.client.read_deployments()
     names = [one.name for one in found]
     assert len(names) == len(set(names)) == deployed.count(": made") - 1  # the pool
-    assert {"knowledge-base", "knowledge-base-quick", "docs-nightly"} <= set(names)
+    assert set(flow_cards()) < set(names)
     assert all(
         one.description and one.tags and re.fullmatch(r"[0-9a-f]{12}(\+changed)?", one.version or "") for one in found
     )
@@ -310,6 +318,15 @@ def test_cancelled_in_the_ui_is_cancelled_in_mlflow(site: Site, worker: subproce
 def test_a_schedule_starts_a_run_on_time(site: Site, worker: subprocess.Popen[bytes]) -> None:
     soon = IntervalSchedule(interval=timedelta(seconds=10), anchor_date=datetime.now(UTC))
     assert max(scheduled(site, soon, 1, 100)) < LATE_S
+
+
+@pytest.mark.long
+def test_without_names_every_flow_and_every_preset_is_deployed(site: Site) -> None:
+    said = site.run("deployments.deploy")
+    found = [one.name for one in site.client.read_deployments(limit=200)]
+    assert sorted(found) == sorted(one.name for one in stated())
+    assert f"{len(found)} deployments at" in said
+    assert "set to what the files say" not in site.run("deployments.deploy")
 
 
 @pytest.mark.long
