@@ -5,7 +5,7 @@ Names are those of `transformers.TrainingArguments` and `peft.LoraConfig` wherev
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from configs.base import Common, Config, Tabs
 
@@ -62,7 +62,7 @@ class HeadOnly(Config):
 
 
 class Lora(Config):
-    """Low-rank updates beside the frozen weights move, and the head; they are merged into the weights at the end."""
+    """Low-rank updates beside the frozen weights move, and the head."""
 
     kind: Literal["lora"] = "lora"
     r: int = Field(8, ge=1, le=1_024)
@@ -73,7 +73,19 @@ class Lora(Config):
     """Share of an update's inputs left out at each step."""
     target_modules: tuple[str, ...] = ("query", "key", "value", "dense")
     """Names of the linear layers that get one."""
+    merge: bool = True
+    """Whether updates are added to the weights at the end, for a model that opens anywhere. False keeps adapter and
+    head alone: some MB, beside a base that must stay as it is. For classifiers and taggers."""
 
 
 Parameters = Annotated[FullWeights | LastBlocks | HeadOnly | Lora, Field(discriminator="kind"), Tabs]
-MovingWeights = Annotated[FullWeights | LastBlocks | Lora, Field(discriminator="kind"), Tabs]  # of what has no head
+
+
+def _merged(parameters: FullWeights | LastBlocks | Lora) -> FullWeights | LastBlocks | Lora:
+    if isinstance(parameters, Lora) and not parameters.merge:
+        raise ValueError("merge is false but encoders and rerankers are kept whole; leave it true")
+    return parameters
+
+
+# Of what is kept whole, without a head of its own.
+MovingWeights = Annotated[FullWeights | LastBlocks | Lora, Field(discriminator="kind"), Tabs, AfterValidator(_merged)]

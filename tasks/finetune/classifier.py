@@ -184,7 +184,9 @@ def _measure(targets: Bools, *, multiple: bool) -> Callable[[Any], dict[str, flo
     return measure
 
 
-def save_model(model: Any, tokenizer: Any, folder: Path, most: int) -> None:
+def save_model(
+    model: Any, tokenizer: Any, folder: Path, most: int, write: Callable[[Any, Path], None] | None = None
+) -> None:
     """Write a trained model as transformers does, its updates merged, its tokenizer cutting where training did.
 
     Args:
@@ -192,9 +194,13 @@ def save_model(model: Any, tokenizer: Any, folder: Path, most: int) -> None:
         tokenizer: Its tokenizer.
         folder: Where to, empty.
         most: Tokens of a text.
+        write: Writes the model otherwise.
     """
-    merge(model)
-    model.save_pretrained(folder)
+    if write is not None:
+        write(model, folder)
+    else:
+        merge(model)
+        model.save_pretrained(folder)
     quick = tokenizer.backend_tokenizer
     quick.no_truncation()
     quick.no_padding()

@@ -1,10 +1,12 @@
 """Tasks of `finetune` that train a classifier."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from configs.finetune import Parameters, Training
+from configs.finetune import Lora, Parameters, Training
 from configs.finetune_classifier import FASTER, ClassifierTuning
 from tasks.data.class_tuning import ClassLook, PreparedClasses, TunedWay, TuningBase
 from tasks.data.classes import Divided, Examples, Target, TargetsRef
@@ -14,8 +16,8 @@ from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError
 from tasks.finetune.task_training import parameters_of, result_of, save_tuned, watched_training
 from tasks.metrics.classification import Bools, table
+from tasks.models import adapted, heads
 from tasks.models import files as model_files
-from tasks.models import heads
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -113,7 +115,9 @@ def train_classifier(
         most = limit_of(base, training)
         model = save_tuned(
             "classifier",
-            lambda folder: classifier.save_model(finished.trainer.model, recipe.tokenizer, folder, most),
+            lambda folder: classifier.save_model(
+                finished.trainer.model, recipe.tokenizer, folder, most, writer_of(method, base)
+            ),
             base.model,
             {"classes": list(divided.classes), "method": method.model_dump(mode="json")},
         )
@@ -124,6 +128,13 @@ def train_classifier(
 def paced(training: Training, method: Any) -> Training:
     """Return how a way is trained: heads and low-rank updates at a larger rate."""
     return training.model_copy(update={"learning_rate": training.learning_rate * FASTER.get(method.kind, 1.0)})
+
+
+def writer_of(method: Any, base: TuningBase) -> Callable[[Any, Path], None] | None:
+    """Return what writes an adapter where one is asked for; None for a model of its own."""
+    if not isinstance(method, Lora) or method.merge:
+        return None
+    return lambda model, folder: adapted.save(model, method, base, folder)
 
 
 def limit_of(base: TuningBase, training: Training) -> int:
@@ -146,8 +157,9 @@ def _recipe(
 
     def load() -> Any:
         return heads.load_with_head(
-            base.model, "sequence", divided.classes, multiple=divided.multiple, seed=training.seed
-        )
+            base.model, "sequence", divided.classes, multiple=divided.multiple, seed=training.seed,
+            pooled=isinstance(method, Lora) and not method.merge,
+        )  # fmt: skip
 
     return classifier.ClassifierRecipe(
         load=load, tokenizer=tokenizer, train=parts[0], validation=parts[1], parameters=method,

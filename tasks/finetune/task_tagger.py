@@ -97,7 +97,7 @@ def train_tagger(
         training: How long, how fast, how many at a time.
     """
     from tasks.finetune import classifier, tagger, trainer
-    from tasks.finetune.task_classifier import limit_of, load_tokenizer, paced
+    from tasks.finetune.task_classifier import limit_of, load_tokenizer, paced, writer_of
 
     config, most = paced(training, method), limit_of(base, training)
     recipe = _recipe(prepared, method, base, tuning, training, most)
@@ -111,7 +111,8 @@ def train_tagger(
         )
         counted, tokenizer = parameters_of(finished), load_tokenizer(base.model)
         more = {"labels": list(prepared.labels), "method": method.model_dump(mode="json"), "stride": tuning.stride}
-        save = lambda folder: classifier.save_model(finished.trainer.model, tokenizer, folder, most)  # noqa: E731
+        write = writer_of(method, base)
+        save = lambda to: classifier.save_model(finished.trainer.model, tokenizer, to, most, write)  # noqa: E731
         result = result_of(finished, save_tuned("tagger", save, base.model, more), counted)
     return TunedWay(name=name, kind=method.kind, learning_rate=config.learning_rate, result=result)
 

@@ -49,7 +49,9 @@ def _positions(config: Mapping[str, Any]) -> int:
     return positions
 
 
-def load_with_head(model: str, kind: HeadKind, labels: Sequence[str], *, multiple: bool = False, seed: int = 0) -> Any:
+def load_with_head(
+    model: str, kind: HeadKind, labels: Sequence[str], *, multiple: bool = False, seed: int = 0, pooled: bool = False
+) -> Any:
     """Load a model with a head for some labels; no code of the model's own is run.
 
     Args:
@@ -58,6 +60,7 @@ def load_with_head(model: str, kind: HeadKind, labels: Sequence[str], *, multipl
         labels: In the order of the outputs.
         multiple: Whether a text may have several.
         seed: Of a new head.
+        pooled: Whether the pooler must be in the files too; else one that they lack is drawn with the head.
 
     Raises:
         ModelError: Weights of the body are missing, or of another shape than its config states.
@@ -83,8 +86,9 @@ def load_with_head(model: str, kind: HeadKind, labels: Sequence[str], *, multipl
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         loaded = load_whole(
-            kinds[kind], folder, new=(POOLER, *(f"{name}." for name in heads)), config=config, dtype=torch.float32
-        )
+            kinds[kind], folder, new=[*([] if pooled else [POOLER]), *(f"{name}." for name in heads)], config=config,
+            dtype=torch.float32,
+        )  # fmt: skip
         if not fits:
             _draw(loaded, heads, float(getattr(config, "initializer_range", 0.02)))
     return loaded

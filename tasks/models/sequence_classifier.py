@@ -17,12 +17,11 @@ from tasks.data import digests
 from tasks.data.classes import Identified
 from tasks.data.models import Numerics, Scorer
 from tasks.errors import ModelError
-from tasks.models import batching, device, fixed_shapes
+from tasks.models import adapted, batching, device, fixed_shapes
 from tasks.models import files as model_files
 from tasks.models.encoders import padded as padded_forward
 from tasks.models.encoders.base import Meter, padded
 from tasks.models.fixed_shapes import PaddingProbe
-from tasks.models.whole import load_whole
 from tasks.store import durable
 
 BATCH_TOKENS = {"torch-cpu": padded_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
@@ -256,7 +255,7 @@ def _load(model: str, dtype: Any) -> tuple[Any, bool]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = model_files.locate(model).folder
-    loaded = load_whole(AutoModelForSequenceClassification, folder, dtype=dtype, attn_implementation="sdpa")
+    loaded = adapted.load(AutoModelForSequenceClassification, folder, dtype=dtype, attn_implementation="sdpa")
     names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
     if loaded.config.model_type in FIRST_TOKEN:
         _only_first_token(loaded)

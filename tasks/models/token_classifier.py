@@ -13,9 +13,8 @@ import numpy.typing as npt
 
 from tasks.data.classes import Identified
 from tasks.errors import ModelError
-from tasks.models import device, sequence_classifier
+from tasks.models import adapted, device, sequence_classifier
 from tasks.models import files as model_files
-from tasks.models.whole import load_whole
 from tasks.text.pieces import Frame, pieces_of
 from tasks.text.spans import owners_of, windows_of
 
@@ -70,7 +69,7 @@ class WordTagger:
         self.batch_tokens = BATCH_TOKENS[scorer.numerics.engine]
         dtype = torch.bfloat16 if scorer.numerics.precision == "bf16" else torch.float32
         folder = model_files.locate(scorer.model).folder
-        self.model = load_whole(AutoModelForTokenClassification, folder, dtype=dtype).eval().to(self.device)
+        self.model = adapted.load(AutoModelForTokenClassification, folder, dtype=dtype).eval().to(self.device)
         self.tokenizer = sequence_classifier.load_tokenizer(scorer.model)
         self.frame = Frame.of(self.tokenizer, scorer.max_tokens)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.errors import ModelError
 
+ADAPTER = "adapter_config.json"
 POOLER = "pooler."  # no vector of ours comes from it, so a bare encoder may lack it
 NUMBERED = re.compile(r"(.*?)\.([0-9]+)\.")
 
@@ -26,8 +27,13 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
         options: Further options of `from_pretrained`.
 
     Raises:
-        ModelError: Weights are missing, of another shape, or there are blocks that the model does not have.
+        ModelError: Weights are missing, of another shape, or there are blocks that the model does not have; or the
+            folder holds an adapter, for which transformers would load another model than the one that was looked at.
     """
+    if (folder / ADAPTER).exists():
+        raise ModelError(
+            f"{folder} holds an adapter, not a model; name the model it was trained from, or train merged"
+        )
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
