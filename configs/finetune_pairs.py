@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Common, Config, NotInCacheKey, Tabs
+from configs.generators import LanguageModel, LocalModel
 
 
 class Sections(Config):
@@ -17,6 +18,22 @@ class Sections(Config):
     """Of a text at most; the rest is left out."""
     max_documents: int = Field(4_000, ge=10, le=1_000_000)
     """Documents to make pairs of at most, drawn by seed."""
+
+
+class WrittenQuestions(Config):
+    """Documents alone: a language model asks a question of each text, which then belongs to it."""
+
+    kind: Literal["questions"] = "questions"
+    generator: LanguageModel = LocalModel()
+    """What asks."""
+    prompt: str = "question-of"
+    """Name of the prompt file in `configs/prompts`, or a path, with the place {document}."""
+    max_documents: int = Field(200, ge=10, le=1_000_000)
+    """Documents to ask about at most, drawn by seed; each costs a reply."""
+    max_characters: int = Field(1_000, ge=50, le=100_000)
+    """Of a text at most; the rest is left out."""
+    max_tokens: int = Field(40, ge=8, le=512)
+    """Tokens of a question at most; one that is cut there is rejected."""
 
 
 class PairColumns(Config):
@@ -72,9 +89,13 @@ class LabelColumn(Config):
 
 
 PairFormat = Annotated[
-    Sections | PairColumns | ScoredColumns | RelationColumns | LabelColumn, Field(discriminator="kind"), Tabs
+    Sections | WrittenQuestions | PairColumns | ScoredColumns | RelationColumns | LabelColumn,
+    Field(discriminator="kind"),
+    Tabs,
 ]
-RankedFormat = Annotated[Sections | PairColumns | RelationColumns, Field(discriminator="kind"), Tabs]
+RankedFormat = Annotated[
+    Sections | WrittenQuestions | PairColumns | RelationColumns, Field(discriminator="kind"), Tabs
+]
 
 
 class MultipleNegatives(Config):
@@ -122,7 +143,7 @@ EmbedderLoss = Annotated[
     Tabs,
 ]
 LOSSES_OF = {  # formats whose rows can be turned into what a loss reads
-    "multiple-negatives": ("sections", "pairs", "relations", "labels"),
+    "multiple-negatives": ("sections", "questions", "pairs", "relations", "labels"),
     "cosine": ("scored", "relations", "labels"),
     "cosent": ("scored", "relations", "labels"),
     "softmax": ("relations",),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from prefect import flow
 
 from configs.evaluate import Evaluate
-from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections
+from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections, WrittenQuestions
 from configs.flows import KnowledgeBase
 from configs.flows_pairs import TuneEmbedder
 from configs.generate import Extractive
@@ -29,6 +29,8 @@ from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import judge_tuned, load_questions, questions_for
 from tasks.finetune import (
+    ask_questions,
+    asking_by,
     columns_for,
     documents_of_questions,
     judged_questions,
@@ -88,13 +90,24 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
     Raises:
         ContractError: They do not.
     """
-    if isinstance(config.examples, Sections):
+    if of_documents(config.examples):
         name_of(source, config.collection)
         return
     for given in (source, test):
         require_rows(given or source, f"examples.kind {config.examples.kind}")
     if config.collection is not None:
         raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
+
+
+def of_documents(form: PairFormat) -> bool:
+    """Return whether examples are made of documents alone; what asks questions of them is looked for.
+
+    Raises:
+        FlowError: It is not here.
+    """
+    if isinstance(form, WrittenQuestions):
+        asking_by(form)
+    return isinstance(form, Sections | WrittenQuestions)
 
 
 def encoder_name(source: Source, name: str | None) -> str:
@@ -148,9 +161,11 @@ def read_pairs_of(
     source: Source, form: PairFormat, limits: Ingest, encoder: Fingerprint, seed: int
 ) -> tuple[PairTable, RejectedRef]:
     """Return the examples of a source in a format, and what was rejected when it was read."""
-    if isinstance(form, Sections):
+    if isinstance(form, Sections | WrittenQuestions):
         ingested = ingest_documents(list_items(source), source, limits, encoder.encoder)
-        return read_sections(ingested.documents, form, seed), ingested.rejected
+        if isinstance(form, Sections):
+            return read_sections(ingested.documents, form, seed), ingested.rejected
+        return ask_questions(ingested.documents, asking_by(form), form, seed), ingested.rejected
     rows = require_rows(source, f"examples.kind {form.kind}")
     read = ingest_rows(list_items(rows), rows, columns_for(rows.text, form), limits)
     return read_pairs(read.cells, rows.text, form), read.rejected

@@ -7,10 +7,10 @@ On a worker:   prefect deployment run 'tune-reranker/tune-reranker'
 
 from prefect import flow
 
-from configs.finetune_pairs import HardNegatives, Sections
+from configs.finetune_pairs import HardNegatives
 from configs.flows_pairs import TuneReranker
 from configs.ingest import PythonDocs, Source
-from flows.tune_embedder import read_pairs_of, require_rows, require_trainable
+from flows.tune_embedder import of_documents, read_pairs_of, require_rows, require_trainable
 from tasks.data.class_tuning import TuningBase
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Fingerprint
@@ -70,7 +70,7 @@ def preflight(
     for given in (source, test):
         if given is not None:
             list_items(given)
-            if not isinstance(config.examples, Sections):
+            if not of_documents(config.examples):
                 require_rows(given, f"examples.kind {config.examples.kind}")
 
 

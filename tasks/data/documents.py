@@ -66,6 +66,7 @@ Reason = Literal[
     "hidden",
     "no-label",
     "rare-label",
+    "bad-question",
     "unseen-label",
 ]
 

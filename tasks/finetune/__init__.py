@@ -15,6 +15,7 @@ from tasks.finetune.task_pairs import (
     split_pairs,
     texts_to_mine,
 )
+from tasks.finetune.task_questions import ask_questions, asking_by
 from tasks.finetune.task_reranker import (
     describe_reranker,
     describe_reranker_base,
@@ -34,6 +35,8 @@ from tasks.finetune.task_tagger import (
 from tasks.finetune.task_training import require_training
 
 __all__ = [
+    "ask_questions",
+    "asking_by",
     "columns_for",
     "describe_base",
     "describe_reranker",

@@ -8,7 +8,15 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
-from configs.finetune_pairs import LabelColumn, PairColumns, PairFormat, RelationColumns, ScoredColumns, Sections
+from configs.finetune_pairs import (
+    LabelColumn,
+    PairColumns,
+    PairFormat,
+    RelationColumns,
+    ScoredColumns,
+    Sections,
+    WrittenQuestions,
+)
 from tasks.data.documents import Document, Rejected
 from tasks.data.pairs import TextPair
 from tasks.text.sentences import sentences, unfit
@@ -20,7 +28,7 @@ SHORTEST = 3  # words that a first sentence needs to stand for a question
 def columns_of(text: str, form: PairFormat) -> tuple[str, ...]:
     """Return the columns that a format reads, the one that every row must have first."""
     match form:
-        case Sections():
+        case Sections() | WrittenQuestions():
             return (text,)
         case PairColumns():
             return (text, form.positive, *((form.negative,) if form.negative else ()))
@@ -71,8 +79,8 @@ def _pair(name: str, cells: Cells, text: str, form: PairFormat) -> TextPair:
             return TextPair(name, anchor, _text(cells, form.other), score=score, label=relation, group=anchor)
         case LabelColumn():
             return TextPair(name, anchor, label=_label(cells, form.column), group=anchor)
-        case Sections():
-            raise _UnfitCell("sections are made of documents, not of rows")
+        case Sections() | WrittenQuestions():
+            raise _UnfitCell(f"{form.kind} are made of documents, not of rows")
         case _:
             assert_never(form)
 

@@ -38,7 +38,7 @@ def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = (
     told = _told(held)
     if kind == "relations" and len(told) >= (FEWEST_LISTED if len({row.score for row in held}) > 1 else 1):
         return _listed(told)
-    if kind in ("sections", "pairs"):
+    if kind in ("sections", "questions", "pairs"):
         return _retrieval(held)
     return _similarity(held)
 

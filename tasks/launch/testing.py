@@ -21,7 +21,7 @@ from tasks.data.base import Value
 from tasks.data.run import Outcome
 
 RunFlow = Callable[..., Outcome]
-MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+SharedFolder = Callable[[str, Callable[[Path], None]], Path]
 SETTINGS = {  # before Prefect, MLflow or a model library is imported
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -67,19 +67,19 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Pat
 
 
 @pytest.fixture(scope="session")
-def prefect_tables(made_once: MadeOnce) -> Path:
+def prefect_tables(shared_folder: SharedFolder) -> Path:
     """Return a folder with the empty database of a Prefect server, as a workspace has it under `prefect`."""
-    return made_once("prefect", _make_prefect_tables)
+    return shared_folder("prefect", _make_prefect_tables)
 
 
 @pytest.fixture(scope="session")
-def mlflow_tables(made_once: MadeOnce) -> Path:
+def mlflow_tables(shared_folder: SharedFolder) -> Path:
     """Return a folder with the tables of an empty MLflow store, as a workspace has it under `mlflow`."""
-    return made_once("mlflow", _make_mlflow_tables)
+    return shared_folder("mlflow", _make_mlflow_tables)
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> SharedFolder:
     """Return a function that makes a folder of a workspace once for all workers: tables take a quarter of a minute."""
     base = tmp_path_factory.getbasetemp()
 
