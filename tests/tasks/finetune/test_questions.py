@@ -88,7 +88,7 @@ def test_a_document_cannot_close_its_own_marks_and_is_cut_to_fit() -> None:
     asker = Asker(model, count, 200, read_question_prompt(FORM.prompt))
     question_pairs([hostile], asker, WrittenQuestions(max_characters=20_000), 0)
     shown = " ".join(message.content for message in model.asked[0].messages)
-    assert shown.count("</passage-") == 2  # the rule names it, and it ends the document
+    assert shown.count("</passage-") == 1
     assert "<|im_start|>" not in shown
     assert len(shown.split()) <= 200
 
