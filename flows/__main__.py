@@ -20,6 +20,7 @@ interrupted.
 
 import atexit
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -39,13 +40,20 @@ def main(words: list[str]) -> int:
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, "-m", "flows", *words])  # noqa: S606
     try:
-        return _main(words)
+        status = _main(words)
+        sys.stdout.flush()
+        return status
     except WrongCall as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a list, `| head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"what was to be printed cannot be written: {error.strerror}; make room and run again", file=sys.stderr)
+        return 1
 
 
 def _main(words: list[str]) -> int:
@@ -137,7 +145,7 @@ def _end_at_once(ended: list[int]) -> None:
     """Leave with the status of what has ended; to take thousands of modules apart first took a second or two."""
     if ended:
         logging.shutdown()
-        with contextlib.suppress(OSError):  # nobody reads on
+        with contextlib.suppress(OSError):  # `main` has said what of it matters
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(ended[0])

@@ -72,6 +72,8 @@ def preflight(
             not installed.
     """
     require_training(config.training)
+    if isinstance(config.examples, WrittenQuestions):
+        asking_by(config.examples)  # its model is here
     require_trainable(describe_encoder(config.embed).encoder, config.matryoshka)
     tuned.require_task(encoder_name(source, name), "embedder")
     for given in (source, test, similarity, retrieval):
@@ -100,13 +102,7 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
 
 
 def of_documents(form: PairFormat) -> bool:
-    """Return whether examples are made of documents alone; what asks questions of them is looked for.
-
-    Raises:
-        FlowError: It is not here.
-    """
-    if isinstance(form, WrittenQuestions):
-        asking_by(form)
+    """Return whether examples are made of documents alone."""
     return isinstance(form, Sections | WrittenQuestions)
 
 

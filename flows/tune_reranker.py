@@ -7,7 +7,7 @@ On a worker:   prefect deployment run 'tune-reranker/tune-reranker'
 
 from prefect import flow
 
-from configs.finetune_pairs import HardNegatives
+from configs.finetune_pairs import HardNegatives, WrittenQuestions
 from configs.flows_pairs import TuneReranker
 from configs.ingest import PythonDocs, Source
 from flows.tune_embedder import of_documents, read_pairs_of, require_rows, require_trainable
@@ -28,6 +28,7 @@ from tasks.data.training import TrainingResult, TunedModel
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.evaluate import judge_reranker
 from tasks.finetune import (
+    asking_by,
     describe_reranker,
     describe_reranker_base,
     judged_set,
@@ -64,6 +65,8 @@ def preflight(
             not installed.
     """
     require_training(config.training)
+    if isinstance(config.examples, WrittenQuestions):
+        asking_by(config.examples)  # its model is here
     describe_reranker_base(config.model)
     require_trainable(describe_encoder(config.embed).encoder)
     tuned.require_task(reranker_name(source, name), "reranker")

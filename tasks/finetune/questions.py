@@ -9,15 +9,14 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from configs.finetune_pairs import WrittenQuestions
 from tasks.data.documents import Document, Rejected
-from tasks.data.messages import Replies, Reply, Request
+from tasks.data.messages import Reply, Request
 from tasks.data.pairs import TextPair
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
-from tasks.text.prompts import UNSEEN, Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
+from tasks.text.prompts import UNSEEN, Asker, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("document", "nonce")
 AROUND = 40  # tokens the marks around a document may take
@@ -25,24 +24,7 @@ BEFORE = re.compile(r"^\W*(?:question|q|frage)\s*[0-9]*\s*[:.)]", re.IGNORECASE)
 WORD = re.compile(r"\w+")
 SHORTEST = 3  # words of a question
 TELLING = 5  # characters from which on a word says what a question is about
-ENDS = ("?", "\uff1f", "\u061f", ";")  # of a question: Latin, Chinese and Japanese, Arabic, Greek
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """How questions are asked for.
-
-    Attributes:
-        replies: Asks the model.
-        count: Counts tokens as the model does.
-        prompt_budget: Tokens of a prompt at most.
-        prompt: What the model is told.
-    """
-
-    replies: Replies
-    count: Count
-    prompt_budget: int
-    prompt: Template
+ENDS = ("?", "\uff1f", "\u061f", "\u037e")  # of a question: Latin, Chinese and Japanese, Arabic, Greek
 
 
 def read_question_prompt(name: str) -> Template:
@@ -91,7 +73,7 @@ def _cleaned(reply: str) -> str:
     """Return the first line of a reply that says something, to the end of its first question."""
     lines = (" ".join(BEFORE.sub("", UNSEEN.sub("", line)).split()).strip(" \"'`*_#-") for line in reply.splitlines())
     line = next(filter(None, lines), "")
-    ends = [line.find(mark) + 1 for mark in ENDS[:3] if mark in line]
+    ends = [line.find(mark) + 1 for mark in ENDS if mark in line]
     return "".join(c for c in line[: min(ends, default=len(line))] if c.isprintable())
 
 

@@ -158,7 +158,7 @@ def _recipe(
     def load() -> Any:
         return heads.load_with_head(
             base.model, "sequence", divided.classes, multiple=divided.multiple, seed=training.seed,
-            pooled=isinstance(method, Lora) and not method.merge,
+            pooled=writer_of(method, base) is not None,
         )  # fmt: skip
 
     return classifier.ClassifierRecipe(

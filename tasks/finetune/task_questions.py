@@ -12,6 +12,7 @@ from tasks.runtime import steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
+from tasks.text.prompts import Asker
 
 PROMPT_TOKENS = 2_048  # a prompt has at most, whatever the model reads
 
@@ -40,7 +41,7 @@ def ask_questions(documents: DocumentsRef, asking: Prompting, form: WrittenQuest
     Raises:
         DataError: No question can be used.
     """
-    from tasks.finetune.questions import Asker, question_pairs
+    from tasks.finetune.questions import question_pairs
 
     sampling = ResolvedSampling(max_tokens=form.max_tokens)  # greedy, whatever the model states
     ask = client.replies(asking.generator, sampling, form.generator).watched_by(progress)

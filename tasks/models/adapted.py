@@ -6,6 +6,7 @@ Source: LoRA, Hu et al. 2021, arXiv:2106.09685.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def load(kind: Any, folder: Path, **options: Any) -> Any:
     if not (folder / ADAPTER).exists():
         return load_whole(kind, folder, **options)
     import torch
-    from peft import PeftModel
+    from peft import LoraConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors.torch import load_file
     from transformers import AutoConfig
 
     base = _base_of(folder)
@@ -74,8 +76,18 @@ def load(kind: Any, folder: Path, **options: Any) -> Any:
     with torch.device("meta"):
         made = heads.head_of(kind.from_config(config))
     loaded = load_whole(kind, base, new=[f"{name}." for name in made], config=config, **options)
-    merged: Any = PeftModel.from_pretrained(loaded, folder).merge_and_unload()
+    adapter: Any = PeftModel(loaded, LoraConfig.from_pretrained(str(folder)))
+    weights, needed = load_file(folder / WEIGHTS), get_peft_model_state_dict(adapter)
+    wrong = [name for name in sorted({*weights, *needed}) if _shape(weights, name) != _shape(needed, name)]
+    if wrong:  # peft would draw what a file lacks
+        raise ModelError(f"{folder / WEIGHTS} lacks weights or has others, the first {wrong[0]}; train again")
+    set_peft_model_state_dict(adapter, weights)
+    merged: Any = adapter.merge_and_unload()
     return merged
+
+
+def _shape(weights: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    return tuple(weights[name].shape) if name in weights else None
 
 
 def _base_of(folder: Path) -> Path:

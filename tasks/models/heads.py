@@ -12,7 +12,7 @@ from tasks.data.class_tuning import TuningBase
 from tasks.errors import ModelError
 from tasks.models import batching
 from tasks.models import files as model_files
-from tasks.models.whole import POOLER, load_whole
+from tasks.models.whole import POOLER, load_whole, require_no_adapter
 from tasks.store import durable
 
 HeadKind = Literal["sequence", "token"]
@@ -25,6 +25,7 @@ def describe_base(model: str) -> TuningBase:
         ModelError: There is no such model, it cannot be trusted, or it is no transformer.
     """
     files = model_files.locate(model)
+    require_no_adapter(files.folder)
     config = model_files.read_config(files.folder)
     if model_files.static_folder(files.folder) is not None or not config.get("model_type"):
         raise ModelError(f"{model} is no transformer, so it has no weights to train for labels; name one that is")

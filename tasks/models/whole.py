@@ -30,10 +30,7 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
         ModelError: Weights are missing, of another shape, or there are blocks that the model does not have; or the
             folder holds an adapter, for which transformers would load another model than the one that was looked at.
     """
-    if (folder / ADAPTER).exists():
-        raise ModelError(
-            f"{folder} holds an adapter, not a model; name the model it was trained from, or train merged"
-        )
+    require_no_adapter(folder)
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -48,6 +45,18 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
         transformers_logging.set_verbosity(before)
     require_whole(folder, loaded, report, new)
     return loaded
+
+
+def require_no_adapter(folder: Path) -> None:
+    """Refuse an adapter where a model is needed: transformers would load the model that it names.
+
+    Raises:
+        ModelError: The folder holds one.
+    """
+    if (folder / ADAPTER).exists():
+        raise ModelError(
+            f"{folder} holds an adapter, not a model; name the model it was trained from, or train merged"
+        )
 
 
 def require_whole(folder: Path, loaded: Any, report: Any, new: Sequence[str] = ()) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from configs.represent import Labels, Written
-from tasks.data.messages import Replies, Reply, Request
+from tasks.data.messages import Reply, Request
 from tasks.data.prompts import Template
 from tasks.data.topics import Topic
 from tasks.errors import ContractError
 from tasks.represent.labels import Ints, Stems, parts_of
-from tasks.text.prompts import UNSEEN, Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
+from tasks.text.prompts import UNSEEN, Asker, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("documents", "keywords", "most", "nonce")
 KEYWORDS = 10  # words of a topic that the model is told
@@ -38,21 +38,13 @@ REASONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Asker):
     """How names are asked for.
 
     Attributes:
-        replies: Asks the model.
-        count: Counts tokens as the model does.
-        prompt_budget: Tokens of a prompt at most.
-        prompt: What the model is told.
-        config: What it is shown.
+        config: What the model is shown.
     """
 
-    replies: Replies
-    count: Count
-    prompt_budget: int
-    prompt: Template
     config: Written
 
 

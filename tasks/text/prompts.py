@@ -12,10 +12,11 @@ of a prompt as in Alammar & Grootendorst, "Hands-On Large Language Models", 2024
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import configs
-from tasks.data.messages import Message, Role
+from tasks.data.messages import Message, Replies, Role
 from tasks.data.prompts import Template, Turn
 from tasks.errors import ContractError
 
@@ -31,6 +32,23 @@ MARK = re.compile(r"<(?=[\s/]*passage\s*-)", re.IGNORECASE)
 UNSEEN = re.compile(r"[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 Count = Callable[[Sequence[str]], list[int]]  # counts the tokens of texts, as a model does
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """How a language model is asked by one prompt, about many texts.
+
+    Attributes:
+        replies: Asks the model.
+        count: Counts tokens as the model does.
+        prompt_budget: Tokens of a prompt at most.
+        prompt: What the model is told.
+    """
+
+    replies: Replies
+    count: Count
+    prompt_budget: int
+    prompt: Template
 
 
 def read_template(name: str, without: Collection[str] = ()) -> Template:

@@ -218,6 +218,20 @@ def test_a_failing_flow_says_why_in_one_line_and_its_temporary_server_ends_with_
     assert servers_of(notes) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_what_cannot_be_printed_is_a_failure_of_one_line(workspace: Path) -> None:
+    environment = {**os.environ, "LLM_FLOWS_HOME": str(workspace)}
+    environment.pop("PYTHONUNBUFFERED", None)  # it is then written at the end alone
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "flows"], cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("what was to be printed cannot be written: No space left on device")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def servers_of(home: Path) -> list[psutil.Process]:
     """Return the temporary servers of the user whose home folder this is."""
     found = []

@@ -9,7 +9,8 @@ from configs.finetune_pairs import WrittenQuestions
 from tasks.data.documents import Document
 from tasks.data.pairs import TextPair
 from tasks.errors import ContractError
-from tasks.finetune.questions import Asker, question_pairs, read_question_prompt
+from tasks.finetune.questions import question_pairs, read_question_prompt
+from tasks.text.prompts import Asker
 from tests.tasks.chain.scripted import Scripted
 
 FORM = WrittenQuestions()
@@ -57,6 +58,7 @@ def test_a_question_belongs_to_the_text_it_was_asked_of_in_any_language() -> Non
         ("", "the reply is empty"),
         ("Keeping lenses clean with chalk.", "no question: Keeping lenses clean with chalk."),
         ("Lens why?", "too short: Lens why?"),
+        ("return lens.keeper();", "no question: return lens.keeper();"),
         ("What is it about then?", "has no word of the text: What is it about then?"),
         ("polished the lens every morning?", "stands in the text: polished the lens every morning?"),
     ],

@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import PeftModel
 from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from configs.finetune import Lora, MovingWeights
@@ -77,6 +77,23 @@ def test_beside_a_base_that_has_changed_it_is_refused(tiny_bert: Path, tmp_path:
         adapted.load(AutoModelForSequenceClassification, tmp_path / "adapter")
 
 
+@pytest.mark.parametrize("part", ["lora_A", "classifier.weight", "shape", "more"])
+def test_an_adapter_that_lacks_weights_or_has_others_is_refused(part: str, tiny_bert: Path, tmp_path: Path) -> None:
+    written(tiny_bert, tmp_path / "adapter", "sequence")
+    file = tmp_path / "adapter" / adapted.WEIGHTS
+    weights = load_file(file)
+    name = next(name for name in weights if part in name or part in ("shape", "more"))
+    if part == "more":
+        weights["base_model.model.bert.other"] = weights[name].clone()
+    elif part == "shape":
+        weights[name] = weights[name][:, :1].clone()
+    else:
+        del weights[name]
+    save_file(weights, file)
+    with pytest.raises(ModelError, match="lacks weights or has others, the first base_model"):
+        adapted.load(AutoModelForSequenceClassification, tmp_path / "adapter")
+
+
 def test_a_base_without_a_pooler_is_refused_before_training(tiny_bert: Path, tmp_path: Path) -> None:
     bare: Any = AutoModel.from_pretrained(tiny_bert, add_pooling_layer=False)
     base = shutil.copytree(tiny_bert, tmp_path / "base")
@@ -99,5 +116,7 @@ def test_what_needs_a_whole_model_refuses_an_adapter_and_never_loads_the_model_i
     written(tiny_bert, tmp_path / "adapter", "sequence")
     with pytest.raises(ModelError, match="holds an adapter, not a model"):
         load_whole(AutoModel, tmp_path / "adapter")
+    with pytest.raises(ModelError, match="holds an adapter, not a model"):
+        heads.describe_base(str(tmp_path / "adapter"))
     with pytest.raises(ValidationError, match="encoders and rerankers are kept whole"):
         TypeAdapter(MovingWeights).validate_python({"kind": "lora", "merge": False})
