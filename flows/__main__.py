@@ -21,6 +21,7 @@ interrupted.
 import atexit
 import contextlib
 import errno
+import gc
 import logging
 import os
 import shutil
@@ -112,6 +113,7 @@ def _keep_house(names: list[str], option: str | None) -> int:
 
     from tasks.launch import housekeeping, models
 
+    gc.enable()
     return models.main(names) if names[0] == "models" else housekeeping.main(names)
 
 
@@ -152,6 +154,7 @@ def _end_at_once(ended: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # what is imported stays: to look through it for garbage took a quarter of the time of imports
     status: list[int] = []
     atexit.register(_end_at_once, status)  # the first is run last, when threads and all other handlers have ended
     status.append(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ import os
 import platform
 import socket
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def versions(libraries: tuple[str, ...]) -> dict[str, str]:
     return {name: _version(name) for name in libraries}
 
 
+@cache  # to look one up reads files; a run asks a hundred times
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

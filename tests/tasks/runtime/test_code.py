@@ -123,6 +123,7 @@ def test_either_distribution_of_faiss_counts_with_its_name_and_version(monkeypat
         return "1.15.1"
 
     monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(environment, "_version", environment._version.__wrapped__)  # which remembers what it found
     assert environment.versions(("faiss-cpu",)) == {"faiss-cpu": "faiss-gpu 1.15.1"}
     with pytest.raises(metadata.PackageNotFoundError, match="numpy"):
         environment.versions(("numpy",))
