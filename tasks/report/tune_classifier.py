@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.data.class_tuning import ClassLook, TunedWay
-from tasks.data.classes import Bin, Confused, Verdict
+from tasks.data.classes import Bin, Confused, Paired, Verdict
 from tasks.data.documents import Ingested
 from tasks.data.evaluation import Measure
 from tasks.data.training import StepLoss, TunedModel
@@ -108,6 +108,11 @@ def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], lo
         },
         "measures": {
             f"{m.name} {m.what}": m.stated() for m in objects.load_rows(found.judgement.measures, Measure)
+        },
+        "paired": {
+            f"{p.metric} {p.ours} less {p.theirs}":
+                {"value": round(p.difference, 4), "low": round(p.low, 4), "high": round(p.high, 4)}
+            for p in objects.load_rows(found.judgement.paired, Paired) if p.ours == found.chosen
         },
         "training": training.stated(chosen.result),
         "methods": training.ways_stated(ways),

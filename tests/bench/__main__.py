@@ -5,6 +5,7 @@ A result names the commit, the machine and the versions it was measured with; wi
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from tasks.environment import environment
 
 HERE = Path(__file__).parent
+# Servers that a benchmark starts tell nobody that they run.
+QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def main(wanted: list[str]) -> int:
@@ -20,6 +23,8 @@ def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - set(known):
         print(f"there is no benchmark {sorted(unknown)[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     machine = environment()
     if not machine["commit"]:
         print("this is no git checkout: a result without a commit says nothing; clone the project", file=sys.stderr)
