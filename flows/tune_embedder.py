@@ -19,7 +19,6 @@ from configs.flows_pairs import TuneEmbedder
 from configs.generate import Extractive
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
 from configs.models import CATALOGUE
-from flows.knowledge_base import knowledge_base
 from tasks.data.documents import RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
@@ -262,6 +261,8 @@ def rebuild(source: Source, kept: TunedModel, config: TuneEmbedder) -> dict[str,
         return {}
     if not kept.released:
         return {"collection": {"name": collection, "swapped": False, "why": "the encoder was not released"}}
+    from flows.knowledge_base import knowledge_base  # with three flows behind it, which cost a second
+
     encoder = config.embed.model_copy(update={"model": kept.id})
     card = CATALOGUE.get(config.embed.model)  # until the collection has a threshold of its own, that of the base
     answer = Extractive(no_answer_below=card.no_answer_below if card else None)

@@ -15,6 +15,7 @@ from configs.embed import Embed, Shards
 from configs.evaluate import Evaluate
 from configs.index import Bm25, Flat
 from configs.ingest import Files, Hub, Tables
+from tasks import environment
 from tasks.data.base import Ref
 from tasks.data.documents import PassagesRef
 from tasks.data.models import Encoder, Fingerprint, Numerics, Transport
@@ -166,6 +167,7 @@ def test_the_name_of_a_step_changes_its_key() -> None:
 @pytest.mark.usefixtures("tree")
 def test_the_version_of_a_library_changes_the_key_of_a_step_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     named, unnamed = key(REF), key(REF, libraries=())
+    monkeypatch.setattr(environment, "_version", environment._version.__wrapped__)  # which remembers what it found
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0.1")
     assert key(REF) != named
     assert key(REF, libraries=()) == unnamed
