@@ -1,6 +1,6 @@
 """Which weights to move, and what few labels are worth: Rotten Tomatoes, from the command line.
 
-One table: head, last blocks, LoRA and all weights of MiniLM on the same 2,000 texts of each class, beside logistic
+One table: head, last blocks, LoRA and all weights of MiniLM on the same 1,000 texts of each class, beside logistic
 regressions on frozen vectors and on words; judged on the test split. Then 8, 16 and 32 labels of each class, five
 draws of each: SetFit beside the frozen vectors on the same draws. Then three tasks by adapters over one base, beside
 whole copies: megabytes and score of each. Chapter 11 of the book.
@@ -16,7 +16,7 @@ from tests.bench.labelled import Labels, banking77, rotten_tomatoes
 from tests.bench.pairs import plain, why_not
 from tests.bench.tuning import Place, place, table
 
-EACH, FEW, DRAWS = 2_000, (8, 16, 32), range(5)
+EACH, FEW, DRAWS = 1_000, (8, 16, 32), range(5)
 WAYS = {
     "head": '{"kind": "head"}',
     "last-1": '{"kind": "last-blocks", "blocks": 1}',
@@ -93,13 +93,13 @@ def _adapters(at: Place, words: list[str], data: Path) -> list[dict[str, Any]]:
     """Train three tasks over one base by adapters, and as whole models; return megabytes and score of each."""
     questions = _trecqa(data)
     tasks = {
-        "sentiment": [*words, "tuning.labels_per_class=300"],
+        "sentiment": [*words, "tuning.labels_per_class=150"],
         "intent": [
             *_labelled(at, "intents", banking77(data)),
             "training.max_seq_length=64",
-            "tuning.labels_per_class=20",
+            "tuning.labels_per_class=10",
         ],
-        "answer": [*_labelled(at, "answers", questions), "training.max_seq_length=96", "tuning.labels_per_class=300"],
+        "answer": [*_labelled(at, "answers", questions), "training.max_seq_length=96", "tuning.labels_per_class=150"],
     }
     rows = []
     for task, asked in tasks.items():
