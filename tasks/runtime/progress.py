@@ -111,6 +111,7 @@ def _watch(ended: threading.Event, label: str, step: str, rows: int) -> None:
             continue
         gone = time.monotonic() - started
         show.say(spent(label, rows, gone, expected), min(99.0, 100.0 * gone / expected) if expected else 0.0)
+    show.logged = time.monotonic()  # that it has ended is said by the step itself
     show.say(f"{label}: {time.monotonic() - started:.0f} s", 100.0)
 
 

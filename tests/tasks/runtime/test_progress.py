@@ -3,6 +3,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +96,22 @@ def test_a_step_of_some_seconds_says_what_is_left_by_its_last_run(
         r"reduce-umap\.seed-1: 5,000 rows, 0 s so far, about 100 s left by its last run, 50 rows a second",
         shown.said[0][1],
     )
+
+
+def test_the_log_says_on_the_way_and_leaves_the_end_to_the_step(
+    monkeypatch: pytest.MonkeyPatch, workspace: Path
+) -> None:
+    Shown(monkeypatch)
+    logged: list[str] = []
+    monkeypatch.setattr("prefect.logging.get_run_logger", lambda: SimpleNamespace(info=logged.append))
+    monkeypatch.setattr(module, "QUIET_S", 0.01)
+    monkeypatch.setattr(module, "UPDATE_EVERY_S", 0.03)
+    monkeypatch.setattr(module, "LOG_EVERY_S", 0.001)
+    monkeypatch.setattr("tasks.runtime.records.last_time", lambda step, rows: 100.0)
+    with watched("finetune-embedder", "finetune-embedder", 5_000):
+        time.sleep(0.2)
+    assert logged
+    assert all("so far" in line for line in logged)
 
 
 def test_a_short_step_says_nothing_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
