@@ -35,7 +35,7 @@ def _intents(at: Place, data: Path) -> list[dict[str, Any]]:
         *table("source", at.table("train", ("text", "label"), labels.train)),
         *table("test", at.table("test", ("text", "label"), labels.test)),
         *table("similarity", at.table("stsb", ("text", "other", "score"), stsb(data, "test"))),
-        "examples.kind=labels", "general.other=other", "holdout.max_test=3080",
+        "examples.kind=labels", "general.other=other", "holdout.max_test=3080", "training.eval_steps=24",
     ]  # fmt: skip
     rows, gains = [], []
     for seed in SEEDS:
@@ -63,7 +63,7 @@ def _sentiment(at: Place, data: Path) -> list[dict[str, Any]]:
     labels = rotten_tomatoes(data)
     at.run(
         "tune-embedder", "name=sentiment", "examples.kind=labels", "examples.pairs_per_label=2000",
-        "loss.kind=contrastive", "gate.tolerance=1",
+        "loss.kind=contrastive", "gate.tolerance=1", "training.eval_steps=60",
         *table("source", at.table("reviews", ("text", "label"), labels.train)),
         *table("test", at.table("reviews-test", ("text", "label"), labels.test)),
     )  # fmt: skip

@@ -35,7 +35,8 @@ def _losses(at: Place, data: Path) -> list[dict[str, Any]]:
         *table("source", at.table("snli", ("text", "other", "label"), pairs)),
         *table("similarity", at.table("stsb", ("text", "other", "score"), scored)),
         "examples.kind=relations", "examples.other=other", 'examples.same=["0"]', "general.other=other",
-        "general.packaged=false", "gate.tolerance=1", "holdout.test_share=0.05", f"embed.model={_raw(at)}",
+        "general.packaged=false", "gate.tolerance=1", "holdout.test_share=0.05", "training.eval_steps=100",
+        f"embed.model={_raw(at)}",
     ]  # fmt: skip
     reached = {}
     for loss in LOSSES:
