@@ -62,11 +62,15 @@ class Place:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    """Yield a workspace of its own, with a Prefect server outside the runs."""
-    with tempfile.TemporaryDirectory() as folder, prefect_test_harness(server_startup_timeout=120):
-        settings = {"LLM_FLOWS_HOME": f"{folder}/home", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1",
+    """Yield a workspace with a Prefect server outside the runs.
+
+    It is thrown away, unless `LLM_FLOWS_BENCH` names a folder: a benchmark that was stopped goes on there.
+    """
+    with tempfile.TemporaryDirectory() as made, prefect_test_harness(server_startup_timeout=120):
+        folder = Path(os.environ.get("LLM_FLOWS_BENCH") or made)
+        settings = {"LLM_FLOWS_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1",
                     "PREFECT_API_URL": str(PREFECT_API_URL.value())}  # fmt: skip
-        yield Place(Path(folder), {**os.environ, **settings})
+        yield Place(folder, {**os.environ, **settings})
 
 
 def table(part: str, path: str, text: str = "text") -> list[str]:
