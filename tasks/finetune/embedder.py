@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from datasets import Dataset
-from safetensors.torch import load_file, save_file
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -42,13 +41,13 @@ from tasks.finetune.judged import Sides
 from tasks.finetune.noise import VALIDATION, Damage
 from tasks.finetune.pairs import batches, keys_of
 from tasks.finetune.trainer import quiet
+from tasks.finetune.weights import OwnWeights
 from tasks.metrics.judged import perform
 
 Arguments = SentenceTransformerTrainingArguments
 BEST = "eval_validation"  # what the best step is chosen by
 EPOCH = 1_000_003  # apart in seeds, so that an epoch of one seed is none of another
 PASSAGES = ("positive", "negative", "noisy")  # columns of texts that are encoded as passages are
-OF_LOSS = "loss.safetensors"  # in a checkpoint: weights of the loss that are not the encoder's
 Floats = npt.NDArray[np.float32]
 
 
@@ -238,11 +237,10 @@ class WithoutRepeats(DefaultBatchSampler):
         return self.count
 
 
-class EmbedderTrainer(SentenceTransformerTrainer):
+class EmbedderTrainer(OwnWeights, SentenceTransformerTrainer):
     """The trainer of sentence-transformers, its batches without repeats where texts are each other's negatives.
 
-    The sampler is given here and not with the arguments, which the trainer pickles. Weights of the loss, as a decoder
-    or a classifier, are kept in checkpoints as well: without them a resumed run would go on with new ones.
+    The sampler is given here and not with the arguments, which the trainer pickles.
     """
 
     recipe: EmbedderRecipe
@@ -257,23 +255,6 @@ class EmbedderTrainer(SentenceTransformerTrainer):
         keys = [keys_of(row) if apart else frozenset[str]() for row in rows]
         damage = self.damage if dataset is self.train_dataset else None
         return WithoutRepeats(keys, dataset, damage, batch_size=batch_size, drop_last=drop_last, **more)
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        super()._save(output_dir, state_dict)
-        if own := self._weights_of_loss():
-            save_file({name: w.contiguous() for name, w in own.items()}, Path(str(output_dir)) / OF_LOSS)
-
-    def _load_from_checkpoint(self, checkpoint_path: str) -> None:  # type: ignore[override]
-        super()._load_from_checkpoint(checkpoint_path)
-        if own := self._weights_of_loss():
-            for name, weight in load_file(Path(checkpoint_path) / OF_LOSS).items():
-                own[name].copy_(weight)
-
-    def _weights_of_loss(self) -> dict[str, Any]:
-        """Return the weights of the loss that are not the encoder's, by name; changing them in place changes it."""
-        encoder = {id(weight) for weight in self.model.parameters()}
-        loss: Any = self.loss
-        return {name: w.detach() for name, w in loss.named_parameters() if id(w) not in encoder}
 
 
 class Validation(SentenceEvaluator):

@@ -23,6 +23,7 @@ from tasks.data.pairs import TextPair
 from tasks.finetune import adapters
 from tasks.finetune.judged import Sides
 from tasks.finetune.trainer import quiet
+from tasks.finetune.weights import OwnWeights
 from tasks.metrics.judged import listed
 
 Arguments = CrossEncoderTrainingArguments
@@ -108,7 +109,7 @@ class SeededBatches(DefaultBatchSampler):
         return -(-self.rows // self.batch_size)
 
 
-class RerankerTrainer(CrossEncoderTrainer):
+class RerankerTrainer(OwnWeights, CrossEncoderTrainer):
     """The trainer of sentence-transformers, its batches in an order that a restart does not change."""
 
     def get_batch_sampler(  # type: ignore[override]

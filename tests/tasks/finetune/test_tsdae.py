@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformerTrainingArguments as Argume
 from transformers import TrainerCallback
 
 from configs.embed import Embed
-from configs.finetune import FullWeights, LastBlocks, Training
+from configs.finetune import FullWeights, LastBlocks, Lora, Training
 from configs.finetune_pairs import EmbedderLoss, Holdout, SoftmaxRelation, Tsdae
 from tasks.data.documents import Rejected
 from tasks.data.pairs import JudgedSet, TextPair, TextPairsRef, TrainingPairs
@@ -21,10 +21,11 @@ from tasks.embed import describe_encoder
 from tasks.errors import ContractError, DataError
 from tasks.finetune import judged_set, require_decoder, sentences_to_write, train_embedder
 from tasks.finetune import trainer as training
-from tasks.finetune.embedder import OF_LOSS, EmbedderRecipe, Prompts, load, stated, trainer_of
+from tasks.finetune.embedder import EmbedderRecipe, Prompts, load, stated, trainer_of
 from tasks.finetune.judged import sides_of
 from tasks.finetune.noise import damaged
 from tasks.finetune.trainer import FinishedTraining
+from tasks.finetune.weights import OWN
 from tasks.store import objects
 
 WORDS = ("cat", "dog", "sat", "ran", "far", "mat", "night", "train")
@@ -123,15 +124,19 @@ def test_the_frozen_blocks_of_an_encoder_stay_as_they_are(tmp_path: Path, tiny_e
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("loss", [Tsdae(), SoftmaxRelation()], ids=lambda loss: loss.kind)
+@pytest.mark.parametrize(
+    ("loss", "parameters"),
+    [(Tsdae(), FullWeights()), (SoftmaxRelation(), FullWeights()), (SoftmaxRelation(), Lora(r=2))],
+    ids=lambda value: value.kind,
+)
 def test_a_run_that_was_killed_goes_on_and_equals_the_unbroken_one(
-    loss: EmbedderLoss, tmp_path: Path, tiny_encoder: Callable[..., Path]
+    loss: EmbedderLoss, parameters: Any, tmp_path: Path, tiny_encoder: Callable[..., Path]
 ) -> None:
-    made = recipe(tiny_encoder(), loss)
+    made = recipe(tiny_encoder(), loss, parameters)
     unbroken = run(tmp_path / "unbroken", made)
     with pytest.raises(ZeroDivisionError):
         run(tmp_path / "broken", made, KillAt(10))  # in the second of three epochs, two steps after a checkpoint
-    assert (tmp_path / "broken" / "checkpoint-8" / OF_LOSS).is_file()
+    assert (tmp_path / "broken" / "checkpoint-8" / OWN).is_file()
     resumed = run(tmp_path / "broken", made)
     assert resumed.resumed_from == 8
     assert [p.loss for p in unbroken.curve if p.step > 8] == [p.loss for p in resumed.curve if p.step > 8]
@@ -154,7 +159,7 @@ def test_the_loss_falls_and_the_decoder_is_not_in_the_folder(home: Path, tiny_en
     assert losses[-1] < losses[0]
     assert results[0].model.digest == results[1].model.digest
     folder = objects.path(results[0].model)
-    assert not list(folder.rglob(OF_LOSS))
+    assert not list(folder.rglob(OWN))
     model: Any = SentenceTransformer(str(folder), device="cpu")
     assert not [name for name, _ in model.named_parameters() if "crossattention" in name or "cls" in name]
     assert model.encode(["the cat sat"]).shape == (1, 32)
