@@ -137,8 +137,19 @@ class ContrastiveMargin(Config):
     """Distance (1 less cosine) from which two texts are far enough apart."""
 
 
+class Tsdae(Config):
+    """Texts alone: words of each sentence are deleted, and a decoder writes it whole from the vector of what is left.
+
+    What else the examples hold only judges. The decoder shares the encoder's weights; it is thrown away afterwards.
+    """
+
+    kind: Literal["tsdae"] = "tsdae"
+    del_ratio: float = Field(0.6, gt=0, lt=1)
+    """Share of the words that are deleted, each by chance; one always stays. A word is what stands between blanks."""
+
+
 EmbedderLoss = Annotated[
-    MultipleNegatives | CosineSimilarity | CoSent | SoftmaxRelation | ContrastiveMargin,
+    MultipleNegatives | CosineSimilarity | CoSent | SoftmaxRelation | ContrastiveMargin | Tsdae,
     Field(discriminator="kind"),
     Tabs,
 ]
@@ -148,6 +159,7 @@ LOSSES_OF = {  # formats whose rows can be turned into what a loss reads
     "cosent": ("scored", "relations", "labels"),
     "softmax": ("relations",),
     "contrastive": ("relations", "labels"),
+    "tsdae": ("sections", "questions", "pairs", "scored", "relations", "labels"),
 }
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from configs.base import Common, Config
 from configs.embed import Embed
-from configs.finetune import FullWeights, MovingWeights, Training
+from configs.finetune import FullWeights, Lora, MovingWeights, Training
 from configs.finetune_pairs import (
     LOSSES_OF,
     EmbedderLoss,
@@ -20,6 +20,7 @@ from configs.finetune_pairs import (
     Sections,
     TuneGate,
 )
+from configs.finetune_silver import SILVER_FORMATS, SILVER_LOSSES, SilverPairs
 from configs.ingest import Ingest
 from configs.models import EMBEDDED
 from configs.runner import Runner, Threads
@@ -39,9 +40,11 @@ class TuneEmbedder(Config):
     loss: EmbedderLoss = MultipleNegatives()
     """What is made small."""
     matryoshka: tuple[int, ...] = ()
-    """Shorter vectors that must work too, longest first. As [384, 192, 96]; empty for the whole alone."""
+    """Shorter vectors that must work too. Longest first, as [384, 192, 96]; empty for the whole alone."""
     negatives: HardNegatives | None = None
     """Hard negatives to mine; null for those of the batch. The encoder to start from mines them."""
+    silver: SilverPairs | None = None
+    """A cross-encoder that labels more pairs; null for none. They are trained on, never judged or stopped by."""
     parameters: MovingWeights = FullWeights()
     """Which weights move."""
     training: Training = Training()
@@ -67,6 +70,35 @@ class TuneEmbedder(Config):
             )
         if self.negatives is not None and self.loss.kind != "multiple-negatives":
             raise ValueError(f"loss {self.loss.kind} reads no negatives; set negatives=null or another loss.kind")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_vectors(self) -> Self:
+        """Refuse for `tsdae` what its decoder cannot share: shorter vectors, and weights beside the encoder's."""
+        if self.loss.kind == "tsdae" and self.matryoshka:
+            raise ValueError("loss tsdae writes a text from its whole vector; set matryoshka=[] or another loss.kind")
+        if self.loss.kind == "tsdae" and isinstance(self.parameters, Lora):
+            raise ValueError(
+                "loss tsdae has a decoder that shares the encoder's weights, which lora leaves as they are; "
+                "set parameters.kind=full or last-blocks"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fitting_silver(self) -> Self:
+        """Refuse silver pairs where the examples or the loss cannot take the score of a cross-encoder."""
+        if self.silver is None:
+            return self
+        if self.examples.kind not in SILVER_FORMATS:
+            raise ValueError(
+                f"silver pairs are labelled by a score, which examples of kind {self.examples.kind} have not; "
+                f"set silver=null or examples.kind to {' or '.join(SILVER_FORMATS)}"
+            )
+        if self.loss.kind not in SILVER_LOSSES:
+            raise ValueError(
+                f"loss {self.loss.kind} reads no pairs with the score of a cross-encoder; set silver=null or "
+                f"loss.kind to {' or '.join(loss for loss in SILVER_LOSSES if self.examples.kind in LOSSES_OF[loss])}"
+            )
         return self
 
 

@@ -13,40 +13,56 @@ from typing import Any, Literal
 from prefect import flow
 
 from configs.evaluate import Evaluate
-from configs.finetune_pairs import LabelColumn, PairFormat, ScoredColumns, Sections, WrittenQuestions
+from configs.finetune_pairs import (
+    Holdout,
+    LabelColumn,
+    PairFormat,
+    ScoredColumns,
+    Sections,
+    Tsdae,
+    WrittenQuestions,
+)
 from configs.flows import KnowledgeBase
 from configs.flows_pairs import TuneEmbedder
 from configs.generate import Extractive
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
 from configs.models import CATALOGUE
-from tasks.data.documents import RejectedRef
+from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
 from tasks.data.run import Outcome
+from tasks.data.silver import SilverRows
 from tasks.data.training import TrainingResult, TunedModel
+from tasks.data.vectors import VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
 from tasks.evaluate import judge_tuned, load_questions, questions_for
 from tasks.finetune import (
+    add_silver,
     ask_questions,
     asking_by,
     columns_for,
+    describe_labeller,
     documents_of_questions,
     judged_questions,
     judged_set,
+    label_pairs,
     look_at_pairs,
     loss_rows,
     mine_negatives,
+    pairs_to_label,
     read_pairs,
     read_sections,
+    require_decoder,
     require_training,
+    sentences_to_write,
     split_pairs,
     texts_to_mine,
     train_embedder,
 )
 from tasks.ingest import ingest_documents, ingest_rows, list_items, name_of
 from tasks.report.names import named
-from tasks.report.tune_embedder import embedder_page, embedder_summary
+from tasks.report.tune_embedder import embedder_page, embedder_summary, rows_summary
 from tasks.runtime import steps, tracking
 from tasks.store import objects, tuned
 from tasks.tokenize import whole_documents
@@ -73,7 +89,12 @@ def preflight(
     require_training(config.training)
     if isinstance(config.examples, WrittenQuestions):
         asking_by(config.examples)  # its model is here
-    require_trainable(describe_encoder(config.embed).encoder, config.matryoshka)
+    base = describe_encoder(config.embed).encoder
+    require_trainable(base, config.matryoshka)
+    if isinstance(config.loss, Tsdae):
+        require_decoder(base)
+    if config.silver is not None:
+        describe_labeller(config.silver.reranker, config.training.precision)
     tuned.require_task(encoder_name(source, name), "embedder")
     for given in (source, test, similarity, retrieval):
         if given is not None:
@@ -200,23 +221,69 @@ def general_sets(
     return found
 
 
-def training_data(split: SplitPairs, config: TuneEmbedder, encoder: Fingerprint) -> TrainingPairs:
-    """Return what the loss reads, with hard negatives where asked for, and what the best step is chosen by."""
+def training_data(
+    split: SplitPairs, general: Mapping[str, JudgedSet], config: TuneEmbedder, encoder: Fingerprint
+) -> tuple[TrainingPairs, SilverRows | None, tuple[RejectedRef, ...]]:
+    """Return what is trained with, the pairs that a cross-encoder labelled, and sentences that were removed."""
+    with steps.label("validation"):
+        judged = judged_set("validation", "domain", config.examples.kind, split.validation, None, encoder.encoder)
+    if isinstance(config.loss, Tsdae):
+        rows, stop, removed = texts_alone(split, general, config.holdout)
+        return TrainingPairs(rows=rows, validation=stop, judged=judged), None, removed
+    silver = labelled_more(split, config, encoder)
+    rows, stop = rows_of_loss(silver.rows if silver else split.train, split.validation, config, encoder)
+    return TrainingPairs(rows=rows, validation=stop, judged=judged), silver, ()
+
+
+def rows_of_loss(
+    train: TextPairsRef, validation: TextPairsRef, config: TuneEmbedder, encoder: Fingerprint
+) -> tuple[TextPairsRef, TextPairsRef]:
+    """Return the rows of both parts as the loss reads them, with hard negatives where asked for."""
     kind, per_label = config.examples.kind, 0
     if isinstance(config.examples, LabelColumn):
         per_label = config.examples.pairs_per_label
     made = {}
-    for part, pairs in (("train", split.train), ("validation", split.validation)):
+    for part, pairs in (("train", train), ("validation", validation)):
         with steps.label(part):
             made[part] = loss_rows(pairs, kind, config.loss.kind, per_label, config.holdout.seed)
             if config.negatives is not None:
-                texts = texts_to_mine(made[part], encoder.encoder)
-                anchors = embed_queries(texts.anchors, encoder)
-                vectors = embed_passages(texts.texts, encoder, config.embed.shards, config.runner).vectors
-                made[part] = mine_negatives(made[part], texts.texts, anchors, vectors, config.negatives).rows
+                texts, anchors, vectors = encoded_sides(made[part], config, encoder)
+                made[part] = mine_negatives(made[part], texts, anchors, vectors, config.negatives).rows
+    return made["train"], made["validation"]
+
+
+def encoded_sides(
+    rows: TextPairsRef, config: TuneEmbedder, encoder: Fingerprint
+) -> tuple[PassagesRef, VectorsRef, VectorsRef]:
+    """Return the different second texts of rows, and the vectors of the anchors, one a row, and of those texts."""
+    texts = texts_to_mine(rows, encoder.encoder)
+    anchors = embed_queries(texts.anchors, encoder)
+    return texts.texts, anchors, embed_passages(texts.texts, encoder, config.embed.shards, config.runner).vectors
+
+
+def texts_alone(
+    split: SplitPairs, general: Mapping[str, JudgedSet], held: Holdout
+) -> tuple[TextPairsRef, TextPairsRef, tuple[RejectedRef, ...]]:
+    """Return the sentences that a decoder writes, of both parts, and those that repeat what is judged by."""
+    judged = tuple(general.values())
+    with steps.label("train"):
+        train = sentences_to_write(split.train, (split.test, split.validation), judged, None, held)
     with steps.label("validation"):
-        judged = judged_set("validation", "domain", kind, split.validation, None, encoder.encoder)
-    return TrainingPairs(rows=made["train"], validation=made["validation"], judged=judged)
+        stop = sentences_to_write(split.validation, (split.test,), judged, held.max_validation, held)
+    return train.rows, stop.rows, (train.removed, stop.removed)
+
+
+def labelled_more(split: SplitPairs, config: TuneEmbedder, encoder: Fingerprint) -> SilverRows | None:
+    """Return the training rows with those that a cross-encoder labels; None where none shall."""
+    asked = config.silver
+    if asked is None:
+        return None
+    with steps.label("silver"):
+        texts, anchors, vectors = encoded_sides(split.train, config, encoder)
+        pairs = pairs_to_label(split.train, texts, anchors, vectors, asked)
+        scorer = describe_labeller(asked.reranker, config.training.precision)
+        found = label_pairs(pairs, scorer)
+        return add_silver(split.train, pairs, found, scorer, config.examples.kind, asked.same_above)
 
 
 def encode_sets(
@@ -302,7 +369,7 @@ def tune_embedder(
         examples, rejected = read_examples(source, config, base)
         held = read_test(test, config, base)
         split = split_pairs(examples.pairs, held, tuple(general.values()), kind, config.holdout)
-        data = training_data(split, config, base)
+        data, silver, repeats = training_data(split, general, config, base)
         look = look_at_pairs(data.rows, split, base.encoder, kind, config.loss.kind, config.training)
         known = split.train if kind == "labels" else None
         sets = {"held-out": judged_set("held-out", "domain", kind, split.test, known, base.encoder), **general}
@@ -315,5 +382,6 @@ def tune_embedder(
         kept = keep_model(run, encoder_name(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)
-        page = embedder_page(run, shown, (examples.rejected, rejected), config)
-        return run.outcome({**embedder_summary(*shown), **rebuild(source, kept, config)}, page)
+        page = embedder_page(run, shown, (*repeats, examples.rejected, rejected), config, silver)
+        more = {**rows_summary(silver, repeats), **rebuild(source, kept, config)}
+        return run.outcome({**embedder_summary(*shown), **more}, page)

@@ -24,6 +24,7 @@ from tasks.finetune.task_reranker import (
     train_reranker,
 )
 from tasks.finetune.task_setfit import train_setfit
+from tasks.finetune.task_silver import add_silver, describe_labeller, label_pairs, pairs_to_label
 from tasks.finetune.task_tagger import (
     find_entities,
     identify_tagger,
@@ -33,12 +34,15 @@ from tasks.finetune.task_tagger import (
     try_tagger,
 )
 from tasks.finetune.task_training import require_training
+from tasks.finetune.task_tsdae import require_decoder, sentences_to_write
 
 __all__ = [
+    "add_silver",
     "ask_questions",
     "asking_by",
     "columns_for",
     "describe_base",
+    "describe_labeller",
     "describe_reranker",
     "describe_reranker_base",
     "documents_of_questions",
@@ -46,16 +50,20 @@ __all__ = [
     "identify_tagger",
     "judged_questions",
     "judged_set",
+    "label_pairs",
     "look_at_pairs",
     "loss_rows",
     "mine_negatives",
+    "pairs_to_label",
     "pairs_to_score",
     "prepare_classes",
     "prepare_tags",
     "read_pairs",
     "read_sections",
+    "require_decoder",
     "require_training",
     "score_judged",
+    "sentences_to_write",
     "split_pairs",
     "texts_to_mine",
     "train_classifier",

@@ -58,6 +58,11 @@ def merge(model: Any) -> None:
     model.requires_grad_(True)
 
 
+def has_updates(model: Any) -> bool:
+    """Return whether a model has low-rank updates in it."""
+    return any(True for _ in _updated(model))
+
+
 def blocks_of(model: Any) -> list[Any]:
     """Return the blocks of a transformer, first to last.
 

@@ -1,7 +1,8 @@
 """Train an encoder with the trainer and the losses of sentence-transformers: what goes in, and what is measured.
 
 Source: Reimers & Gurevych 2019, arXiv:1908.10084; losses of sentence-transformers 6; cached gradients, Gao et al.
-2021, arXiv:2101.06983; Matryoshka vectors, Kusupati et al. 2022, arXiv:2205.13147.
+2021, arXiv:2101.06983; Matryoshka vectors, Kusupati et al. 2022, arXiv:2205.13147; a decoder that writes a text from
+its vector, Wang et al. 2021, arXiv:2104.06979.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from datasets import Dataset
 from sentence_transformers import (
     SentenceTransformer,
@@ -30,16 +32,22 @@ from configs.finetune_pairs import (
     EmbedderLoss,
     MultipleNegatives,
     SoftmaxRelation,
+    Tsdae,
 )
 from tasks.data.pairs import TextPair
+from tasks.errors import ModelError
 from tasks.finetune import adapters
 from tasks.finetune.judged import Sides
+from tasks.finetune.noise import VALIDATION, Damage
 from tasks.finetune.pairs import batches, keys_of
+from tasks.finetune.trainer import quiet
+from tasks.finetune.weights import OwnWeights
 from tasks.metrics.judged import perform
 
 Arguments = SentenceTransformerTrainingArguments
 BEST = "eval_validation"  # what the best step is chosen by
 EPOCH = 1_000_003  # apart in seeds, so that an epoch of one seed is none of another
+PASSAGES = ("positive", "negative", "noisy")  # columns of texts that are encoded as passages are
 Floats = npt.NDArray[np.float32]
 
 
@@ -96,22 +104,30 @@ def trainer_of(
     """Return a trainer with a fresh encoder in it."""
     model = load(recipe.base, recipe.max_seq_length, str(arguments.device))
     adapters.move(model[0].model, recipe.parameters)
+    loss = loss_of(model, recipe)
+    train, held = (dataset_of(rows, recipe.loss, recipe.relations) for rows in (recipe.rows, recipe.validation))
+    damage = None
+    if isinstance(recipe.loss, Tsdae):
+        adapters.move(model[0].model, recipe.parameters)  # its weights are those of the decoder now, which all move
+        damage = Damage(recipe.loss.del_ratio, arguments.seed)
+        train.set_transform(damage)
+        held.set_transform(Damage(recipe.loss.del_ratio, arguments.seed, VALIDATION))
     trainer = EmbedderTrainer(
         model=model,
         args=arguments,  # type: ignore[arg-type]
-        train_dataset=dataset_of(recipe.rows, recipe.loss, recipe.relations),
-        eval_dataset=dataset_of(recipe.validation, recipe.loss, recipe.relations),
-        loss=loss_of(model, recipe),
+        train_dataset=train,
+        eval_dataset=held,
+        loss=loss,
         evaluator=Validation(recipe.sides, recipe.prompts),
         callbacks=callbacks,
     )
-    trainer.recipe = recipe
+    trainer.recipe, trainer.damage = recipe, damage
     return trainer
 
 
 def stated(recipe: EmbedderRecipe) -> dict[str, Any]:
     """Return the arguments of the trainer that a recipe decides."""
-    named = {"anchor": recipe.prompts.query, "positive": recipe.prompts.passage, "negative": recipe.prompts.passage}
+    named = {"anchor": recipe.prompts.query, **dict.fromkeys(PASSAGES, recipe.prompts.passage)}
     prompts = {column: prompt for column, prompt in named.items() if prompt}
     return {
         "prompts": prompts or None,
@@ -137,13 +153,22 @@ def dataset_of(rows: Sequence[TextPair], loss: EmbedderLoss, relations: Sequence
             known = {"label": [relations.index(r.label) for r in rows]}
         case ContrastiveMargin():
             known = {"label": [int(r.score > 0) for r in rows]}
+        case Tsdae():
+            return Dataset.from_dict({"text": [r.anchor for r in rows], "row": list(range(len(rows)))})
         case _:
             assert_never(loss)
     return Dataset.from_dict({"anchor": [r.anchor for r in rows], "positive": [r.positive for r in rows], **known})
 
 
 def loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
-    """Return the loss of sentence-transformers that a config stands for."""
+    """Return the loss of sentence-transformers that a config stands for, over shorter vectors too where asked for."""
+    loss = _loss_of(model, recipe)
+    if recipe.matryoshka:
+        return losses.MatryoshkaLoss(model, loss, matryoshka_dims=list(recipe.matryoshka))
+    return loss
+
+
+def _loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
     config = recipe.loss
     match config:
         case MultipleNegatives(mini_batch=None):
@@ -161,37 +186,65 @@ def loss_of(model: Any, recipe: EmbedderRecipe) -> Any:
             loss = losses.SoftmaxLoss(model, embedding_dimension=width, num_labels=len(recipe.relations))
         case ContrastiveMargin():
             loss = losses.ContrastiveLoss(model, margin=config.margin)
+        case Tsdae():
+            loss = _with_decoder(model)
         case _:
             assert_never(config)
-    if recipe.matryoshka:
-        loss = losses.MatryoshkaLoss(model, loss, matryoshka_dims=list(recipe.matryoshka))
+    return loss
+
+
+def _with_decoder(model: Any) -> Any:
+    """Return the loss of a decoder that shares the weights of an encoder; those that it alone has are new.
+
+    Raises:
+        ModelError: The decoder was not loaded with the encoder's weights, which the encoder would lose.
+    """
+    encoder = model[0].model
+    before = {name: weight.detach().clone() for name, weight in encoder.named_parameters()}
+    with quiet():  # what is said of the weights that a decoder alone has
+        loss: Any = losses.DenoisingAutoEncoderLoss(model)
+    loss.decoder.float()  # it is loaded as it was saved, the encoder in 32 bits
+    shared = {id(weight) for weight in loss.decoder.parameters()}
+    for name, weight in encoder.named_parameters():
+        same = torch.equal(weight.detach().to(before[name]), before[name])
+        if not same or (id(weight) not in shared and not name.startswith(adapters.POOLERS)):
+            raise ModelError(f"the decoder of {type(encoder).__name__} does not share {name}; set another loss.kind")
     return loss
 
 
 class WithoutRepeats(DefaultBatchSampler):
-    """Batches in which no key is twice; their order follows from seed and epoch."""
+    """Batches in which no key is twice; their order follows from seed and epoch.
 
-    def __init__(self, keys: Sequence[frozenset[str]], dataset: Dataset, **more: Any) -> None:
+    What damages the texts is told the epoch before the first batch is read.
+    """
+
+    def __init__(
+        self, keys: Sequence[frozenset[str]], dataset: Dataset, damage: Damage | None = None, **more: Any
+    ) -> None:
         super().__init__(dataset, **more)
-        self.keys = keys
+        self.keys, self.damage = keys, damage
         self.count = len(batches(self.keys, self.batch_size, self.seed * EPOCH))
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the rows of each batch of the epoch."""
-        yield from batches(self.keys, self.batch_size, self.seed * EPOCH + int(getattr(self, "epoch", 0)), self.count)
+        epoch = int(getattr(self, "epoch", 0))
+        if self.damage is not None:
+            self.damage.epoch = epoch
+        yield from batches(self.keys, self.batch_size, self.seed * EPOCH + epoch, self.count)
 
     def __len__(self) -> int:
         """Return how many batches every epoch has."""
         return self.count
 
 
-class EmbedderTrainer(SentenceTransformerTrainer):
+class EmbedderTrainer(OwnWeights, SentenceTransformerTrainer):
     """The trainer of sentence-transformers, its batches without repeats where texts are each other's negatives.
 
     The sampler is given here and not with the arguments, which the trainer pickles.
     """
 
     recipe: EmbedderRecipe
+    damage: Damage | None = None
 
     def get_batch_sampler(  # type: ignore[override]
         self, dataset: Dataset, batch_size: int, drop_last: bool, **more: Any
@@ -200,7 +253,8 @@ class EmbedderTrainer(SentenceTransformerTrainer):
         rows = self.recipe.rows if dataset is self.train_dataset else self.recipe.validation
         apart = isinstance(self.recipe.loss, MultipleNegatives)
         keys = [keys_of(row) if apart else frozenset[str]() for row in rows]
-        return WithoutRepeats(keys, dataset, batch_size=batch_size, drop_last=drop_last, **more)
+        damage = self.damage if dataset is self.train_dataset else None
+        return WithoutRepeats(keys, dataset, damage, batch_size=batch_size, drop_last=drop_last, **more)
 
 
 class Validation(SentenceEvaluator):

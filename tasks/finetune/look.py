@@ -22,6 +22,7 @@ RARE = 1 / 50  # of the commonest label, below which a label is named as rare
 TRUNCATED = 0.1  # share of cut texts that is named
 USED = 0.35  # share of the speed of a matrix product that training reaches on processors, measured here
 PROBED = 768  # rows and columns of the product that is timed
+DECODED = 3  # passes a token costs where a decoder writes it: 0.4 to encode, the decoder, and a product with all words
 STATES = 16  # bytes a trained parameter: weight, gradient and the optimizer's two means, 4 each
 
 
@@ -124,6 +125,11 @@ def estimate(size: ModelSize, tokens: int, texts: int, length: int, rate: float)
     """
     seconds = 6.0 * size.parameters * tokens / max(rate * USED, 1.0)
     return seconds, STATES * float(size.parameters) + activations(size, texts, length)
+
+
+def passes_of(loss: str) -> int:
+    """Return how many passes through the encoder a token of a training text costs."""
+    return DECODED if loss == "tsdae" else 1
 
 
 def product_rate() -> float:

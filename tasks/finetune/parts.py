@@ -54,8 +54,8 @@ def divide(
     train, stop = hold_out(kept, config.validation_share, by_label=labelled, seed=config.seed + 1)
     stop = draw_groups(stop, config.max_validation, config.seed)
     judged = [*(text for row in held for text in row.texts), *guarded]
-    stop, out, counts = _apart(stop, judged, config.near_duplicate)
-    train, more, also = _apart(train, [*judged, *(t for row in stop for t in row.texts)], config.near_duplicate)
+    stop, out, counts = apart(stop, judged, config.near_duplicate)
+    train, more, also = apart(train, [*judged, *(t for row in stop for t in row.texts)], config.near_duplicate)
     if not (train and stop and held):
         raise DataError(
             f"{len(train)} rows to train on, {len(stop)} to stop by and {len(held)} to judge by are left of "
@@ -65,10 +65,19 @@ def divide(
     return Division(train, stop, held, [*removed, *out, *more], counts[0] + also[0], counts[1] + also[1])
 
 
-def _apart(
+def apart(
     rows: Sequence[TextPair], judged: Sequence[str], near: float
 ) -> tuple[list[TextPair], list[Rejected], tuple[int, int]]:
-    """Return the rows none of whose texts repeats a judged one, the others with the reason, and how many by kind."""
+    """Return the rows none of whose texts repeats a judged one, the others with the reason, and how many by kind.
+
+    Args:
+        rows: To be trained on.
+        judged: Texts that are judged by.
+        near: Share of runs of characters in common from which two texts are nearly the same.
+
+    Returns:
+        The rows to keep; those removed; and how many of these repeat a text exactly, and how many nearly.
+    """
     texts = list(dict.fromkeys(text for row in rows for text in row.texts))
     found = {texts[repeat.text]: repeat for repeat in repeats(texts, judged, near=near)}
     kept, removed, counts = [], [], {"exact": 0, "near": 0}

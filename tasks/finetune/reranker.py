@@ -4,9 +4,7 @@ Source: Nogueira & Cho 2019, arXiv:1901.04085; binary cross-entropy over pairs, 
 relevant pairs count for more where they are few.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,8 @@ from configs.finetune import Parameters
 from tasks.data.pairs import TextPair
 from tasks.finetune import adapters
 from tasks.finetune.judged import Sides
+from tasks.finetune.trainer import quiet
+from tasks.finetune.weights import OwnWeights
 from tasks.metrics.judged import listed
 
 Arguments = CrossEncoderTrainingArguments
@@ -59,7 +59,7 @@ def trainer_of(
     recipe: RerankerRecipe, arguments: TrainingArguments, callbacks: list[TrainerCallback]
 ) -> "RerankerTrainer":
     """Return a trainer with a fresh cross-encoder in it."""
-    with _quiet():  # what it says of a head that is lacking: the fresh transformer has one
+    with quiet():  # what it says of a head that is lacking: the fresh transformer has one
         model: Any = CrossEncoder(
             str(recipe.base), num_labels=1, max_length=recipe.max_seq_length, device=str(arguments.device),
             local_files_only=True, trust_remote_code=False,
@@ -79,22 +79,6 @@ def trainer_of(
         evaluator=RankingValidation(recipe.sides),
         callbacks=callbacks,
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Let the two libraries warn of nothing until the context ends."""
-    from transformers.utils import logging as transformers_logging
-
-    mine, before = logging.getLogger("sentence_transformers"), transformers_logging.get_verbosity()
-    level = mine.level
-    mine.setLevel(logging.ERROR)
-    transformers_logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        mine.setLevel(level)
-        transformers_logging.set_verbosity(before)
 
 
 def stated() -> dict[str, Any]:
@@ -125,7 +109,7 @@ class SeededBatches(DefaultBatchSampler):
         return -(-self.rows // self.batch_size)
 
 
-class RerankerTrainer(CrossEncoderTrainer):
+class RerankerTrainer(OwnWeights, CrossEncoderTrainer):
     """The trainer of sentence-transformers, its batches in an order that a restart does not change."""
 
     def get_batch_sampler(  # type: ignore[override]

@@ -96,7 +96,7 @@ def split_pairs(
     from tasks.finetune.parts import divide
 
     held = None if test is None else objects.load_rows(test, TextPair)
-    guarded = [text for judged in general for text in _guarded(judged)]
+    guarded = [text for judged in general for text in guarded_texts(judged)]
     made = divide(objects.load_rows(pairs, TextPair), held, guarded, kind, config)
     steps.log_metrics(
         train=len(made.train), validation=len(made.validation), test=len(made.test), removed=len(made.removed),
@@ -229,7 +229,8 @@ def look_at_pairs(
     if config.max_steps:
         tokens = int(tokens * total / look.steps_of(len(mine), batch, config.num_train_epochs, None))
     size = look.model_size(model_files.read_config(model_files.locate(encoder.model).folder))
-    seconds, memory = look.estimate(size, tokens, batch * len(mine[0].texts), length, look.product_rate())
+    passed, texts = tokens * look.passes_of(loss), batch * len(mine[0].texts)
+    seconds, memory = look.estimate(size, passed, texts, length, look.product_rate())
     against = len(pairs.contradictions(train))
     repeated = sum(r.detail.startswith("says what") for r in objects.load_rows(split.removed, Rejected))
     return PairsLook(
@@ -282,7 +283,7 @@ def mine_negatives(
     return MinedRows(rows=_save(found), filtered=filtered, without=without)
 
 
-def _guarded(judged: JudgedSet) -> list[str]:
+def guarded_texts(judged: JudgedSet) -> list[str]:
     """Return the texts of a set that must not be trained on; the documents of a retrieval set may be."""
     texts = objects.load_table(judged.left, ["text"])["text"].to_pylist()
     if judged.judged_as in ("similarity", "listed"):

@@ -12,7 +12,8 @@ import math
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -314,6 +315,22 @@ def length_groups(lengths: Sequence[int], batch: int, seed: int) -> Any:
             return iter(found(list(lengths), batch, generator=drawn))
 
     return LengthGroups()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let transformers and sentence-transformers warn of nothing until the context ends."""
+    from transformers.utils import logging as transformers_logging
+
+    mine, before = logging.getLogger("sentence_transformers"), transformers_logging.get_verbosity()
+    level = mine.level
+    mine.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        mine.setLevel(level)
+        transformers_logging.set_verbosity(before)
 
 
 def _free() -> None:

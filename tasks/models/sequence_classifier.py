@@ -35,15 +35,26 @@ VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt")
 _loading = threading.Lock()
 
 
-def describe(model: str, precision: Literal["auto", "fp32", "bf16"], where: Literal["auto", "cpu", "cuda"]) -> Scorer:
+def describe(
+    model: str,
+    precision: Literal["auto", "fp32", "bf16"],
+    where: Literal["auto", "cpu", "cuda"],
+    field: str = "rerank.model",
+) -> Scorer:
     """Read from its files what decides the scores of a cross-encoder, without loading it.
+
+    Args:
+        model: Id or folder.
+        precision: As configured.
+        where: Device, as configured.
+        field: Where in a config the model stands; for messages.
 
     Raises:
         ContractError: The precision or device asked for is not there.
         ModelError: There is no such model, it cannot be trusted, or it does not give one score to a pair.
     """
     folder = model_files.locate(model).folder
-    _require_one_score(folder, model_files.read_config(folder))
+    _require_one_score(folder, model_files.read_config(folder), field)
     return described(model, device.choose(precision, where, "rerank"))
 
 
@@ -206,7 +217,7 @@ class PairEngine:
         return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
 
 
-def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
+def _require_one_score(folder: Path, config: dict[str, Any], field: str) -> None:
     """Refuse a model that does not give one score to a pair.
 
     Raises:
@@ -216,13 +227,13 @@ def _require_one_score(folder: Path, config: dict[str, Any]) -> None:
     if not kinds[0].endswith("ForSequenceClassification"):
         raise ModelError(
             f"{folder} is {kinds[0]} but a model ForSequenceClassification was needed; "
-            f"set rerank.model to a cross-encoder such as {EXAMPLE}"
+            f"set {field} to a cross-encoder such as {EXAMPLE}"
         )
     labels = len(config["id2label"]) if config.get("id2label") else int(config.get("num_labels", 2))
     if labels != 1:
         raise ModelError(
             f"{folder} gives {labels} labels but one score was needed; "
-            f"set rerank.model to a cross-encoder such as {EXAMPLE}"
+            f"set {field} to a cross-encoder such as {EXAMPLE}"
         )
 
 

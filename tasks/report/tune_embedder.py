@@ -9,6 +9,7 @@ from configs.flows_pairs import TuneEmbedder, TuneReranker
 from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.pairs import PairsLook, SplitPairs, TuneCheck, TuneVerdict
+from tasks.data.silver import SilverRows
 from tasks.data.training import StepLoss, TrainingResult, TunedModel
 from tasks.report import charts, training
 from tasks.report import page as pages
@@ -34,14 +35,21 @@ SHOWN_LABELS = 100
 Shown = tuple[TunedModel, TuneVerdict, TrainingResult, PairsLook, SplitPairs]
 
 
-def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], config: TuneEmbedder) -> Path:
+def embedder_page(
+    run: tracking.Run,
+    shown: Shown,
+    rejected: Sequence[RejectedRef],
+    config: TuneEmbedder,
+    silver: SilverRows | None = None,
+) -> Path:
     """Write the page of a run that has trained an encoder, and its tables as files beside it.
 
     Args:
         run: The run.
         shown: The model as it is kept, what the gate found, what training took, what the examples look like.
-        rejected: Rows of sources that were rejected.
+        rejected: Rows of sources that were rejected, and sentences that were removed.
         config: What was asked for.
+        silver: Pairs that a cross-encoder has labelled; None where none were asked for.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -49,7 +57,7 @@ def embedder_page(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRe
     there = {check.name for check in objects.load_rows(shown[1].checks, TuneCheck)}
     lacks = [text for name, text in NOT_GIVEN.items() if name not in there]
     asked = {"loss": config.loss.kind, "tolerance": f"{config.gate.tolerance:g}"}
-    return _write(run, shown, rejected, Told("an encoder", GENERAL_NOTE, asked, lacks))
+    return _write(run, shown, rejected, Told("an encoder", GENERAL_NOTE, asked, lacks, silver))
 
 
 def reranker_page(
@@ -69,12 +77,14 @@ class Told:
         note: Below the chart of differences.
         asked: What was asked for.
         lacks: What could not be shown.
+        silver: Pairs that a cross-encoder has labelled.
     """
 
     what: str
     note: str
     asked: Mapping[str, str]
     lacks: Sequence[str]
+    silver: SilverRows | None = None
 
 
 def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], told: Told) -> Path:
@@ -94,7 +104,7 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
         ],
         tables=[
             checks_table(checks), training.cost_table({kept.name: trained}), looked_table(look, split),
-            *labels_table(look), *removed_table([split.removed, *rejected]),
+            *silver_table(told.silver), *labels_table(look), *removed_table([split.removed, *rejected]),
         ],
         missing=told.lacks,
         run={"facts": {"base": kept.base, **told.asked}, "links": run.links(), "versions": run.versions()},
@@ -114,6 +124,7 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
     path = pages.write_page(run, page)
     if path.name:
         refs = {"checks": found.checks, "curve": trained.curve, "removed": split.removed}
+        refs |= {"silver": told.silver.silver} if told.silver else {}
         pages.write_tables(path.parent, {name: objects.load_table(ref) for name, ref in refs.items()})
     return path
 
@@ -136,6 +147,39 @@ def embedder_summary(
         "training": training.stated(trained),
         "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
     }  # fmt: skip
+
+
+def rows_summary(silver: SilverRows | None, removed: Sequence[RejectedRef]) -> dict[str, Any]:
+    """Return what the caller gets of the rows that are none of the source: silver pairs, and removed sentences."""
+    told: dict[str, Any] = {"removed_sentences": sum(ref.rows for ref in removed)} if removed else {}
+    if silver is not None:
+        told["silver"] = {
+            "reranker": silver.reranker, "weights": silver.weights, "gold": silver.gold, "silver": silver.silver.rows,
+            "same": silver.same, "same_above": silver.same_above, "unscored": silver.unscored,
+            "tenths": list(silver.tenths),
+        }  # fmt: skip
+    return told
+
+
+def silver_table(silver: SilverRows | None) -> list[Table]:
+    """Return how many rows people and a cross-encoder have labelled, and the labels of the latter; none without."""
+    if silver is None:
+        return []
+    count = max(silver.silver.rows, 1)
+    rows = [
+        ("rows of the source (gold)", f"{silver.gold:,}", ""),
+        ("pairs labelled by the cross-encoder (silver)", f"{silver.silver.rows:,}", ""),
+        (f"of these with a score of {silver.same_above:g} or more", f"{silver.same:,}", f"{silver.same / count:.1%}"),
+        ("pairs without a score, left out", f"{silver.unscored:,}", ""),
+    ]
+    rows += [
+        (f"silver pairs with a score from {tenth / 10:.1f} to {(tenth + 1) / 10:.1f}", f"{n:,}", f"{n / count:.1%}")
+        for tenth, n in enumerate(silver.tenths)
+    ]
+    note = (
+        f"Labelled by {silver.reranker}, weights {silver.weights[:12]}. Nothing is judged or stopped by silver pairs."
+    )
+    return [Table("Gold and silver rows", ("what", "rows", "of silver"), rows, note)]
 
 
 def stated(check: TuneCheck) -> dict[str, Any]:

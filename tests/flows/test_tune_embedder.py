@@ -2,13 +2,14 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from configs.embed import Embed
-from configs.finetune import LastBlocks, Training
+from configs.finetune import LastBlocks, Lora, Training
 from configs.finetune_pairs import (
     CoSent,
     CosineSimilarity,
@@ -16,13 +17,20 @@ from configs.finetune_pairs import (
     HardNegatives,
     Holdout,
     LabelColumn,
+    MultipleNegatives,
     PairColumns,
+    RelationColumns,
     ScoredColumns,
+    Sections,
+    SoftmaxRelation,
+    Tsdae,
     TuneGate,
 )
+from configs.finetune_silver import SilverPairs
 from configs.flows_pairs import TuneEmbedder
 from configs.ingest import Files, Tables
 from flows.tune_embedder import preflight, tune_embedder
+from tasks.embed import describe_encoder
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.models import files as model_files
 from tasks.store import tuned
@@ -74,6 +82,120 @@ def test_a_loss_that_cannot_read_the_examples_is_refused_with_those_that_can() -
     assert TuneEmbedder(examples=ScoredColumns(), loss=CoSent()).loss == CoSent()
     with pytest.raises(ValidationError, match="reads no negatives"):
         TuneEmbedder(examples=LabelColumn(), loss=CosineSimilarity(), negatives=HardNegatives())
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"loss": Tsdae(), "matryoshka": (384, 96)}, r"its whole vector; set matryoshka=\[\]"),
+        (
+            {"loss": Tsdae(), "parameters": Lora()},
+            r"lora leaves as they are; set parameters\.kind=full",
+        ),
+        ({"loss": Tsdae(), "negatives": HardNegatives()}, "loss tsdae reads no negatives"),
+    ],
+)
+def test_what_a_decoder_cannot_share_is_refused(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TuneEmbedder.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("examples", "loss", "said"),
+    [
+        (Sections(), MultipleNegatives(), r"examples of kind sections have not; set silver=null or examples\.kind to"),
+        (LabelColumn(), CosineSimilarity(), "examples of kind labels have not"),
+        (RelationColumns(), MultipleNegatives(), r"loss\.kind to cosine or cosent or contrastive"),
+        (RelationColumns(), SoftmaxRelation(), r"loss\.kind to cosine or cosent or contrastive"),
+        (ScoredColumns(), Tsdae(), r"set silver=null or loss\.kind to cosine or cosent$"),
+    ],
+)
+def test_silver_pairs_are_refused_where_no_score_is_read(examples: object, loss: object, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TuneEmbedder.model_validate({"examples": examples, "loss": loss, "silver": SilverPairs(reranker="tuned:x")})
+    (error,) = refused.value.errors()
+    assert re.search(said, error["msg"])
+    fine = TuneEmbedder(examples=ScoredColumns(), loss=CoSent(), silver=SilverPairs(reranker="tuned:x"))
+    assert fine.silver is not None
+
+
+def test_a_reranker_that_is_not_there_or_is_none_is_refused_before_any_work(home: Path) -> None:
+    source = write(home / "pairs.jsonl", [{"text": "q", "hypothesis": "a", "label": "entailment"}])
+
+    def asked(reranker: str) -> TuneEmbedder:
+        silver = SilverPairs(reranker=reranker)
+        return TuneEmbedder(examples=RelationColumns(), loss=CoSent(), silver=silver, general=NO_QUESTIONS)
+
+    with pytest.raises(ModelError, match="there is no trained model 'gone'"):
+        preflight(source, config=asked("tuned:gone"))
+    with pytest.raises(ModelError, match=r"set silver\.reranker to a cross-encoder"):
+        preflight(source, config=asked(Embed().model))
+
+
+def cross_encoder(folder: Path) -> str:
+    """Save a small cross-encoder that knows nothing, with the words of the embedded encoder."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    tokenizer = AutoTokenizer.from_pretrained(model_files.locate(Embed().model).folder)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BertConfig(vocab_size=len(tokenizer), num_labels=1, initializer_range=0.5, **sizes)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+SHORT = Training(max_steps=2, per_device_train_batch_size=8, max_seq_length=32, device="cpu", precision="fp32")
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_silver_pairs_are_trained_on_and_the_page_says_who_labelled_them(home: Path) -> None:
+    rows = noise(200)
+    source = write(home / "rows.jsonl", [
+        {"text": one["text"], "hypothesis": other["text"], "label": "entailment" if n % 3 else "neutral"}
+        for n, (one, other) in enumerate(zip(rows[::2], rows[1::2], strict=True))
+    ])  # fmt: skip
+    reranker = cross_encoder(home / "cross")
+    config = TuneEmbedder(
+        examples=RelationColumns(), holdout=Holdout(near_duplicate=1.0), embed=Embed(precision="fp32"), loss=CoSent(),
+        silver=SilverPairs(reranker=reranker, per_anchor=2, max_pairs=60), parameters=LastBlocks(blocks=1),
+        training=SHORT, general=NO_QUESTIONS, gate=TuneGate(resamples=200),
+    )  # fmt: skip
+    outcome = tune_embedder(source=source, name="silver", config=config)
+    silver = outcome.result["silver"]
+    assert (silver["silver"], silver["unscored"], sum(silver["tenths"])) == (60, 0, 60)
+    assert silver["gold"] + 60 == outcome.result["rows"]["train"]
+    assert silver["gold"] + outcome.result["rows"]["validation"] + outcome.result["rows"]["test"] == 100
+    assert silver["weights"] == model_files.weights_digest(Path(reranker))
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Gold and silver rows" in page
+    assert f"weights {silver['weights'][:12]}" in page
+    assert len((Path(outcome.report).parent / "silver.csv").read_text("utf-8").splitlines()) == 61
+    again = tune_embedder(source=source, name="silver", config=config.model_copy(update={"silver": None}))
+    assert "silver" not in again.result
+    assert again.result["rows"]["train"] == silver["gold"]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_an_encoder_learns_from_documents_alone_and_is_judged_by_their_titles(home: Path) -> None:
+    rows = [
+        {"text": ". ".join(str(row["text"]).capitalize() for row in noise(240)[n::60]) + ".", "title": f"note {n}"}
+        for n in range(60)
+    ]
+    source = write(home / "notes.jsonl", list(rows)).model_copy(update={"title": "title"})
+    config = TuneEmbedder(
+        holdout=Holdout(near_duplicate=1.0), embed=Embed(precision="fp32"), loss=Tsdae(), training=SHORT,
+        parameters=LastBlocks(blocks=1), general=NO_QUESTIONS, gate=TuneGate(resamples=200),
+    )  # fmt: skip
+    result = tune_embedder(source=source, name="alone", config=config).result
+    assert result["checks"]["held-out"]["metric"] == "nDCG@10"
+    assert result["rows"]["train"] > 100
+    assert result["removed_sentences"] == 0
+    trained = describe_encoder(Embed(model="tuned:alone@1", precision="fp32")).encoder
+    assert (trained.width, trained.architecture) == (384, "transformer")
 
 
 @pytest.mark.flow

@@ -108,11 +108,17 @@ def ranked(folder: Path) -> float:
 
 @pytest.mark.parametrize(("parameters", "least", "most"), [(LastBlocks(blocks=1), 0.05, 0.6), (Lora(r=2), 0.0, 0.2)])
 def test_few_weights_may_move_and_the_folder_is_whole(
-    parameters: Any, least: float, most: float, home: Path, tiny_encoder: Callable[..., Path]
+    parameters: Any,
+    least: float,
+    most: float,
+    home: Path,
+    tiny_encoder: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     result = trained(tiny_encoder(), MultipleNegatives(), parameters)
     assert least < result.trainable / result.parameters < most
     check_opens(objects.path(result.model))
+    assert "Could not load the best model" not in caplog.text
 
 
 def test_a_trained_folder_opens_as_it_is_and_gives_equal_vectors(

@@ -52,3 +52,7 @@ def test_estimates_grow_with_the_work() -> None:
 )
 def test_steps_are_counted(rows: int, batch: int, epochs: float, most: int | None, steps: int) -> None:
     assert look.steps_of(rows, batch, epochs, most) == steps
+
+
+def test_a_decoder_costs_several_passes() -> None:
+    assert look.passes_of("tsdae") > look.passes_of("cosine") == 1

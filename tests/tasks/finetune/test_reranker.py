@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs.embed import Embed
-from configs.finetune import FullWeights, LastBlocks, Training
+from configs.finetune import FullWeights, LastBlocks, Lora, Training
 from tasks.data.pairs import JudgedSet, TextPair, TextPairsRef, TrainingPairs, Truth
 from tasks.embed import describe_encoder
 from tasks.finetune import describe_reranker, describe_reranker_base, judged_set, score_judged, train_reranker
@@ -47,9 +47,12 @@ def data_of(encoder: object) -> tuple[TrainingPairs, JudgedSet]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parameters", [FullWeights(), LastBlocks(blocks=1)], ids=lambda p: p.kind)
+@pytest.mark.parametrize("parameters", [FullWeights(), LastBlocks(blocks=1), Lora(r=2)], ids=lambda p: p.kind)
 def test_a_trained_folder_scores_as_sentence_transformers_does(
-    parameters: FullWeights | LastBlocks, home: Path, tiny_encoder: Callable[..., Path]
+    parameters: FullWeights | LastBlocks | Lora,
+    home: Path,
+    tiny_encoder: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from sentence_transformers import CrossEncoder
     from torch.nn import Identity
@@ -61,7 +64,8 @@ def test_a_trained_folder_scores_as_sentence_transformers_does(
     result = train_reranker.fn(data, base, parameters, TRAIN)
     place = objects.path(result.model)
     assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pt", ".pth", ".pkl")]
-    assert (result.trainable < result.parameters) == (parameters.kind == "last-blocks")
+    assert (result.trainable < result.parameters) == (parameters.kind != "full")
+    assert "Could not load the best model" not in caplog.text
     ours = objects.load_array(score_judged.fn(judged, describe_reranker(str(place), "fp32")))
     left, right = (objects.load_table(ref, ["text"])["text"].to_pylist() for ref in (judged.left, judged.right))
     pairs = [(left[t.left], right[t.right]) for t in objects.load_rows(judged.truths, Truth)]
