@@ -22,7 +22,7 @@ from tasks.metrics.intervals import bootstrap_mean, drawn_rows, mean_interval, p
 from tasks.metrics.replies import distinct, repetition
 
 CHANCE = 0.5  # reward accuracy of a model that prefers neither
-LOSS, STOPS, ACCURACY = "loss a token", "replies that stop", "reward accuracy"
+LOSS, STOPS, ACCURACY = "loss a token", "stop rate", "reward accuracy"
 Floats = npt.NDArray[np.float64]
 
 
@@ -75,12 +75,14 @@ def loss_check(
     )  # fmt: skip
 
 
-def stop_check(before: Sequence[TriedReply], after: Sequence[TriedReply], config: GeneratorGate) -> TuneCheck:
+def stop_check(
+    name: str, before: Sequence[TriedReply], after: Sequence[TriedReply], config: GeneratorGate
+) -> TuneCheck:
     """Compare how many replies of two models end by themselves."""
     ours, theirs = ([float(reply.stopped) for reply in replies] for replies in (after, before))
     difference, (low, high) = paired_interval(ours, theirs, resamples=config.resamples, seed=config.seed)
     return TuneCheck(
-        "stop rate", "general", STOPS, len(ours), float(np.mean(theirs)), float(np.mean(ours)), low, high,
+        name, "general", STOPS, len(ours), float(np.mean(theirs)), float(np.mean(ours)), low, high,
         difference >= -config.tolerance, f"it may fall by {config.tolerance:g}",
     )  # fmt: skip
 

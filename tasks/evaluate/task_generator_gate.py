@@ -35,7 +35,7 @@ def judge_generator(
         pairs = objects.load_rows(rewards, PairReward)
         checks.append(gate.reward_check(pairs, config))
         measures += gate.reward_measures(pairs, config)
-    checks.append(gate.stop_check(replies[0], replies[-1], config))
+    checks.append(gate.stop_check(f"{trials[-1].name} against base", replies[0], replies[-1], config))
     checks += [gate.loss_check("DPO over SFT", "shown", losses[1], losses[2], config)] if len(losses) > 2 else []
     released, why = gate.judge_checks(checks)
     steps.log_measures("battery", measures)

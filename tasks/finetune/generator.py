@@ -18,8 +18,10 @@ import numpy.typing as npt
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import Trainer, TrainerCallback
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
-from trl.trainer.dpo_trainer import DataCollatorForPreference
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from configs.finetune import FullWeights, Lora, Training
 from tasks.data.generator_tuning import RewardPoint
@@ -30,7 +32,9 @@ from tasks.finetune.trainer import arguments, length_groups
 ACCURACY = "eval_rewards/accuracies"
 TOGETHER = 2_048  # tokens of a batch whose losses are measured, padding included: bounds the memory of logits
 # TRL recomputes activations unless told otherwise; the project does so where memory does not suffice.
-PLAIN: dict[str, Any] = {"gradient_checkpointing": False, "include_num_input_tokens_seen": "non_padding"}
+PLAIN: dict[str, Any] = {
+    "gradient_checkpointing": False, "activation_checkpointing": False, "include_num_input_tokens_seen": "non_padding",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,11 @@ class _OwnRows:
         """Write no card into the folder of checkpoints."""
 
 
-class GroupedSftTrainer(_OwnRows, SFTTrainer):  # type: ignore[misc]
+class GroupedSftTrainer(_OwnRows, SFTTrainer):
     """TRL's trainer on completions, on rows that were made before."""
 
 
-class GroupedDpoTrainer(_OwnRows, DPOTrainer):  # type: ignore[misc]
+class GroupedDpoTrainer(_OwnRows, DPOTrainer):
     """TRL's trainer on preferences, on rows that were made before."""
 
 

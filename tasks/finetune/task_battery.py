@@ -89,8 +89,10 @@ def reward_pairs(
         raise DataError(f"no held-out pair fits into {limit} tokens; give shorter ones")
     pairs = pairs_of(writer, fitting, limit)
     ours, theirs = (reference_of(loader(one)(), pairs, writer.pad) for one in (model, reference))
-    found = [PairReward(row.id, *map(float, (*mine, *other)), asked.beta)
-             for row, mine, other in zip(fitting, ours, theirs, strict=True)]  # fmt: skip
+    found = [
+        PairReward(row.id, float(mine[0]), float(mine[1]), float(other[0]), float(other[1]), asked.beta)
+        for row, mine, other in zip(fitting, ours, theirs, strict=True)
+    ]
     return objects.save_rows(PairRewardsRef, PairReward, found)
 
 

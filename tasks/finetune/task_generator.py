@@ -1,6 +1,7 @@
 """Tasks of `finetune` that train a generator: on completions, on preferences; each ends merged, saved and compared."""
 
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,11 @@ def _trained(
 ) -> "FinishedTraining":
     from tasks.finetune import trainer
 
-    return trainer.train(lambda *given: make(recipe, *given), made, watch=watch, shown=shown)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing`", FutureWarning
+        )  # TRL 1.16 asks by the old name
+        return trainer.train(lambda *given: make(recipe, *given), made, watch=watch, shown=shown)
 
 
 def _kept(
