@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from configs.base import Common, Config
+from configs.chain import SmallModel
 from configs.finetune import Training
 from configs.finetune_generator import (
     Battery,
@@ -30,6 +31,9 @@ class TuneGenerator(Config):
     """System message before every prompt; empty for what the chat template has by itself."""
     model: Annotated[str, Common] = SMOLLM2
     """Causal model to start from: a name that `python -m flows models` lists, a folder, or `tuned:NAME`."""
+    small: SmallModel | None = None
+    """A tiny model that is made on the spot, to start from in place of `model`: it tries the whole way in seconds, and
+    nothing it says means anything. Null for none."""
     holdout: Holdout = Holdout(near_duplicate=0.8, max_test=500, max_validation=100)
     """What is held out, and how it is kept apart, of instructions and of preferences."""
     parameters: GeneratorWeights = GeneratorLora()

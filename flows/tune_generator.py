@@ -1,5 +1,6 @@
 """Tune generator: train a causal model on instructions, then on preferences; release it if it is better for sure.
 
+Try it:        python -m flows tune-generator @quick
 Instructions:  python -m flows tune-generator source.kind=tables source.path=instructions.jsonl
 Preferences:   python -m flows tune-generator source.path=asked.jsonl pairs.path=preferred.jsonl
 On a worker:   prefect deployment run 'tune-generator/tune-generator'
@@ -7,9 +8,11 @@ On a worker:   prefect deployment run 'tune-generator/tune-generator'
 
 from prefect import flow
 
+from configs.embed import Embed
 from configs.finetune_generator import InstructionColumns, Preference, PreferenceColumns
 from configs.flows_generator import TuneGenerator
-from configs.ingest import Hub, Source, Tables
+from configs.ingest import Files, Hub, PythonDocs, Source, Tables
+from tasks.chain import make_small
 from tasks.data.documents import RejectedRef, SnapshotRef
 from tasks.data.generator_tuning import GeneratorTrial, PairRewardsRef, TunedGenerator
 from tasks.data.generator_verdict import GeneratorVerdict
@@ -17,21 +20,24 @@ from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
+from tasks.embed import describe_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import judge_generator
 from tasks.finetune import (
     columns_of_prompts,
     describe_generator,
     look_at_prompts,
+    prompts_of_documents,
     read_prompts,
     require_training,
+    require_trl,
     reward_pairs,
     split_prompts,
     train_completions,
     train_preferences,
     try_generator,
 )
-from tasks.ingest import ingest_rows, list_items, name_of
+from tasks.ingest import ingest_documents, ingest_rows, list_items, name_of
 from tasks.report.names import named
 from tasks.report.tune_generator import ShownGenerator, generator_page, generator_summary
 from tasks.runtime import steps, tracking
@@ -43,7 +49,7 @@ Columns = InstructionColumns | PreferenceColumns
 
 
 def preflight(
-    source: Source,
+    source: Source = PythonDocs(),
     test: Source | None = None,
     pairs: Source | None = None,
     name: str | None = None,
@@ -56,32 +62,39 @@ def preflight(
             installed.
     """
     require_training(config.training)
-    describe_generator(config.model, config.training)
+    require_trl()
+    if config.small is None:
+        describe_generator(config.model, config.training)
+    else:
+        list_items(config.small.source)
     tuned.require_task(generator_name(source, name), "generator")
     for given in (source, test):
         if given is not None:
-            list_rows(given, config.columns)
+            list_prompts(given, config.columns)
     if pairs is None:
         return
     if config.preference is None:
         raise ContractError("pairs are given but preference is null, so nothing is learned of them; set preference={}")
-    describe_generator(config.model, config.preference.training)
-    list_rows(pairs, config.preference.columns)
+    if config.small is None:
+        describe_generator(config.model, config.preference.training)
+    list_prompts(pairs, config.preference.columns)
 
 
-def table_of(source: Source, columns: Columns) -> Tables | Hub:
-    """Return a source of which these columns are read.
-
-    Raises:
-        ContractError: It has no columns.
-    """
-    if not isinstance(source, Tables | Hub):
-        raise ContractError(f"a generator learns from columns, which {source.kind} has not; give tables or hub")
+def table_of(source: Tables | Hub, columns: Columns) -> Tables | Hub:
+    """Return a source of which these columns are read."""
     return source.model_copy(update={"text": columns_of_prompts(columns)[0], "keep": (), "id": None, "title": None})
 
 
-def list_rows(source: Source, columns: Columns) -> SnapshotRef:
-    """Describe what a source holds now; a table that has not the columns that every row needs is refused."""
+def list_prompts(source: Source, columns: Columns) -> SnapshotRef:
+    """Describe what a source holds now; a table that has not the columns that every row needs is refused.
+
+    Raises:
+        ContractError: It has neither columns nor functions.
+    """
+    if isinstance(source, Files):
+        raise ContractError("a generator learns from columns, which files have not; give tables, hub or python-docs")
+    if isinstance(source, PythonDocs):
+        return list_items(source)
     wanted = columns_of_prompts(columns)
     return list_items(table_of(source, columns), [name for name in wanted if name != columns.input])
 
@@ -91,10 +104,26 @@ def generator_name(source: Source, name: str | None) -> str:
     return name_of(source, f"{name_of(source, None)}-generator" if name is None else name)
 
 
+def base_of(config: TuneGenerator) -> Generator:
+    """Return the model that training starts from, described; a small one is made first."""
+    if config.small is None:
+        return describe_generator(config.model, config.training)
+    with steps.label("small"):
+        text = config.small.source
+        read = ingest_documents(list_items(text), text, config.ingest, describe_encoder(Embed()).encoder)
+        made = make_small(read.documents, config.small)
+    return describe_generator(str(objects.path(made)), config.training)
+
+
 def read_rows(source: Source, columns: Columns, label: str, config: TuneGenerator) -> tuple[PromptTable, RejectedRef]:
     """Return the prompts and completions of a source, and what was rejected when it was read."""
     with steps.label(label):
-        snapshot, rows = list_rows(source, columns), table_of(source, columns)
+        snapshot = list_prompts(source, columns)
+        if isinstance(source, Files | PythonDocs):
+            documents = ingest_documents(snapshot, source, config.ingest, describe_encoder(Embed()).encoder)
+            preferred = isinstance(columns, PreferenceColumns)
+            return prompts_of_documents(documents.documents, preferred, config.holdout.seed), documents.rejected
+        rows = table_of(source, columns)
         read = ingest_rows(snapshot, rows, columns_of_prompts(columns), config.ingest)
         return read_prompts(read.cells, columns), read.rejected
 
@@ -178,7 +207,7 @@ def keep_generator(
 
 @flow(name="tune-generator", flow_run_name=named("name", "source"))
 def tune_generator(
-    source: Source,
+    source: Source = PythonDocs(),
     test: Source | None = None,
     pairs: Source | None = None,
     name: str | None = None,
@@ -187,15 +216,15 @@ def tune_generator(
     """Train a causal model on instructions, then on preferences; release it if it is better on held-out rows for sure.
 
     Args:
-        source: Instructions and what answers them.
+        source: Instructions and what answers them; of python-docs what functions do.
         test: Instructions to judge by; left out, some are held out.
-        pairs: Prompts with a chosen and a rejected answer; left out, no preferences are learned.
+        pairs: Prompts with a chosen and a rejected answer; left out, none are learned.
         name: Of `tuned:NAME`; left out, `SOURCE-generator`.
         config: What is learned, which weights move, and what must be gained.
     """
     with tracking.run("tune-generator", config, source=source, test=test, pairs=pairs, name=name) as run:
         preflight(source, test, pairs, name, config)
-        base = describe_generator(config.model, config.training)
+        base = base_of(config)
         parts, rejected = read_parts(source, test, pairs, config)
         looks = look_at_parts(parts, base, config)
         made, models = train_all(parts, base, config)

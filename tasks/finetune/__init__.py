@@ -21,7 +21,9 @@ from tasks.finetune.task_prompts import (
     columns_of_prompts,
     describe_generator,
     look_at_prompts,
+    prompts_of_documents,
     read_prompts,
+    require_trl,
     split_prompts,
 )
 from tasks.finetune.task_questions import ask_questions, asking_by
@@ -64,10 +66,12 @@ __all__ = [
     "pairs_to_score",
     "prepare_classes",
     "prepare_tags",
+    "prompts_of_documents",
     "read_pairs",
     "read_prompts",
     "read_sections",
     "require_training",
+    "require_trl",
     "reward_pairs",
     "score_judged",
     "split_pairs",

@@ -10,21 +10,23 @@ Source: ours; near repeats as `contamination` has them.
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.finetune_pairs import Holdout
-from tasks.data.documents import Rejected
+from tasks.data.documents import Document, Rejected
 from tasks.data.prompt_rows import PromptRow
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
-from tasks.text.sentences import unfit
+from tasks.text.sentences import sentences, unfit
 
 Columns = InstructionColumns | PreferenceColumns
 FEWEST = 8  # rows that anything can be learned from, or judged by
 BETWEEN = "\n\n"  # an instruction and its input
 SHOWN = 80  # characters of a prompt that is named
+DOCUMENTED = ("function", "class", "method")
+SHORTEST, LONGEST = 12, 200  # characters of a first sentence that says something, and of one that is no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,27 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
     if rejected and completion.split() == rejected.split():
         return Rejected(name, "contradiction", "the chosen answer is the rejected one; nothing is preferred")
     return PromptRow(name, texts[first] + (BETWEEN + below if below else ""), completion, rejected)
+
+
+def documented_rows(documents: Sequence[Document], *, preferred: bool, seed: int) -> list[PromptRow]:
+    """Return a prompt for each function, class or method of a documentation; its first sentence answers it.
+
+    Args:
+        documents: Docstrings, by the names users import.
+        preferred: Whether each has a rejected answer: the first sentence about another name, drawn by seed.
+        seed: Same seed, same rejected answers.
+    """
+    asked = []
+    for document in documents:
+        spans = sentences(document.text)
+        first = " ".join(document.text[spans[0][0] : spans[0][1]].split()) if spans else ""
+        if document.kind in DOCUMENTED and SHORTEST <= len(first) <= LONGEST:
+            asked.append(PromptRow(document.id, f"What does {document.id} do?", first))
+    if not preferred:
+        return asked
+    others = random.Random(seed).sample(asked, len(asked))
+    pairs = zip(asked, others, strict=True)
+    return [replace(row, rejected=other.completion) for row, other in pairs if row.completion != other.completion]
 
 
 def hold_out_prompts(rows: Sequence[PromptRow], share: float, seed: int) -> tuple[list[PromptRow], list[PromptRow]]:

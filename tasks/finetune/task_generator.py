@@ -2,7 +2,8 @@
 
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,11 +134,16 @@ def _trained(
 ) -> "FinishedTraining":
     from tasks.finetune import trainer
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "`is_gradient_checkpointing`", FutureWarning
-        )  # TRL 1.16 asks by the old name
+    with _old_names():
         return trainer.train(lambda *given: make(recipe, *given), made, watch=watch, shown=shown)
+
+
+@contextmanager
+def _old_names() -> Iterator[None]:
+    """Do not warn that TRL 1.16 and peft 0.21 ask transformers 5.23 by a name it will drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def _kept(
@@ -150,7 +156,9 @@ def _kept(
     trained = finished.trainer.model
     counted = generator.logical_parameters(trained)
     before = _probed(trained, rows, writer)
-    model = _save_merged(merging.merged(trained, loader(base)()), base, parameters)
+    with _old_names():
+        made = merging.merged(trained, loader(base)())
+    model = _save_merged(made, base, parameters)
     wanted = local_model.describe(LocalModel(model=_by_content(model), precision="fp32"))
     parity = merging.compare(
         before, _probed(loader(wanted.model_copy(update={"engine": base.engine}))(), rows, writer)

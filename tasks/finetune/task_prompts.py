@@ -10,7 +10,7 @@ from configs.finetune_pairs import Holdout
 from configs.generators import LocalModel
 from tasks import hardware
 from tasks.data.cells import CellRow, CellsRef
-from tasks.data.documents import Rejected, RejectedRef
+from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
 from tasks.data.messages import Generator, Message
 from tasks.data.prompt_rows import (
     MarkedPiece,
@@ -40,16 +40,23 @@ NEWLINE = "\n"  # between a plain prompt and its completion, where no template p
 QUESTION, ANSWER = "What is it?", "An answer."
 
 
+def require_trl() -> None:
+    """Check that what trains generators is installed.
+
+    Raises:
+        MissingExtra: It is not.
+    """
+    if hardware.missing(("trl",)):
+        raise MissingExtra("training a generator needs trl; run: pip install 'llm-flows[train]'")
+
+
 def describe_generator(model: str, training: Training) -> Generator:
     """Describe the causal model that training starts from, without loading it.
 
     Raises:
-        MissingExtra: TRL is not installed.
         ModelError: There is no such model, it cannot be trusted, or it is no causal model.
         ContractError: Rows were to be longer than it can read.
     """
-    if hardware.missing(("trl",)):
-        raise MissingExtra("training a generator needs trl; run: pip install 'llm-flows[train]'")
     folder = model_files.locate(model).folder
     require_no_adapter(folder)
     found = generators.describe(LocalModel(model=model, precision="fp32", device=training.device))
@@ -90,6 +97,27 @@ def read_prompts(cells: CellsRef, columns: InstructionColumns | PreferenceColumn
         raise DataError(f"none of {len(rows)} rows can be used ({rejected[0].item} {rejected[0].detail})")
     steps.log_metrics(rows=len(kept), rejected=len(rejected))
     return PromptTable(rows=_save(kept), rejected=objects.save_rows(RejectedRef, Rejected, rejected))
+
+
+@step(name="finetune-document-prompts")
+def prompts_of_documents(documents: DocumentsRef, preferred: bool, seed: int) -> PromptTable:
+    """Make prompts of the documentation of functions, answered by their first sentences.
+
+    Args:
+        documents: The documentation.
+        preferred: Whether each has a rejected answer too.
+        seed: Draws the rejected answers.
+
+    Raises:
+        DataError: No document is of that kind.
+    """
+    from tasks.finetune.instructions import documented_rows
+
+    rows = documented_rows(objects.load_rows(documents, Document), preferred=preferred, seed=seed)
+    if not rows:
+        raise DataError(f"{documents.rows} documents are about no function with a first sentence; name other packages")
+    steps.log_metrics(rows=len(rows))
+    return PromptTable(rows=_save(rows), rejected=objects.save_rows(RejectedRef, Rejected, []))
 
 
 @step(name="finetune-split-prompts", libraries=("numpy", "scipy"))
