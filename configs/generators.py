@@ -45,8 +45,8 @@ class LocalModel(Config):
 
     kind: Literal["transformers"] = "transformers"
     model: Annotated[str, Common] = SMOLLM2
-    """Name that `python -m flows models` lists, id on the hub, path of a folder with safetensors and tokenizer.json,
-    or of a .gguf file."""
+    """Name that `python -m flows models` lists, `tuned:NAME`, id on the hub, path of a folder with safetensors and
+    tokenizer.json, or of a .gguf file."""
     precision: Annotated[Literal["auto", "fp32", "bf16", "int8", "4bit"], Common] = "auto"
     """What the model computes in; auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8
     bits, on a processor, one prompt at a time. 4bit: needs the extra `4bit`. Both save weights, not time: with AVX2

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from tasks.data.base import Ref, Value
 
-TunedTask = Literal["embedder", "reranker", "classifier", "tagger"]
+NOTE = "training.json"  # what this project adds to the folder of a model
+TunedTask = Literal["embedder", "reranker", "classifier", "tagger", "generator"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tasks.evaluate.task_class_gate import judge_classifiers
 from tasks.evaluate.task_classes import evaluate_classes
 from tasks.evaluate.task_entities import judge_taggers
 from tasks.evaluate.task_gate import judge_reranker, judge_tuned
+from tasks.evaluate.task_generator_gate import judge_generator
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
 from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
 
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate_topics",
     "evaluate_ways",
     "judge_classifiers",
+    "judge_generator",
     "judge_reranker",
     "judge_taggers",
     "judge_tuned",

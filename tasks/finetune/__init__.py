@@ -1,7 +1,9 @@
-"""Train encoders."""
+"""Train encoders and generators."""
 
+from tasks.finetune.task_battery import reward_pairs, try_generator
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
+from tasks.finetune.task_generator import train_completions, train_preferences
 from tasks.finetune.task_pairs import (
     columns_for,
     documents_of_questions,
@@ -14,6 +16,15 @@ from tasks.finetune.task_pairs import (
     read_sections,
     split_pairs,
     texts_to_mine,
+)
+from tasks.finetune.task_prompts import (
+    columns_of_prompts,
+    describe_generator,
+    look_at_prompts,
+    prompts_of_documents,
+    read_prompts,
+    require_trl,
+    split_prompts,
 )
 from tasks.finetune.task_questions import ask_questions, asking_by
 from tasks.finetune.task_reranker import (
@@ -41,7 +52,9 @@ __all__ = [
     "ask_questions",
     "asking_by",
     "columns_for",
+    "columns_of_prompts",
     "describe_base",
+    "describe_generator",
     "describe_labeller",
     "describe_reranker",
     "describe_reranker_base",
@@ -52,25 +65,34 @@ __all__ = [
     "judged_set",
     "label_pairs",
     "look_at_pairs",
+    "look_at_prompts",
     "loss_rows",
     "mine_negatives",
     "pairs_to_label",
     "pairs_to_score",
     "prepare_classes",
     "prepare_tags",
+    "prompts_of_documents",
     "read_pairs",
+    "read_prompts",
     "read_sections",
     "require_decoder",
     "require_training",
+    "require_trl",
+    "reward_pairs",
     "score_judged",
     "sentences_to_write",
     "split_pairs",
+    "split_prompts",
     "texts_to_mine",
     "train_classifier",
+    "train_completions",
     "train_embedder",
+    "train_preferences",
     "train_reranker",
     "train_setfit",
     "train_tagger",
+    "try_generator",
     "try_list",
     "try_tagger",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
 from tasks import environment, hardware
-from tasks.data.training import StepLoss, StepLossRef, TrainingResult, TunedRef, TunedTask
+from tasks.data.training import NOTE, StepLoss, StepLossRef, TrainingResult, TunedRef, TunedTask
 from tasks.errors import ContractError, MissingExtra
 from tasks.runtime import code, steps, tracking
 from tasks.runtime.progress import progress
@@ -19,7 +19,6 @@ from tasks.store import durable, objects, workspace
 if TYPE_CHECKING:
     from tasks.finetune.trainer import FinishedTraining  # importing a task loads no transformers
 
-NOTE = "training.json"  # what this project adds to the folder of a model
 NEEDED = ("accelerate", "datasets", "peft", "sentence_transformers")
 TRAINERS = ("torch", "transformers", "accelerate")
 

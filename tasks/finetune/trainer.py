@@ -234,7 +234,8 @@ def _make_smaller(tries: _Tries, error: BaseException) -> None:
             size, held / 1e9, given.per_device_train_batch_size, given.gradient_accumulation_steps,
         )  # fmt: skip
     elif not tries.checkpointing:
-        tries.checkpointing = given.gradient_checkpointing = True
+        tries.checkpointing = True
+        given.gradient_checkpointing = given.activation_checkpointing = True  # TRL reads the old name, Trainer the new
         log.warning("memory does not suffice for one item; activations are computed anew in the backward pass")
     else:
         raise ContractError(

@@ -19,12 +19,13 @@ def load_tokenizer(folder: Any) -> Any:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
-def render(tokenizer: Any, messages: Sequence[Message]) -> str:
+def render(tokenizer: Any, messages: Sequence[Message], *, begin: bool = True) -> str:
     """Return the text a model reads.
 
     Args:
         tokenizer: Of the model; its template renders, in a sandbox.
         messages: Oldest first. Without a template their contents are joined.
+        begin: Whether the model's turn begins after them; false where the last message is its reply.
 
     Raises:
         ContractError: There are none, or the template does not take them.
@@ -38,7 +39,7 @@ def render(tokenizer: Any, messages: Sequence[Message]) -> str:
     import jinja2
 
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=begin))
     except jinja2.TemplateError as error:
         roles = ", ".join(m.role for m in messages)
         raise ContractError(f"the model's chat template does not take the roles {roles} ({error}); change them") from (

@@ -19,6 +19,7 @@ from flows.tokenizer_report import tokenizer_report
 from flows.topic_model import topic_model
 from flows.tune_classifier import tune_classifier
 from flows.tune_embedder import tune_embedder
+from flows.tune_generator import tune_generator
 from flows.tune_reranker import tune_reranker
 from flows.tune_tagger import tune_tagger
 from flows.word_vectors import word_vectors
@@ -42,6 +43,7 @@ CALLS = {
     "topic-model": (topic_model, ["@quick", 'find=["colours in a terminal"]']),
     "tune-embedder": (tune_embedder, ["@quick"]),
     "tune-reranker": (tune_reranker, ["@quick"]),
+    "tune-generator": (tune_generator, ["@quick"]),
     "prompt-chain": (prompt_chain, ["@offline-test"]),
     "chat-session": (chat_session, ["@offline-test"]),
 }

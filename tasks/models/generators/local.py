@@ -23,6 +23,7 @@ from tasks import hardware
 from tasks.data import digests
 from tasks.data.messages import Generator, Keep, Reply, Request
 from tasks.data.sampling import PENALTIES, OwnSampling, ResolvedSampling
+from tasks.data.training import NOTE
 from tasks.errors import ContractError, MissingExtra, ModelError
 from tasks.models import batching, chat_template, device
 from tasks.models import files as model_files
@@ -30,7 +31,7 @@ from tasks.models.batching import Batch
 from tasks.models.generators import prefix_cache
 from tasks.models.generators.decoding import Decoder, Row
 from tasks.models.whole import load_whole
-from tasks.store import durable, reply_cache
+from tasks.store import durable, reply_cache, tuned
 
 CAUSAL = ("ForCausalLM", "LMHeadModel")
 TEXT_TO_TEXT = "ForConditionalGeneration"
@@ -48,15 +49,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle
 _loading = threading.Lock()
 
 
-@functools.cache
 def describe(config: LocalModel) -> Generator:
-    """Read from its files what decides the replies of a model, without loading it.
+    """Read from its files what decides the replies of a model, without loading it; `tuned:NAME` is the live one.
 
     Raises:
         ContractError: The precision or device asked for is not there.
         MissingExtra: 4bit, and its package is not installed.
         ModelError: There is no such model, it cannot be trusted, or it does not generate text.
     """
+    if config.model.startswith(tuned.PREFIX):
+        config = config.model_copy(update={"model": tuned.locate(config.model)[0]})
+    return _describe(config)
+
+
+@functools.cache
+def _describe(config: LocalModel) -> Generator:
     precision, engine = _choose(config)
     files = model_files.locate(config.model)
     stated = model_files.read_config(files.folder)
@@ -64,6 +71,8 @@ def describe(config: LocalModel) -> Generator:
     family = "text-to-text" if stated.get("is_encoder_decoder") else "causal"
     _require_generating(files.folder, stated)
     tokenizer_config = model_files.optional(files.folder / "tokenizer_config.json")
+    template = _template_digest(files.folder, tokenizer_config)
+    _require_template(files.folder, template)
     limits = [int(stated[name]) for name in LIMITS if stated.get(name)]
     limits += [int(tokenizer_config["model_max_length"])] if tokenizer_config.get("model_max_length") else []
     return Generator(
@@ -72,7 +81,7 @@ def describe(config: LocalModel) -> Generator:
         revision=files.revision,
         weights=model_files.weights_digest(files.folder),
         tokenizer=digests.of_path(model_files.tokenizer_file(config.model)),
-        template=_template_digest(files.folder, tokenizer_config),
+        template=template,
         settings=durable.digest_of([stated, tokenizer_config, generation]),
         family=family,
         context=min([n for n in limits if n <= model_files.NO_LIMIT], default=0),
@@ -142,6 +151,20 @@ def _template_digest(folder: Path, tokenizer_config: dict[str, Any]) -> str:
     return durable.digest_of(tokenizer_config["chat_template"]) if tokenizer_config.get("chat_template") else ""
 
 
+def _require_template(folder: Path, template: str) -> None:
+    """Refuse a model that was trained here with another chat template: it would be asked as it never was.
+
+    Raises:
+        ModelError: Its note names another.
+    """
+    noted = model_files.optional(folder / NOTE).get("template")
+    if noted is not None and noted != template:
+        raise ModelError(
+            f"{folder} was trained with the chat template {str(noted)[:12] or 'none'} but holds "
+            f"{template[:12] or 'none'}; bring the template back, or train again with this one"
+        )
+
+
 def engine(wanted: Generator, config: LocalModel) -> "LocalEngine":
     """Return the loaded model; a process keeps the last one.
 
@@ -161,7 +184,9 @@ class LocalEngine:
     """A loaded model."""
 
     def __init__(self, wanted: Generator, config: LocalModel) -> None:
-        describe.cache_clear()
+        _describe.cache_clear()
+        if config.model.startswith(tuned.PREFIX):
+            config = config.model_copy(update={"model": wanted.model})  # another may be live by now
         if describe(config).digest != wanted.digest:
             raise ModelError(f"{wanted.model} has changed since it was described; run the flow again")
         folder = model_files.locate(config.model).folder

@@ -63,7 +63,7 @@ def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def handle(folder: Path) -> tuple[Generator, LocalModel]:
-    local_model.describe.cache_clear()
+    local_model._describe.cache_clear()
     config = LocalModel(model=str(folder), precision="fp32", batch_size=4)
     return generators.describe(config), config
 

@@ -1,0 +1,101 @@
+"""How a generator is trained: columns of instructions and preferences, which weights move, when it is released."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from configs.base import Common, Config, Tabs
+from configs.finetune import FullWeights, Lora, Training
+
+# As Llama and its heirs name their linear layers, without the head.
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class InstructionColumns(Config):
+    """Columns of what is asked and of what answers it; a row is a prompt and its completion."""
+
+    instruction: str = Field("instruction", min_length=1)
+    """Column of what is asked; `source.text` counts for nothing."""
+    input: str | None = "input"
+    """Column of what the instruction is about, put below it; a row may lack it. Null for none."""
+    output: str = Field("output", min_length=1)
+    """Column of the answer: the completion that is learned."""
+
+
+class PreferenceColumns(Config):
+    """Columns of a prompt and of two answers to it, of which one was preferred."""
+
+    prompt: str = Field("prompt", min_length=1)
+    """Column of what is asked; `pairs.text` counts for nothing."""
+    input: str | None = None
+    """Column of what it is about, put below it; a row may lack it. Null for none."""
+    chosen: str = Field("chosen", min_length=1)
+    """Column of the answer that was preferred."""
+    rejected: str = Field("rejected", min_length=1)
+    """Column of the other answer."""
+
+
+class GeneratorLora(Lora):
+    """Low-rank updates beside the frozen weights of all linear layers move; they are merged at the end."""
+
+    r: int = Field(16, ge=1, le=1_024)
+    """Rank of an update. Of SmolLM2 at 16: 4,884,480 weights move of 139,399,488."""
+    lora_alpha: int = Field(32, ge=1, le=65_536)
+    """An update counts for `lora_alpha / r`."""
+    target_modules: tuple[str, ...] = Field(LINEAR, min_length=1)
+    """Names of the linear layers that get one."""
+    merge: bool = True
+    """A generator is always merged, reloaded and compared; false is refused."""
+
+    @model_validator(mode="after")
+    def _merged(self) -> Self:
+        if not self.merge:
+            raise ValueError("merge is false but a generator is kept whole, compared with base and updates; leave it")
+        if wrong := [name for name in self.target_modules if name in ("lm_head", "embed_tokens")]:
+            raise ValueError(
+                f"target_modules names {wrong[0]}, which TRL does not train by updates; name linear layers"
+            )
+        return self
+
+
+GeneratorWeights = Annotated[FullWeights | GeneratorLora, Field(discriminator="kind"), Tabs]
+
+
+class Preference(Config):
+    """How preferences are learned: direct preference optimisation (DPO), by updates of the tuned model."""
+
+    columns: PreferenceColumns = PreferenceColumns()
+    """Where prompt, chosen and rejected stand."""
+    beta: Annotated[float, Common] = Field(0.1, gt=0, le=10)
+    """How closely the model keeps to the tuned one it starts from. Smaller: farther away."""
+    parameters: GeneratorLora = GeneratorLora(lora_dropout=0.0)
+    """Which updates are learned; TRL leaves dropout out of DPO."""
+    training: Training = Training(per_device_train_batch_size=8, learning_rate=5e-4)
+    """How long preferences are learned, and how fast."""
+
+
+class Battery(Config):
+    """What base and trained models are measured by, side by side, on held-out prompts."""
+
+    prompts: int = Field(40, ge=4, le=10_000)
+    """Held-out prompts that each model replies to at most; the loss is measured on all."""
+    max_tokens: int = Field(64, ge=4, le=4_096)
+    """Tokens of a reply at most; one that is cut there did not stop."""
+    samples: int = Field(5, ge=0, le=50)
+    """Replies that the page shows, of each model."""
+
+
+class GeneratorGate(Config):
+    """When a trained generator is released."""
+
+    least_gain: float = Field(0.0, ge=0, le=10)
+    """The held-out loss a token must fall by more than this for sure: the upper end of the 95 % interval of the paired
+    difference must lie below its negative."""
+    least_accuracy: float = Field(0.5, ge=0, lt=1)
+    """Where preferences are learned: the lower end of the held-out reward accuracy must lie above it."""
+    tolerance: Annotated[float, Common] = Field(0.1, ge=0, le=1)
+    """How much the share of replies that stop by themselves may fall."""
+    resamples: int = Field(2_000, ge=100, le=100_000)
+    """Bootstrap samples an interval is made of."""
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Same seed, same intervals."""

@@ -1,0 +1,48 @@
+"""Config of the flow that trains a generator."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from configs.base import Common, Config
+from configs.chain import SmallModel
+from configs.finetune import Training
+from configs.finetune_generator import (
+    Battery,
+    GeneratorGate,
+    GeneratorLora,
+    GeneratorWeights,
+    InstructionColumns,
+    Preference,
+)
+from configs.finetune_pairs import Holdout
+from configs.ingest import Ingest
+from configs.models import SMOLLM2
+
+
+class TuneGenerator(Config):
+    """Everything `tune-generator` can be asked to do."""
+
+    ingest: Ingest = Ingest()
+    """What may go wrong with the sources."""
+    columns: InstructionColumns = InstructionColumns()
+    """Where instruction, input and output stand."""
+    system: str = Field("", max_length=10_000)
+    """System message before every prompt; empty for what the chat template has by itself."""
+    model: Annotated[str, Common] = SMOLLM2
+    """Causal model to start from: a name that `python -m flows models` lists, a folder, or `tuned:NAME`."""
+    small: SmallModel | None = None
+    """A tiny model that is made on the spot, to start from in place of `model`: it tries the whole way in seconds, and
+    nothing it says means anything. Null for none."""
+    holdout: Holdout = Holdout(near_duplicate=0.8, max_test=500, max_validation=100)
+    """What is held out, and how it is kept apart, of instructions and of preferences."""
+    parameters: GeneratorWeights = GeneratorLora()
+    """Which weights learn from instructions."""
+    training: Training = Training(num_train_epochs=2, per_device_train_batch_size=8, learning_rate=3e-4)
+    """How long instructions are learned, and how fast; all weights take a tenth of the rate of updates."""
+    preference: Preference | None = Preference()
+    """How preferences are learned where the parameter `pairs` gives some; null where none may be."""
+    battery: Battery = Battery()
+    """What is measured on held-out prompts."""
+    gate: GeneratorGate = GeneratorGate()
+    """When the model goes live."""

@@ -1,0 +1,131 @@
+"""What base and trained generators are worth on the same held-out rows, and whether the last one is released.
+
+The loss a token is the loss of all completions over the tokens of all: rows are resampled, and the difference of two
+models is that of the same rows. Rewards are differences of log-probabilities against the model that preferences were
+learned from; TRL's own accuracy is 0 before training, for every pair is a tie then.
+
+Shapes: N held-out rows.
+Source: paired bootstrap, Efron & Tibshirani 1993; rewards, Rafailov et al. 2023, arXiv:2305.18290.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.finetune_generator import GeneratorGate
+from tasks.data.evaluation import Measure
+from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
+from tasks.data.pairs import Role, TuneCheck
+from tasks.errors import ContractError
+from tasks.metrics.intervals import bootstrap_mean, drawn_rows, mean_interval, paired_interval, percentile_interval
+from tasks.metrics.replies import distinct, repetition
+
+CHANCE = 0.5  # reward accuracy of a model that prefers neither
+LOSS, STOPS, ACCURACY = "loss a token", "stop rate", "reward accuracy"
+Floats = npt.NDArray[np.float64]
+
+
+def measures_of(
+    name: str, losses: Sequence[PromptLoss], replies: Sequence[TriedReply], config: GeneratorGate
+) -> list[Measure]:
+    """Return what one model is worth.
+
+    Args:
+        name: base, SFT or DPO.
+        losses: Of N rows.
+        replies: To some prompts.
+        config: Resamples and seed.
+    """
+    each, tokens = _arrays(losses)
+    drawn = drawn_rows(len(each), resamples=config.resamples, seed=config.seed)
+    low, high = percentile_interval([each[rows].sum() / tokens[rows].sum() for rows in drawn])
+    found = [Measure(LOSS, name, float(each.sum() / tokens.sum()), low, high, len(each))]
+    kept = {"resamples": config.resamples, "seed": config.seed}
+    stops = mean_interval([float(r.stopped) for r in replies], **kept)
+    again = bootstrap_mean([repetition(r.reply) for r in replies], **kept)
+    lengths = bootstrap_mean([float(r.tokens) for r in replies], **kept)
+    varied = distinct([r.reply for r in replies])
+    found.append(Measure(STOPS, name, stops[0], *stops[1], len(replies)))
+    found.append(Measure("distinct-2", name, varied, varied, varied, len(replies)))
+    found.append(Measure("repeated 4-grams", name, again[0], *again[1], len(replies)))
+    found.append(Measure("tokens of a reply", name, lengths[0], *lengths[1], len(replies)))
+    return found
+
+
+def loss_check(
+    name: str, role: Role, before: Sequence[PromptLoss], after: Sequence[PromptLoss], config: GeneratorGate
+) -> TuneCheck:
+    """Compare the losses of two models on the same rows.
+
+    Raises:
+        ContractError: They were not measured on the same tokens.
+    """
+    (old, tokens), (new, also) = _arrays(before), _arrays(after)
+    if [row.id for row in before] != [row.id for row in after] or not np.array_equal(tokens, also):
+        raise ContractError(f"{name} was measured on other rows before than after; both must be measured on the same")
+    drawn = drawn_rows(len(old), resamples=config.resamples, seed=config.seed)
+    low, high = percentile_interval([(new[rows] - old[rows]).sum() / tokens[rows].sum() for rows in drawn])
+    total = tokens.sum()
+    passed, why = True, "shown beside"
+    if role == "domain":
+        passed, why = high < -config.least_gain, f"the upper end must be below {-config.least_gain:g}"
+    return TuneCheck(
+        name, role, LOSS, len(old), float(old.sum() / total), float(new.sum() / total), low, high, bool(passed), why
+    )  # fmt: skip
+
+
+def stop_check(
+    name: str, before: Sequence[TriedReply], after: Sequence[TriedReply], config: GeneratorGate
+) -> TuneCheck:
+    """Compare how many replies of two models end by themselves."""
+    ours, theirs = ([float(reply.stopped) for reply in replies] for replies in (after, before))
+    difference, (low, high) = paired_interval(ours, theirs, resamples=config.resamples, seed=config.seed)
+    return TuneCheck(
+        name, "general", STOPS, len(ours), float(np.mean(theirs)), float(np.mean(ours)), low, high,
+        difference >= -config.tolerance, f"it may fall by {config.tolerance:g}",
+    )  # fmt: skip
+
+
+def reward_check(pairs: Sequence[PairReward], config: GeneratorGate) -> TuneCheck:
+    """Compare the accuracy of rewards with chance: a pair counts where the chosen answer has the larger reward."""
+    right = [float(pair.margin > 0) for pair in pairs]
+    value, (low, high) = mean_interval(right, resamples=config.resamples, seed=config.seed)
+    return TuneCheck(
+        "DPO over chance", "domain", ACCURACY, len(right), CHANCE, value, low - CHANCE, high - CHANCE,
+        low > config.least_accuracy, f"the lower end of the accuracy must be above {config.least_accuracy:g}",
+    )  # fmt: skip
+
+
+def reward_measures(pairs: Sequence[PairReward], config: GeneratorGate) -> list[Measure]:
+    """Return accuracy and margin of rewards, those of both answers, and how often each model prefers the chosen."""
+    kept = {"resamples": config.resamples, "seed": config.seed}
+    count = len(pairs)
+    named = {
+        "reward margin": ("DPO", [pair.margin for pair in pairs]),
+        "reward of chosen": ("DPO", [pair.rewards[0] for pair in pairs]),
+        "reward of rejected": ("DPO", [pair.rewards[1] for pair in pairs]),
+    }
+    right = mean_interval([float(pair.margin > 0) for pair in pairs], **kept)
+    began = mean_interval([float(pair.reference_chosen > pair.reference_rejected) for pair in pairs], **kept)
+    ends = mean_interval([float(pair.chosen > pair.rejected) for pair in pairs], **kept)
+    found = [Measure(ACCURACY, "DPO", right[0], *right[1], count)]
+    for name, (what, values) in named.items():
+        value, (low, high) = bootstrap_mean(values, **kept)
+        found.append(Measure(name, what, value, low, high, count))
+    found.append(Measure("chosen is likelier", "SFT", began[0], *began[1], count))
+    return [*found, Measure("chosen is likelier", "DPO", ends[0], *ends[1], count)]
+
+
+def judge_checks(checks: Sequence[TuneCheck]) -> tuple[bool, str]:
+    """Return whether a generator is released, and why or why not, in words."""
+    if failed := [check for check in checks if not check.passed]:
+        return False, "refused: " + "; ".join(f"{check.words}: {check.why}" for check in failed)
+    return True, "released: " + "; ".join(check.words for check in checks if check.role != "shown")
+
+
+def _arrays(losses: Sequence[PromptLoss]) -> tuple[Floats, Floats]:
+    return (
+        np.array([row.loss for row in losses], dtype=np.float64),
+        np.array([row.tokens for row in losses], dtype=np.float64),
+    )

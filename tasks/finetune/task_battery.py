@@ -1,0 +1,101 @@
+"""Tasks of `finetune` that measure generators on held-out rows: losses, replies, rewards."""
+
+from configs.finetune_generator import Battery, Preference
+from configs.generators import LocalModel, Sampling
+from tasks.data.generator_tuning import (
+    GeneratorTrial,
+    PairReward,
+    PairRewardsRef,
+    PromptLoss,
+    PromptLossesRef,
+    TriedRepliesRef,
+    TriedReply,
+)
+from tasks.data.messages import Generator, Message, Request
+from tasks.data.prompt_rows import PromptRow, PromptRowsRef
+from tasks.errors import DataError
+from tasks.finetune.task_generator import loader, pairs_of, reference_of
+from tasks.finetune.task_prompts import LONGEST, PromptWriter
+from tasks.models.generators import client
+from tasks.models.generators import local as local_model
+from tasks.runtime import steps
+from tasks.runtime.progress import progress
+from tasks.runtime.steps import step
+from tasks.store import objects
+
+LIBRARIES = ("torch", "transformers", "tokenizers")
+
+
+@step(name="finetune-try-generator", run_name="finetune-try-generator {name}", libraries=LIBRARIES)
+def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str, config: Battery) -> GeneratorTrial:
+    """Measure the loss of a model on held-out completions, and let it reply to some of their prompts.
+
+    Args:
+        held: Held-out rows.
+        name: base, SFT or DPO.
+        model: As described, in fp32.
+        system: System message; empty for that of the template.
+        config: How many prompts, and how long replies may be.
+
+    Raises:
+        DataError: No held-out row has a token to measure.
+    """
+    from tasks.finetune.generator import completion_losses
+
+    rows, writer = objects.load_rows(held, PromptRow), PromptWriter(model, system)
+    asked = LocalModel(model=model.model, precision="fp32", device=where(model))
+    loaded = local_model.engine(model, asked).decoder.model
+    made = writer.rows(rows, min(model.context or LONGEST, LONGEST))
+    with progress(steps.labelled("losses"), len(rows), "rows") as advance:
+        losses = completion_losses(loaded, made, writer.pad, advance)
+    found = [PromptLoss(row.id, float(loss), m.learned)
+             for row, loss, m in zip(rows, losses, made, strict=True) if m.learned]  # fmt: skip
+    if not found:
+        raise DataError("no held-out row has a completion within what the model reads; give shorter rows to judge by")
+    few = rows[: config.prompts]
+    before = (Message("system", system),) if system else ()
+    requests = [Request((*before, Message("user", row.prompt))) for row in few]
+    sampling = Sampling(temperature=0, repetition_penalty=1, max_tokens=config.max_tokens)
+    replies = client.replies(model, sampling, asked).watched_by(progress)(requests)
+    tried = [TriedReply(row.id, row.prompt, row.completion, r.text, r.finish == "stop", r.completion_tokens)
+             for row, r in zip(few, replies, strict=True)]  # fmt: skip
+    steps.log_metrics("", rows=len(found), replies=len(tried))
+    return GeneratorTrial(
+        name=name, losses=objects.save_rows(PromptLossesRef, PromptLoss, found),
+        replies=objects.save_rows(TriedRepliesRef, TriedReply, tried),
+    )  # fmt: skip
+
+
+@step(name="finetune-rewards", libraries=LIBRARIES)
+def reward_pairs(
+    held: PromptRowsRef, model: Generator, reference: Generator, system: str, asked: Preference
+) -> PairRewardsRef:
+    """Measure what held-out pairs are worth to a model, by the log-probabilities of both answers, against another.
+
+    Args:
+        held: Held-out pairs.
+        model: That was trained on preferences.
+        reference: That it was started from.
+        system: System message; empty for that of the template.
+        asked: How preferences were learned.
+
+    Raises:
+        DataError: No pair fits into what the model reads.
+    """
+    rows, writer = objects.load_rows(held, PromptRow), PromptWriter(model, system)
+    limit = min(model.context or LONGEST, LONGEST)
+    fitting = [row for row in rows if pairs_of(writer, [row], limit)[0]]
+    if not fitting:
+        raise DataError(f"no held-out pair fits into {limit} tokens; give shorter ones")
+    pairs = pairs_of(writer, fitting, limit)
+    ours, theirs = (reference_of(loader(one)(), pairs, writer.pad) for one in (model, reference))
+    found = [
+        PairReward(row.id, float(mine[0]), float(mine[1]), float(other[0]), float(other[1]), asked.beta)
+        for row, mine, other in zip(fitting, ours, theirs, strict=True)
+    ]
+    return objects.save_rows(PairRewardsRef, PairReward, found)
+
+
+def where(model: Generator) -> str:
+    """Return the device that a model is described to run on, as a config names it."""
+    return model.engine.removeprefix("torch-")

@@ -1,0 +1,313 @@
+"""Tasks of `finetune` that read prompts and completions, divide them, and look at them before anything is trained."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from configs.finetune import Training
+from configs.finetune_generator import InstructionColumns, PreferenceColumns
+from configs.finetune_pairs import Holdout
+from configs.generators import LocalModel
+from tasks import hardware
+from tasks.data.cells import CellRow, CellsRef
+from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
+from tasks.data.messages import Generator, Message
+from tasks.data.prompt_rows import (
+    MarkedPiece,
+    PromptLook,
+    PromptRow,
+    PromptRowsRef,
+    PromptSplits,
+    PromptTable,
+    SplitPrompts,
+)
+from tasks.errors import ContractError, DataError, MissingExtra, ModelError
+from tasks.models import chat_template
+from tasks.models import files as model_files
+from tasks.models.generators import load as generators
+from tasks.models.generators.local import GENERATION
+from tasks.models.whole import require_no_adapter
+from tasks.runtime import steps
+from tasks.runtime.steps import step
+from tasks.store import objects
+
+if TYPE_CHECKING:
+    from tasks.finetune.completions import CompletionTokens
+
+LONGEST = 1_024  # tokens of a row where neither model nor user states fewer: what memory is guessed by
+EXAMPLES = 3
+NEWLINE = "\n"  # between a plain prompt and its completion, where no template parts them
+QUESTION, ANSWER = "What is it?", "An answer."
+
+
+def require_trl() -> None:
+    """Check that what trains generators is installed.
+
+    Raises:
+        MissingExtra: It is not.
+    """
+    if hardware.missing(("trl",)):
+        raise MissingExtra("training a generator needs trl; run: pip install 'llm-flows[train]'")
+
+
+def describe_generator(model: str, training: Training) -> Generator:
+    """Describe the causal model that training starts from, without loading it.
+
+    Raises:
+        ModelError: There is no such model, it cannot be trusted, or it is no causal model.
+        ContractError: Rows were to be longer than it can read.
+    """
+    folder = model_files.locate(model).folder
+    require_no_adapter(folder)
+    found = generators.describe(LocalModel(model=model, precision="fp32", device=training.device))
+    if found.family != "causal":
+        raise ModelError(f"{model} reads one text and writes another; a causal model is needed, which continues one")
+    if training.max_seq_length is not None and found.context and training.max_seq_length > found.context:
+        raise ContractError(
+            f"training.max_seq_length is {training.max_seq_length} but {model} reads {found.context} tokens at most"
+        )
+    return found
+
+
+def columns_of_prompts(columns: InstructionColumns | PreferenceColumns) -> tuple[str, ...]:
+    """Return the columns that are read, the one that every row must have first."""
+    from tasks.finetune.instructions import columns_of
+
+    return columns_of(columns)
+
+
+@step(name="finetune-read-prompts")
+def read_prompts(cells: CellsRef, columns: InstructionColumns | PreferenceColumns) -> PromptTable:
+    """Make prompts and completions of the cells of rows; rows that cannot be used are rejected.
+
+    Args:
+        cells: Rows.
+        columns: What each column holds.
+
+    Raises:
+        DataError: No row can be used.
+    """
+    from tasks.finetune.instructions import row_of
+
+    rows = objects.load_rows(cells, CellRow)
+    read = [row_of(row.name, json.loads(row.cells), columns) for row in rows]
+    kept = [row for row in read if isinstance(row, PromptRow)]
+    rejected = [row for row in read if isinstance(row, Rejected)]
+    if not kept:
+        raise DataError(f"none of {len(rows)} rows can be used ({rejected[0].item} {rejected[0].detail})")
+    steps.log_metrics(rows=len(kept), rejected=len(rejected))
+    return PromptTable(rows=_save(kept), rejected=objects.save_rows(RejectedRef, Rejected, rejected))
+
+
+@step(name="finetune-document-prompts")
+def prompts_of_documents(documents: DocumentsRef, preferred: bool, seed: int) -> PromptTable:
+    """Make prompts of the documentation of functions, answered by their first sentences.
+
+    Args:
+        documents: The documentation.
+        preferred: Whether each has a rejected answer too.
+        seed: Draws the rejected answers.
+
+    Raises:
+        DataError: No document is of that kind.
+    """
+    from tasks.finetune.instructions import documented_rows
+
+    rows = documented_rows(objects.load_rows(documents, Document), preferred=preferred, seed=seed)
+    if not rows:
+        raise DataError(f"{documents.rows} documents are about no function with a first sentence; name other packages")
+    steps.log_metrics(rows=len(rows))
+    return PromptTable(rows=_save(rows), rejected=objects.save_rows(RejectedRef, Rejected, []))
+
+
+@step(name="finetune-split-prompts", libraries=("numpy", "scipy"))
+def split_prompts(
+    rows: PromptRowsRef, test: PromptRowsRef | None, pairs: PromptRowsRef | None, config: Holdout
+) -> PromptSplits:
+    """Divide instructions and preferences so that nothing trained on repeats what either is judged by.
+
+    Args:
+        rows: Instructions.
+        test: Instructions to judge by; None holds some out.
+        pairs: Preferences, some of which are held out; None for none.
+        config: Shares, and from where on rows are nearly the same.
+
+    Raises:
+        DataError: Too few rows are left.
+    """
+    from tasks.finetune.instructions import divide_prompts, held_out
+
+    told = objects.load_rows(rows, PromptRow)
+    given = None if test is None else objects.load_rows(test, PromptRow)
+    preferred = [] if pairs is None else objects.load_rows(pairs, PromptRow)
+    judged = held_out(told, given, config), held_out(preferred, None, config) if preferred else []
+    made = {"instructions": divide_prompts(told, given, judged[1], config)}
+    if preferred:
+        made["pairs"] = divide_prompts(preferred, None, judged[0], config)
+    for name, parts in made.items():
+        counts = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+        counts |= {"repeated": parts.repeated, "leaked": parts.leaked}
+        steps.log_metrics("", **{f"{name}.{what}": count for what, count in counts.items()})
+    return PromptSplits(**{name: _split(parts) for name, parts in made.items()})
+
+
+@step(name="finetune-look-prompts", libraries=("numpy", "tokenizers", "transformers"))
+def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: Training) -> PromptLook:
+    """Look at rows with the tokenizer alone: how they are written for the model, what is learned, what may go wrong.
+
+    Args:
+        split: All parts.
+        base: Whose tokenizer and chat template write.
+        system: System message; empty for that of the template.
+        config: How long rows may be, and how they are trained on.
+
+    Raises:
+        DataError: No row could be learned from, or one of the known mistakes is in the data.
+        ModelError: The chat template cannot be trained with.
+    """
+    from tasks.finetune import completions, look
+
+    writer = PromptWriter(base, system)
+    rows = objects.load_rows(split.train, PromptRow)
+    writer.require_plain(rows)
+    limit = limit_of(base, config)
+    whole = writer.rows(rows, 10**9)
+    made = writer.rows(rows, limit)
+    completions.require_rows(made, limit)
+    completions.require_begin(made, writer.begin)
+    completions.require_end(made, completions.collator(writer.pad), writer.ends)
+    median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
+    learned = sorted(row.learned for row in made)
+    shown = [completions.pieces_of(row, writer.decode) for row in made[:EXAMPLES]]
+    steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0])
+    return PromptLook(
+        **_estimated(base, config, made), kind=writer.kind(rows), template=base.template, train=len(rows),
+        validation=split.validation.rows, test=split.test.rows, median_tokens=median, longest_tokens=longest,
+        limit=limit, truncated=cut, learned_median=learned[len(learned) // 2], learned_least=learned[0],
+        examples=tuple(tuple(MarkedPiece(text=t, learned=is_) for t, is_ in row) for row in shown),
+        warnings=tuple(completions.warnings_of(cut, limit, split.leaked, base.template)),
+    )  # fmt: skip
+
+
+def limit_of(base: Generator, config: Training) -> int:
+    """Return the tokens a row is cut at."""
+    return config.max_seq_length or min(base.context or LONGEST, LONGEST)
+
+
+class PromptWriter:
+    """Writes rows for a model as it will be asked: by its chat template, or plainly where it has none.
+
+    Attributes:
+        tokenizer: Of transformers.
+        ends: Tokens at which generation stops.
+        end: The one of them that ends the model's turn.
+        begin: Token that begins a text, if the tokenizer has one.
+        pad: Token that fills batches.
+    """
+
+    def __init__(self, base: Generator, system: str = "") -> None:
+        folder = model_files.locate(base.model).folder
+        self.tokenizer = chat_template.load_tokenizer(folder)
+        self.system = system
+        stated = model_files.optional(folder / GENERATION).get("eos_token_id")
+        found = [self.tokenizer.eos_token_id, *(stated if isinstance(stated, list) else [stated])]
+        self.ends = {int(token) for token in found if token is not None}
+        if not self.ends:
+            raise ModelError(f"the tokenizer of {base.model} has no end token, so replies would never stop; state one")
+        self.begin = self.tokenizer.bos_token_id
+        self.special = chat_template.special_words(self.tokenizer)
+        self.end = self._end()
+        self.pad = int(self.end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id)
+
+    def _messages(self, prompt: str) -> list[Message]:
+        return [*([Message("system", self.system)] if self.system else []), Message("user", prompt)]
+
+    def _end(self) -> int:
+        """Return the token that ends the model's turn.
+
+        Raises:
+            ModelError: The chat template ends it by one at which generation does not stop.
+        """
+        from tasks.finetune.completions import end_of_turn
+
+        if not self.tokenizer.chat_template:
+            return int(self.tokenizer.eos_token_id)
+        asked = self._messages(QUESTION)
+        prompt = chat_template.render(self.tokenizer, asked)
+        whole = chat_template.render(self.tokenizer, [*asked, Message("assistant", ANSWER)], begin=False)
+        rest = end_of_turn(prompt, whole, ANSWER)
+        tokens = self.tokenizer(rest, add_special_tokens=False)["input_ids"]
+        if not tokens or tokens[0] not in self.ends:
+            names = ", ".join(repr(self.tokenizer.decode([token])) for token in sorted(self.ends))
+            raise ModelError(
+                f"the chat template ends an answer by {rest[:20]!r} but generation stops at {names}; "
+                "state its token as eos_token_id in generation_config.json, or correct the template"
+            )
+        return int(tokens[0])
+
+    def prompt(self, text: str) -> list[int]:
+        """Return the tokens of a prompt, up to where the model's turn begins."""
+        return chat_template.tokens_of(self.tokenizer, chat_template.render(self.tokenizer, self._messages(text)))
+
+    def completion(self, text: str) -> list[int]:
+        """Return the tokens of a completion, without its end."""
+        safe = chat_template.neutralise(text, self.special)
+        plain = safe if self.tokenizer.chat_template else NEWLINE + safe
+        return list(self.tokenizer(plain, add_special_tokens=False)["input_ids"])
+
+    def rows(self, rows: Sequence[PromptRow], limit: int, *, rejected: bool = False) -> "list[CompletionTokens]":
+        """Return prompts and completions as tokens, cut at a limit; of preferences one of the two answers."""
+        from tasks.finetune.completions import join
+
+        return [
+            join(
+                self.prompt(row.prompt), self.completion(row.rejected if rejected else row.completion), self.end, limit
+            )
+            for row in rows
+        ]
+
+    def decode(self, ids: list[int]) -> str:
+        """Return tokens as text, special ones included."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=False))
+
+    def require_plain(self, rows: Sequence[PromptRow]) -> None:
+        """Refuse texts that hold what the template writes around them.
+
+        Raises:
+            DataError: Some do.
+        """
+        from tasks.finetune.completions import require_no_marks
+
+        marks = [str(self.tokenizer.decode([token])) for token in sorted({*self.ends, self.begin} - {None})]
+        require_no_marks([row.completion for row in rows], marks, "completions")
+        require_no_marks([row.prompt for row in rows], marks, "prompts")
+
+    def kind(self, rows: Sequence[PromptRow]) -> str:
+        """Return what rows are, and how they are written."""
+        what = "preferences" if any(row.rejected for row in rows) else "instructions"
+        how = "by the model's chat template" if self.tokenizer.chat_template else "as plain text"
+        return f"{what}, prompt and completion, {how}; the loss is that of the completion and its end"
+
+
+def _estimated(base: Generator, config: Training, rows: "Sequence[CompletionTokens]") -> dict[str, Any]:
+    """Return tokens, steps, and a guess of seconds and bytes."""
+    from tasks.finetune import look
+
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    total = look.steps_of(len(rows), batch, config.num_train_epochs, config.max_steps)
+    size = look.model_size(model_files.read_config(model_files.locate(base.model).folder))
+    tokens = int(sum(len(row.ids) for row in rows) / len(rows) * total * batch)
+    length = max(len(row.ids) for row in rows)
+    seconds, memory = look.estimate(size, tokens, config.per_device_train_batch_size, length, look.product_rate())
+    return {"tokens": tokens, "steps": total, "seconds": seconds, "memory": memory}
+
+
+def _split(parts: Any) -> SplitPrompts:
+    return SplitPrompts(
+        train=_save(parts.train), validation=_save(parts.validation), test=_save(parts.test),
+        removed=objects.save_rows(RejectedRef, Rejected, parts.removed), repeated=parts.repeated, leaked=parts.leaked,
+    )  # fmt: skip
+
+
+def _save(rows: Sequence[PromptRow]) -> PromptRowsRef:
+    return objects.save_rows(PromptRowsRef, PromptRow, rows)

@@ -1,0 +1,234 @@
+"""The page of `tune-generator`: from references to what `report` shows. Rows and replies are shown as text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.data.documents import RejectedRef
+from tasks.data.evaluation import Measure
+from tasks.data.generator_tuning import (
+    GeneratorTrial,
+    PairReward,
+    PairRewardsRef,
+    PromptLoss,
+    RewardPoint,
+    TriedReply,
+    TunedGenerator,
+)
+from tasks.data.generator_verdict import GeneratorVerdict
+from tasks.data.pairs import TuneCheck
+from tasks.data.prompt_rows import PromptLook, PromptSplits
+from tasks.data.training import StepLoss, TunedModel
+from tasks.report import charts, training
+from tasks.report import page as pages
+from tasks.report.page import Figure, Page, Table
+from tasks.report.tune_embedder import checks_table, differences, removed_table, stated
+from tasks.runtime import tracking
+from tasks.store import objects
+
+SAMPLES = 5  # prompts whose replies are shown where nothing else is said
+SHOWN_TEXT = 1_500  # characters of an example or a reply
+LOSS = "loss a token"
+
+
+@dataclass(frozen=True)
+class ShownGenerator:
+    """What a run has made.
+
+    Attributes:
+        kept: The model as it is kept.
+        found: What the gate says.
+        made: What was trained, SFT and DPO.
+        looks: What instructions and preferences look like.
+        trials: What every model does on held-out rows.
+        rewards: Of held-out pairs; None where no preferences were learned.
+        parts: The rows.
+        samples: Replies that the page shows.
+    """
+
+    kept: TunedModel
+    found: GeneratorVerdict
+    made: Mapping[str, TunedGenerator]
+    looks: Mapping[str, PromptLook]
+    trials: Sequence[GeneratorTrial]
+    rewards: PairRewardsRef | None
+    parts: PromptSplits
+    samples: int = SAMPLES
+
+
+def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[RejectedRef]) -> Path:
+    """Write the page of a run that has trained a generator, and its tables as files beside it.
+
+    Args:
+        run: The run.
+        shown: What it has made.
+        rejected: Rows that were rejected or removed.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    kept, checks = shown.kept, objects.load_rows(shown.found.checks, TuneCheck)
+    measures = objects.load_rows(shown.found.measures, Measure)
+    results = {name: made.result for name, made in shown.made.items()}
+    curves = {name: objects.load_rows(result.curve, StepLoss) for name, result in results.items()}
+    losses = [m for m in measures if m.name == LOSS]
+    page = Page(
+        title=f"Training a generator for {kept.name}",
+        subtitle=f"{kept.id}, from {kept.base}: {'released' if kept.released else 'not released'}",
+        facts=[(f"{m.what}: {LOSS}", f"{m.value:.3f}") for m in losses]
+        + [(f"{m.what}: {m.name}", f"{m.value:.3f}") for m in measures if m.name == "reward accuracy"]
+        + [("held-out rows", f"{losses[0].n:,}")],
+        tables=[
+            battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),
+            *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown.parts),
+            *removed_table(rejected),
+        ],
+        missing=[] if "DPO" in shown.made else ["preferences: give `pairs` a source of chosen and rejected"],
+        run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
+        template="tuned_generator.html.j2",
+        figures=[
+            charts.whiskers("losses", LOSS, losses, shown.trials[-1].name),
+            charts.whiskers("checks", "difference, after less before", differences(checks), checks[0].name),
+            *training.loss_curves("training", curves),
+            *reward_figures(shown.made),
+        ],
+        more={
+            "gate": kept.why,
+            "released": kept.released,
+            "warnings": warnings_of(shown),
+            "examples": {name: [[(p.text[:SHOWN_TEXT], p.learned) for p in row] for row in look.examples]
+                         for name, look in shown.looks.items()},
+            "samples": samples_of(shown),
+        },
+    )  # fmt: skip
+    path = pages.write_page(run, page)
+    if path.name:
+        _write_tables(path.parent, shown)
+    return path
+
+
+def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
+    """Return what `tune-generator` answers."""
+    kept, parts = shown.kept, {"instructions": shown.parts.instructions}
+    parts |= {"preferences": shown.parts.pairs} if shown.parts.pairs else {}
+    return {
+        "model": kept.id,
+        "released": kept.released,
+        "why": kept.why,
+        "base": kept.base,
+        "rows": {
+            name: {"train": p.train.rows, "validation": p.validation.rows, "test": p.test.rows, "repeated": p.repeated,
+                   "leaked": p.leaked, "truncated_share": round(shown.looks[name].truncated, 4)}
+            for name, p in parts.items()
+        },
+        "checks": {check.name: stated(check) for check in objects.load_rows(shown.found.checks, TuneCheck)},
+        "measures": {f"{m.name} {m.what}": m.stated() for m in objects.load_rows(shown.found.measures, Measure)},
+        "merge": {name: {"largest_logit_difference": made.parity.logits, "tokens": made.parity.tokens,
+                         "equal_replies": made.parity.replies} for name, made in shown.made.items()},
+        "training": {name: {"learning_rate": made.learning_rate, "weights": made.moved,
+                            **training.stated(made.result)} for name, made in shown.made.items()},
+        "template": shown.looks["instructions"].template[:12],
+        "warnings": warnings_of(shown),
+    }  # fmt: skip
+
+
+def warnings_of(shown: ShownGenerator) -> list[str]:
+    """Return what is odd about rows and training, in words."""
+    told = [f"{name}: {text}" for name, look in shown.looks.items() for text in look.warnings]
+    return [*told, *training.remarks({name: made.result for name, made in shown.made.items()})]
+
+
+def battery_table(measures: Sequence[Measure]) -> Table:
+    """Return every measure of every model on the same held-out rows."""
+    names = list(dict.fromkeys(m.what for m in measures))
+    by_name = {(m.name, m.what): m for m in measures}
+    rows = []
+    for name in dict.fromkeys(m.name for m in measures):
+        there = [by_name.get((name, what)) for what in names]
+        cells = [f"{m.value:.3f}{f' ({m.interval})' if m.interval else ''}" if m else "" for m in there]
+        rows.append((name, *cells, f"{next(m.n for m in there if m):,}"))
+    note = (
+        "Held-out rows, 95 % intervals. Replies are greedy. distinct-2: share of different pairs of words in all "
+        "replies together; repeated 4-grams: share of runs of four words that stand in the reply before."
+    )
+    return Table("Base and trained models", ("measure", *names, "items"), rows, note)
+
+
+def merge_table(made: Mapping[str, TunedGenerator]) -> Table:
+    """Return how the saved models differ from the trained ones."""
+    rows = [
+        (name, one.moved, f"{one.parity.logits:.2g}", f"{one.parity.tokens:,}", f"{one.parity.replies} of "
+         f"{one.parity.replies}", f"{one.learning_rate:g}")
+        for name, one in made.items()
+    ]  # fmt: skip
+    columns = ("model", "weights", "largest difference of a logit", "tokens", "equal greedy replies", "learning rate")
+    note = "Merged into the base in fp32, saved, read again, and compared with base and updates as they were trained."
+    return Table("Merged and reloaded", columns, rows, note)
+
+
+def looked_table(name: str, look: PromptLook) -> Table:
+    """Return what rows look like before training."""
+    rows = [
+        ("rows are", look.kind),
+        ("chat template", look.template[:12] or "none"),
+        ("tokens of a row, median and longest", f"{look.median_tokens:,} and {look.longest_tokens:,}"),
+        ("cut at", f"{look.limit:,} tokens: {look.truncated:.1%} of the rows"),
+        ("tokens learned of a row, median and least", f"{look.learned_median:,} and {look.learned_least:,}"),
+        ("steps", f"{look.steps:,}, of {look.tokens:,} tokens together"),
+        ("guess of what training takes here", f"{look.seconds:.0f} s, {look.memory / 1e9:.1f} GB"),
+    ]
+    return Table(f"Before training: {name}", ("what", "rows trained on"), rows)
+
+
+def parts_table(parts: PromptSplits) -> Table:
+    """Return how many rows each part has."""
+    named = {"instructions": parts.instructions, **({"preferences": parts.pairs} if parts.pairs else {})}
+    rows = [
+        (name, *(f"{n:,}" for n in (p.train.rows, p.validation.rows, p.test.rows, p.repeated, p.leaked)))
+        for name, p in named.items()
+    ]
+    columns = ("rows", "trained on", "to stop by", "to judge by", "repeat another", "repeat what is judged by")
+    return Table("Parts", columns, rows, "What repeats is removed. Neither learns from what the other is judged by.")
+
+
+def reward_figures(made: Mapping[str, TunedGenerator]) -> list[Figure]:
+    """Return rewards of chosen and rejected validation answers over steps; none where there are none."""
+    refs = [one.rewards for one in made.values() if one.rewards is not None]
+    points = [point for ref in refs for point in objects.load_rows(ref, RewardPoint)]
+    if not points:
+        return []
+    at = [p.step for p in points]
+    data = [
+        {"type": "scatter", "mode": "lines+markers", "name": name, "x": at, "y": [getattr(p, name) for p in points]}
+        for name in ("chosen", "rejected")
+    ]
+    layout = {"xaxis": {"title": {"text": "steps"}, "rangemode": "tozero"}, "yaxis": {"title": {"text": "reward"}},
+              "showlegend": True, "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
+    rows = [(f"{p.step:,}", f"{p.chosen:.3f}", f"{p.rejected:.3f}", f"{p.accuracy:.3f}") for p in points]
+    columns = ("step", "reward of chosen", "reward of rejected", "accuracy")
+    return [Figure("rewards", "rewards of the validation pairs", data, layout, 340, columns, rows)]
+
+
+def samples_of(shown: ShownGenerator) -> list[dict[str, Any]]:
+    """Return some held-out prompts with what every model replies."""
+    said = {trial.name: objects.load_rows(trial.replies, TriedReply) for trial in shown.trials}
+    first = next(iter(said.values()))[: shown.samples]
+    return [
+        {"prompt": row.prompt[:SHOWN_TEXT], "wanted": row.wanted[:SHOWN_TEXT],
+         "replies": [(name, replies[at].reply[:SHOWN_TEXT], replies[at].stopped) for name, replies in said.items()]}
+        for at, row in enumerate(first)
+    ]  # fmt: skip
+
+
+def _write_tables(folder: Path, shown: ShownGenerator) -> None:
+    """Write every table as Parquet and CSV beside the page."""
+    tables = {"checks": objects.load_table(shown.found.checks), "measures": objects.load_table(shown.found.measures)}
+    for trial in shown.trials:
+        tables[f"replies-{trial.name}"] = objects.table_of(TriedReply, objects.load_rows(trial.replies, TriedReply))
+        tables[f"losses-{trial.name}"] = objects.table_of(PromptLoss, objects.load_rows(trial.losses, PromptLoss))
+    for name, made in shown.made.items():
+        tables[f"curve-{name}"] = objects.load_table(made.result.curve)
+    if shown.rewards is not None:
+        tables["rewards"] = objects.table_of(PairReward, objects.load_rows(shown.rewards, PairReward))
+    pages.write_tables(folder, tables)

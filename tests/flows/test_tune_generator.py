@@ -1,0 +1,144 @@
+"""`tune-generator`: what is refused before any work; what is trained is kept, released, and put to work."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.chain import Steps
+from configs.chat import Buffer
+from configs.finetune import FullWeights, Training
+from configs.finetune_generator import Battery, GeneratorGate, GeneratorLora, Preference, PreferenceColumns
+from configs.finetune_pairs import Holdout
+from configs.flows import ChatSession, PromptChain
+from configs.flows_generator import TuneGenerator
+from configs.generators import LocalModel, Sampling
+from configs.ingest import Files, Tables
+from flows.__main__ import main
+from flows.chat_session import chat_session
+from flows.prompt_chain import prompt_chain
+from flows.tune_generator import preflight, tune_generator
+from tasks.errors import ContractError, DataError, ModelError
+from tasks.runtime.mlflow_run import tracking_uri
+from tasks.store import tuned
+from tests.tasks.finetune.tiny_generator import animal_rows, make_generator
+
+FAST = Training(max_steps=12, per_device_train_batch_size=8, learning_rate=5e-3, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=20)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
+    return tmp_path
+
+
+def asked(tiny: Path, **changes: object) -> TuneGenerator:
+    given = {
+        "model": str(tiny), "parameters": FullWeights(), "training": FAST, "holdout": Holdout(near_duplicate=1.0),
+        "battery": Battery(prompts=4, max_tokens=12), "gate": GeneratorGate(resamples=200, tolerance=1.0), **changes,
+    }  # fmt: skip
+    return TuneGenerator.model_validate(given)
+
+
+def instructions(folder: Path, count: int = 90) -> Tables:
+    """Write instructions with an input below each, which must not be read as HTML."""
+    path = folder / "asked.jsonl"
+    rows = [{"instruction": r.prompt.partition("\n\n")[0], "input": "<b>" + r.prompt.partition("\n\n")[2],
+             "output": r.completion} for r in animal_rows(count)]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return Tables(path=str(path))
+
+
+def preferences(folder: Path, count: int = 90) -> Tables:
+    path = folder / "preferred.jsonl"
+    rows = [{"prompt": r.prompt, "chosen": r.completion, "rejected": r.rejected} for r in animal_rows(count, seed=1)]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return Tables(path=str(path))
+
+
+def test_what_cannot_be_trained_is_refused_before_any_work(home: Path, tiny: Path) -> None:
+    source = instructions(home)
+    with pytest.raises(ContractError, match="files have not; give tables, hub or python-docs"):
+        preflight(Files(path=str(home)), config=asked(tiny))
+    with pytest.raises(ContractError, match="pairs are given but preference is null"):
+        preflight(source, pairs=source, config=asked(tiny, preference=None))
+    unlike = asked(tiny, preference=Preference(columns=PreferenceColumns(prompt="instruction")))
+    with pytest.raises(ContractError, match=r"has the column 'chosen'; there are 'input', 'instruction', 'output'"):
+        preflight(source, pairs=source, config=unlike)
+    with pytest.raises(ContractError, match="max_seq_length is 300 but"):
+        preflight(source, config=asked(tiny, training=FAST.model_copy(update={"max_seq_length": 300})))
+    with pytest.raises(ModelError, match="there is no trained model 'nothing'"):
+        preflight(source, config=asked(tiny, model="tuned:nothing"))
+    with pytest.raises(DataError):
+        preflight(Tables(path=str(home / "none.csv")), config=asked(tiny))
+    preflight(source, pairs=preferences(home), config=asked(tiny))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"parameters": {"kind": "lora", "merge": False}}, "merge is false but a generator is kept whole"),
+        ({"parameters": {"kind": "lora", "target_modules": ["lm_head"]}}, "names lm_head, which TRL does not train"),
+        ({"preference": {"beta": 0}}, "greater than 0"),
+        ({"parameters": {"kind": "head"}}, "does not match any of the expected tags"),
+    ],
+)
+def test_a_config_that_cannot_be_followed_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TuneGenerator.model_validate(wrong)
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_released_generator_has_a_page_and_answers_in_chains_and_chats_by_its_name(home: Path, tiny: Path) -> None:
+    outcome = tune_generator(source=instructions(home), name="animals", config=asked(tiny))
+    result = outcome.result
+    assert result["released"] is True, result["why"]
+    assert result["model"] == "tuned:animals@1"
+    assert result["checks"]["SFT over base"]["high"] < 0
+    assert result["merge"]["SFT"]["largest_logit_difference"] <= 1e-3
+    assert "DPO" not in result["training"]
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Released" in page
+    assert "<b>red" not in page
+    assert "&lt;b&gt;" in page
+    assert "<mark>It is the " in page
+    client = MlflowClient(tracking_uri())
+    assert client.get_model_version_by_alias("tuned-animals", "champion").run_id == outcome.mlflow_run_id
+    model = LocalModel(model="tuned:animals", precision="fp32")
+    short = Sampling(max_tokens=8, temperature=0)
+    chain = PromptChain(methods=(Steps(name="direct"),), generator=model, sampling=short)
+    assert prompt_chain(question="Which animal?", config=chain).result["answers"]
+    chat = ChatSession(generator=model, sampling=short, memory=Buffer())
+    assert chat_session(conversation="zoo", messages=["Which animal?"], config=chat).result["turns"]
+    with pytest.raises(ContractError, match="tuned:animals is kept as generator already, not as tagger"):
+        tuned.require_task("animals", "tagger")
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_preferences_that_are_not_learned_refuse_the_model_which_is_kept_and_can_be_put_live(
+    home: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preference = Preference(parameters=GeneratorLora(r=2), training=FAST.model_copy(update={"max_steps": 2}))
+    config = asked(tiny, preference=preference, gate=GeneratorGate(least_accuracy=0.999, resamples=200, tolerance=1.0))
+    outcome = tune_generator(source=instructions(home), pairs=preferences(home), name="zoo", config=config)
+    result = outcome.result
+    assert result["released"] is False
+    assert "reward accuracy of DPO over chance" in result["why"]
+    assert set(result["training"]) == {"SFT", "DPO"}
+    assert {"SFT over base", "DPO over chance", "DPO against base", "DPO over SFT"} == set(result["checks"])
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Not released" in page
+    assert "rewards of the validation pairs" in page
+    assert dict(MlflowClient(tracking_uri()).get_registered_model("tuned-zoo").aliases) == {}
+    with pytest.raises(ModelError, match="no model 'zoo' was released; kept are tuned:zoo@1"):
+        tuned.live("zoo")
+    assert main(["models", "use", "tuned:zoo@1"]) == 0
+    assert tuned.live("zoo").task == "generator"

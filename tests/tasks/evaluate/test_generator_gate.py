@@ -1,0 +1,106 @@
+"""The gate of generators: a lower loss for sure, rewards above chance, and as many replies that stop."""
+
+import random
+
+import numpy as np
+import pytest
+
+from configs.finetune_generator import GeneratorGate
+from tasks.data.evaluation import Measure
+from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
+from tasks.errors import ContractError
+from tasks.evaluate.generator_gate import (
+    judge_checks,
+    loss_check,
+    measures_of,
+    reward_check,
+    reward_measures,
+    stop_check,
+)
+from tasks.metrics.intervals import wilson
+
+GATE = GeneratorGate(resamples=500)
+
+
+def losses(mean: float, count: int = 60, spread: float = 0.3) -> list[PromptLoss]:
+    draw = random.Random(1)
+    tokens = [draw.randrange(4, 40) for _ in range(count)]
+    noise = random.Random(2)
+    return [PromptLoss(str(n), (mean + noise.uniform(-spread, spread)) * t, t) for n, t in enumerate(tokens)]
+
+
+def replies(stopped: int, count: int = 20) -> list[TriedReply]:
+    return [TriedReply(str(n), "p", "w", f"reply {n} of mine", n < stopped, 5) for n in range(count)]
+
+
+def pairs(right: int, count: int = 40) -> list[PairReward]:
+    return [PairReward(str(n), -9.0, -12.0 if n < right else -5.0, -10.0, -10.0, 0.1) for n in range(count)]
+
+
+def test_the_loss_is_that_of_all_tokens_and_its_difference_is_of_the_same_rows() -> None:
+    before, after = losses(2.0), losses(1.5)
+    found = loss_check("SFT over base", "domain", before, after, GATE)
+    tokens = sum(row.tokens for row in before)
+    assert found.before == pytest.approx(sum(row.loss for row in before) / tokens)
+    assert found.difference == pytest.approx(-0.5)
+    assert found.low == pytest.approx(-0.5)  # every row has fallen by as much, whatever its own loss is
+    assert found.high == pytest.approx(-0.5)
+    assert found.passed
+
+
+def test_a_fall_that_is_not_sure_or_too_small_is_refused() -> None:
+    draw = np.random.default_rng(0)
+    before = losses(2.0)
+    unsure = [PromptLoss(row.id, row.loss + float(draw.normal(-0.02, 1.0)) * row.tokens, row.tokens) for row in before]
+    assert not loss_check("x", "domain", before, unsure, GATE).passed
+    assert not loss_check("x", "domain", before, losses(1.95), GeneratorGate(least_gain=0.1)).passed
+    assert loss_check("x", "domain", before, losses(1.95), GATE).passed
+    assert not loss_check("x", "domain", before, before, GATE).passed
+    assert loss_check("x", "shown", before, losses(3.0), GATE).passed
+
+
+def test_losses_of_other_rows_are_no_comparison() -> None:
+    with pytest.raises(ContractError, match="on other rows before than after"):
+        loss_check("x", "domain", losses(2.0), losses(2.0)[::-1], GATE)
+
+
+def test_the_share_of_replies_that_stop_may_fall_by_the_tolerance() -> None:
+    assert stop_check("x", replies(20), replies(18), GATE).passed
+    found = stop_check("x", replies(20), replies(17), GATE)
+    assert (found.before, found.after, found.passed) == (1.0, 0.85, False)
+
+
+def test_rewards_are_differences_of_log_probabilities_and_their_accuracy_must_be_above_chance_for_sure() -> None:
+    one = PairReward("1", chosen=-9.0, rejected=-12.0, reference_chosen=-10.0, reference_rejected=-10.0, beta=0.1)
+    assert one.rewards == pytest.approx((0.1, -0.2))
+    assert one.margin == pytest.approx(0.3)
+    found = reward_check(pairs(30), GATE)
+    assert found.after == 0.75
+    assert found.low + 0.5 == pytest.approx(wilson(30, 40)[0])
+    assert found.passed
+    assert not reward_check(pairs(24), GATE).passed  # 0.6 of 40 may be chance
+
+
+def test_ties_count_for_no_model_so_a_model_against_itself_is_not_above_chance() -> None:
+    same = [PairReward(str(n), -9.0, -12.0, -9.0, -12.0, 0.1) for n in range(40)]
+    assert reward_check(same, GATE).after == 0.0
+    by_name = {(m.name, m.what): m.value for m in reward_measures(same, GATE)}
+    assert by_name["reward margin", "DPO"] == 0
+    assert by_name["chosen is likelier", "SFT"] == 1.0  # what a model prefers before training is told apart
+
+
+def test_every_model_has_five_measures_with_their_items() -> None:
+    found = {m.name: m for m in measures_of("base", losses(2.0), replies(5), GATE)}
+    assert set(found) == {"loss a token", "stop rate", "distinct-2", "repeated 4-grams", "tokens of a reply"}
+    assert found["stop rate"] == Measure("stop rate", "base", 0.25, *wilson(5, 20), 20)
+    assert found["loss a token"].low < found["loss a token"].value < found["loss a token"].high
+    assert found["loss a token"].n == 60
+
+
+def test_a_refusal_names_what_failed_and_a_release_what_was_gained() -> None:
+    good = loss_check("SFT over base", "domain", losses(2.0), losses(1.5), GATE)
+    bad = stop_check("DPO against base", replies(20), replies(2), GATE)
+    assert judge_checks([good]) == (True, f"released: {good.words}")
+    released, why = judge_checks([good, bad])
+    assert not released
+    assert why == f"refused: {bad.words}: it may fall by 0.1"
