@@ -2,6 +2,7 @@
 
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
+from tasks.finetune.task_masked import pretrain_encoder, require_masked
 from tasks.finetune.task_pairs import (
     columns_for,
     documents_of_questions,
@@ -52,8 +53,10 @@ __all__ = [
     "pairs_to_score",
     "prepare_classes",
     "prepare_tags",
+    "pretrain_encoder",
     "read_pairs",
     "read_sections",
+    "require_masked",
     "require_training",
     "score_judged",
     "split_pairs",
