@@ -91,6 +91,8 @@ def pretrained_first(
     near = config.tuning.near_duplicate
     with steps.label("pretraining"):
         made = pretrain_encoder(prepared, prepared.spare, base, config.pretraining, config.training, near)
+    names = ("loss_before", "loss_after", "accuracy_before", "accuracy_after", "guessed", "texts")
+    steps.log_metrics("pretraining", **{name: getattr(made, name) for name in names})
     return config.model_copy(update={"model": tuned.by_content(made.result.model)}), made
 
 

@@ -13,7 +13,6 @@ from tasks.errors import ContractError, DataError, ModelError
 from tasks.finetune.task_classifier import limit_of, load_tokenizer
 from tasks.finetune.task_training import parameters_of, result_of, save_tuned, watched_training
 from tasks.models import masked as guessers
-from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -93,8 +92,6 @@ def pretrain_encoder(
         encoder = save_tuned("classifier", lambda folder: guessers.save_encoder(model, base.model, folder), base.model,
                              {"pretraining": config.model_dump(mode="json"), "head": "none"})  # fmt: skip
         result = result_of(finished, encoder, counted)
-    steps.log_metrics("pretraining", loss_before=before.loss, loss_after=after.loss, accuracy_before=before.accuracy,
-                      accuracy_after=after.accuracy, texts=len(recipe.train), guessed=before.guessed)  # fmt: skip
     shown = masked.examples(tokenizer, measured, recipe.masking, before, after)[:EXAMPLES]
     return PretrainedEncoder(
         result=result, new_head=head[0], tied=head[1], texts=len(recipe.train), chosen_by=len(recipe.validation),
