@@ -6,6 +6,7 @@ On a worker:   prefect deployment run 'tune-classifier/tune-classifier'
 """
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from configs.classify import Embeddings, TaskModel, TfIdf
 from configs.finetune import LastBlocks
@@ -33,6 +34,7 @@ from tasks.finetune import (
 )
 from tasks.ingest import list_items, name_of
 from tasks.report.names import named
+from tasks.report.pretraining import head_in_words
 from tasks.report.tune_classifier import tuned_page, tuned_summary
 from tasks.runtime import steps, tracking
 from tasks.store import classifiers, objects, tuned
@@ -93,6 +95,10 @@ def pretrained_first(
         made = pretrain_encoder(prepared, prepared.spare, base, config.pretraining, config.training, near)
     names = ("loss_before", "loss_after", "accuracy_before", "accuracy_after", "guessed", "texts")
     steps.log_metrics("pretraining", **{name: getattr(made, name) for name in names})
+    get_run_logger().info(
+        "pretraining: loss of a masked token %.3f before, %.3f after; head: %s",
+        made.loss_before, made.loss_after, head_in_words(made),
+    )  # fmt: skip
     return config.model_copy(update={"model": tuned.by_content(made.result.model)}), made
 
 

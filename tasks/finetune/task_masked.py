@@ -1,6 +1,5 @@
 """Task of `finetune` that lets an encoder go on learning from texts without labels."""
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,6 @@ from tasks.store import objects
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
 FEWEST = 4  # texts to learn from
 EXAMPLES = 3
-
-log = logging.getLogger(__name__)
 
 
 def require_masked(model: str, base: TuningBase, config: MaskedLanguageModel) -> None:
@@ -115,8 +112,6 @@ def _recipe(
     order = np.random.default_rng(config.seed).permutation(len(ids))
     back = set(order[: max(1, round(config.validation_share * len(ids)))].tolist())
     model, new, tied = guessers.load_guesser(base.model, config.seed)
-    if new:
-        log.info("%s has no head that guesses masked words: a new one is drawn, and thrown away after", base.model)
     return masked.MaskedRecipe(
         load=lambda: guessers.load_guesser(base.model, config.seed)[0],
         padding=int(tokenizer.pad_token_id or 0),

@@ -136,7 +136,7 @@ def test_an_encoder_that_guesses_masked_words_first_is_what_every_method_starts_
     )  # fmt: skip
     with caplog.at_level("INFO"):
         outcome = tune_classifier(source=source, name="places", config=config)
-    assert "no head that guesses masked words: a new one is drawn" in caplog.text
+    assert "head: new, drawn by seed: the base has none" in caplog.text
     found = outcome.result["pretraining"]
     assert found["new_head"] is True
     assert found["head"].startswith("new, drawn by seed: the base has none; its output is the table of word vectors")
