@@ -27,6 +27,7 @@ from configs.embed import Embed
 from configs.evaluate import Evaluate
 from configs.finetune import FullWeights, Parameters, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
+from configs.finetune_masked import MaskedLanguageModel
 from configs.finetune_tagger import TaggerGate, TaggerTuning
 from configs.generate import Extractive, Generate
 from configs.generators import LocalModel, Sampling
@@ -268,6 +269,8 @@ class TuneClassifier(Config):
     """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""
     methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
     """Which weights move; several are compared, the best on validation texts is kept."""
+    pretraining: MaskedLanguageModel | None = None
+    """Let the model guess masked words of the training texts first, which reads no labels; null: not."""
     training: Training = Training(num_train_epochs=3)
     """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
     tuning: ClassifierTuning = ClassifierTuning()

@@ -6,6 +6,7 @@ On a worker:   prefect deployment run 'tune-classifier/tune-classifier'
 """
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from configs.classify import Embeddings, TaskModel, TfIdf
 from configs.finetune import LastBlocks
@@ -14,7 +15,7 @@ from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import PythonDocs, Source
 from flows.text_classifier import SIGNATURE, chosen_of, read_examples, try_labelled
 from tasks.classify import column_of, columns_of, identify, names_of, try_ready, try_trained
-from tasks.data.class_tuning import ClassVerdict, PreparedClasses, TunedWay, TuningBase
+from tasks.data.class_tuning import ClassVerdict, PreparedClasses, PretrainedEncoder, TrainedWays, TunedWay, TuningBase
 from tasks.data.classes import Classifier, Trial, Verdict
 from tasks.data.models import Fingerprint
 from tasks.data.run import Outcome
@@ -22,9 +23,18 @@ from tasks.data.training import TunedModel
 from tasks.embed import describe_encoder, embed_passages, pool_documents
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes, judge_classifiers
-from tasks.finetune import describe_base, prepare_classes, require_training, train_classifier, train_setfit
+from tasks.finetune import (
+    describe_base,
+    prepare_classes,
+    pretrain_encoder,
+    require_masked,
+    require_training,
+    train_classifier,
+    train_setfit,
+)
 from tasks.ingest import list_items, name_of
 from tasks.report.names import named
+from tasks.report.pretraining import head_in_words
 from tasks.report.tune_classifier import tuned_page, tuned_summary
 from tasks.runtime import steps, tracking
 from tasks.store import classifiers, objects, tuned
@@ -45,7 +55,9 @@ def preflight(
         FlowError: A source is not there, a model is not here or cannot be trained, a package is not installed.
     """
     require_training(config.training)
-    describe_base(config.model, config.training)
+    base = describe_base(config.model, config.training)
+    if config.pretraining is not None:
+        require_masked(config.model, base, config.pretraining)
     describe_encoder(config.embed)
     if any(method.kind == "setfit" for method in config.methods):
         describe_encoder(config.embed.model_copy(update={"model": config.model, "server": None}))
@@ -70,6 +82,24 @@ def way_names(config: TuneClassifier) -> tuple[str, ...]:
         f"tuned {name} {plain[:at].count(name) + 1}" if name in plain[:at] else f"tuned {name}"
         for at, name in enumerate(plain)
     )
+
+
+def pretrained_first(
+    prepared: PreparedClasses, base: TuningBase, config: TuneClassifier
+) -> tuple[TuneClassifier, PretrainedEncoder | None]:
+    """Let the model go on learning from texts alone, where that is asked for, and return what training starts from."""
+    if config.pretraining is None:
+        return config, None
+    near = config.tuning.near_duplicate
+    with steps.label("pretraining"):
+        made = pretrain_encoder(prepared, prepared.spare, base, config.pretraining, config.training, near)
+    names = ("loss_before", "loss_after", "accuracy_before", "accuracy_after", "guessed", "texts")
+    steps.log_metrics("pretraining", **{name: getattr(made, name) for name in names})
+    get_run_logger().info(
+        "pretraining: loss of a masked token %.3f before, %.3f after; head: %s",
+        made.loss_before, made.loss_after, head_in_words(made),
+    )  # fmt: skip
+    return config.model_copy(update={"model": tuned.by_content(made.result.model)}), made
 
 
 def train_ways(
@@ -180,16 +210,19 @@ def tune_classifier(
         encoder, base = describe_encoder(config.embed), describe_base(config.model, config.training)
         divided, ingested = read_examples(source, test, frozen_methods(config), encoder)
         prepared = prepare_classes(divided, base, config.tuning, config.training)
-        ways, trials = train_ways(prepared, base, config)
+        start, first = pretrained_first(prepared, base, config)
+        ways, trials = train_ways(prepared, describe_base(start.model, config.training), start)
+        trained = TrainedWays(ways=ways, pretrained=first)
         found, gate = judge_ways(prepared, trials, config, encoder)
         chosen = next(way for way in ways if way.name == gate.chosen)
         kept = keep_model(run, name_of(source, name), chosen, found, gate, config)
         run.publish(
             model=kept.model,
             curve=chosen.result.curve,
+            pretraining=first,
             measures=found.judgement.measures,
             paired=found.judgement.paired,
             rejected=prepared.divided.rejected,
         )
-        page = tuned_page(run, kept, found, ways, prepared.look, ingested)
-        return run.outcome(tuned_summary(kept, found, ways, prepared.look), page)
+        page = tuned_page(run, kept, found, trained, prepared.look, ingested)
+        return run.outcome(tuned_summary(kept, found, trained, prepared.look), page)

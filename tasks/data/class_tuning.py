@@ -4,6 +4,7 @@ from typing import Any
 
 from tasks.data.base import Value
 from tasks.data.classes import Divided
+from tasks.data.documents import DocumentsRef
 from tasks.data.training import TrainingResult
 
 
@@ -68,10 +69,17 @@ class ClassLook(Value):
 
 
 class PreparedClasses(Value):
-    """Texts as they are trained on and judged by; `divided.tried` are the rows of validation."""
+    """Texts as they are trained on and judged by; `divided.tried` are the rows of validation.
+
+    Attributes:
+        divided: Texts and labels.
+        look: What they look like.
+        spare: Training texts that repeat nothing but were not drawn, where few labels were asked for.
+    """
 
     divided: Divided
     look: ClassLook
+    spare: DocumentsRef
 
     def cache_key(self) -> Any:
         """Count by the texts, not by what training may take."""
@@ -92,6 +100,75 @@ class TunedWay(Value):
     kind: str
     learning_rate: float
     result: TrainingResult
+
+
+class FilledMask(Value):
+    """A word of a validation text that was hidden, and what stood in its place.
+
+    Attributes:
+        text: What stands around it; its place is `[?]`.
+        word: The word.
+        before: What the base fills in.
+        after: What the encoder fills in that went on learning.
+    """
+
+    text: str
+    word: str
+    before: str
+    after: str
+
+
+class PretrainedEncoder(Value):
+    """An encoder that went on learning from texts without labels.
+
+    Attributes:
+        result: What training came to; its model is the encoder, without the head that guesses.
+        new_head: Whether the base had no such head, so that it was drawn by seed.
+        tied: Whether the output of the head is the table of word vectors.
+        texts: That weights learnt from.
+        chosen_by: Texts that the best step was chosen by.
+        measured: Validation texts that loss and accuracy are of.
+        repeated: Texts left out because they repeat one of those.
+        cut: Texts that were longer than what is read.
+        guessed: Hidden tokens of the measured texts.
+        loss_before: Mean cross-entropy of a hidden token, of the base with the head as it was drawn.
+        loss_after: Of the trained one.
+        accuracy_before: Share of right guesses, likewise.
+        accuracy_after: Of the trained one.
+        examples: Words that were hidden.
+    """
+
+    result: TrainingResult
+    new_head: bool
+    tied: bool
+    texts: int
+    chosen_by: int
+    measured: int
+    repeated: int
+    cut: int
+    guessed: int
+    loss_before: float
+    loss_after: float
+    accuracy_before: float
+    accuracy_after: float
+    examples: tuple[FilledMask, ...] = ()
+
+    def cache_key(self) -> Any:
+        """Count by the encoder."""
+        return self.result.cache_key()
+
+
+class TrainedWays(Value):
+    """Every way that was trained, and the encoder they began with, where it went on learning first."""
+
+    ways: tuple[TunedWay, ...]
+    pretrained: PretrainedEncoder | None = None
+
+    @property
+    def results(self) -> dict[str, TrainingResult]:
+        """What each run of training came to, by name."""
+        first = {} if self.pretrained is None else {"pretraining": self.pretrained.result}
+        return first | {way.name: way.result for way in self.ways}
 
 
 class ClassVerdict(Value):

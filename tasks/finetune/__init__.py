@@ -4,6 +4,7 @@ from tasks.finetune.task_battery import reward_pairs, try_generator
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
 from tasks.finetune.task_generator import train_completions, train_preferences
+from tasks.finetune.task_masked import pretrain_encoder, require_masked
 from tasks.finetune.task_pairs import (
     columns_for,
     documents_of_questions,
@@ -72,11 +73,13 @@ __all__ = [
     "pairs_to_score",
     "prepare_classes",
     "prepare_tags",
+    "pretrain_encoder",
     "prompts_of_documents",
     "read_pairs",
     "read_prompts",
     "read_sections",
     "require_decoder",
+    "require_masked",
     "require_training",
     "require_trl",
     "reward_pairs",

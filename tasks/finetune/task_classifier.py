@@ -79,7 +79,9 @@ def prepare_classes(
         ),
     })  # fmt: skip
     counts = {"repeated": len(set(again) - set(leaks)), "leaked": len(leaks), "contradictions": contradictions}
-    return PreparedClasses(divided=made, look=_look(made, base, training, counts))
+    spare = np.setdiff1d(np.arange(len(texts)), np.array([*gone, *rows], dtype=np.int64))
+    left = objects.save_table(DocumentsRef, objects.load_table(divided.train.documents).take(spare))
+    return PreparedClasses(divided=made, look=_look(made, base, training, counts), spare=left)
 
 
 @step(name="finetune-classifier", run_name="finetune-classifier {name}", libraries=LIBRARIES)

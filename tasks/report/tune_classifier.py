@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.data.class_tuning import ClassLook, TunedWay
+from tasks.data.class_tuning import ClassLook, TrainedWays, TunedWay
 from tasks.data.classes import Bin, Confused, Paired, Verdict
 from tasks.data.documents import Ingested
 from tasks.data.evaluation import Measure
 from tasks.data.training import StepLoss, TunedModel
-from tasks.report import charts, training
+from tasks.report import charts, pretraining, training
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.report.text_classifier import (
@@ -34,7 +34,7 @@ def tuned_page(
     run: tracking.Run,
     kept: TunedModel,
     found: Verdict,
-    ways: Sequence[TunedWay],
+    trained: TrainedWays,
     look: ClassLook,
     read: Sequence[Ingested],
 ) -> Path:
@@ -48,8 +48,8 @@ def tuned_page(
     best = next(m for m in scores if m.what == found.chosen)
     cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
     bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
-    curves = {way.name: objects.load_rows(way.result.curve, StepLoss) for way in ways}
-    results = {way.name: way.result for way in ways}
+    curves = {way.name: objects.load_rows(way.result.curve, StepLoss) for way in trained.ways}
+    first = pretraining.of(trained.pretrained)
     page = Page(
         title=f"Training a classifier for {kept.name}",
         subtitle=f"{kept.id}, from {kept.base}: "
@@ -62,7 +62,8 @@ def tuned_page(
             (f"macro-F1 of {found.chosen}", with_interval(best)),
         ],
         tables=[
-            _methods(found, measures, ways), pairs_table(found), training.cost_table(results),
+            _methods(found, measures, trained.ways), pairs_table(found), *first.tables,
+            training.cost_table(trained.results),
             class_table(found), *confusions_table(cells, found.divided.classes), _looked(look), _labels(look),
             *rejected_table(found.divided.rejected, read),
         ],
@@ -71,6 +72,7 @@ def tuned_page(
         template="tuned_classes.html.j2",
         figures=[
             charts.whiskers("ways", "macro-F1", scores, found.chosen),
+            *first.figures,
             *training.loss_curves("training", curves),
             *training.metric_curves("training", "macro-F1", curves),
             *charts.reliability(bins),
@@ -79,7 +81,7 @@ def tuned_page(
             "measure": "Macro-F1",
             "gate": kept.why,
             "released": kept.released,
-            "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
+            "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(trained.results)],
             "matrix": charts.matrix(cells, found.divided.classes),
             "chosen": found.chosen,
         },
@@ -90,10 +92,10 @@ def tuned_page(
     return path
 
 
-def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], look: ClassLook) -> dict[str, Any]:
+def tuned_summary(kept: TunedModel, found: Verdict, trained: TrainedWays, look: ClassLook) -> dict[str, Any]:
     """Return what `tune-classifier` answers."""
-    chosen = next(way for way in ways if way.name == found.chosen)
-    results = {way.name: way.result for way in ways}
+    chosen = next(way for way in trained.ways if way.name == found.chosen)
+    first = trained.pretrained
     return {
         "model": kept.id,
         "released": kept.released,
@@ -114,9 +116,10 @@ def tuned_summary(kept: TunedModel, found: Verdict, ways: Sequence[TunedWay], lo
                 {"value": round(p.difference, 4), "low": round(p.low, 4), "high": round(p.high, 4)}
             for p in objects.load_rows(found.judgement.paired, Paired) if p.ours == found.chosen
         },
+        **({} if first is None else {"pretraining": pretraining.stated(first)}),
         "training": training.stated(chosen.result),
-        "methods": training.ways_stated(ways),
-        "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(results)],
+        "methods": training.ways_stated(trained.ways),
+        "warnings": [*look.warnings, *warnings_of(found.divided.noticed), *training.remarks(trained.results)],
     }  # fmt: skip
 
 

@@ -11,14 +11,16 @@ from configs.classify import TaskModel
 from configs.embed import Embed
 from configs.finetune import HeadOnly, LastBlocks, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning
+from configs.finetune_masked import MaskedLanguageModel
 from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import Tables
 from flows.__main__ import main
 from flows.text_classifier import text_classifier
 from flows.tune_classifier import preflight, tune_classifier
 from tasks.errors import ContractError, DataError, ModelError
+from tasks.finetune import describe_base
 from tasks.runtime.mlflow_run import tracking_uri
-from tasks.store import classifiers, tuned
+from tasks.store import classifiers, objects, tuned
 
 FAST = Training(max_steps=6, per_device_train_batch_size=8, max_seq_length=16, device="cpu", precision="fp32")
 
@@ -47,6 +49,8 @@ def test_longer_texts_than_the_model_reads_an_unknown_model_and_a_bad_name_are_r
         preflight(source, config=TuneClassifier(training=Training(max_seq_length=600)))
     with pytest.raises(ModelError, match="there is no trained model 'nothing'"):
         preflight(source, config=TuneClassifier(model="tuned:nothing"))
+    with pytest.raises(ContractError, match=r"pretraining.max_seq_length is 600 but .* reads 512 tokens at most"):
+        preflight(source, config=TuneClassifier(pretraining=MaskedLanguageModel(max_seq_length=600)))
     with pytest.raises(ContractError, match="is not a name"):
         preflight(source, name="../x")
     with pytest.raises(DataError):
@@ -116,3 +120,44 @@ def test_a_model_that_passes_the_gate_is_live_and_classifies_new_texts_by_its_na
     predicted = text_classifier(classifier="places", predict=new).result["predictions"]
     assert predicted["texts"] == 7
     assert {row["label"] for row in predicted["first"]} <= {"<b>sea</b>", "land"}
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+@pytest.mark.long
+def test_an_encoder_that_guesses_masked_words_first_is_what_every_method_starts_from(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write(home / "texts.jsonl", 120)
+    config = TuneClassifier(
+        embed=Embed(precision="fp32"), methods=(HeadOnly(),), training=FAST,
+        tuning=ClassifierTuning(near_duplicate=1.0, labels_per_class=20),
+        pretraining=MaskedLanguageModel(max_steps=5, per_device_train_batch_size=8),
+    )  # fmt: skip
+    with caplog.at_level("INFO"):
+        outcome = tune_classifier(source=source, name="places", config=config)
+    assert "head: new, drawn by seed: the base has none" in caplog.text
+    found = outcome.result["pretraining"]
+    assert found["new_head"] is True
+    assert found["head"].startswith("new, drawn by seed: the base has none; its output is the table of word vectors")
+    assert found["loss_after"] < found["loss_before"]
+    assert found["texts"]["train"] + found["texts"]["chosen_by"] > 60  # whatever labels were drawn
+    client = MlflowClient(tracking_uri())
+    logged = client.get_run(outcome.mlflow_run_id).data
+    assert logged.metrics["pretraining.loss_after"] == pytest.approx(found["loss_after"], abs=1e-4)
+    assert sorted(p.step for p in client.get_metric_history(outcome.mlflow_run_id, "training.loss.pretraining"))
+    page = Path(outcome.report).read_text("utf-8")
+    assert "Masked words before and after" in page
+    assert "new, drawn by seed" in page
+    kept = tuned.numbered("places", 1)
+    assert kept.base == config.model
+    started = {json.loads((path / "training.json").read_text())["base"] for path in trained_here(home)}
+    assert config.model in started
+    (encoder,) = started - {config.model}
+    assert describe_base(encoder, FAST).weights != describe_base(config.model, FAST).weights
+    assert json.loads((objects.path(kept.model) / "training.json").read_text())["base"] == encoder
+
+
+def trained_here(home: Path) -> list[Path]:
+    """Return the folders of models that were trained in a workspace."""
+    return [path.parent for path in (home / "workspace").rglob("training.json")]
