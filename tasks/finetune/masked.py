@@ -195,8 +195,8 @@ def examples(
         for place in np.flatnonzero((truth != UNGUESSED) & (hidden == masking.mask)).tolist():
             word = _word(tokenizer, truth[place])
             if word.isalpha() and len(word) >= SHORTEST:
-                filled = [_word(tokenizer, scored.guesses[row, place]) for scored in (before, after)]
-                found.append((_around(tokenizer, hidden, masking, place), word, *filled))
+                first, then = (_word(tokenizer, scored.guesses[row, place]) for scored in (before, after))
+                found.append((_around(tokenizer, hidden, masking, place), word, first, then))
                 break
     return found
 
