@@ -75,6 +75,7 @@ def preflight(
         return
     if config.preference is None:
         raise ContractError("pairs are given but preference is null, so nothing is learned of them; set preference={}")
+    require_training(config.preference.training)
     if config.small is None:
         describe_generator(config.model, config.preference.training)
     list_prompts(pairs, config.preference.columns)
@@ -234,5 +235,5 @@ def tune_generator(
         kept = keep_generator(run, generator_name(source, name), last, base, parts, found)
         run.publish(model=kept.model, curve=last.result.curve, checks=found.checks, measures=found.measures,
                     rewards=rewards, removed=parts.instructions.removed)  # fmt: skip
-        shown = ShownGenerator(kept, found, made, looks, trials, rewards, parts)
+        shown = ShownGenerator(kept, found, made, looks, trials, rewards, parts, config.battery.samples)
         return run.outcome(generator_summary(shown), generator_page(run, shown, rejected))

@@ -87,6 +87,7 @@ def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: 
     config, writer = asked.training, PromptWriter(base, system)
     parts = [pairs_of(writer, objects.load_rows(part, PromptRow), limit_of(base, config))
              for part in (split.train, split.validation)]  # fmt: skip
+    steps.log_metrics("", left_out=split.train.rows - len(parts[0][0]))
     if not all(chosen for chosen, _ in parts):
         raise DataError("no pair has a prompt and both answers within preference.training.max_seq_length; raise it")
     model = loader(base)()

@@ -171,8 +171,8 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     rows = objects.load_rows(split.train, PromptRow)
     writer.require_plain(rows)
     limit = limit_of(base, config)
-    whole = writer.rows(rows, 10**9)
-    made = writer.rows(rows, limit)
+    whole = writer.both(rows, 10**9)
+    made = writer.both(rows, limit)
     completions.require_rows(made, limit)
     completions.require_begin(made, writer.begin)
     completions.require_end(made, completions.collator(writer.pad), writer.ends)
@@ -181,7 +181,7 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     shown = [completions.pieces_of(row, writer.decode) for row in made[:EXAMPLES]]
     steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0])
     return PromptLook(
-        **_estimated(base, config, made), kind=writer.kind(rows), template=base.template, train=len(rows),
+        **_estimated(base, config, made, len(rows)), kind=writer.kind(rows), template=base.template, train=len(rows),
         validation=split.validation.rows, test=split.test.rows, median_tokens=median, longest_tokens=longest,
         limit=limit, truncated=cut, learned_median=learned[len(learned) // 2], learned_least=learned[0],
         examples=tuple(tuple(MarkedPiece(text=t, learned=is_) for t, is_ in row) for row in shown),
@@ -266,6 +266,10 @@ class PromptWriter:
             for row in rows
         ]
 
+    def both(self, rows: Sequence[PromptRow], limit: int) -> "list[CompletionTokens]":
+        """Return rows as tokens, and of preferences the rejected answers behind them."""
+        return self.rows(rows, limit) + self.rows([row for row in rows if row.rejected], limit, rejected=True)
+
     def decode(self, ids: list[int]) -> str:
         """Return tokens as text, special ones included."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=False))
@@ -279,7 +283,8 @@ class PromptWriter:
         from tasks.finetune.completions import require_no_marks
 
         marks = [str(self.tokenizer.decode([token])) for token in sorted({*self.ends, self.begin} - {None})]
-        require_no_marks([row.completion for row in rows], marks, "completions")
+        answers = [text for row in rows for text in (row.completion, row.rejected) if text]
+        require_no_marks(answers, marks, "completions")
         require_no_marks([row.prompt for row in rows], marks, "prompts")
 
     def kind(self, rows: Sequence[PromptRow]) -> str:
@@ -289,16 +294,17 @@ class PromptWriter:
         return f"{what}, prompt and completion, {how}; the loss is that of the completion and its end"
 
 
-def _estimated(base: Generator, config: Training, rows: "Sequence[CompletionTokens]") -> dict[str, Any]:
-    """Return tokens, steps, and a guess of seconds and bytes."""
+def _estimated(base: Generator, config: Training, made: "Sequence[CompletionTokens]", count: int) -> dict[str, Any]:
+    """Return tokens, steps, and a guess of seconds and bytes; of preferences two answers are read at a time."""
     from tasks.finetune import look
 
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    total = look.steps_of(len(rows), batch, config.num_train_epochs, config.max_steps)
+    total = look.steps_of(count, batch, config.num_train_epochs, config.max_steps)
     size = look.model_size(model_files.read_config(model_files.locate(base.model).folder))
-    tokens = int(sum(len(row.ids) for row in rows) / len(rows) * total * batch)
-    length = max(len(row.ids) for row in rows)
-    seconds, memory = look.estimate(size, tokens, config.per_device_train_batch_size, length, look.product_rate())
+    tokens = int(sum(len(row.ids) for row in made) / count * total * batch)
+    length = max(len(row.ids) for row in made)
+    together = config.per_device_train_batch_size * len(made) // count
+    seconds, memory = look.estimate(size, tokens, together, length, look.product_rate())
     return {"tokens": tokens, "steps": total, "seconds": seconds, "memory": memory}
 
 

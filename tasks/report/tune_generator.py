@@ -27,7 +27,6 @@ from tasks.report.tune_embedder import checks_table, differences, removed_table,
 from tasks.runtime import tracking
 from tasks.store import objects
 
-SAMPLES = 5  # prompts whose replies are shown where nothing else is said
 SHOWN_TEXT = 1_500  # characters of an example or a reply
 LOSS = "loss a token"
 
@@ -54,7 +53,7 @@ class ShownGenerator:
     trials: Sequence[GeneratorTrial]
     rewards: PairRewardsRef | None
     parts: PromptSplits
-    samples: int = SAMPLES
+    samples: int
 
 
 def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[RejectedRef]) -> Path:

@@ -210,3 +210,15 @@ def test_a_row_has_as_many_labels_as_tokens() -> None:
         row = CompletionTokens([1, 2, 3, 4, 5, 6, 7, 8][:limit], 4, limit < 8)
         assert len(row.labels) == len(row.ids)
         assert sum(label != IGNORED for label in row.labels) == row.learned
+
+
+def test_of_preferences_both_answers_are_looked_at(tiny: Path) -> None:
+    rows = [
+        PromptRow(r.id, r.prompt, r.completion, "word " * 60 if n % 2 else "no") for n, r in enumerate(animal_rows(60))
+    ]
+    look, plain = looked(tiny, rows, max_seq_length=100), looked(tiny, animal_rows(60), max_seq_length=100)
+    assert look.truncated > plain.truncated == 0
+    assert look.kind.startswith("preferences")
+    assert look.steps == plain.steps
+    with pytest.raises(DataError, match="completions begin or end with"):
+        looked(tiny, [PromptRow(r.id, r.prompt, r.completion, "no<|end|>") for r in animal_rows(60)])
