@@ -11,13 +11,15 @@ from configs.chat import Buffer
 from configs.finetune import FullWeights, Training
 from configs.finetune_generator import Battery, GeneratorGate, GeneratorLora, Preference, PreferenceColumns
 from configs.finetune_pairs import Holdout
-from configs.flows import ChatSession, PromptChain
+from configs.flows import ChatSession, PromptChain, RagAnswers
 from configs.flows_generator import TuneGenerator
+from configs.generate import Extractive, Generated
 from configs.generators import LocalModel, Sampling
 from configs.ingest import Files, Tables
 from flows.__main__ import main
 from flows.chat_session import chat_session
 from flows.prompt_chain import prompt_chain
+from flows.rag_answers import rag_answers
 from flows.tune_generator import preflight, tune_generator
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.runtime.mlflow_run import tracking_uri
@@ -29,7 +31,7 @@ FAST = Training(max_steps=12, per_device_train_batch_size=8, learning_rate=5e-3,
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=20)
+    return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=20, context=1_024)
 
 
 @pytest.fixture
@@ -71,8 +73,8 @@ def test_what_cannot_be_trained_is_refused_before_any_work(home: Path, tiny: Pat
     unlike = asked(tiny, preference=Preference(columns=PreferenceColumns(prompt="instruction")))
     with pytest.raises(ContractError, match=r"has the column 'chosen'; there are 'input', 'instruction', 'output'"):
         preflight(source, pairs=source, config=unlike)
-    with pytest.raises(ContractError, match="max_seq_length is 300 but"):
-        preflight(source, config=asked(tiny, training=FAST.model_copy(update={"max_seq_length": 300})))
+    with pytest.raises(ContractError, match="max_seq_length is 1100 but"):
+        preflight(source, config=asked(tiny, training=FAST.model_copy(update={"max_seq_length": 1_100})))
     with pytest.raises(ModelError, match="there is no trained model 'nothing'"):
         preflight(source, config=asked(tiny, model="tuned:nothing"))
     with pytest.raises(DataError):
@@ -96,8 +98,10 @@ def test_a_config_that_cannot_be_followed_is_refused(wrong: dict[str, object], s
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_a_released_generator_has_a_page_and_answers_in_chains_and_chats_by_its_name(home: Path, tiny: Path) -> None:
-    outcome = tune_generator(source=instructions(home), name="animals", config=asked(tiny))
+def test_a_released_generator_has_a_page_and_answers_in_chains_chats_and_from_documents_by_its_name(
+    searchable: Path, tiny: Path
+) -> None:
+    outcome = tune_generator(source=instructions(searchable.parent), name="animals", config=asked(tiny))
     result = outcome.result
     assert result["released"] is True, result["why"]
     assert result["model"] == "tuned:animals@1"
@@ -114,9 +118,14 @@ def test_a_released_generator_has_a_page_and_answers_in_chains_and_chats_by_its_
     model = LocalModel(model="tuned:animals", precision="fp32")
     short = Sampling(max_tokens=8, temperature=0)
     chain = PromptChain(methods=(Steps(name="direct"),), generator=model, sampling=short)
-    assert prompt_chain(question="Which animal?", config=chain).result["answers"]
+    assert prompt_chain(question="Which animal?", config=chain).result["replies"] == 1
     chat = ChatSession(generator=model, sampling=short, memory=Buffer())
-    assert chat_session(conversation="zoo", messages=["Which animal?"], config=chat).result["turns"]
+    assert chat_session(conversation="zoo", messages=["Which animal?"], config=chat).result["turns"] == 1
+    longer = short.model_copy(update={"max_tokens": 64})
+    writer = Generated(generator=model, sampling=longer, quote=Extractive(passages=2, no_answer_below=-1.0))
+    answer = rag_answers(question="When is the lamp lit?", config=RagAnswers(answer=writer)).result
+    assert (answer["abstained"], answer["sampling"]) == ("", "greedy")
+    assert answer["finish"] in ("stop", "length", "repetition")  # it was written, not quoted
     with pytest.raises(ContractError, match="tuned:animals is kept as generator already, not as tagger"):
         tuned.require_task("animals", "tagger")
 
