@@ -270,7 +270,7 @@ class TuneClassifier(Config):
     methods: tuple[ClassifierWay, ...] = Field((FullWeights(),), min_length=1)
     """Which weights move; several are compared, the best on validation texts is kept."""
     pretraining: MaskedLanguageModel | None = None
-    """Let the model guess masked words of the training texts first, which reads no labels; null: not."""
+    """Guess masked words first, without labels; null: not."""
     training: Training = Training(num_train_epochs=3)
     """How long, how fast; LoRA takes ten times the rate, a head alone a hundred times."""
     tuning: ClassifierTuning = ClassifierTuning()

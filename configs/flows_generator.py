@@ -28,12 +28,12 @@ class TuneGenerator(Config):
     columns: InstructionColumns = InstructionColumns()
     """Where instruction, input and output stand."""
     system: str = Field("", max_length=10_000)
-    """System message before every prompt; empty for what the chat template has by itself."""
+    """System message before every prompt; empty for the template's own."""
     model: Annotated[str, Common] = SMOLLM2
     """Causal model to start from: a name that `python -m flows models` lists, a folder, or `tuned:NAME`."""
     small: SmallModel | None = None
-    """A tiny model that is made on the spot, to start from in place of `model`: it tries the whole way in seconds, and
-    nothing it says means anything. Null for none."""
+    """A tiny model made on the spot, in place of `model`: it tries the whole way, and its words mean nothing. Null for
+    none."""
     holdout: Holdout = Holdout(near_duplicate=0.8, max_test=500, max_validation=100)
     """What is held out, and how it is kept apart, of instructions and of preferences."""
     parameters: GeneratorWeights = GeneratorLora()

@@ -2,7 +2,7 @@
 
 Try it:        python -m flows tune-generator @quick
 Instructions:  python -m flows tune-generator source.kind=tables source.path=instructions.jsonl
-Preferences:   python -m flows tune-generator source.path=asked.jsonl pairs.path=preferred.jsonl
+Preferences:   python -m flows tune-generator source.kind=tables source.path=a.csv pairs.kind=tables pairs.path=b.csv
 On a worker:   prefect deployment run 'tune-generator/tune-generator'
 """
 
