@@ -25,7 +25,7 @@ from configs.classify import (
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
 from configs.embed import Embed
 from configs.evaluate import Evaluate
-from configs.finetune import FullWeights, Parameters, Training
+from configs.finetune import FullWeights, Lora, Parameters, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
 from configs.finetune_masked import MaskedLanguageModel
 from configs.finetune_tagger import TaggerGate, TaggerTuning
@@ -291,6 +291,15 @@ class TuneClassifier(Config):
         """Refuse a method that knows no texts of several labels, where they may have them."""
         if self.labels.multiple and any(method.kind == "setfit" for method in self.methods):
             raise ValueError("setfit learns from texts with one label each; take it out of methods")
+        return self
+
+    @model_validator(mode="after")
+    def _lasting_base(self) -> Self:
+        """Refuse adapters over an encoder that is made on the way: nothing keeps it as their base."""
+        if self.pretraining is not None and any(isinstance(m, Lora) and not m.merge for m in self.methods):
+            raise ValueError(
+                "pretraining makes a base of its own, which an adapter would need and nothing keeps; set merge to true"
+            )
         return self
 
 

@@ -154,7 +154,7 @@ def _end_at_once(ended: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # what is imported stays: to look through it for garbage took a quarter of the time of imports
+    gc.disable()  # what is imported stays: to look through it for garbage took a sixth of the time of imports
     status: list[int] = []
     atexit.register(_end_at_once, status)  # the first is run last, when threads and all other handlers have ended
     status.append(main(sys.argv[1:]))

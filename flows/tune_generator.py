@@ -9,7 +9,7 @@ On a worker:   prefect deployment run 'tune-generator/tune-generator'
 from prefect import flow
 
 from configs.embed import Embed
-from configs.finetune_generator import InstructionColumns, Preference, PreferenceColumns
+from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.flows_generator import TuneGenerator
 from configs.ingest import Files, Hub, PythonDocs, Source, Tables
 from tasks.chain import make_small
@@ -184,7 +184,7 @@ def try_all(
         with steps.label(name):
             trials.append(try_generator(parts.instructions.test, name, model, config.system, config.battery))
     rewards = None
-    if parts.pairs is not None and isinstance(config.preference, Preference):
+    if parts.pairs is not None and config.preference is not None:
         rewards = reward_pairs(parts.pairs.test, models[DPO], models[SFT], config.system, config.preference)
     return tuple(trials), rewards
 

@@ -4,6 +4,8 @@ from tasks.data.base import Value
 from tasks.data.evaluation import MeasuresRef
 from tasks.data.pairs import TuneChecksRef
 
+LOSS, STOPS, ACCURACY = "loss a token", "stop rate", "reward accuracy"  # names of measures
+
 
 class GeneratorVerdict(Value):
     """What the gate of generators found.

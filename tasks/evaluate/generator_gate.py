@@ -16,13 +16,13 @@ import numpy.typing as npt
 from configs.finetune_generator import GeneratorGate
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
+from tasks.data.generator_verdict import ACCURACY, LOSS, STOPS
 from tasks.data.pairs import Role, TuneCheck
 from tasks.errors import ContractError
 from tasks.metrics.intervals import bootstrap_mean, drawn_rows, mean_interval, paired_interval, percentile_interval
 from tasks.metrics.replies import distinct, repetition
 
 CHANCE = 0.5  # reward accuracy of a model that prefers neither
-LOSS, STOPS, ACCURACY = "loss a token", "stop rate", "reward accuracy"
 Floats = npt.NDArray[np.float64]
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import DataError, ModelError
+from tasks.finetune.padding import IGNORED
 
-IGNORED = -100  # label that torch's cross entropy leaves out
 Row = dict[str, list[int]]
 
 
@@ -143,39 +143,29 @@ def require_no_marks(texts: Sequence[str], marks: Sequence[str], column: str) ->
         )
 
 
-def collator(pad: int) -> Callable[[Sequence[Row]], Any]:
-    """Return what makes a batch of rows: tokens (B, L), their mask and labels, padded on the right.
-
-    Args:
-        pad: Token that fills; it counts for nothing, whichever it is.
-    """
-
-    def collate(rows: Sequence[Row]) -> Any:
-        import torch
-
-        width = max(len(row["input_ids"]) for row in rows)
-        ids = torch.full((len(rows), width), pad)
-        mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
-        for number, row in enumerate(rows):
-            length = len(row["input_ids"])
-            ids[number, :length] = torch.tensor(row["input_ids"])
-            labels[number, :length] = torch.tensor(row["labels"])
-            mask[number, :length] = 1
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-    return collate
-
-
 def pieces_of(row: CompletionTokens, decode: Callable[[list[int]], str]) -> list[tuple[str, bool]]:
     """Return a row as text in pieces, each with whether it is learned."""
     parts = ((row.ids[: row.prompt], False), (row.ids[row.prompt :], True))
     return [(decode(ids), learned) for ids, learned in parts if ids]
 
 
-def warnings_of(truncated: float, limit: int, leaked: int, template: str) -> list[str]:
-    """Say in words what is odd about rows, and what to do."""
+def warnings_of(truncated: float, limit: int, leaked: int, template: str, left_out: int) -> list[str]:
+    """Say in words what is odd about rows, and what to do.
+
+    Args:
+        truncated: Share of the answers that are cut.
+        limit: Tokens they are cut at.
+        leaked: Rows that were rejected because they repeat what is judged by.
+        template: Digest of the chat template; empty for none.
+        left_out: Pairs of which an answer is cut, which is not compared; 0 for instructions.
+    """
     found = []
-    if truncated > 0:
+    if left_out:
+        found.append(
+            f"{left_out:,} pairs are left out of training, for with its prompt an answer has over {limit} tokens; "
+            "raise preference.training.max_seq_length."
+        )
+    elif truncated > 0:
         found.append(
             f"{truncated:.1%} of the rows are cut at {limit} tokens and do not end; raise training.max_seq_length."
         )

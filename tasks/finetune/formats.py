@@ -4,7 +4,6 @@ Source: ours; that a title stands for a query of its document, Izacard et al. 20
 """
 
 import math
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -19,6 +18,7 @@ from configs.finetune_pairs import (
 )
 from tasks.data.documents import Document, Rejected
 from tasks.data.pairs import TextPair
+from tasks.finetune.draws import drawn
 from tasks.text.sentences import sentences, unfit
 
 Cells = Mapping[str, Any]
@@ -93,12 +93,8 @@ def section_pairs(documents: Iterable[Document], form: Sections, seed: int) -> l
         form: Which pairs, how long, and of how many documents.
         seed: Draws the documents where there are too many.
     """
-    drawn = list(documents)
-    if len(drawn) > form.max_documents:
-        kept = sorted(random.Random(seed).sample(range(len(drawn)), form.max_documents))
-        drawn = [drawn[row] for row in kept]
     found = []
-    for document in drawn:
+    for document in drawn(list(documents), form.max_documents, seed):
         text = document.text.strip()
         if form.anchors != "first-sentence" and document.title and unfit(document.title) is None:
             found.append(_section(f"{document.id}#title", document.title, text, document.id, form))

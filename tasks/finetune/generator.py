@@ -26,7 +26,8 @@ from trl.trainer.sft_trainer import SFTTrainer
 from configs.finetune import FullWeights, Lora, Training
 from tasks.data.generator_tuning import RewardPoint
 from tasks.errors import ContractError
-from tasks.finetune.completions import IGNORED, CompletionTokens, collator
+from tasks.finetune.completions import CompletionTokens
+from tasks.finetune.padding import IGNORED, collator
 from tasks.finetune.trainer import arguments, length_groups
 
 ACCURACY = "eval_rewards/accuracies"

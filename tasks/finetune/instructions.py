@@ -19,6 +19,7 @@ from tasks.data.documents import Document, Rejected
 from tasks.data.prompt_rows import PromptRow
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
+from tasks.finetune.draws import drawn
 from tasks.text.sentences import sentences, unfit
 
 Columns = InstructionColumns | PreferenceColumns
@@ -125,7 +126,7 @@ def held_out(rows: Sequence[PromptRow], test: Sequence[PromptRow] | None, config
     """Return the rows to judge by: those given, or some of the rows; at most as many as the config says."""
     kept = without_repeats(rows if test is None else test)[0]
     held = kept if test is not None else hold_out_prompts(kept, config.test_share, config.seed)[1]
-    return _drawn(held, config.max_test, config.seed)
+    return drawn(held, config.max_test, config.seed)
 
 
 def divide_prompts(
@@ -149,7 +150,7 @@ def divide_prompts(
     kept, leaked = _apart([row for row in kept if row not in mine], [*held, *judged], config.near_duplicate)
     train, stop = hold_out_prompts(kept, config.validation_share, config.seed + 1)
     train, more = _apart(train, stop, config.near_duplicate)
-    stop = _drawn(stop, config.max_validation, config.seed)
+    stop = drawn(stop, config.max_validation, config.seed)
     leaks = [*leaked, *more]
     if len(train) < FEWEST or not stop or len(held) < FEWEST:
         raise DataError(
@@ -176,13 +177,6 @@ def without_repeats(rows: Sequence[PromptRow]) -> tuple[list[PromptRow], list[tu
             first[said] = row.id
             kept.append(row)
     return kept, twice
-
-
-def _drawn(rows: Sequence[PromptRow], most: int, seed: int) -> list[PromptRow]:
-    """Return at most so many rows, drawn by seed, in their order."""
-    if len(rows) <= most:
-        return list(rows)
-    return [rows[at] for at in sorted(random.Random(seed).sample(range(len(rows)), most))]
 
 
 def _apart(

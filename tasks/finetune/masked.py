@@ -12,8 +12,8 @@ import numpy as np
 from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from tasks.finetune.masking import HELD_OUT, UNGUESSED, Masking, hide
-from tasks.finetune.tagger import collator
+from tasks.finetune.masking import HELD_OUT, Masking, hide
+from tasks.finetune.padding import IGNORED, collator
 from tasks.finetune.trainer import length_groups
 
 AROUND = 12  # tokens shown on either side of a hidden one
@@ -144,7 +144,7 @@ def guessing_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> 
     """
     from torch.nn import functional
 
-    hidden = labels != UNGUESSED
+    hidden = labels != IGNORED
     total = functional.cross_entropy(outputs.logits[hidden].float(), labels[hidden], reduction="sum")
     count = int(hidden.sum()) if num_items_in_batch is None else int(num_items_in_batch)
     return total / max(1, count)
@@ -171,7 +171,7 @@ def score(model: Any, texts: Sequence[Sequence[int]], masking: Masking, padding:
             part = order[start : start + batch]
             given = {name: value.to(model.device) for name, value in collate([rows[row] for row in part]).items()}
             truth = given.pop("labels")
-            hidden = truth != UNGUESSED
+            hidden = truth != IGNORED
             logits = model(**given).logits[hidden].float()
             total += float(torch.nn.functional.cross_entropy(logits, truth[hidden], reduction="sum"))
             likeliest = logits.argmax(dim=-1)
@@ -192,7 +192,7 @@ def examples(
     found = []
     for row, ids in enumerate(texts):
         hidden, truth = hide(ids, masking, HELD_OUT, row)
-        for place in np.flatnonzero((truth != UNGUESSED) & (hidden == masking.mask)).tolist():
+        for place in np.flatnonzero((truth != IGNORED) & (hidden == masking.mask)).tolist():
             word = _word(tokenizer, truth[place])
             if word.isalpha() and len(word) >= SHORTEST:
                 first, then = (_word(tokenizer, scored.guesses[row, place]) for scored in (before, after))

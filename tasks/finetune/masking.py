@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-UNGUESSED = -100  # what torch's cross-entropy leaves out
+from tasks.finetune.padding import IGNORED
+
 HELD_OUT = 2**32 - 1  # in place of an epoch, for texts whose masks never change
 MASKED, REPLACED = 0.8, 0.1
 Ids = npt.NDArray[np.int64]
@@ -49,7 +50,7 @@ def masking_of(seed: int, probability: float, mask: int, special: Sequence[int],
 
 
 def hide(ids: Sequence[int], masking: Masking, epoch: int, row: int) -> tuple[Ids, Ids]:
-    """Return the tokens of a text with some hidden, and what stood there; `UNGUESSED` where nothing is guessed.
+    """Return the tokens of a text with some hidden, and what stood there; `IGNORED` where nothing is guessed.
 
     Args:
         ids: L tokens, special ones included.
@@ -65,4 +66,4 @@ def hide(ids: Sequence[int], masking: Masking, epoch: int, row: int) -> tuple[Id
     chosen = plain & (chances < masking.probability)
     hidden = np.where(chosen & (ways < MASKED), masking.mask, given)
     hidden = np.where(chosen & (ways >= MASKED) & (ways < MASKED + REPLACED), others, hidden)
-    return hidden, np.where(chosen, given, UNGUESSED)
+    return hidden, np.where(chosen, given, IGNORED)

@@ -4,7 +4,6 @@ What is deleted follows from seed, epoch and row alone: a run that was resumed r
 Source: TSDAE, Wang et al. 2021, arXiv:2104.06979, which deletes 60 % of the words; the draw is ours.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,13 +37,6 @@ def sentence_rows(rows: Sequence[TextPair]) -> list[TextPair]:
                     one = TextPair(f"{row.id}~{at}.{number}", sentence, group=row.group)
                     found.setdefault(plain(sentence), one)
     return list(found.values())
-
-
-def drawn(rows: Sequence[TextPair], most: int | None, seed: int) -> list[TextPair]:
-    """Return at most so many rows, drawn by seed, in their order; None: all."""
-    if most is None or len(rows) <= most:
-        return list(rows)
-    return [rows[row] for row in sorted(random.Random(seed).sample(range(len(rows)), most))]
 
 
 def damaged(text: str, del_ratio: float, seed: Sequence[int]) -> str:

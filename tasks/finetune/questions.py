@@ -5,7 +5,6 @@ text says, or only repeats it: the encoder would learn nothing from it, or that 
 Source: InPars, Bonifacio et al. 2022, arXiv:2202.05144; what is rejected is ours.
 """
 
-import random
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from tasks.data.messages import Reply, Request
 from tasks.data.pairs import TextPair
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
+from tasks.finetune.draws import drawn
 from tasks.text.prompts import UNSEEN, Asker, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("document", "nonce")
@@ -53,15 +53,13 @@ def question_pairs(
     Raises:
         ContractError: No text fits into a prompt.
     """
-    drawn = list(documents)
-    if len(drawn) > form.max_documents:
-        drawn = [drawn[row] for row in sorted(random.Random(seed).sample(range(len(drawn)), form.max_documents))]
-    texts = [document.text[: form.max_characters].strip() for document in drawn]
+    few = drawn(documents, form.max_documents, seed)
+    texts = [document.text[: form.max_characters].strip() for document in few]
     heard = asker.replies([Request(messages_of(_prompt(text, asker))) for text in texts])
     questions = [_cleaned(reply.text) for reply in heard]
     asked = Counter(question.casefold() for question in questions)
     pairs, rejected = [], []
-    for document, text, reply, question in zip(drawn, texts, heard, questions, strict=True):
+    for document, text, reply, question in zip(few, texts, heard, questions, strict=True):
         if why := _fault(reply, question, text, asked[question.casefold()]):
             rejected.append(Rejected(document.id, "bad-question", why))
         else:

@@ -5,7 +5,6 @@ Source: augmented SBERT, Thakur et al. 2020, arXiv:2010.08240: candidates by sem
 by a cross-encoder that was trained on what people have labelled.
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -63,13 +62,6 @@ def alike_pairs(
             row = rows[number]
             found.append(TextPair(f"{row.id}~{at}", row.anchor, texts[at], score=0.0, group=row.group))
     return found
-
-
-def drawn(pairs: Sequence[TextPair], most: int, seed: int) -> list[TextPair]:
-    """Return at most so many pairs, drawn by seed, in their order."""
-    if len(pairs) <= most:
-        return list(pairs)
-    return [pairs[row] for row in sorted(random.Random(seed).sample(range(len(pairs)), most))]
 
 
 def scored(pairs: Sequence[TextPair], logits: Floats) -> list[TextPair]:

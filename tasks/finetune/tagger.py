@@ -4,7 +4,7 @@ Shapes: S sentences, K labels, B windows of a batch, L padded tokens.
 Source: alignment as in Devlin et al. 2019, arXiv:1810.04805; HF `Trainer`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from configs.finetune import Parameters
 from tasks.data.tagging import MarkedSentence
 from tasks.finetune.adapters import move
 from tasks.finetune.classifier import GroupedTrainer
+from tasks.finetune.padding import IGNORED, collator
 from tasks.metrics.entities import entity_counts, micro_f1
 from tasks.text.pieces import Frame, pieces_of
 from tasks.text.spans import best_labels, windows_of
 
-UNLABELLED = -100  # what the loss leaves out
 SHOWN = "eval_entity_f1"
 
 
@@ -85,7 +85,7 @@ def cut_windows(
         pieces = pieces_of(tokenizer, sentence.words)
         for start, end in windows_of([len(ids) for ids in pieces], frame.room, min(shared, frame.room // 2)):
             ids, places = frame.built(pieces[start:end])
-            given = [UNLABELLED] * len(ids)
+            given = [IGNORED] * len(ids)
             for word, place in places.items():
                 given[place] = number.get(sentence.labels[start + word], 0)
             found.append(TagWindow(ids, given))
@@ -109,31 +109,12 @@ def trainer_of(recipe: TaggerRecipe, arguments: TrainingArguments, callbacks: li
     return made
 
 
-def collator(padding: int) -> Callable[[Sequence[Mapping[str, list[int]]]], dict[str, Any]]:
-    """Return what makes a batch (B, L) of windows."""
-    import torch
-
-    def collate(rows: Sequence[Mapping[str, list[int]]]) -> dict[str, Any]:
-        width = max(len(row["input_ids"]) for row in rows)
-        ids = torch.full((len(rows), width), padding)
-        labels = torch.full((len(rows), width), UNLABELLED)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for at, row in enumerate(rows):
-            size = len(row["input_ids"])
-            ids[at, :size] = torch.tensor(row["input_ids"])
-            labels[at, :size] = torch.tensor(row["labels"])
-            mask[at, :size] = 1
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-    return collate
-
-
 def entity_f1(logits: Any, given: Any, labels: Sequence[str]) -> dict[str, float]:
     """Return F1 of the entities in windows, of (B, L, K) outputs and (B, L) labels."""
     types = [name[2:] for name in labels if name.startswith("B-")]
     there, found = [], []
     for row, truth in zip(np.asarray(logits, dtype=np.float64), np.asarray(given), strict=True):
-        known = truth != UNLABELLED
+        known = truth != IGNORED
         there.append([labels[at] for at in truth[known]])
         found.append(best_labels(row[known], labels))
     return {"entity_f1": micro_f1(entity_counts(there, found, types))}

@@ -93,6 +93,7 @@ def reward_pairs(
         PairReward(row.id, float(mine[0]), float(mine[1]), float(other[0]), float(other[1]), asked.beta)
         for row, mine, other in zip(fitting, ours, theirs, strict=True)
     ]
+    steps.log_metrics("", pairs=len(found), left_out=len(rows) - len(found))
     return objects.save_rows(PairRewardsRef, PairReward, found)
 
 

@@ -23,7 +23,7 @@ from tasks.models.generators import local as local_model
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
-from tasks.store import objects
+from tasks.store import objects, tuned
 
 if TYPE_CHECKING:
     from tasks.finetune.completions import CompletionTokens
@@ -159,11 +159,10 @@ def _kept(
     before = _probed(trained, rows, writer)
     with _old_names():
         made = merging.merged(trained, loader(base)())
-    model = _save_merged(made, base, parameters)
-    wanted = local_model.describe(LocalModel(model=_by_content(model), precision="fp32"))
-    parity = merging.compare(
-        before, _probed(loader(wanted.model_copy(update={"engine": base.engine}))(), rows, writer)
-    )
+    model = _save_merged(made, base, writer, parameters)
+    wanted = local_model.describe(LocalModel(model=tuned.by_content(model), precision="fp32"))
+    again = loader(wanted.model_copy(update={"engine": base.engine}))()
+    parity = merging.compare(before, _probed(again, rows, writer))
     history = generator.reward_points(finished.trainer.state.log_history)
     steps.log_metrics("merge", logits=parity.logits)
     return TunedGenerator(
@@ -171,12 +170,6 @@ def _kept(
         learning_rate=float(finished.trainer.args.learning_rate),
         rewards=objects.save_rows(RewardPointsRef, RewardPoint, history) if history else None,
     )  # fmt: skip
-
-
-def _by_content(model: TunedRef) -> str:
-    from tasks.store import tuned
-
-    return tuned.by_content(model)
 
 
 def _probed(model: Any, rows: "Sequence[CompletionTokens]", writer: PromptWriter) -> "Probed":
@@ -187,13 +180,13 @@ def _probed(model: Any, rows: "Sequence[CompletionTokens]", writer: PromptWriter
     return probe(model, [row.ids for row in few], prompts, writer.ends, REPLY)
 
 
-def _save_merged(model: Any, base: Generator, parameters: GeneratorWeights) -> TunedRef:
+def _save_merged(model: Any, base: Generator, writer: PromptWriter, parameters: GeneratorWeights) -> TunedRef:
     """Store a merged model with the tokenizer, the chat template and the generation config of its base."""
     folder = model_files.locate(base.model).folder
 
     def fill(place: Path) -> None:
         model.save_pretrained(place)
-        PromptWriter(base).tokenizer.save_pretrained(place)
+        writer.tokenizer.save_pretrained(place)
         for name in BESIDE:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, place / name)

@@ -166,6 +166,7 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
         ModelError: The chat template cannot be trained with.
     """
     from tasks.finetune import completions, look
+    from tasks.finetune.padding import collator
 
     writer = PromptWriter(base, system)
     rows = objects.load_rows(split.train, PromptRow)
@@ -175,17 +176,18 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     made = writer.both(rows, limit)
     completions.require_rows(made, limit)
     completions.require_begin(made, writer.begin)
-    completions.require_end(made, completions.collator(writer.pad), writer.ends)
+    completions.require_end(made, collator(writer.pad), writer.ends)
     median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
     learned = sorted(row.learned for row in made)
+    left_out = sum(a.cut or b.cut for a, b in zip(made, made[len(rows) :], strict=False))
     shown = [completions.pieces_of(row, writer.decode) for row in made[:EXAMPLES]]
-    steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0])
+    steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out)
     return PromptLook(
         **_estimated(base, config, made, len(rows)), kind=writer.kind(rows), template=base.template, train=len(rows),
         validation=split.validation.rows, test=split.test.rows, median_tokens=median, longest_tokens=longest,
         limit=limit, truncated=cut, learned_median=learned[len(learned) // 2], learned_least=learned[0],
         examples=tuple(tuple(MarkedPiece(text=t, learned=is_) for t, is_ in row) for row in shown),
-        warnings=tuple(completions.warnings_of(cut, limit, split.leaked, base.template)),
+        warnings=tuple(completions.warnings_of(cut, limit, split.leaked, base.template, left_out)),
     )  # fmt: skip
 
 

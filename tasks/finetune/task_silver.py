@@ -48,7 +48,8 @@ def pairs_to_label(
     Raises:
         DataError: There are none.
     """
-    from tasks.finetune.silver import alike_pairs, drawn
+    from tasks.finetune.draws import drawn
+    from tasks.finetune.silver import alike_pairs
 
     found = alike_pairs(
         objects.load_rows(rows, TextPair), objects.load_array(anchors),

@@ -56,6 +56,7 @@ def sentences_to_write(
         DataError: Nothing is left.
     """
     from tasks.finetune import noise
+    from tasks.finetune.draws import drawn
     from tasks.finetune.parts import apart
 
     judged = [text for ref in held for row in objects.load_rows(ref, TextPair) for text in row.texts]
@@ -67,7 +68,7 @@ def sentences_to_write(
             f"the texts of {rows.rows} rows hold {len(made)} sentences of {noise.SHORTEST} words between blanks, of "
             f"which {len(removed)} repeat what is judged by; give other texts or another loss.kind"
         )
-    kept = noise.drawn(kept, most, config.seed)
+    kept = drawn(kept, most, config.seed)
     steps.log_metrics(sentences=len(kept), removed=len(removed), exact=exact, near=near)
     return SentenceRows(
         rows=objects.save_rows(TextPairsRef, TextPair, kept),

@@ -22,7 +22,7 @@ from tasks.launch import prefect_server
 from tasks.store import workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
-GARBAGE = 20_000  # new containers between two collections; with Python's 700 a run with all stored took a tenth more
+GARBAGE = 20_000  # new containers between two collections; with Python's 700 a stored prompt-chain took a tenth more
 SHOWN = 400  # characters of one line of the summary
 EMPTY: tuple[Any, ...] = ("", [], {}, None)
 

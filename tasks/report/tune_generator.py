@@ -16,7 +16,7 @@ from tasks.data.generator_tuning import (
     TriedReply,
     TunedGenerator,
 )
-from tasks.data.generator_verdict import GeneratorVerdict
+from tasks.data.generator_verdict import ACCURACY, LOSS, GeneratorVerdict
 from tasks.data.pairs import TuneCheck
 from tasks.data.prompt_rows import PromptLook, PromptSplits
 from tasks.data.training import StepLoss, TunedModel
@@ -28,7 +28,6 @@ from tasks.runtime import tracking
 from tasks.store import objects
 
 SHOWN_TEXT = 1_500  # characters of an example or a reply
-LOSS = "loss a token"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
         title=f"Training a generator for {kept.name}",
         subtitle=f"{kept.id}, from {kept.base}: {'released' if kept.released else 'not released'}",
         facts=[(f"{m.what}: {LOSS}", f"{m.value:.3f}") for m in losses]
-        + [(f"{m.what}: {m.name}", f"{m.value:.3f}") for m in measures if m.name == "reward accuracy"]
+        + [(f"{m.what}: {m.name}", f"{m.value:.3f}") for m in measures if m.name == ACCURACY]
         + [("held-out rows", f"{losses[0].n:,}")],
         tables=[
             battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),

@@ -80,11 +80,13 @@ def _few(at: Place, words: list[str]) -> list[dict[str, Any]]:
             reached.append(setfit)
             gains.append(setfit - frozen)
         rows += [
-            plain(f"{number} texts a class: macro-F1 of SetFit, mean of five draws", statistics.mean(reached), ""),
+            plain(
+                f"{number} texts a class: SetFit, macro-F1, mean of {len(DRAWS)} draws", statistics.mean(reached), ""
+            ),
             plain(f"{number} texts a class: its standard deviation", statistics.stdev(reached), ""),
             plain(f"{number} texts a class: SetFit less frozen vectors, mean", statistics.mean(gains), ""),
-            plain(f"{number} texts a class: the least of five", min(gains), ""),
-            plain(f"{number} texts a class: the most of five", max(gains), ""),
+            plain(f"{number} texts a class: the least of {len(DRAWS)}", min(gains), ""),
+            plain(f"{number} texts a class: the most of {len(DRAWS)}", max(gains), ""),
         ]
     return rows
 

@@ -1,4 +1,4 @@
-"""Run the flows that train from the command line, on files made of real data, and read what they found."""
+"""Run flows from the command line, on files made of real data where they need some, and read what they found."""
 
 import csv
 import json
@@ -61,13 +61,16 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
+def place(*, fresh: bool = False) -> Iterator[Place]:
     """Yield a workspace with a Prefect server outside the runs.
 
     It is thrown away, unless `LLM_FLOWS_BENCH` names a folder: a benchmark that was stopped goes on there.
+
+    Args:
+        fresh: Whether the workspace must be empty, wherever it was to be.
     """
     with tempfile.TemporaryDirectory() as made, prefect_test_harness(server_startup_timeout=120):
-        folder = Path(os.environ.get("LLM_FLOWS_BENCH") or made)
+        folder = Path(made if fresh else os.environ.get("LLM_FLOWS_BENCH") or made)
         settings = {"LLM_FLOWS_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1",
                     "PREFECT_API_URL": str(PREFECT_API_URL.value())}  # fmt: skip
         yield Place(folder, {**os.environ, **settings})

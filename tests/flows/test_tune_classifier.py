@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from configs.classify import TaskModel
 from configs.embed import Embed
-from configs.finetune import HeadOnly, LastBlocks, Training
+from configs.finetune import HeadOnly, LastBlocks, Lora, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning
 from configs.finetune_masked import MaskedLanguageModel
 from configs.flows import TextClassifier, TuneClassifier
@@ -51,6 +51,8 @@ def test_longer_texts_than_the_model_reads_an_unknown_model_and_a_bad_name_are_r
         preflight(source, config=TuneClassifier(model="tuned:nothing"))
     with pytest.raises(ContractError, match=r"pretraining.max_seq_length is 600 but .* reads 512 tokens at most"):
         preflight(source, config=TuneClassifier(pretraining=MaskedLanguageModel(max_seq_length=600)))
+    with pytest.raises(ValueError, match="an adapter would need and nothing keeps; set merge to true"):
+        TuneClassifier(pretraining=MaskedLanguageModel(), methods=(Lora(merge=False),))
     with pytest.raises(ContractError, match="is not a name"):
         preflight(source, name="../x")
     with pytest.raises(DataError):

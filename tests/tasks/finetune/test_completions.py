@@ -1,6 +1,7 @@
 """What is learned is the completion and its end; seven known mistakes are refused before anything is trained."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from tasks.errors import ContractError, DataError, ModelError
 from tasks.finetune.completions import (
     IGNORED,
     CompletionTokens,
-    collator,
     end_of_turn,
     join,
     require_begin,
@@ -23,6 +23,7 @@ from tasks.finetune.completions import (
     require_no_marks,
     require_rows,
 )
+from tasks.finetune.padding import collator
 from tasks.finetune.task_prompts import PromptWriter, describe_generator, look_at_prompts, split_prompts
 from tasks.store import objects
 from tests.tasks.finetune.tiny_generator import animal_rows, make_generator
@@ -220,5 +221,8 @@ def test_of_preferences_both_answers_are_looked_at(tiny: Path) -> None:
     assert look.truncated > plain.truncated == 0
     assert look.kind.startswith("preferences")
     assert look.steps == plain.steps
+    told = re.match(r"(\d+) pairs are left out of training", look.warnings[0])
+    assert told is not None
+    assert int(told[1]) == round(2 * look.train * look.truncated)  # of two answers one is long
     with pytest.raises(DataError, match="completions begin or end with"):
         looked(tiny, [PromptRow(r.id, r.prompt, r.completion, "no<|end|>") for r in animal_rows(60)])

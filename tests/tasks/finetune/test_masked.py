@@ -16,7 +16,8 @@ from configs.finetune_masked import MaskedLanguageModel
 from tasks.data.class_tuning import PreparedClasses, PretrainedEncoder
 from tasks.errors import ContractError, ModelError
 from tasks.finetune import masked, trainer
-from tasks.finetune.masking import HELD_OUT, UNGUESSED, Masking, hide, masking_of
+from tasks.finetune.masking import HELD_OUT, Masking, hide, masking_of
+from tasks.finetune.padding import IGNORED
 from tasks.finetune.task_classifier import describe_base, prepare_classes
 from tasks.finetune.task_masked import pretrain_encoder, require_masked, training_of
 from tasks.models import files
@@ -120,7 +121,7 @@ def test_the_loss_is_the_cross_entropy_of_torch_and_the_same_masks_are_measured_
         hidden, truth = hide(ids, masking, HELD_OUT, row)
         with torch.no_grad():
             logits = model.eval()(torch.tensor([hidden.tolist()])).logits[0]
-        for place in np.flatnonzero(truth != UNGUESSED):
+        for place in np.flatnonzero(truth != IGNORED):
             total -= float(logits[place].log_softmax(-1)[truth[place]])
             right += int(logits[place].argmax() == truth[place])
             count += 1

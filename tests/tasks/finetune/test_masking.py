@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.finetune.masking import HELD_OUT, UNGUESSED, Masking, hide, masking_of
+from tasks.finetune.masking import HELD_OUT, Masking, hide, masking_of
+from tasks.finetune.padding import IGNORED
 
 SPECIAL = (0, 1, 2, 3)
 VOCABULARY, MASK = 1_000, 4
@@ -24,12 +25,12 @@ def test_the_share_of_guessed_tokens_lies_within_the_bounds_of_a_binomial(probab
     _, truth = hidden(50, probability)
     words = 50 * 980
     spread = np.sqrt(words * probability * (1 - probability))
-    assert abs((truth != UNGUESSED).sum() - words * probability) < 4 * spread
+    assert abs((truth != IGNORED).sum() - words * probability) < 4 * spread
 
 
 def test_of_ten_guessed_tokens_eight_are_masked_one_is_another_word_and_one_stays() -> None:
     given, truth = hidden(50)
-    chosen = truth != UNGUESSED
+    chosen = truth != IGNORED
     total = chosen.sum()
     masked, same = (given[chosen] == MASK).mean(), (given[chosen] == truth[chosen]).mean()
     for share, expected in ((masked, 0.8), (same, 0.1), (1 - masked - same, 0.1)):
@@ -39,8 +40,8 @@ def test_of_ten_guessed_tokens_eight_are_masked_one_is_another_word_and_one_stay
 def test_what_is_not_guessed_stays_and_what_is_guessed_is_what_stood_there() -> None:
     given, truth = hidden(5)
     every = np.array([TEXT] * 5)
-    assert np.array_equal(given[truth == UNGUESSED], every[truth == UNGUESSED])
-    assert np.array_equal(truth[truth != UNGUESSED], every[truth != UNGUESSED])
+    assert np.array_equal(given[truth == IGNORED], every[truth == IGNORED])
+    assert np.array_equal(truth[truth != IGNORED], every[truth != IGNORED])
 
 
 def test_no_special_token_is_hidden_or_stands_in_place_of_a_word() -> None:

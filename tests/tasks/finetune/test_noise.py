@@ -3,7 +3,8 @@
 import math
 
 from tasks.data.pairs import TextPair
-from tasks.finetune.noise import Damage, damaged, drawn, sentence_rows
+from tasks.finetune.draws import drawn
+from tasks.finetune.noise import Damage, damaged, sentence_rows
 
 WORDS = " ".join(f"w{n}" for n in range(50))
 

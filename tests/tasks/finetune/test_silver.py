@@ -15,7 +15,8 @@ from tasks.embed import describe_encoder
 from tasks.errors import DataError, ModelError
 from tasks.finetune import add_silver, describe_labeller, label_pairs, pairs_to_label, split_pairs, texts_to_mine
 from tasks.finetune.contamination import repeats
-from tasks.finetune.silver import alike_pairs, as_rows, drawn, scored, tenths
+from tasks.finetune.draws import drawn
+from tasks.finetune.silver import alike_pairs, as_rows, scored, tenths
 from tasks.models import sequence_classifier
 from tasks.models.encoders import load as encoders
 from tasks.store import objects
