@@ -1,6 +1,6 @@
 """How a generator is trained: columns of instructions and preferences, which weights move, when it is released."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -58,7 +58,14 @@ class GeneratorLora(Lora):
         return self
 
 
-GeneratorWeights = Annotated[FullWeights | GeneratorLora, Field(discriminator="kind"), Tabs]
+class GeneratorQlora(GeneratorLora):
+    """Low-rank updates beside weights in 4 bits (nf4) move, merged into what those stand for; extra `4bit`."""
+
+    kind: Literal["qlora"] = "qlora"  # type: ignore[assignment]
+
+
+GeneratorUpdates = Annotated[GeneratorLora | GeneratorQlora, Field(discriminator="kind"), Tabs]
+GeneratorWeights = Annotated[FullWeights | GeneratorLora | GeneratorQlora, Field(discriminator="kind"), Tabs]
 
 
 class Preference(Config):
@@ -68,8 +75,8 @@ class Preference(Config):
     """Where prompt, chosen and rejected stand."""
     beta: Annotated[float, Common] = Field(0.1, gt=0, le=10)
     """How closely the model keeps to the tuned one it starts from. Smaller: farther away."""
-    parameters: GeneratorLora = GeneratorLora(lora_dropout=0.0)
-    """Which updates are learned; TRL leaves dropout out of DPO."""
+    parameters: GeneratorUpdates = GeneratorLora(lora_dropout=0.0)
+    """Which updates are learned, beside weights in fp32 or in 4 bits; TRL leaves dropout out of DPO."""
     training: Training = Training(per_device_train_batch_size=8, learning_rate=5e-4)
     """How long preferences are learned, and how fast."""
 

@@ -62,7 +62,7 @@ def preflight(
             installed.
     """
     require_training(config.training)
-    require_trl()
+    require_trl(config.parameters)
     if config.small is None:
         describe_generator(config.model, config.training)
     else:
@@ -76,6 +76,7 @@ def preflight(
     if config.preference is None:
         raise ContractError("pairs are given but preference is null, so nothing is learned of them; set preference={}")
     require_training(config.preference.training)
+    require_trl(config.preference.parameters)
     if config.small is None:
         describe_generator(config.model, config.preference.training)
     list_prompts(pairs, config.preference.columns)

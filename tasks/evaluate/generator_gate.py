@@ -19,6 +19,7 @@ from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
 from tasks.data.generator_verdict import ACCURACY, LOSS, STOPS
 from tasks.data.pairs import Role, TuneCheck
 from tasks.errors import ContractError
+from tasks.evaluate.answers import token_f1
 from tasks.metrics.intervals import bootstrap_mean, drawn_rows, mean_interval, paired_interval, percentile_interval
 from tasks.metrics.replies import distinct, repetition
 
@@ -27,7 +28,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def measures_of(
-    name: str, losses: Sequence[PromptLoss], replies: Sequence[TriedReply], config: GeneratorGate
+    name: str,
+    losses: Sequence[PromptLoss],
+    replies: Sequence[TriedReply],
+    begun: Sequence[TriedReply],
+    config: GeneratorGate,
 ) -> list[Measure]:
     """Return what one model is worth.
 
@@ -35,6 +40,7 @@ def measures_of(
         name: base, SFT or DPO.
         losses: Of N rows.
         replies: To some prompts.
+        begun: What the base replies to the same.
         config: Resamples and seed.
     """
     each, tokens = _arrays(losses)
@@ -45,8 +51,13 @@ def measures_of(
     stops = mean_interval([float(r.stopped) for r in replies], **kept)
     again = bootstrap_mean([repetition(r.reply) for r in replies], **kept)
     lengths = bootstrap_mean([float(r.tokens) for r in replies], **kept)
+    alike = bootstrap_mean([token_f1(r.reply, (r.wanted,)) for r in replies], **kept)
+    changed = mean_interval([float(r.reply != b.reply) for r, b in zip(replies, begun, strict=True)], **kept)
     varied = distinct([r.reply for r in replies])
     found.append(Measure(STOPS, name, stops[0], *stops[1], len(replies)))
+    found.append(Measure("token F1", name, alike[0], *alike[1], len(replies)))
+    if replies is not begun:
+        found.append(Measure("replies unlike the base's", name, changed[0], *changed[1], len(replies)))
     found.append(Measure("distinct-2", name, varied, varied, varied, len(replies)))
     found.append(Measure("repeated 4-grams", name, again[0], *again[1], len(replies)))
     found.append(Measure("tokens of a reply", name, lengths[0], *lengths[1], len(replies)))

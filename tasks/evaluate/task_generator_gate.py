@@ -29,7 +29,7 @@ def judge_generator(
     replies = [objects.load_rows(trial.replies, TriedReply) for trial in trials]
     measures: list[Measure] = []
     for trial, mine, said in zip(trials, losses, replies, strict=True):
-        measures += gate.measures_of(trial.name, mine, said, config)
+        measures += gate.measures_of(trial.name, mine, said, replies[0], config)
     checks: list[TuneCheck] = [gate.loss_check("SFT over base", "domain", losses[0], losses[1], config)]
     if rewards is not None:
         pairs = objects.load_rows(rewards, PairReward)

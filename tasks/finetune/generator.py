@@ -31,6 +31,7 @@ from tasks.finetune.padding import IGNORED, collator
 from tasks.finetune.trainer import arguments, length_groups
 
 ACCURACY = "eval_rewards/accuracies"
+LINEAR = ("Linear", "Linear4bit")
 TOGETHER = 2_048  # tokens of a batch whose losses are measured, padding included: bounds the memory of logits
 # TRL recomputes activations unless told otherwise; the project does so where memory does not suffice.
 PLAIN: dict[str, Any] = {
@@ -135,6 +136,9 @@ def _made(kind: Any, recipe: GeneratorRecipe, given: Any, callbacks: list[Traine
         **more,
     )
     made.lengths = list(recipe.lengths)  # type: ignore[attr-defined]
+    # TRL holds updates beside 4 bits in bf16, where a step of 0.0003 is lost on a weight above 0.06.
+    for weight in (p for p in made.model.parameters() if p.requires_grad):  # type: ignore[union-attr]
+        weight.data = weight.data.float()
     return made
 
 
@@ -144,7 +148,7 @@ def lora_config(parameters: Lora, model: Any) -> LoraConfig:
     Raises:
         ContractError: The model has no linear layers of these names.
     """
-    linear = {name.rpartition(".")[2] for name, m in model.named_modules() if type(m).__name__ == "Linear"}
+    linear = {name.rpartition(".")[2] for name, m in model.named_modules() if type(m).__name__ in LINEAR}
     if missing := [name for name in parameters.target_modules if name not in linear]:
         raise ContractError(
             f"target_modules names {missing[0]} but the linear layers of {type(model).__name__} are called "

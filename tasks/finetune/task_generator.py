@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
-from configs.finetune_generator import GeneratorWeights, Preference
+from configs.finetune_generator import GeneratorQlora, GeneratorWeights, Preference
 from configs.generators import LocalModel
 from tasks import environment
 from tasks.data.generator_tuning import RewardPoint, RewardPointsRef, TunedGenerator
@@ -57,7 +57,7 @@ def train_completions(
     writer, limit = PromptWriter(base, system), limit_of(base, config)
     train, stop = (writer.rows(objects.load_rows(part, PromptRow), limit) for part in (split.train, split.validation))
     recipe = generator.GeneratorRecipe(
-        load=loader(base), tokenizer=writer.tokenizer, pad=writer.pad, parameters=parameters,
+        load=loader(base, parameters), tokenizer=writer.tokenizer, pad=writer.pad, parameters=parameters,
         train=generator.sft_rows(train), validation=generator.sft_rows(stop),
         lengths=[len(row.ids) for row in train if row.learned],
     )  # fmt: skip
@@ -90,13 +90,13 @@ def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: 
     steps.log_metrics("", left_out=split.train.rows - len(parts[0][0]))
     if not all(chosen for chosen, _ in parts):
         raise DataError("no pair has a prompt and both answers within preference.training.max_seq_length; raise it")
-    model = loader(base)()
+    model = loader(base, asked.parameters)()
     read = [reference_of(model, part, writer.pad) for part in parts]
     del model
     train, stop = (generator.preference_rows(*part, ref) for part, ref in zip(parts, read, strict=True))
     recipe = generator.GeneratorRecipe(
-        load=loader(base), tokenizer=writer.tokenizer, pad=writer.pad, parameters=asked.parameters, train=train,
-        validation=stop, lengths=[max(len(a.ids), len(b.ids)) for a, b in zip(*parts[0], strict=True)],
+        load=loader(base, asked.parameters), tokenizer=writer.tokenizer, pad=writer.pad, parameters=asked.parameters,
+        train=train, validation=stop, lengths=[max(len(a.ids), len(b.ids)) for a, b in zip(*parts[0], strict=True)],
     )  # fmt: skip
     inputs = (split.train.digest, split.validation.digest, base.digest, system, asked.model_dump(mode="json"))
     with watched_training("finetune-dpo", config, *inputs, environment.versions(("trl", "peft"))) as watch:
@@ -105,10 +105,17 @@ def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: 
         return _kept(finished, base, writer, asked.parameters, parts[1][0])
 
 
-def loader(base: Generator) -> Callable[[], Any]:
-    """Return what loads a model in fp32, where it is described to run."""
-    wanted = base.model_copy(update={"precision": "fp32"})
-    return lambda: local_model.load(model_files.locate(base.model).folder, wanted)
+def loader(base: Generator, parameters: GeneratorWeights | None = None) -> Callable[[], Any]:
+    """Return what loads a model where it is described to run, in fp32 or, for updates beside 4 bits, in those."""
+    precision = "4bit" if isinstance(parameters, GeneratorQlora) else "fp32"
+    wanted = base.model_copy(update={"precision": precision})
+    return lambda: local_model.load(model_files.locate(base.model).folder, wanted, training=True)
+
+
+def whole_weights(base: Generator, parameters: GeneratorWeights) -> Any:
+    """Return a model read from disk again, in fp32; where it was trained in 4 bits, with what those stand for."""
+    model = loader(base, parameters)()
+    return model.dequantize() if isinstance(parameters, GeneratorQlora) else model
 
 
 def pairs_of(
@@ -158,7 +165,7 @@ def _kept(
     counted = generator.logical_parameters(trained)
     before = _probed(trained, rows, writer)
     with _old_names():
-        made = merging.merged(trained, loader(base)())
+        made = merging.merged(trained, whole_weights(base, parameters))
     model = _save_merged(made, base, writer, parameters)
     wanted = local_model.describe(LocalModel(model=tuned.by_content(model), precision="fp32"))
     again = loader(wanted.model_copy(update={"engine": base.engine}))()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
-from configs.finetune_generator import InstructionColumns, PreferenceColumns
+from configs.finetune_generator import GeneratorQlora, GeneratorWeights, InstructionColumns, PreferenceColumns
 from configs.finetune_pairs import Holdout
 from configs.generators import LocalModel
 from tasks import hardware
@@ -24,6 +24,7 @@ from tasks.data.prompt_rows import (
 from tasks.errors import ContractError, DataError, MissingExtra, ModelError
 from tasks.models import chat_template
 from tasks.models import files as model_files
+from tasks.models.generators import four_bits
 from tasks.models.generators import load as generators
 from tasks.models.generators.local import GENERATION
 from tasks.models.whole import require_no_adapter
@@ -40,14 +41,16 @@ NEWLINE = "\n"  # between a plain prompt and its completion, where no template p
 QUESTION, ANSWER = "What is it?", "An answer."
 
 
-def require_trl() -> None:
-    """Check that what trains generators is installed.
+def require_trl(parameters: GeneratorWeights) -> None:
+    """Check that what trains generators is installed, and what holds weights in 4 bits where that is asked for.
 
     Raises:
         MissingExtra: It is not.
     """
     if hardware.missing(("trl",)):
         raise MissingExtra("training a generator needs trl; run: pip install 'llm-flows[train]'")
+    if isinstance(parameters, GeneratorQlora):
+        four_bits.require_four_bits("parameters.kind is qlora")
 
 
 def describe_generator(model: str, training: Training) -> Generator:

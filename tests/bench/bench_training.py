@@ -19,7 +19,7 @@ from tasks.models.files import locate
 from tests.bench.pairs import ROOT, at_least, at_most, plain, why_not
 from tests.bench.tuning import Place, place, table
 
-ROWS, TEST = 2_400, 600
+ROWS, TEST = 1_000, 250
 RATE, BATCH, EPOCHS, TOKENS = 1e-4, 32, 1, 256
 ROUNDS = 2
 PLAIN = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, homogeneity_score
 
 from configs.cluster import ByNeighbours, ByVectors, ByWords, Kmeans
 from configs.embed import Embed
@@ -57,9 +57,11 @@ def test_documents_near_a_known_name_go_there_and_the_names_come_first(pooled: t
 
 
 def test_seeds_draw_their_documents_together(pooled: tuple[Pooled, Fingerprint]) -> None:
+    """Of five layouts, for one may cut a theme in two by the last bits of a processor; no topic ever mixes both."""
     guide = Guided(seeds=("ship harbour sea", "bread baker oven"), weight=0.5)
-    labels = labels_of(pooled, Topics(guide=guide))
-    assert adjusted_rand_score(TRUTH, labels) > 0.9
+    found = [labels_of(pooled, Topics(guide=guide, reduce=Umap(seed=seed))) for seed in range(5)]
+    assert np.median([adjusted_rand_score(TRUTH, labels) for labels in found]) > 0.9
+    assert min(homogeneity_score(TRUTH[labels >= 0], labels[labels >= 0]) for labels in found) > 0.9
 
 
 def test_known_classes_of_some_documents_pull_the_others_along(pooled: tuple[Pooled, Fingerprint]) -> None:

@@ -24,18 +24,17 @@ from tasks.data import digests
 from tasks.data.messages import Generator, Keep, Reply, Request
 from tasks.data.sampling import PENALTIES, OwnSampling, ResolvedSampling
 from tasks.data.training import NOTE
-from tasks.errors import ContractError, MissingExtra, ModelError
+from tasks.errors import ContractError, ModelError
 from tasks.models import batching, chat_template, device
 from tasks.models import files as model_files
 from tasks.models.batching import Batch
-from tasks.models.generators import prefix_cache
+from tasks.models.generators import four_bits, prefix_cache
 from tasks.models.generators.decoding import Decoder, Row
 from tasks.models.whole import load_whole
 from tasks.store import durable, reply_cache, tuned
 
 CAUSAL = ("ForCausalLM", "LMHeadModel")
 TEXT_TO_TEXT = "ForConditionalGeneration"
-FOUR_BITS = ("accelerate", "bitsandbytes")
 GENERATION = "generation_config.json"
 NOT_FOLLOWED = {  # of a generation config, with the values that change nothing
     "num_beams": 1, "min_p": 0, "typical_p": 1, "min_length": 0, "min_new_tokens": 0, "epsilon_cutoff": 0,
@@ -115,10 +114,7 @@ def _own_sampling(generation: dict[str, Any], folder: Path) -> OwnSampling:
 def _choose(config: LocalModel) -> tuple[Any, str]:
     """Return precision and engine."""
     if config.precision == "4bit":
-        if lacking := hardware.missing(FOUR_BITS):
-            raise MissingExtra(
-                f"precision is 4bit but {' and '.join(lacking)} is not installed; run: pip install 'llm-flows[4bit]'"
-            )
+        four_bits.require_four_bits("precision is 4bit")
         return "4bit", device.choose("fp32", config.device, "generator").engine
     if config.precision == "int8":
         if config.device == "cuda":
@@ -261,10 +257,16 @@ class LocalEngine:
         return Reply(row.text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)
 
 
-def load(folder: Path, wanted: Generator) -> Any:
+def load(folder: Path, wanted: Generator, *, training: bool = False) -> Any:
     """Load a generating model from its files; no code of the model's own is run.
 
+    Args:
+        folder: Its files.
+        wanted: As described.
+        training: Whether what is not held in 4 bits is kept and computed in fp32 on a GPU too.
+
     Raises:
+        ContractError: 4bit, and no layer can be held so.
         ModelError: Its weights are not those that its config asks for.
     """
     import torch
@@ -272,20 +274,16 @@ def load(folder: Path, wanted: Generator) -> Any:
 
     kind: Any = AutoModelForSeq2SeqLM if wanted.family == "text-to-text" else AutoModelForCausalLM
     where = wanted.engine.removeprefix("torch-")
-    half = wanted.precision == "bf16" or (wanted.precision == "4bit" and where == "cuda")
+    half = wanted.precision == "bf16" or (wanted.precision == "4bit" and where == "cuda" and not training)
     dtype = torch.bfloat16 if half else torch.float32
     options: dict[str, Any] = {}
     if wanted.precision == "4bit":
-        from transformers import BitsAndBytesConfig
-
-        four_bits: Any = BitsAndBytesConfig
-        kept = four_bits(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
-        options = {"quantization_config": kept, "device_map": {"": where}}
+        options = four_bits.options(kind, folder, where, dtype)
     loaded = load_whole(kind, folder, dtype=dtype, **options)
     loaded = loaded.eval()
     if wanted.precision == "int8":
         return _int8(loaded)
-    return loaded if wanted.precision == "4bit" else loaded.to(where)
+    return four_bits.as_packed(loaded) if wanted.precision == "4bit" else loaded.to(where)
 
 
 def _int8(model: Any) -> Any:

@@ -1,6 +1,7 @@
 """The gate of generators: a lower loss for sure, rewards above chance, and as many replies that stop."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,12 +90,24 @@ def test_ties_count_for_no_model_so_a_model_against_itself_is_not_above_chance()
     assert by_name["chosen is likelier", "SFT"] == 1.0  # what a model prefers before training is told apart
 
 
-def test_every_model_has_five_measures_with_their_items() -> None:
-    found = {m.name: m for m in measures_of("base", losses(2.0), replies(5), GATE)}
-    assert set(found) == {"loss a token", "stop rate", "distinct-2", "repeated 4-grams", "tokens of a reply"}
+def test_every_model_is_measured_on_its_replies_and_a_trained_one_beside_the_base() -> None:
+    begun = replies(5)
+    found = {m.name: m for m in measures_of("base", losses(2.0), begun, begun, GATE)}
+    assert set(found) == {
+        "loss a token", "stop rate", "token F1", "distinct-2", "repeated 4-grams", "tokens of a reply",
+    }  # fmt: skip
     assert found["stop rate"] == Measure("stop rate", "base", 0.25, *wilson(5, 20), 20)
     assert found["loss a token"].low < found["loss a token"].value < found["loss a token"].high
     assert found["loss a token"].n == 60
+
+
+def test_replies_are_compared_with_the_completions_and_with_those_of_the_base() -> None:
+    begun = [TriedReply(str(n), "p", "a red cat", "a red cat sat" if n < 10 else "no", True, 4) for n in range(20)]
+    after = [replace(reply, reply="blue") if n < 4 else reply for n, reply in enumerate(begun)]
+    found = {m.name: m for m in measures_of("SFT", losses(1.0), after, begun, GATE)}
+    assert found["replies unlike the base's"] == Measure("replies unlike the base's", "SFT", 0.2, *wilson(4, 20), 20)
+    # "red cat" of "red cat sat": precision 2/3, recall 1, articles left out; six replies hold it.
+    assert found["token F1"].value == pytest.approx(6 / 20 * 0.8)
 
 
 def test_a_refusal_names_what_failed_and_a_release_what_was_gained() -> None:

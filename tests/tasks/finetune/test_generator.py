@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from configs.finetune import FullWeights, Training
-from configs.finetune_generator import GeneratorLora, Preference
+from configs.finetune_generator import GeneratorLora, GeneratorQlora, Preference
 from configs.finetune_pairs import Holdout
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptRow, PromptRowsRef, PromptSplits
@@ -20,7 +21,14 @@ from tasks.finetune import generator, trainer
 from tasks.finetune.completions import CompletionTokens, join
 from tasks.finetune.generator import GeneratorRecipe, completion_losses, logical_parameters
 from tasks.finetune.task_battery import reward_pairs
-from tasks.finetune.task_generator import loader, pairs_of, reference_of, train_completions, train_preferences
+from tasks.finetune.task_generator import (
+    loader,
+    pairs_of,
+    reference_of,
+    train_completions,
+    train_preferences,
+    whole_weights,
+)
 from tasks.finetune.task_prompts import PromptWriter, describe_generator, split_prompts
 from tasks.models.generators import local as local_model
 from tasks.store import objects, tuned
@@ -33,7 +41,7 @@ RATE = 1e-2
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=30)
+    return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=30, width=64)
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +136,11 @@ def test_layers_that_the_model_has_not_are_refused_with_those_it_has(tiny: Path)
         generator.lora_config(wrong, loader(base_of(tiny))())
 
 
-@pytest.mark.parametrize("weights", [FullWeights(), GeneratorLora(r=4)], ids=["all weights", "updates"])
+@pytest.mark.parametrize(
+    "weights",
+    [FullWeights(), GeneratorLora(r=4), GeneratorQlora(r=4)],
+    ids=["all weights", "updates", "beside 4 bits"],
+)
 def test_training_on_completions_lowers_the_held_out_loss_and_what_is_saved_is_what_was_trained(
     tiny: Path, weights: Any
 ) -> None:
@@ -148,6 +160,31 @@ def test_training_on_completions_lowers_the_held_out_loss_and_what_is_saved_is_w
     assert (note["task"], note["template"]) == ("generator", base.template)
     trainable = made.result.trainable
     assert trainable == made.result.parameters if weights.kind == "full" else trainable < made.result.parameters / 2
+
+
+def test_weights_in_4_bits_count_as_many_as_they_stand_for_and_updates_beside_them_are_32_bits(
+    tiny: Path, tmp_path: Path
+) -> None:
+    base = base_of(tiny)
+    writer = PromptWriter(base)
+    rows, made = writer.rows(animal_rows(16), 256), {}
+    given = generator.sft_arguments(QUICK, tmp_path, 16)
+    for weights in (GeneratorLora(r=4), GeneratorQlora(r=4)):
+        recipe = replace(recipe_of(base, writer, rows, weights), load=loader(base, weights))
+        made[weights.kind] = generator.sft_trainer(recipe, given, []).model
+    assert logical_parameters(made["qlora"]) == logical_parameters(made["lora"])
+    assert {p.dtype for p in made["qlora"].parameters() if p.requires_grad} == {torch.float32}
+    held = [sum(p.numel() * p.element_size() for p in model.parameters()) for model in made.values()]
+    assert held[1] < 0.8 * held[0]
+
+
+def test_updates_beside_4_bits_are_merged_into_what_those_stand_for(tiny: Path) -> None:
+    base = base_of(tiny)
+    before, after = (whole_weights(base, weights).state_dict() for weights in (FullWeights(), GeneratorQlora()))
+    held = "model.layers.0.mlp.up_proj.weight"
+    assert 0 < float((before[held] - after[held]).abs().max()) < float(before[held].abs().max()) / 4
+    assert torch.equal(before["model.embed_tokens.weight"], after["model.embed_tokens.weight"])
+    assert {weight.dtype for weight in after.values()} == {torch.float32}
 
 
 def test_another_template_beside_the_model_is_refused_when_it_is_opened(tiny: Path, tmp_path: Path) -> None:
@@ -235,10 +272,11 @@ def test_the_reference_that_trl_computes_is_the_one_it_is_given(tiny: Path, tmp_
     assert begun["eval_rewards/margins"] == pytest.approx(0, abs=1e-3)
 
 
-def test_preferences_are_learned_and_margins_are_differences_of_log_probabilities(tiny: Path) -> None:
+@pytest.mark.parametrize("kind", [GeneratorLora, GeneratorQlora])
+def test_preferences_are_learned_and_margins_are_differences_of_log_probabilities(tiny: Path, kind: Any) -> None:
     base, split = base_of(tiny), parts(pairs=True).pairs
     assert split is not None
-    asked = Preference(beta=0.2, parameters=GeneratorLora(r=4, lora_dropout=0.0),
+    asked = Preference(beta=0.2, parameters=kind(r=4, lora_dropout=0.0),
                        training=QUICK.model_copy(update={"learning_rate": RATE}))  # fmt: skip
     made = train_preferences.fn(split, base, "", asked)
     after = describe_generator(tuned.by_content(made.result.model), QUICK)

@@ -21,8 +21,8 @@ def animal_rows(count: int, seed: int = 0) -> list[PromptRow]:
     return rows
 
 
-def make_generator(folder: Path, steps: int = 1, context: int = 256) -> Path:
+def make_generator(folder: Path, steps: int = 1, context: int = 256, width: int = 32) -> Path:
     """Write a small model into a folder; return the folder."""
     text = "\n".join(f"<|user|>{r.prompt}<|end|><|assistant|>{r.completion}<|end|>" for r in animal_rows(40))
-    make_small_model(text, SmallModel(vocabulary=400, width=32, layers=2, steps=steps, context=context), folder)
+    make_small_model(text, SmallModel(vocabulary=400, width=width, layers=2, steps=steps, context=context), folder)
     return folder
