@@ -212,6 +212,8 @@ class GeneralQuality(Config):
     questions: Annotated[str | None, NotInCacheKey] = None
     """A jsonl file with questions on the documents of `retrieval`: id, question, answers (ids of documents), split.
     python-docs has its own. Those of the split `test` are left out."""
+    mteb: tuple[str, ...] = ()
+    """Tasks of MTEB by their names, as ["STSBenchmark", "SciFact"]; their data come from the hub. Extra `mteb`."""
 
 
 class TuneGate(Config):

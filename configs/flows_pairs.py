@@ -57,7 +57,7 @@ class TuneEmbedder(Config):
     """Collection to build with a released encoder. Its next generation goes live only if it finds no worse than
     the last one. Null for none; for documents alone."""
     runner: Runner = Threads()
-    """Where texts are encoded; the result is the same on each."""
+    """Where texts are encoded. The result is the same on each."""
 
     @model_validator(mode="after")
     def _fitting_loss(self) -> Self:
@@ -127,4 +127,4 @@ class TuneReranker(Config):
     gate: TuneGate = TuneGate()
     """When the trained reranker is released."""
     runner: Runner = Threads()
-    """Where texts are encoded; the result is the same on each."""
+    """Where texts are encoded. The result is the same on each."""

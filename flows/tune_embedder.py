@@ -27,6 +27,7 @@ from configs.flows_pairs import TuneEmbedder
 from configs.generate import Extractive
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
 from configs.models import CATALOGUE
+from tasks.data.benchmarks import TaskScoresRef
 from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
@@ -36,7 +37,7 @@ from tasks.data.training import TrainingResult, TunedModel
 from tasks.data.vectors import VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
-from tasks.evaluate import judge_tuned, load_questions, questions_for
+from tasks.evaluate import judge_tuned, load_questions, measure_mteb, questions_for, require_mteb
 from tasks.finetune import (
     add_silver,
     ask_questions,
@@ -102,6 +103,7 @@ def preflight(
     check_examples(source, test, config)
     if similarity is not None:
         require_rows(similarity, "similarity")
+    require_mteb(config.general.mteb)
     if (general := documents_asked(retrieval, config)) is not None:
         questions_on(general, config)
 
@@ -305,6 +307,15 @@ def encode_sets(
     return made
 
 
+def benchmarked(base: Fingerprint, trained: Fingerprint, config: TuneEmbedder) -> tuple[TaskScoresRef, ...]:
+    """Return what both encoders reach on the tasks of MTEB that are named; nothing where there are none."""
+    found = []
+    for which, encoder in (("before", base), ("after", trained)) if config.general.mteb else ():
+        with steps.label(which):
+            found.append(measure_mteb(encoder, config.general.mteb))
+    return tuple(found)
+
+
 def keep_model(
     run: tracking.Run, name: str, trained: TrainingResult, encoder: Fingerprint, split: SplitPairs, found: TuneVerdict
 ) -> TunedModel:
@@ -378,7 +389,8 @@ def tune_embedder(
             data, base.encoder, config.loss, config.matryoshka, config.parameters, config.training
         )
         after = describe_encoder(config.embed.model_copy(update={"model": tuned.by_content(trained.model)}))
-        found = judge_tuned(sets, before, encode_sets(sets, "after", after, config), config.gate)
+        ended = encode_sets(sets, "after", after, config)
+        found = judge_tuned(sets, before, ended, benchmarked(base, after, config), config.gate)
         kept = keep_model(run, encoder_name(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)

@@ -87,7 +87,7 @@ class TuneCheck:
         name: Of the judged set.
         role: domain, what it was trained for; general, what it must not lose; shown, what decides nothing.
         metric: What was measured, as `1-NN accuracy`.
-        items: Over which both are averaged, or correlated.
+        items: Over which both are averaged, or correlated; 0 where that is not known, and then there is no interval.
         before: Of the model that was started from.
         after: Of the trained one.
         low: Lower end of the 95 % interval of the paired difference, after less before.
@@ -115,10 +115,8 @@ class TuneCheck:
     @property
     def words(self) -> str:
         """One line for people."""
-        return (
-            f"{self.metric} of {self.name} {self.before:.3f} -> {self.after:.3f}, "
-            f"{self.difference:+.3f} ({self.low:+.3f} to {self.high:+.3f}, {self.items:,} items)"
-        )
+        said = f"{self.metric} of {self.name} {self.before:.3f} -> {self.after:.3f}, {self.difference:+.3f}"
+        return f"{said} ({self.low:+.3f} to {self.high:+.3f}, {self.items:,} items)" if self.items else said
 
 
 class PairTable(Value):

@@ -9,6 +9,7 @@ Source: paired bootstrap, Efron & Tibshirani 1993.
 from collections.abc import Mapping, Sequence
 
 from configs.finetune_pairs import TuneGate
+from tasks.data.benchmarks import TaskScore
 from tasks.data.pairs import Role, Truth, TuneCheck
 from tasks.errors import ContractError
 from tasks.metrics.intervals import Interval, drawn_rows, paired_interval, percentile_interval
@@ -39,6 +40,16 @@ def compare(name: str, role: Role, before: Performance, after: Performance, conf
     return TuneCheck(
         name, role, before.metric, len(before.values), before.mean, after.mean, low, high, passed, needed
     )  # fmt: skip
+
+
+def compare_scores(before: Sequence[TaskScore], after: Sequence[TaskScore], config: TuneGate) -> list[TuneCheck]:
+    """Compare a model before and after training on tasks of a benchmark, which gives a score and no interval."""
+    needed, found = f"it may fall by {config.tolerance:g}", []
+    for old, new in zip(before, after, strict=True):
+        apart = new.score - old.score
+        passed = apart >= -config.tolerance
+        found.append(TuneCheck(new.task, "general", new.metric, 0, old.score, new.score, apart, apart, passed, needed))
+    return found
 
 
 def _interval(before: Performance, after: Performance, config: TuneGate) -> Interval:

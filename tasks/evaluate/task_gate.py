@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from configs.finetune_pairs import TuneGate
+from tasks.data.benchmarks import TaskScore, TaskScoresRef
 from tasks.data.evaluation import metric_name
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairScoresRef, Truth, TuneCheck, TuneChecksRef, TuneVerdict
 from tasks.runtime import steps
@@ -15,6 +16,7 @@ def judge_tuned(
     sets: Mapping[str, JudgedSet],
     before: Mapping[str, JudgedVectors],
     after: Mapping[str, JudgedVectors],
+    tasks: tuple[TaskScoresRef, ...],
     config: TuneGate,
 ) -> TuneVerdict:
     """Compare the vectors of two encoders on every set, and say whether the second may replace the first.
@@ -23,9 +25,10 @@ def judge_tuned(
         sets: By name.
         before: Vectors of the encoder that was started from, of each set.
         after: Vectors of the trained one.
+        tasks: What both reach on tasks of a benchmark; empty where none were asked for.
         config: What it must gain, and what it may lose.
     """
-    from tasks.evaluate.gate import compare, judge
+    from tasks.evaluate.gate import compare, compare_scores, judge
     from tasks.metrics.judged import perform
 
     checks = []
@@ -36,6 +39,9 @@ def judge_tuned(
             for v in (after[name], before[name])
         )
         checks.append(compare(name, judged.role, theirs, ours, config))
+    if tasks:
+        old, new = (objects.load_rows(scores, TaskScore) for scores in tasks)
+        checks += compare_scores(old, new, config)
     return verdict_of(checks, *judge(checks))
 
 

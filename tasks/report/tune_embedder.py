@@ -201,7 +201,8 @@ def checks_table(checks: Sequence[TuneCheck]) -> Table:
     """Return every measure before and after training."""
     rows = [
         (c.name, ROLES[c.role], c.metric, f"{c.before:.4f}", f"{c.after:.4f}",
-         f"{c.difference:+.4f} ({c.low:+.4f} to {c.high:+.4f})", f"{c.items:,}", c.why, "yes" if c.passed else "no")
+         f"{c.difference:+.4f}" + (f" ({c.low:+.4f} to {c.high:+.4f})" if c.items else ""),
+         f"{c.items:,}" if c.items else "", c.why, "yes" if c.passed else "no")
         for c in checks
     ]  # fmt: skip
     columns = ("set", "what for", "measure", "before", "after", "difference", "items", "condition", "passed")
