@@ -21,7 +21,7 @@ MEASURED = ROOT / "docs" / "measured"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 KEPT = ("seconds", "tasks", "metrics", "result", "results", "kept", "libraries", "machine", "commit")
 GPU = "-gpu"  # ends the name of what was measured where there is one
-BLOCK = re.compile(r"(<!-- measured: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- measured: ([a-z0-9_-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # What the README shows: a label, the benchmark, how its row begins, and what it was measured on.
 RESULTS = (
     ("Search by words and meaning, nDCG@10", "retrieval", "all sets, weighted$", "Cranfield, XQuAD, HotpotQA"),
