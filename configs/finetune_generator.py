@@ -68,6 +68,22 @@ GeneratorUpdates = Annotated[GeneratorLora | GeneratorQlora, Field(discriminator
 GeneratorWeights = Annotated[FullWeights | GeneratorLora | GeneratorQlora, Field(discriminator="kind"), Tabs]
 
 
+class OnPolicy(Config):
+    """A reward model learns from the pairs, and the tuned model from what that gives to replies it draws (RLOO).
+
+    Slower by far than DPO, for every step writes replies.
+    """
+
+    reward: Training = Training(num_train_epochs=2, per_device_train_batch_size=8, learning_rate=5e-4)
+    """How long the reward model is trained, and how fast."""
+    num_generations: int = Field(4, ge=2, le=64)
+    """Replies drawn to each prompt; each is held against the others."""
+    max_completion_length: int = Field(48, ge=4, le=4_096)
+    """Tokens of a drawn reply at most."""
+    temperature: float = Field(1.0, gt=0, le=10)
+    """How freely replies are drawn."""
+
+
 class Preference(Config):
     """How preferences are learned: direct preference optimisation (DPO), by updates of the tuned model."""
 
@@ -79,6 +95,18 @@ class Preference(Config):
     """Which updates are learned, beside weights in fp32 or in 4 bits; TRL leaves dropout out of DPO."""
     training: Training = Training(per_device_train_batch_size=8, learning_rate=5e-4)
     """How long preferences are learned, and how fast."""
+    on_policy: OnPolicy | None = None
+    """Learn from replies as they are drawn in place of DPO, `{}` with its defaults. Null: DPO."""
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        size, asked = self.training.per_device_train_batch_size, self.on_policy
+        if asked is not None and size % asked.num_generations:
+            raise ValueError(
+                f"per_device_train_batch_size is {size}, no multiple of num_generations {asked.num_generations}: the "
+                "replies to a prompt stand in one batch; change one of them"
+            )
+        return self
 
 
 class Battery(Config):

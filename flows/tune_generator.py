@@ -18,6 +18,7 @@ from tasks.data.generator_tuning import GeneratorTrial, PairRewardsRef, TunedGen
 from tasks.data.generator_verdict import GeneratorVerdict
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
+from tasks.data.rewards import ReplyRewardsRef, RewardModel
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
 from tasks.embed import describe_encoder
@@ -32,9 +33,12 @@ from tasks.finetune import (
     require_training,
     require_trl,
     reward_pairs,
+    score_replies,
     split_prompts,
     train_completions,
+    train_on_policy,
     train_preferences,
+    train_reward,
     try_generator,
 )
 from tasks.ingest import ingest_documents, ingest_rows, list_items, name_of
@@ -44,7 +48,7 @@ from tasks.runtime import steps, tracking
 from tasks.store import objects, tuned
 
 SIGNATURE = {"messages": "string"}, {"reply": "string"}
-BASE, SFT, DPO = "base", "SFT", "DPO"
+BASE, SFT, DPO, RLOO = "base", "SFT", "DPO", "RLOO"
 Columns = InstructionColumns | PreferenceColumns
 
 
@@ -77,6 +81,8 @@ def preflight(
         raise ContractError("pairs are given but preference is null, so nothing is learned of them; set preference={}")
     require_training(config.preference.training)
     require_trl(config.preference.parameters)
+    if config.preference.on_policy is not None:
+        require_training(config.preference.on_policy.reward)
     if config.small is None:
         describe_generator(config.model, config.preference.training)
     list_prompts(pairs, config.preference.columns)
@@ -158,17 +164,25 @@ def look_at_parts(parts: PromptSplits, base: Generator, config: TuneGenerator) -
 
 def train_all(
     parts: PromptSplits, base: Generator, config: TuneGenerator
-) -> tuple[dict[str, TunedGenerator], dict[str, Generator]]:
+) -> tuple[dict[str, TunedGenerator], dict[str, Generator], RewardModel | None]:
     """Train on instructions, then on preferences where there are some; return what came of it, and every model."""
-    made, models = {}, {BASE: base}
+    made, models, judge, asked = {}, {BASE: base}, None, config.preference
     with steps.label(SFT):
         made[SFT] = train_completions(parts.instructions, base, config.system, config.parameters, config.training)
     models[SFT] = described(made[SFT], config)
-    if parts.pairs is not None and config.preference is not None:
+    if parts.pairs is None or asked is None:
+        return made, models, None
+    if asked.on_policy is None:
         with steps.label(DPO):
-            made[DPO] = train_preferences(parts.pairs, models[SFT], config.system, config.preference)
-        models[DPO] = described(made[DPO], config)
-    return made, models
+            made[DPO] = train_preferences(parts.pairs, models[SFT], config.system, asked)
+    else:
+        with steps.label("reward model"):
+            judge = train_reward(parts.pairs, models[SFT], config.system, asked, asked.on_policy)
+        with steps.label(RLOO):
+            made[RLOO] = train_on_policy(parts.pairs, models[SFT], config.system, judge, asked, asked.on_policy)
+    last = list(made)[-1]
+    models[last] = described(made[last], config)
+    return made, models, judge
 
 
 def described(made: TunedGenerator, config: TuneGenerator) -> Generator:
@@ -177,17 +191,19 @@ def described(made: TunedGenerator, config: TuneGenerator) -> Generator:
 
 
 def try_all(
-    parts: PromptSplits, models: dict[str, Generator], config: TuneGenerator
-) -> tuple[tuple[GeneratorTrial, ...], PairRewardsRef | None]:
-    """Measure every model on the same held-out rows, and the last one on held-out pairs."""
+    parts: PromptSplits, models: dict[str, Generator], judge: RewardModel | None, config: TuneGenerator
+) -> tuple[tuple[GeneratorTrial, ...], PairRewardsRef | None, ReplyRewardsRef | None]:
+    """Measure every model on the same held-out rows, the last one on held-out pairs, and replies by a reward model."""
     trials = []
     for name, model in models.items():
         with steps.label(name):
             trials.append(try_generator(parts.instructions.test, name, model, config.system, config.battery))
     rewards = None
     if parts.pairs is not None and config.preference is not None:
-        rewards = reward_pairs(parts.pairs.test, models[DPO], models[SFT], config.system, config.preference)
-    return tuple(trials), rewards
+        last = list(models)[-1]
+        rewards = reward_pairs(parts.pairs.test, models[last], models[SFT], config.system, config.preference)
+    scored = None if judge is None else score_replies(tuple(trials), models[SFT], config.system, judge)
+    return tuple(trials), rewards, scored
 
 
 def keep_generator(
@@ -229,12 +245,12 @@ def tune_generator(
         base = base_of(config)
         parts, rejected = read_parts(source, test, pairs, config)
         looks = look_at_parts(parts, base, config)
-        made, models = train_all(parts, base, config)
-        trials, rewards = try_all(parts, models, config)
-        found = judge_generator(trials, rewards, config.gate)
-        last = made[DPO] if DPO in made else made[SFT]
+        made, models, judge = train_all(parts, base, config)
+        trials, rewards, scored = try_all(parts, models, judge, config)
+        found = judge_generator(trials, rewards, judge, scored, config.gate)
+        last = made[list(made)[-1]]
         kept = keep_generator(run, generator_name(source, name), last, base, parts, found)
         run.publish(model=kept.model, curve=last.result.curve, checks=found.checks, measures=found.measures,
                     rewards=rewards, removed=parts.instructions.removed)  # fmt: skip
-        shown = ShownGenerator(kept, found, made, looks, trials, rewards, parts, config.battery.samples)
+        shown = ShownGenerator(kept, found, made, looks, trials, rewards, judge, parts, config.battery.samples)
         return run.outcome(generator_summary(shown), generator_page(run, shown, rejected))

@@ -4,7 +4,8 @@ from tasks.data.base import Value
 from tasks.data.evaluation import MeasuresRef
 from tasks.data.pairs import TuneChecksRef
 
-LOSS, STOPS, ACCURACY = "loss a token", "stop rate", "reward accuracy"  # names of measures
+# Names of measures.
+LOSS, STOPS, ACCURACY, DRAWN = "loss a token", "stop rate", "reward accuracy", "reward of replies"
 
 
 class GeneratorVerdict(Value):

@@ -16,11 +16,19 @@ import numpy.typing as npt
 from configs.finetune_generator import GeneratorGate
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
-from tasks.data.generator_verdict import ACCURACY, LOSS, STOPS
+from tasks.data.generator_verdict import ACCURACY, DRAWN, LOSS, STOPS
 from tasks.data.pairs import Role, TuneCheck
+from tasks.data.rewards import ReplyReward, RewardModel
 from tasks.errors import ContractError
 from tasks.evaluate.answers import token_f1
-from tasks.metrics.intervals import bootstrap_mean, drawn_rows, mean_interval, paired_interval, percentile_interval
+from tasks.metrics.intervals import (
+    bootstrap_mean,
+    drawn_rows,
+    mean_interval,
+    paired_interval,
+    percentile_interval,
+    wilson,
+)
 from tasks.metrics.replies import distinct, repetition
 
 CHANCE = 0.5  # reward accuracy of a model that prefers neither
@@ -98,34 +106,60 @@ def stop_check(
     )  # fmt: skip
 
 
-def reward_check(pairs: Sequence[PairReward], config: GeneratorGate) -> TuneCheck:
+def reward_check(name: str, role: Role, pairs: Sequence[PairReward], config: GeneratorGate) -> TuneCheck:
     """Compare the accuracy of rewards with chance: a pair counts where the chosen answer has the larger reward."""
     right = [float(pair.margin > 0) for pair in pairs]
     value, (low, high) = mean_interval(right, resamples=config.resamples, seed=config.seed)
     return TuneCheck(
-        "DPO over chance", "domain", ACCURACY, len(right), CHANCE, value, low - CHANCE, high - CHANCE,
-        low > config.least_accuracy, f"the lower end of the accuracy must be above {config.least_accuracy:g}",
+        f"{name} over chance", role, ACCURACY, len(right), CHANCE, value, low - CHANCE, high - CHANCE,
+        role == "shown" or low > config.least_accuracy,
+        f"the lower end of the accuracy must be above {config.least_accuracy:g}",
     )  # fmt: skip
 
 
-def reward_measures(pairs: Sequence[PairReward], config: GeneratorGate) -> list[Measure]:
+def drawn_check(
+    name: str, before: Sequence[ReplyReward], after: Sequence[ReplyReward], config: GeneratorGate
+) -> TuneCheck:
+    """Compare what a reward model gives to the replies of two models to the same prompts."""
+    ours, theirs = ([reply.reward for reply in replies] for replies in (after, before))
+    low, high = paired_interval(ours, theirs, resamples=config.resamples, seed=config.seed)[1]
+    return TuneCheck(
+        name, "domain", DRAWN, len(ours), float(np.mean(theirs)), float(np.mean(ours)), low, high, low > 0,
+        "the lower end must be above 0",
+    )  # fmt: skip
+
+
+def drawn_measures(scored: Sequence[ReplyReward], judge: RewardModel, config: GeneratorGate) -> list[Measure]:
+    """Return the mean reward of the replies of each model, and how often the reward model is right on pairs."""
+    by_model: dict[str, list[float]] = {}
+    for reply in scored:
+        by_model.setdefault(reply.model, []).append(reply.reward)
+    found = []
+    for name, values in by_model.items():
+        value, (low, high) = bootstrap_mean(values, resamples=config.resamples, seed=config.seed)
+        found.append(Measure(DRAWN, name, value, low, high, len(values)))
+    share = judge.right / judge.pairs
+    return [*found, Measure("accuracy", "reward model", share, *wilson(judge.right, judge.pairs), judge.pairs)]
+
+
+def reward_measures(what: str, pairs: Sequence[PairReward], config: GeneratorGate) -> list[Measure]:
     """Return accuracy and margin of rewards, those of both answers, and how often each model prefers the chosen."""
     kept = {"resamples": config.resamples, "seed": config.seed}
     count = len(pairs)
     named = {
-        "reward margin": ("DPO", [pair.margin for pair in pairs]),
-        "reward of chosen": ("DPO", [pair.rewards[0] for pair in pairs]),
-        "reward of rejected": ("DPO", [pair.rewards[1] for pair in pairs]),
+        "reward margin": [pair.margin for pair in pairs],
+        "reward of chosen": [pair.rewards[0] for pair in pairs],
+        "reward of rejected": [pair.rewards[1] for pair in pairs],
     }
     right = mean_interval([float(pair.margin > 0) for pair in pairs], **kept)
     began = mean_interval([float(pair.reference_chosen > pair.reference_rejected) for pair in pairs], **kept)
     ends = mean_interval([float(pair.chosen > pair.rejected) for pair in pairs], **kept)
-    found = [Measure(ACCURACY, "DPO", right[0], *right[1], count)]
-    for name, (what, values) in named.items():
+    found = [Measure(ACCURACY, what, right[0], *right[1], count)]
+    for name, values in named.items():
         value, (low, high) = bootstrap_mean(values, **kept)
         found.append(Measure(name, what, value, low, high, count))
     found.append(Measure("chosen is likelier", "SFT", began[0], *began[1], count))
-    return [*found, Measure("chosen is likelier", "DPO", ends[0], *ends[1], count)]
+    return [*found, Measure("chosen is likelier", what, ends[0], *ends[1], count)]
 
 
 def judge_checks(checks: Sequence[TuneCheck]) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ from tasks.finetune.task_classifier import describe_base, prepare_classes, train
 from tasks.finetune.task_embedder import train_embedder
 from tasks.finetune.task_generator import train_completions, train_preferences
 from tasks.finetune.task_masked import pretrain_encoder, require_masked
+from tasks.finetune.task_on_policy import score_replies, train_on_policy, train_reward
 from tasks.finetune.task_pairs import (
     columns_for,
     documents_of_questions,
@@ -84,6 +85,7 @@ __all__ = [
     "require_trl",
     "reward_pairs",
     "score_judged",
+    "score_replies",
     "sentences_to_write",
     "split_pairs",
     "split_prompts",
@@ -91,8 +93,10 @@ __all__ = [
     "train_classifier",
     "train_completions",
     "train_embedder",
+    "train_on_policy",
     "train_preferences",
     "train_reranker",
+    "train_reward",
     "train_setfit",
     "train_tagger",
     "try_generator",

@@ -62,8 +62,18 @@ class GeneratorRecipe:
     lengths: Sequence[int]
 
 
-class _OwnRows:
-    """Rows stay as they are, batches hold rows of like length in an order that a restart keeps, nothing is sent."""
+class SaysNothing:
+    """Nothing is sent, and no card is written into the folder of checkpoints."""
+
+    def _send_telemetry(self) -> None:
+        """Send nothing."""
+
+    def create_model_card(self, *given: Any, **more: Any) -> None:
+        """Write no card."""
+
+
+class OwnRows(SaysNothing):
+    """Rows stay as they are, and batches hold rows of like length in an order that a restart keeps."""
 
     lengths: Sequence[int] = ()
     args: Any
@@ -78,18 +88,12 @@ class _OwnRows:
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return length_groups(self.lengths, batch, self.args.seed)
 
-    def _send_telemetry(self) -> None:
-        """Send nothing."""
 
-    def create_model_card(self, *given: Any, **more: Any) -> None:
-        """Write no card into the folder of checkpoints."""
-
-
-class GroupedSftTrainer(_OwnRows, SFTTrainer):
+class GroupedSftTrainer(OwnRows, SFTTrainer):
     """TRL's trainer on completions, on rows that were made before."""
 
 
-class GroupedDpoTrainer(_OwnRows, DPOTrainer):
+class GroupedDpoTrainer(OwnRows, DPOTrainer):
     """TRL's trainer on preferences, on rows that were made before."""
 
 
@@ -112,18 +116,30 @@ def sft_rows(rows: Sequence[CompletionTokens]) -> list[dict[str, list[int]]]:
 
 def sft_trainer(recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback]) -> Trainer:
     """Return a trainer on completions with a fresh model in it."""
-    return _made(GroupedSftTrainer, recipe, given, callbacks, data_collator=collator(recipe.pad))
+    return made_trainer(GroupedSftTrainer, recipe, given, callbacks, data_collator=collator(recipe.pad))
 
 
 def dpo_trainer(recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback]) -> Trainer:
     """Return a trainer on preferences with a fresh model in it."""
     collate = DataCollatorForPreference(pad_token_id=recipe.pad)
-    return _made(GroupedDpoTrainer, recipe, given, callbacks, data_collator=collate)
+    return made_trainer(GroupedDpoTrainer, recipe, given, callbacks, data_collator=collate)
 
 
-def _made(kind: Any, recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback], **more: Any) -> Trainer:
+def made_trainer(
+    kind: Any, recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback], head: str = "", **more: Any
+) -> Trainer:
+    """Return a trainer of a kind with a fresh model in it.
+
+    Args:
+        kind: Class of trl.
+        recipe: Model, rows, and which weights move.
+        given: The arguments.
+        callbacks: Told how it goes.
+        head: Name of a new head, which moves whole; empty for none.
+        more: What this kind is given besides.
+    """
     model = recipe.load()
-    lora = lora_config(recipe.parameters, model) if isinstance(recipe.parameters, Lora) else None
+    lora = lora_config(recipe.parameters, model, head) if isinstance(recipe.parameters, Lora) else None
     model.config.use_cache = False
     made: Trainer = kind(
         model=model,
@@ -142,8 +158,8 @@ def _made(kind: Any, recipe: GeneratorRecipe, given: Any, callbacks: list[Traine
     return made
 
 
-def lora_config(parameters: Lora, model: Any) -> LoraConfig:
-    """Return the updates as `peft` describes them.
+def lora_config(parameters: Lora, model: Any, head: str = "") -> LoraConfig:
+    """Return the updates as `peft` describes them; a new head moves whole.
 
     Raises:
         ContractError: The model has no linear layers of these names.
@@ -156,7 +172,8 @@ def lora_config(parameters: Lora, model: Any) -> LoraConfig:
         )
     return LoraConfig(
         r=parameters.r, lora_alpha=parameters.lora_alpha, lora_dropout=parameters.lora_dropout,
-        target_modules=list(parameters.target_modules), task_type="CAUSAL_LM",
+        target_modules=list(parameters.target_modules), task_type="SEQ_CLS" if head else "CAUSAL_LM",
+        modules_to_save=[head] if head else None,
     )  # fmt: skip
 
 
@@ -188,7 +205,7 @@ def completion_losses(
     found, collate = np.zeros(len(rows)), collator(pad)
     model.eval()
     device = next(model.parameters()).device
-    for batch in _batches([len(row.ids) for row in rows]):
+    for batch in like_lengths([len(row.ids) for row in rows]):
         made = collate([{"input_ids": rows[at].ids, "labels": rows[at].labels} for at in batch])
         made = {name: tensor.to(device) for name, tensor in made.items()}
         with torch.inference_mode():
@@ -202,7 +219,7 @@ def completion_losses(
     return found
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
+def like_lengths(lengths: Sequence[int]) -> list[list[int]]:
     """Return rows in batches of like length, at most so many tokens together; always the same for the same lengths."""
     order = sorted(range(len(lengths)), key=lambda at: (lengths[at], at))
     made: list[list[int]] = []

@@ -65,7 +65,7 @@ def train_completions(
     with watched_training("finetune-sft", config, *inputs, environment.versions(("trl", "peft"))) as watch:
         made = generator.sft_arguments(config, watch.folder, len(recipe.train))
         finished = _trained(recipe, generator.sft_trainer, made, watch, "")
-        return _kept(finished, base, writer, parameters, stop)
+        return keep_trained(finished, base, writer, parameters, stop)
 
 
 @step(name="finetune-dpo", libraries=LIBRARIES)
@@ -102,7 +102,7 @@ def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: 
     with watched_training("finetune-dpo", config, *inputs, environment.versions(("trl", "peft"))) as watch:
         made = generator.dpo_arguments(config, watch.folder, len(train), asked.beta)
         finished = _trained(recipe, generator.dpo_trainer, made, watch, generator.ACCURACY)
-        return _kept(finished, base, writer, asked.parameters, parts[1][0])
+        return keep_trained(finished, base, writer, asked.parameters, parts[1][0])
 
 
 def loader(base: Generator, parameters: GeneratorWeights | None = None) -> Callable[[], Any]:
@@ -142,19 +142,19 @@ def _trained(
 ) -> "FinishedTraining":
     from tasks.finetune import trainer
 
-    with _old_names():
+    with old_names():
         return trainer.train(lambda *given: make(recipe, *given), made, watch=watch, shown=shown)
 
 
 @contextmanager
-def _old_names() -> Iterator[None]:
+def old_names() -> Iterator[None]:
     """Do not warn that TRL 1.16 and peft 0.21 ask transformers 5.23 by a name it will drop."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield
 
 
-def _kept(
+def keep_trained(
     finished: "FinishedTraining", base: Generator, writer: PromptWriter, parameters: GeneratorWeights,
     rows: "Sequence[CompletionTokens]",
 ) -> TunedGenerator:  # fmt: skip
@@ -164,7 +164,7 @@ def _kept(
     trained = finished.trainer.model
     counted = generator.logical_parameters(trained)
     before = _probed(trained, rows, writer)
-    with _old_names():
+    with old_names():
         made = merging.merged(trained, whole_weights(base, parameters))
     model = _save_merged(made, base, writer, parameters)
     wanted = local_model.describe(LocalModel(model=tuned.by_content(model), precision="fp32"))

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from configs.finetune import Training
 from tasks import environment, hardware
@@ -69,7 +69,7 @@ def watched_training(step: str, config: Training, *inputs: Any) -> Iterator[Watc
 
 
 def save_tuned(
-    task: TunedTask, fill: Callable[[Path], Any], base: str, more: Mapping[str, Any] | None = None
+    task: TunedTask | Literal["reward"], fill: Callable[[Path], Any], base: str, more: Mapping[str, Any] | None = None
 ) -> TunedRef:
     """Store a trained model with a note of what it is; pickled files are none of it.
 

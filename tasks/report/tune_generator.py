@@ -19,7 +19,8 @@ from tasks.data.generator_tuning import (
 from tasks.data.generator_verdict import ACCURACY, LOSS, GeneratorVerdict
 from tasks.data.pairs import TuneCheck
 from tasks.data.prompt_rows import PromptLook, PromptSplits
-from tasks.data.training import StepLoss, TunedModel
+from tasks.data.rewards import RewardModel
+from tasks.data.training import StepLoss, TrainingResult, TunedModel
 from tasks.report import charts, training
 from tasks.report import page as pages
 from tasks.report.page import Figure, Page, Table
@@ -37,10 +38,11 @@ class ShownGenerator:
     Attributes:
         kept: The model as it is kept.
         found: What the gate says.
-        made: What was trained, SFT and DPO.
+        made: What was trained: SFT, and DPO or RLOO.
         looks: What instructions and preferences look like.
         trials: What every model does on held-out rows.
         rewards: Of held-out pairs; None where no preferences were learned.
+        judge: The reward model, where one was trained.
         parts: The rows.
         samples: Replies that the page shows.
     """
@@ -51,6 +53,7 @@ class ShownGenerator:
     looks: Mapping[str, PromptLook]
     trials: Sequence[GeneratorTrial]
     rewards: PairRewardsRef | None
+    judge: RewardModel | None
     parts: PromptSplits
     samples: int
 
@@ -68,7 +71,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
     """
     kept, checks = shown.kept, objects.load_rows(shown.found.checks, TuneCheck)
     measures = objects.load_rows(shown.found.measures, Measure)
-    results = {name: made.result for name, made in shown.made.items()}
+    results = results_of(shown)
     curves = {name: objects.load_rows(result.curve, StepLoss) for name, result in results.items()}
     losses = [m for m in measures if m.name == LOSS]
     page = Page(
@@ -82,7 +85,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
             *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown.parts),
             *removed_table(rejected),
         ],
-        missing=[] if "DPO" in shown.made else ["preferences: give `pairs` a source of chosen and rejected"],
+        missing=[] if len(shown.made) > 1 else ["preferences: give `pairs` a source of chosen and rejected"],
         run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
         template="tuned_generator.html.j2",
         figures=[
@@ -126,6 +129,7 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
                          "equal_replies": made.parity.replies} for name, made in shown.made.items()},
         "training": {name: {"learning_rate": made.learning_rate, "weights": made.moved,
                             **training.stated(made.result)} for name, made in shown.made.items()},
+        **({"reward_model": training.stated(shown.judge.result)} if shown.judge else {}),
         "template": shown.looks["instructions"].template[:12],
         "warnings": warnings_of(shown),
     }  # fmt: skip
@@ -134,7 +138,13 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
 def warnings_of(shown: ShownGenerator) -> list[str]:
     """Return what is odd about rows and training, in words."""
     told = [f"{name}: {text}" for name, look in shown.looks.items() for text in look.warnings]
-    return [*told, *training.remarks({name: made.result for name, made in shown.made.items()})]
+    return [*told, *training.remarks(results_of(shown))]
+
+
+def results_of(shown: ShownGenerator) -> dict[str, TrainingResult]:
+    """Return what every training came to, that of the reward model too."""
+    found = {name: made.result for name, made in shown.made.items()}
+    return found | ({"reward model": shown.judge.result} if shown.judge else {})
 
 
 def battery_table(measures: Sequence[Measure]) -> Table:

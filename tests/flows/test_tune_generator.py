@@ -9,7 +9,14 @@ from mlflow import MlflowClient
 from configs.chain import Steps
 from configs.chat import Buffer
 from configs.finetune import FullWeights, Training
-from configs.finetune_generator import Battery, GeneratorGate, GeneratorLora, Preference, PreferenceColumns
+from configs.finetune_generator import (
+    Battery,
+    GeneratorGate,
+    GeneratorLora,
+    OnPolicy,
+    Preference,
+    PreferenceColumns,
+)
 from configs.finetune_pairs import Holdout
 from configs.flows import ChatSession, PromptChain, RagAnswers
 from configs.flows_generator import TuneGenerator
@@ -151,3 +158,29 @@ def test_preferences_that_are_not_learned_refuse_the_model_which_is_kept_and_can
         tuned.live("zoo")
     assert main(["models", "use", "tuned:zoo@1"]) == 0
     assert tuned.live("zoo").task == "generator"
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_reward_model_decides_where_replies_are_drawn_and_the_page_has_its_measures(home: Path, tiny: Path) -> None:
+    few = FAST.model_copy(update={"max_steps": 3})
+    drawn = OnPolicy(reward=FAST.model_copy(update={"max_steps": 4}), num_generations=4, max_completion_length=6)
+    preference = Preference(parameters=GeneratorLora(r=2), training=few, on_policy=drawn)
+    outcome = tune_generator(
+        source=instructions(home), pairs=preferences(home), name="drawn", config=asked(tiny, preference=preference)
+    )
+    result = outcome.result
+    assert set(result["training"]) == {"SFT", "RLOO"}
+    assert set(result["checks"]) == {
+        "SFT over base", "replies of RLOO over SFT", "RLOO over chance", "RLOO against base", "RLOO over SFT",
+    }  # fmt: skip
+    check = result["checks"]["replies of RLOO over SFT"]
+    assert result["released"] == (check["low"] > 0 and result["checks"]["SFT over base"]["passed"])
+    assert result["checks"]["RLOO over chance"]["role"] == "shown"
+    worth = {name: result["measures"][f"reward of replies {name}"]["value"] for name in ("base", "SFT", "RLOO")}
+    assert check["difference"] == pytest.approx(worth["RLOO"] - worth["SFT"], abs=1e-3)
+    assert 0 <= result["measures"]["accuracy reward model"]["value"] <= 1
+    assert result["reward_model"]["steps"] == 4
+    page = Path(outcome.report).read_text("utf-8")
+    assert "reward of replies" in page
+    assert "reward model" in page

@@ -9,8 +9,12 @@ import pytest
 from configs.finetune_generator import GeneratorGate
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import PairReward, PromptLoss, TriedReply
+from tasks.data.rewards import ReplyReward, RewardModel
+from tasks.data.training import TrainingResult
 from tasks.errors import ContractError
 from tasks.evaluate.generator_gate import (
+    drawn_check,
+    drawn_measures,
     judge_checks,
     loss_check,
     measures_of,
@@ -75,17 +79,17 @@ def test_rewards_are_differences_of_log_probabilities_and_their_accuracy_must_be
     one = PairReward("1", chosen=-9.0, rejected=-12.0, reference_chosen=-10.0, reference_rejected=-10.0, beta=0.1)
     assert one.rewards == pytest.approx((0.1, -0.2))
     assert one.margin == pytest.approx(0.3)
-    found = reward_check(pairs(30), GATE)
+    found = reward_check("DPO", "domain", pairs(30), GATE)
     assert found.after == 0.75
     assert found.low + 0.5 == pytest.approx(wilson(30, 40)[0])
     assert found.passed
-    assert not reward_check(pairs(24), GATE).passed  # 0.6 of 40 may be chance
+    assert not reward_check("DPO", "domain", pairs(24), GATE).passed  # 0.6 of 40 may be chance
 
 
 def test_ties_count_for_no_model_so_a_model_against_itself_is_not_above_chance() -> None:
     same = [PairReward(str(n), -9.0, -12.0, -9.0, -12.0, 0.1) for n in range(40)]
-    assert reward_check(same, GATE).after == 0.0
-    by_name = {(m.name, m.what): m.value for m in reward_measures(same, GATE)}
+    assert reward_check("DPO", "domain", same, GATE).after == 0.0
+    by_name = {(m.name, m.what): m.value for m in reward_measures("DPO", same, GATE)}
     assert by_name["reward margin", "DPO"] == 0
     assert by_name["chosen is likelier", "SFT"] == 1.0  # what a model prefers before training is told apart
 
@@ -117,3 +121,35 @@ def test_a_refusal_names_what_failed_and_a_release_what_was_gained() -> None:
     released, why = judge_checks([good, bad])
     assert not released
     assert why == f"refused: {bad.words}: it may fall by 0.1"
+
+
+def replies_worth(model: str, mean: float, count: int = 40) -> list[ReplyReward]:
+    draw = random.Random(3)
+    return [ReplyReward(model, str(n), mean + draw.uniform(-0.5, 0.5)) for n in range(count)]
+
+
+def test_what_a_reward_model_gives_is_compared_prompt_by_prompt() -> None:
+    before = replies_worth("SFT", 0.0)
+    found = drawn_check("replies of RLOO over SFT", before, replies_worth("RLOO", 0.1), GATE)
+    assert found.passed  # every reply is worth as much more, whatever its own reward is
+    assert found.low == pytest.approx(0.1)
+    assert found.before == pytest.approx(np.mean([reply.reward for reply in before]))
+    assert not drawn_check("x", before, before, GATE).passed
+    noisy = [ReplyReward("RLOO", r.id, r.reward + random.Random(r.id).gauss(0.02, 1)) for r in before]
+    assert not drawn_check("x", before, noisy, GATE).passed
+
+
+def test_the_reward_model_is_measured_on_held_out_pairs_and_beside_every_model() -> None:
+    result = TrainingResult.model_construct()
+    judge = RewardModel.model_construct(result=result, right=30, pairs=40)
+    found = drawn_measures([*replies_worth("SFT", 0.0), *replies_worth("RLOO", 1.0)], judge, GATE)
+    assert [(m.name, m.what, m.n) for m in found] == [
+        ("reward of replies", "SFT", 40), ("reward of replies", "RLOO", 40), ("accuracy", "reward model", 40),
+    ]  # fmt: skip
+    assert found[1].value - found[0].value == pytest.approx(1.0)
+    assert found[2] == Measure("accuracy", "reward model", 0.75, *wilson(30, 40), 40)
+
+
+def test_pairs_decide_nothing_where_a_reward_model_does() -> None:
+    assert reward_check("RLOO", "shown", pairs(24), GATE).passed
+    assert not reward_check("DPO", "domain", pairs(24), GATE).passed
