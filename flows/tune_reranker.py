@@ -49,7 +49,8 @@ from tasks.runtime import steps, tracking
 from tasks.store import objects, tuned
 
 SIGNATURE = {"query": "string", "text": "string"}, {"score": "double"}
-RANKED = "relations"  # how rows with their negatives are judged: each anchor ranks the texts of its rows
+RELATIONS = "relations"  # the format that rows with their negatives have
+RANKED = "ranked"  # how they are judged: each anchor ranks the texts of its rows
 
 
 def preflight(
@@ -97,7 +98,7 @@ def training_data(split: SplitPairs, config: TuneReranker, encoder: Fingerprint)
     for part, pairs in (("train", split.train), ("validation", split.validation)):
         with steps.label(part):
             ranked[part] = pairs
-            if config.examples.kind != RANKED and config.negatives is not None:
+            if config.examples.kind != RELATIONS and config.negatives is not None:
                 ranked[part] = mined(pairs, config, encoder, config.negatives)
             made[part] = pairs_to_score(ranked[part])
     with steps.label("validation"):
@@ -109,7 +110,7 @@ def test_set(split: SplitPairs, config: TuneReranker, encoder: Fingerprint) -> J
     """Return what is judged by: of each held-out question its own texts and the nearest others."""
     with steps.label("test"):
         rows = split.test
-        if config.examples.kind != RANKED:
+        if config.examples.kind != RELATIONS:
             count = config.candidates
             all_near = HardNegatives(per_anchor=count - 1, among=count, relative_margin=None, seed=config.holdout.seed)
             rows = mined(split.test, config, encoder, all_near)
@@ -179,7 +180,7 @@ def tune_reranker(
         encoder, (base, scores) = describe_encoder(config.embed), describe_reranker_base(config.model)
         split, examples, rejected = read_parts(source, test, config, encoder)
         data = training_data(split, config, encoder)
-        look = look_at_pairs(data.rows, split, encoder.encoder, RANKED, "binary", config.training)
+        look = look_at_pairs(data.rows, split, encoder.encoder, RELATIONS, "binary", config.training)
         judged = test_set(split, config, encoder)
         trained = train_reranker(data, base, config.parameters, config.training)
         found = judge_trained(judged, trained, scores, config, encoder)

@@ -25,7 +25,7 @@ def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = (
     """Return what a model is judged by on held-out rows of a format.
 
     Args:
-        kind: Format of the rows.
+        kind: Format of the rows; `ranked` for relations by which texts are ranked, however few they are.
         held: Rows held out.
         memory: Rows with labels whose nearest text decides, where the format is labels; left out, half of those held.
 
@@ -36,6 +36,8 @@ def sides_of(kind: str, held: Sequence[TextPair], memory: Sequence[TextPair] = (
         known, asked = (memory, held) if memory else hold_out(held, 0.5, by_label=True, seed=0)
         return _nearest_label(asked, known)
     told = _told(held)
+    if kind == "ranked":
+        return _listed(told)
     if kind == "relations" and len(told) >= (FEWEST_LISTED if len({row.score for row in held}) > 1 else 1):
         return _listed(told)
     if kind in ("sections", "questions", "pairs"):
@@ -74,7 +76,16 @@ def _told(held: Sequence[TextPair]) -> dict[str, dict[str, float]]:
 
 
 def _listed(told: dict[str, dict[str, float]]) -> Sides:
-    """Each anchor ranks the texts of its rows."""
+    """Each anchor ranks the texts of its rows.
+
+    Raises:
+        DataError: No anchor has texts of both kinds.
+    """
+    if not told:
+        raise DataError(
+            "no held-out text stands beside one that belongs to it and one that does not, so nothing can be ranked; "
+            "hold out more rows, or set negatives={} where rows name none"
+        )
     left, right = _numbered(list(told)), _numbered([text for mine in told.values() for text in mine])
     truths = [Truth(left[a], right[text], score) for a, mine in told.items() for text, score in mine.items()]
     return Sides("listed", list(left), list(right), truths)

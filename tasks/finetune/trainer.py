@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from configs.finetune import Training
 from tasks import hardware
 from tasks.data.training import StepLoss
-from tasks.errors import ContractError, DataError, ModelError
+from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.finetune.callbacks import (
     Diverged,
     GradientGuard,
@@ -35,6 +36,7 @@ from tasks.finetune.callbacks import (
     curve_of,
 )
 from tasks.finetune.checkpoints import damage, newest
+from tasks.store import durable
 
 EVALUATIONS, APART = 10, 5  # of a run, and the steps between two at least, where nothing else is said
 MOST_LOGGED = 5  # points of the curve from one evaluation to the next
@@ -160,6 +162,7 @@ def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch, shown: s
         DataError: Gradients were no numbers again after the rate was halved.
         ContractError: One item at a time does not fit into memory.
         ModelError: The best checkpoint was damaged before it was read.
+        StoreError: The disk is full or refuses; checkpoints that were whole stay.
         SystemExit: The process was told to stop; a checkpoint is saved. KeyboardInterrupt, likewise.
     """
     tries = _Tries(copy.copy(made))
@@ -174,7 +177,11 @@ def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch, shown: s
                 ) from error
             tries.halved += 1
             log.warning("gradients were no numbers at %s; going on from the last checkpoint at half the rate", error)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, OSError, SafetensorError) as error:
+            if (what := durable.refusal(error)) and not isinstance(error, FileNotFoundError):
+                raise StoreError(
+                    f"writing a checkpoint below {watch.folder} failed: {what}; make room, then run again to continue"
+                ) from error
             if not isinstance(error, MemoryError) and not any(sign in str(error).lower() for sign in FULL):
                 raise
             _make_smaller(tries, error)

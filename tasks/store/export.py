@@ -1,12 +1,12 @@
 """Files that a person asked for at a path of their own, outside the workspace: whole and synced, or not there."""
 
-import errno
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from tasks.errors import ContractError, StoreError
+from tasks.store import durable
 
 
 def checked(output: str) -> Path:
@@ -46,9 +46,8 @@ def deliver(source: Path, target: Path) -> Path:
             os.fsync(written.fileno())
         draft.replace(target)
     except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise StoreError(
-            f"writing {target} failed: {what}; no partial file was left; run again to continue"
+            f"writing {target} failed: {durable.refusal(error)}; no partial file was left; run again to continue"
         ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import pytest
 
 from configs.embed import Embed
 from configs.finetune import LastBlocks, Training
-from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, TuneGate
+from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, RelationColumns, TuneGate
 from configs.flows_pairs import TuneReranker
 from configs.ingest import Files, Tables
 from flows.tune_reranker import preflight, tune_reranker
@@ -71,3 +71,30 @@ def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home
     assert sequence_classifier.describe(kept, "fp32", "cpu").model == kept
     with pytest.raises(ContractError, match="kept as reranker already, not as embedder"):
         tuned.require_task("qa-reranker", "embedder")
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_questions_that_nobody_has_answered_are_learned_from_and_left_out_of_the_rankings(home: Path) -> None:
+    draw, rows = random.Random(5), ["text,answer,label"]
+    for n in range(100):
+        for right in (False, True, False):
+            says = draw.choice(["red", "blue", "grey"])
+            rows.append(f"what is colour {n}?,colour {n if right else 99} is {says},{int(right and n % 4 > 0)}")
+    path = home / "relations.csv"
+    path.write_text("\n".join(rows), "utf-8")
+    config = TuneReranker(
+        holdout=Holdout(near_duplicate=1.0),
+        examples=RelationColumns(other="answer", same=("1",)),
+        embed=Embed(precision="fp32"),
+        negatives=None,
+        parameters=LastBlocks(blocks=1),
+        training=Training(
+            max_steps=2, per_device_train_batch_size=8, max_seq_length=24, device="cpu", precision="fp32"
+        ),
+        gate=TuneGate(resamples=200),
+    )
+    result = tune_reranker(source=Tables(path=str(path), text="text"), name="colours", config=config).result
+    asked = result["checks"]["cross over dense"]
+    assert asked["metric"] == "MAP"
+    assert 0 < asked["n"] < 20  # a fifth of the questions is held out, a quarter of which has no answer

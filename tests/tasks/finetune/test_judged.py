@@ -30,6 +30,14 @@ def test_related_texts_are_ranked_and_anchors_that_show_nothing_left_out() -> No
     assert (mined.judged_as, [t.value for t in mined.truths]) == ("listed", [1.0, 0.0])
 
 
+def test_where_texts_are_ranked_few_anchors_will_do_and_one_without_an_answer_is_left_out() -> None:
+    rows = [row(f"q{n}", f"{kind} {n}", score=float(kind == "right")) for n in range(3) for kind in ("right", "wrong")]
+    sides = sides_of("ranked", [*rows, row("nobody knows", "x", score=0), row("nobody knows", "y", score=0)])
+    assert (sides.judged_as, sides.left) == ("listed", ["q0", "q1", "q2"])
+    with pytest.raises(DataError, match=r"nothing can be ranked; hold out more rows, or set negatives=\{\}"):
+        sides_of("ranked", [row("nobody knows", "x", score=0)])
+
+
 def test_labels_without_other_texts_are_judged_half_by_half() -> None:
     rows = [row(f"text {n}", label=f"L{n % 4}") for n in range(40)]
     sides = sides_of("labels", rows)

@@ -295,3 +295,31 @@ def test_a_discarded_folder_is_gone_and_discarding_it_again_does_nothing(publish
     durable.discard(published)
     durable.discard(published)
     assert list(published.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (OSError(errno.EFBIG, "File too large"), "File too large"),
+        (ValueError("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
+        (ValueError("I/O error: Read-only file system (os error 30)"), "Read-only file system"),
+        (RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/0: file write failed"), None),
+        (RuntimeError("CUDA out of memory"), ""),
+        (ValueError("3 is not 4"), ""),
+    ],
+)
+def test_why_a_disk_refused_is_read_from_the_errors_of_python_rust_and_torch(
+    error: Exception, said: str | None
+) -> None:
+    found = durable.refusal(error)
+    assert "PytorchStreamWriter" in found if said is None else found == said
+
+
+def test_a_library_that_fills_the_disk_with_an_error_of_its_own_is_one_sentence(tmp_path: Path) -> None:
+    def fill(folder: Path) -> dict[str, Any]:
+        raise ValueError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(StoreError, match="failed: the disk is full; no partial file was left; run again to continue"):
+        durable.write_folder(tmp_path / "objects", fill)
+    assert not list((tmp_path / "objects").iterdir())
