@@ -180,11 +180,14 @@ def keep_model(
         data={"train": divided.train.documents.digest, "test": divided.test.documents.digest},
     )  # fmt: skip
     if steps.planning() is None:
+        classifier = Classifier(
+            name=name, way=found.chosen, classifier=chosen_of(found.trials, found.chosen).classifier,
+            encoder=tuned_encoder(way, config) if few else None,
+        )  # fmt: skip
+        made = made.model_copy(update={"classifier": classifier.model_dump(mode="json")})
         made = tuned.keep(made, release=gate.released)
         if gate.released:
-            classifier = chosen_of(found.trials, found.chosen).classifier
-            encoder = tuned_encoder(way, config) if few else None
-            classifiers.commit(Classifier(name=name, way=found.chosen, classifier=classifier, encoder=encoder))
+            classifiers.commit(classifier)
     alias = "champion" if gate.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made
@@ -225,4 +228,4 @@ def tune_classifier(
             rejected=prepared.divided.rejected,
         )
         page = tuned_page(run, kept, found, trained, prepared.look, ingested)
-        return run.outcome(tuned_summary(kept, found, trained, prepared.look), page)
+        return run.outcome(tuned_summary(kept, found, trained, prepared.look, ingested), page)

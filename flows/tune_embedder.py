@@ -118,7 +118,8 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
         name_of(source, config.collection)
         return
     for given in (source, test):
-        require_rows(given or source, f"examples.kind {config.examples.kind}")
+        rows = require_rows(given or source, f"examples.kind {config.examples.kind}")
+        list_items(rows, columns_for(rows.text, config.examples))
     if config.collection is not None:
         raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
 
@@ -186,7 +187,7 @@ def read_pairs_of(
         return ask_questions(ingested.documents, asking_by(form), form, seed), ingested.rejected
     rows = require_rows(source, f"examples.kind {form.kind}")
     read = ingest_rows(list_items(rows), rows, columns_for(rows.text, form), limits)
-    return read_pairs(read.cells, rows.text, form), read.rejected
+    return read_pairs(read.cells, rows.text, form, limits.max_rejected_share), read.rejected
 
 
 def read_examples(source: Source, config: TuneEmbedder, encoder: Fingerprint) -> tuple[PairTable, RejectedRef]:
@@ -212,7 +213,7 @@ def general_sets(
         form = ScoredColumns(other=general.other, score=general.score, low=-ANY_SCORE, high=ANY_SCORE)
         with steps.label("similarity"):
             rows = ingest_rows(list_items(pairs), pairs, columns_for(pairs.text, form), config.ingest)
-            scored = read_pairs(rows.cells, pairs.text, form).pairs
+            scored = read_pairs(rows.cells, pairs.text, form, config.ingest.max_rejected_share).pairs
             found["similarity"] = judged_set("similarity", "general", form.kind, scored, None, encoder.encoder)
     if (source := documents_asked(retrieval, config)) is not None:
         with steps.label("retrieval"):

@@ -29,6 +29,7 @@ from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.evaluate import judge_reranker
 from tasks.finetune import (
     asking_by,
+    columns_for,
     describe_reranker,
     describe_reranker_base,
     judged_set,
@@ -75,7 +76,8 @@ def preflight(
         if given is not None:
             list_items(given)
             if not of_documents(config.examples):
-                require_rows(given, f"examples.kind {config.examples.kind}")
+                rows = require_rows(given, f"examples.kind {config.examples.kind}")
+                list_items(rows, columns_for(rows.text, config.examples))
 
 
 def reranker_name(source: Source, name: str | None) -> str:

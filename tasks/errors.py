@@ -13,6 +13,13 @@
 A message says what is wrong with the value, what was needed and what to do.
 """
 
+import errno
+import os
+import re
+
+NUMBERED = re.compile(r"\(os error ([0-9]+)\)")  # how Rust ends a message
+UNNAMED = "PytorchStreamWriter failed writing"
+
 
 class FlowError(Exception):
     """Anything the user can act on; the launcher prints it as one line."""
@@ -48,3 +55,18 @@ class ReplyError(FlowError):
 
 class BudgetError(FlowError):
     """What a run may cost is spent."""
+
+
+def disk_refusal(error: BaseException) -> str:
+    """Return why a disk refused, in words, where an error says that it did; empty where it is of something else.
+
+    Libraries written in Rust, as safetensors, name the number of the system's error at the end of a message; torch
+    names no reason at all.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (found := NUMBERED.search(str(error))):
+        number = int(found[1])
+    if number is None:
+        unnamed = isinstance(error, OSError) or UNNAMED in str(error)
+        return str(error).strip().partition("\n")[0] if unnamed else ""
+    return "the disk is full" if number == errno.ENOSPC else os.strerror(number)

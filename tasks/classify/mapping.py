@@ -67,6 +67,7 @@ def matched(
     for name, at in spelled.items():
         if name in wanted:
             made[at, known[wanted[name]]] = True
+    _match_as_written(made, theirs, ours)
     for name, column in known.items():
         output = spelled.get(name, spelled.get(aliases.get(name, "")))
         if output is not None and not made[:, column].any() and not made[output].any():
@@ -79,6 +80,15 @@ def matched(
             f"{model} has the labels {list(theirs)} and none for {lacking[0]!r}; {hint} with mapping, or use another"
         )
     return made
+
+
+def _match_as_written(made: Bools, theirs: Sequence[str], ours: Sequence[str]) -> None:
+    """Match what is written alike and matched by nothing yet: labels may differ by case or blanks alone."""
+    written = {name: at for at, name in enumerate(theirs)}
+    for column, name in enumerate(ours):
+        at = written.get(name)
+        if at is not None and not made[:, column].any() and not made[at].any():
+            made[at, column] = True
 
 
 def class_scores(logits: Floats, matches: Bools, *, independent: bool) -> Floats:

@@ -22,7 +22,7 @@ from tasks.models.encoders import load as encoders
 from tasks.runtime import runners, steps, tracking
 from tasks.runtime.progress import advance_within, progress
 from tasks.runtime.steps import step
-from tasks.store import objects, vector_cache
+from tasks.store import objects, tuned, vector_cache
 from tasks.vectors import shards
 
 KEPT_EVERY_S = 15.0  # a kill loses so much work; smaller makes more files
@@ -33,7 +33,14 @@ NEAR = 16  # tokens that joining heading, prompt and special ones may add to the
 
 
 def describe_encoder(config: Embed) -> Fingerprint:
-    """Say which encoder would run here and how, without loading it; a server is asked for its width, once."""
+    """Say which encoder would run here and how, without loading it; a server is asked for its width, once.
+
+    Raises:
+        ModelError: There is no such model, or it was trained here for another task.
+    """
+    named = config.server is None and config.model.startswith(tuned.PREFIX)
+    if named and not config.model.startswith(tuned.CONTENT) and (task := tuned.find(config.model).task) != "embedder":
+        raise ModelError(f"{config.model} was trained as {task}; an embedder was needed: name another model")
     return encoders.fingerprint(config.model, config.precision, config.device, config.server)
 
 

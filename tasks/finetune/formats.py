@@ -18,6 +18,7 @@ from configs.finetune_pairs import (
 )
 from tasks.data.documents import Document, Rejected
 from tasks.data.pairs import TextPair
+from tasks.errors import DataError
 from tasks.finetune.draws import drawn
 from tasks.text.sentences import sentences, unfit
 
@@ -157,3 +158,17 @@ def rows_by_kind(read: Sequence[TextPair | Rejected]) -> tuple[list[TextPair], l
     """Return the examples and the rejected rows among what was read."""
     pairs = [row for row in read if isinstance(row, TextPair)]
     return pairs, [row for row in read if isinstance(row, Rejected)]
+
+
+def require_same(pairs: Sequence[TextPair], form: PairFormat) -> None:
+    """Refuse relations none of which says that two texts belong together.
+
+    Raises:
+        DataError: No row has one of those named.
+    """
+    if isinstance(form, RelationColumns) and not any(row.score > 0 for row in pairs):
+        there = ", ".join(repr(name[:40]) for name in sorted({row.label for row in pairs})[:8])
+        raise DataError(
+            f"no relation in column {form.relation!r} is one of examples.same ({', '.join(form.same)}); there are "
+            f"{there}: name those of texts that belong together"
+        )

@@ -161,7 +161,8 @@ def keep_trained(
     """Merge what was trained into its base, save it, and compare it, read again, with what was trained."""
     from tasks.finetune import generator, merging
 
-    trained = finished.trainer.model
+    # Where training computes in bf16, what computes so is put around the model; the saved one computes in fp32.
+    trained = finished.trainer.accelerator.unwrap_model(finished.trainer.model, keep_fp32_wrapper=False)
     counted = generator.logical_parameters(trained)
     before = _probed(trained, rows, writer)
     with old_names():

@@ -55,8 +55,9 @@ def train_reward(split: SplitPrompts, base: Generator, system: str, asked: Prefe
         with old_names():
             done = trainer.train(lambda *given: on_policy.reward_trainer(recipe, *given), made, watch=watch,
                                  shown=on_policy.RIGHT)  # fmt: skip
-            counted = generator.logical_parameters(done.trainer.model)
-            whole = done.trainer.model.merge_and_unload(safe_merge=True)
+            trained = done.trainer.accelerator.unwrap_model(done.trainer.model, keep_fp32_wrapper=False)
+            counted = generator.logical_parameters(trained)
+            whole = trained.merge_and_unload(safe_merge=True)
         model = save_tuned("reward", whole.save_pretrained, base.model, {"precision": "fp32"})
         result = result_of(done, model, counted)
     chosen, rejected = (on_policy.scores_of(whole, [row.ids for row in side], writer.pad) for side in parts[2])

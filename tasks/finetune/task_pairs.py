@@ -40,23 +40,30 @@ def columns_for(text: str, form: PairFormat) -> tuple[str, ...]:
 
 
 @step(name="finetune-read")
-def read_pairs(cells: CellsRef, text: str, form: PairFormat) -> PairTable:
+def read_pairs(cells: CellsRef, text: str, form: PairFormat, most: float) -> PairTable:
     """Make examples of the cells of rows; rows that cannot be used are rejected.
 
     Args:
         cells: Rows.
         text: Column of the first text.
         form: What the other columns are.
+        most: Share of the rows that may be rejected.
 
     Raises:
-        DataError: No row can be used.
+        DataError: No row can be used, or fewer than may be; or no relation is one of texts that belong together.
     """
-    from tasks.finetune.formats import pair_of, rows_by_kind
+    from tasks.finetune.formats import pair_of, require_same, rows_by_kind
 
     rows = objects.load_rows(cells, CellRow)
     pairs, rejected = rows_by_kind([pair_of(row.name, json.loads(row.cells), text, form) for row in rows])
     if not pairs:
         raise DataError(f"none of {len(rows)} rows is an example ({rejected[0].item} {rejected[0].detail})")
+    if len(rejected) > most * len(rows):
+        raise DataError(
+            f"{len(rejected)} of {len(rows)} rows are no examples ({rejected[0].item} {rejected[0].detail}); correct "
+            "them or what examples states of them, or raise ingest.max_rejected_share"
+        )
+    require_same(pairs, form)
     return _table(pairs, rejected)
 
 

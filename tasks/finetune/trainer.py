@@ -24,7 +24,7 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from configs.finetune import Training
 from tasks import hardware
 from tasks.data.training import StepLoss
-from tasks.errors import ContractError, DataError, ModelError, StoreError
+from tasks.errors import ContractError, DataError, ModelError, StoreError, disk_refusal
 from tasks.finetune.callbacks import (
     Diverged,
     GradientGuard,
@@ -36,7 +36,6 @@ from tasks.finetune.callbacks import (
     curve_of,
 )
 from tasks.finetune.checkpoints import damage, newest
-from tasks.store import durable
 
 EVALUATIONS, APART = 10, 5  # of a run, and the steps between two at least, where nothing else is said
 MOST_LOGGED = 5  # points of the curve from one evaluation to the next
@@ -178,7 +177,7 @@ def train(make: Make, made: TrainingArguments, *, watch: TrainingWatch, shown: s
             tries.halved += 1
             log.warning("gradients were no numbers at %s; going on from the last checkpoint at half the rate", error)
         except (MemoryError, RuntimeError, OSError, SafetensorError) as error:
-            if (what := durable.refusal(error)) and not isinstance(error, FileNotFoundError):
+            if (what := disk_refusal(error)) and not isinstance(error, FileNotFoundError):
                 raise StoreError(
                     f"writing a checkpoint below {watch.folder} failed: {what}; make room, then run again to continue"
                 ) from error

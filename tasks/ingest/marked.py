@@ -114,6 +114,10 @@ def marked_row(row: Mapping[str, Any], source: MarkedRows, name: str) -> MarkedS
         inside = [at for at, (a, b) in enumerate(words) if a < end and b > start]
         if not inside or any(taken[at] for at in inside):
             return Rejected(name, "bad-row", f"the mark {start} to {end} holds no word, or shares one with another")
+        if start > words[inside[0]][0] or end < words[inside[-1]][1]:
+            begins, ends = words[inside[0]][0], words[inside[-1]][1]
+            said = f"the mark {start} to {end} cuts a word: {text[begins:ends][:60]!r} stands at {begins} to {ends}"
+            return Rejected(name, "bad-row", f"{said}; correct the offsets")
         for at in inside:
             taken[at] = True
         spans.append((inside[0], inside[-1] + 1, label))

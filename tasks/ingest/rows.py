@@ -41,7 +41,7 @@ def _file(path: Path, item: Item, source: Tables, columns: Sequence[str]) -> Ite
         yield Rejected(item.name, "changed", "changed since it was listed; run again")
         return
     try:
-        for number, row in tables.rows_in(path, source.encoding, columns):
+        for number, row in tables.rows_in(path, source.encoding, columns, source.delimiter):
             yield _row(f"{item.name}#{number}", row, columns, source.max_row_mb)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")

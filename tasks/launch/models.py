@@ -9,7 +9,7 @@ from configs.models import CATALOGUE, ModelCard
 from configs.refusals import nearest
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, ModelError
-from tasks.store import packages, tuned, workspace
+from tasks.store import classifiers, packages, tuned, workspace
 
 PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
@@ -61,6 +61,8 @@ def _use(model: str) -> int:
         raise WrongCall(f"{model!r} is not a number of a trained model; write models use {tuned.PREFIX}NAME@NUMBER")
     before = tuned.pointed(match[1])
     live = tuned.point(match[1], int(match[2]))
+    if (classifier := classifiers.of_model(live)) is not None:
+        classifiers.commit(classifier)  # text-classifier knows it by the same name
     was = f", {before} was" if before not in (0, live.number) else ""
     passed = "" if live.released else "; the gate had refused it"
     print(f"{tuned.PREFIX}{live.name} is number {live.number} now{was}{passed}")

@@ -1,5 +1,6 @@
 """The page of `tune-classifier`: from references to what `report` shows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from tasks.data.class_tuning import ClassLook, TrainedWays, TunedWay
 from tasks.data.classes import Bin, Confused, Paired, Verdict
-from tasks.data.documents import Ingested
+from tasks.data.documents import Ingested, Rejected
 from tasks.data.evaluation import Measure
 from tasks.data.training import StepLoss, TunedModel
 from tasks.report import charts, pretraining, training
@@ -49,7 +50,7 @@ def tuned_page(
     cells = [c for c in objects.load_rows(found.judgement.confused, Confused) if c.way == found.chosen]
     bins = [b for b in objects.load_rows(found.judgement.bins, Bin) if b.way == found.chosen]
     curves = {way.name: objects.load_rows(way.result.curve, StepLoss) for way in trained.ways}
-    first = pretraining.of(trained.pretrained)
+    first, told = pretraining.of(trained.pretrained), rejections(found, read)
     page = Page(
         title=f"Training a classifier for {kept.name}",
         subtitle=f"{kept.id}, from {kept.base}: "
@@ -64,7 +65,7 @@ def tuned_page(
         tables=[
             _methods(found, measures, trained.ways), pairs_table(found), *first.tables,
             training.cost_table(trained.results),
-            class_table(found), *confusions_table(cells, found.divided.classes), _looked(look), _labels(look),
+            class_table(found), *confusions_table(cells, found.divided.classes), _looked(look, told), _labels(look),
             *rejected_table(found.divided.rejected, read),
         ],
         missing=["confusion matrix: texts may have several labels"] if found.divided.multiple else [],
@@ -92,8 +93,17 @@ def tuned_page(
     return path
 
 
-def tuned_summary(kept: TunedModel, found: Verdict, trained: TrainedWays, look: ClassLook) -> dict[str, Any]:
+def rejections(found: Verdict, read: Sequence[Ingested]) -> Counter[str]:
+    """Return how many texts were rejected for each reason, when they were read or when they were divided."""
+    refs = [found.divided.rejected, *(ingested.rejected for ingested in read)]
+    return Counter(row.reason for ref in refs for row in objects.load_rows(ref, Rejected))
+
+
+def tuned_summary(
+    kept: TunedModel, found: Verdict, trained: TrainedWays, look: ClassLook, read: Sequence[Ingested]
+) -> dict[str, Any]:
     """Return what `tune-classifier` answers."""
+    told = rejections(found, read)
     chosen = next(way for way in trained.ways if way.name == found.chosen)
     first = trained.pretrained
     return {
@@ -104,8 +114,9 @@ def tuned_summary(kept: TunedModel, found: Verdict, trained: TrainedWays, look: 
         "base": kept.base,
         "classes": list(found.divided.classes),
         "texts": {
-            "train": look.train, "validation": look.validation, "test": look.test, "repeated": look.repeated,
-            "leaked": look.leaked, "contradictions": look.contradictions, "rejected": found.divided.rejected.rows,
+            "train": look.train, "validation": look.validation, "test": look.test,
+            "repeated": told["duplicate"] - look.leaked, "leaked": look.leaked,
+            "contradictions": told["contradiction"], "rejected": told.total(),
             "truncated_share": round(look.truncated, 4), "cut_at_tokens": look.limit,
         },
         "measures": {
@@ -143,14 +154,14 @@ def _methods(found: Verdict, measures: Sequence[Measure], ways: Sequence[TunedWa
     return filled(Table("All methods", columns, rows, note))
 
 
-def _looked(look: ClassLook) -> Table:
+def _looked(look: ClassLook, told: Counter[str]) -> Table:
     rows = [
         ("tokens of a text, median", f"{look.median_tokens:,}"),
         ("tokens of the longest text", f"{look.longest_tokens:,}"),
         ("cut at", f"{look.limit:,} tokens: {look.truncated:.1%} of the texts"),
-        ("texts that repeat another of the same label, rejected", f"{look.repeated:,}"),
+        ("texts that repeat another of the same label, rejected", f"{told['duplicate'] - look.leaked:,}"),
         ("texts that repeat a held-out one, rejected", f"{look.leaked:,}"),
-        ("texts that have another label elsewhere", f"{look.contradictions:,}"),
+        ("texts that an earlier row gives another label, rejected", f"{told['contradiction']:,}"),
         ("tokens of one epoch", f"{look.tokens:,}"),
         ("guess of an epoch of full training here", f"{look.seconds:.0f} s, {look.memory / 1e9:.1f} GB"),
     ]

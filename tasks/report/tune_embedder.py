@@ -188,7 +188,7 @@ def stated(check: TuneCheck) -> dict[str, Any]:
                "high": check.high}  # fmt: skip
     return {
         "role": check.role, "metric": check.metric, **{name: round(n, 4) for name, n in numbers.items()},
-        "n": check.items, "passed": check.passed,
+        "n": check.items, "passed": None if check.role == "shown" else check.passed,
     }  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def checks_table(checks: Sequence[TuneCheck]) -> Table:
     rows = [
         (c.name, ROLES[c.role], c.metric, f"{c.before:.4f}", f"{c.after:.4f}",
          f"{c.difference:+.4f}" + (f" ({c.low:+.4f} to {c.high:+.4f})" if c.items else ""),
-         f"{c.items:,}" if c.items else "", c.why, "yes" if c.passed else "no")
+         f"{c.items:,}" if c.items else "", c.why, "" if c.role == "shown" else "yes" if c.passed else "no")
         for c in checks
     ]  # fmt: skip
     columns = ("set", "what for", "measure", "before", "after", "difference", "items", "condition", "passed")

@@ -7,8 +7,9 @@ A record is written once and never changed; the same classifier makes no new rec
 """
 
 from tasks.data.classes import Classifier
+from tasks.data.training import TunedModel
 from tasks.errors import ContractError, StoreError
-from tasks.store import collections, objects, versions, workspace
+from tasks.store import collections, objects, tuned, versions, workspace
 from tasks.store.versions import Versions
 
 
@@ -18,12 +19,19 @@ def names() -> list[str]:
 
 
 def live(name: str) -> Classifier:
-    """Return the newest classifier of a name, after verifying its files.
+    """Return the newest classifier of a name, or that of the id of a trained model, after verifying its files.
 
     Raises:
         ContractError: None is kept under the name.
+        ModelError: There is no such trained model.
         StoreError: Its record or files are damaged.
     """
+    if name.startswith(tuned.PREFIX):
+        found = of_model(tuned.find(name))
+        if found is None:
+            raise ContractError(f"{name} does not classify, or was trained before that was kept; train it again")
+        objects.path(found.classifier)
+        return found
     if collections.checked_name(name) not in names():
         known = ", ".join(names()) or "none"
         raise ContractError(
@@ -35,6 +43,11 @@ def live(name: str) -> Classifier:
         raise StoreError(f"classifier {name!r} is damaged ({error}); run text-classifier again for it") from error
     objects.path(found.classifier)
     return found
+
+
+def of_model(model: TunedModel) -> Classifier | None:
+    """Return what predicts with a trained model; None where it is for another task."""
+    return None if model.classifier is None else Classifier.model_validate(model.classifier)
 
 
 def commit(made: Classifier) -> Classifier:

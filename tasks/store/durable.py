@@ -11,20 +11,17 @@ import hashlib
 import json
 import logging
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import ContractError, StoreError
+from tasks.errors import ContractError, StoreError, disk_refusal
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
-NUMBERED = re.compile(r"\(os error ([0-9]+)\)")  # how Rust ends a message
-UNNAMED = "PytorchStreamWriter failed writing"
 Info = dict[str, Any]
 
 log = logging.getLogger(__name__)
@@ -180,28 +177,13 @@ def _writing(parent: Path) -> Iterator[Path]:
         temporary.mkdir(mode=0o700)
         yield temporary
     except Exception as error:  # libraries that write files raise errors of their own
-        if not (what := refusal(error)):
+        if not (what := disk_refusal(error)):
             raise
         raise StoreError(
             f"writing below {parent} failed: {what}; no partial file was left; run again to continue"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def refusal(error: BaseException) -> str:
-    """Return why a disk refused, in words, where an error says that it did; empty where it is of something else.
-
-    Libraries written in Rust, as safetensors, name the number of the system's error at the end of a message; torch
-    names no reason at all.
-    """
-    number = error.errno if isinstance(error, OSError) else None
-    if number is None and (found := NUMBERED.search(str(error))):
-        number = int(found[1])
-    if number is None:
-        unnamed = isinstance(error, OSError) or UNNAMED in str(error)
-        return str(error).strip().partition("\n")[0] if unnamed else ""
-    return "the disk is full" if number == errno.ENOSPC else os.strerror(number)
 
 
 def _sync(path: Path) -> None:

@@ -5,8 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tasks.errors import ContractError, StoreError
-from tasks.store import durable
+from tasks.errors import ContractError, StoreError, disk_refusal
 
 
 def checked(output: str) -> Path:
@@ -47,7 +46,7 @@ def deliver(source: Path, target: Path) -> Path:
         draft.replace(target)
     except OSError as error:
         raise StoreError(
-            f"writing {target} failed: {durable.refusal(error)}; no partial file was left; run again to continue"
+            f"writing {target} failed: {disk_refusal(error)}; no partial file was left; run again to continue"
         ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from configs.ingest import Tables
 from flows.__main__ import main
 from flows.text_classifier import text_classifier
 from flows.tune_classifier import preflight, tune_classifier
+from tasks.embed import describe_encoder
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.finetune import describe_base
 from tasks.runtime.mlflow_run import tracking_uri
@@ -75,6 +76,10 @@ def test_a_model_that_is_no_better_is_refused_kept_and_used_where_it_is_named(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write(home / "texts.jsonl", 120)
+    lines = (home / "texts.jsonl").read_text("utf-8").splitlines()
+    other = {"land": "<b>sea</b>", "<b>sea</b>": "land"}[json.loads(lines[1])["label"]]
+    lines += [lines[0], json.dumps(json.loads(lines[1]) | {"label": other})]
+    (home / "texts.jsonl").write_text("\n".join(lines), "utf-8")
     config = TuneClassifier(
         embed=Embed(precision="fp32"), methods=(HeadOnly(), LastBlocks(blocks=1)), training=FAST,
         tuning=ClassifierTuning(near_duplicate=1.0),
@@ -84,6 +89,9 @@ def test_a_model_that_is_no_better_is_refused_kept_and_used_where_it_is_named(
     assert result["released"] is False
     assert result["model"] == "tuned:places@1"
     assert result["why"].startswith("refused: macro-F1 of tuned ")
+    assert {name: result["texts"][name] for name in ("repeated", "contradictions", "rejected")} == {
+        "repeated": 1, "contradictions": 1, "rejected": 2,
+    }  # fmt: skip
     assert set(result["methods"]) == {"tuned head", "tuned last-1"}
     assert result["methods"]["tuned head"]["trainable_parameters"] < 200_000
     page = Path(outcome.report).read_text("utf-8")
@@ -96,7 +104,10 @@ def test_a_model_that_is_no_better_is_refused_kept_and_used_where_it_is_named(
     assert dict(client.get_registered_model("tuned-places").aliases) == {}
     with pytest.raises(ModelError, match="no model 'places' was released; kept are tuned:places@1"):
         tuned.live("places")
+    new = write(home / "new.jsonl", 7, seed=5)
+    by_number = text_classifier(classifier="tuned:places@1", predict=new).result["predictions"]
     assert main(["models", "use", "tuned:places@1"]) == 0
+    assert text_classifier(classifier="places", predict=new).result["predictions"] == by_number
     again = TextClassifier(methods=(TaskModel(model="tuned:places", precision="fp32"),), curve=None)
     served = text_classifier(source=source, config=again).result
     name = "macro-F1 task-model tuned:places"
@@ -163,3 +174,22 @@ def test_an_encoder_that_guesses_masked_words_first_is_what_every_method_starts_
 def trained_here(home: Path) -> list[Path]:
     """Return the folders of models that were trained in a workspace."""
     return [path.parent for path in (home / "workspace").rglob("training.json")]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_back_to_an_older_number_is_back_for_every_flow(home: Path) -> None:
+    source, new = write(home / "texts.jsonl", 120), write(home / "new.jsonl", 7, seed=5)
+    predicted = []
+    for steps in (1, 6):
+        config = TuneClassifier(
+            embed=Embed(precision="fp32"), methods=(HeadOnly(),), gate=ClassifierGate(least_gain=-1.0),
+            training=FAST.model_copy(update={"max_steps": steps}), tuning=ClassifierTuning(near_duplicate=1.0),
+        )  # fmt: skip
+        assert tune_classifier(source=source, name="places", config=config).result["released"]
+        predicted.append(text_classifier(classifier="places", predict=new).result["predictions"])
+    assert predicted[0] != predicted[1]
+    with pytest.raises(ModelError, match="tuned:places was trained as classifier; an embedder was needed"):
+        describe_encoder(Embed(model="tuned:places"))
+    assert main(["models", "use", "tuned:places@1"]) == 0
+    assert text_classifier(classifier="places", predict=new).result["predictions"] == predicted[0]

@@ -42,6 +42,12 @@ def test_examples_with_columns_need_a_source_that_has_them(home: Path) -> None:
         preflight(Files(path=str(home / "notes")), config=TuneReranker(examples=PairColumns()))
 
 
+def test_a_column_that_a_table_has_not_is_refused_before_any_work_with_those_it_has(home: Path) -> None:
+    source = write(home / "qa.jsonl", 9)
+    with pytest.raises(ContractError, match=r"has the column 'answer'; there are 'positive', 'text'"):
+        preflight(source, config=TuneReranker(examples=PairColumns(positive="answer")))
+
+
 @pytest.mark.flow
 @pytest.mark.slow
 def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home: Path) -> None:
@@ -77,10 +83,10 @@ def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home
 @pytest.mark.slow
 def test_questions_that_nobody_has_answered_are_learned_from_and_left_out_of_the_rankings(home: Path) -> None:
     draw, rows = random.Random(5), ["text,answer,label"]
-    for n in range(100):
-        for right in (False, True, False):
+    for n in range(60):
+        for of in (1_000 + n, n, 2_000 + n):
             says = draw.choice(["red", "blue", "grey"])
-            rows.append(f"what is colour {n}?,colour {n if right else 99} is {says},{int(right and n % 4 > 0)}")
+            rows.append(f"what is colour {n}?,colour {of} is {says},{int(of == n and n % 4 > 0)}")
     path = home / "relations.csv"
     path.write_text("\n".join(rows), "utf-8")
     config = TuneReranker(
@@ -97,4 +103,4 @@ def test_questions_that_nobody_has_answered_are_learned_from_and_left_out_of_the
     result = tune_reranker(source=Tables(path=str(path), text="text"), name="colours", config=config).result
     asked = result["checks"]["cross over dense"]
     assert asked["metric"] == "MAP"
-    assert 0 < asked["n"] < 20  # a fifth of the questions is held out, a quarter of which has no answer
+    assert 0 < asked["n"] < 12  # a fifth of the questions is held out, a quarter of which has no answer

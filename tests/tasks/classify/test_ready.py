@@ -121,6 +121,13 @@ def test_names_match_without_case_space_and_hyphens_and_a_mapping_stands_above_t
     assert known.tolist() == [[True, False], [False, False], [False, True]]
 
 
+def test_labels_that_differ_by_case_or_blanks_alone_are_told_apart_where_they_are_written_alike() -> None:
+    """A model that was trained on such labels has them all; they were one, and the others had none."""
+    labels = ["Lob", "Lob ", "lob", "Frage"]
+    assert np.array_equal(matched("m", labels, labels, {}, {}), np.eye(4, dtype=bool))
+    assert np.array_equal(matched("m", ["FRAGE", "lob"], ["lob", "Frage"], {}, {}), [[False, True], [True, False]])
+
+
 def test_a_mapping_to_what_is_not_there_is_refused() -> None:
     with pytest.raises(ModelError, match=r"mapping has 'a' to 'z' but m has \['a', 'b'\] and the texts \['x', 'y'\]"):
         matched("m", ["a", "b"], ["x", "y"], {"a": "z"}, {})

@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from configs.finetune import FullWeights, Training
 from configs.finetune_generator import GeneratorLora, GeneratorQlora, Preference
 from configs.finetune_pairs import Holdout
+from tasks import hardware
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptRow, PromptRowsRef, PromptSplits
 from tasks.errors import ContractError, ModelError
@@ -160,6 +161,15 @@ def test_training_on_completions_lowers_the_held_out_loss_and_what_is_saved_is_w
     assert (note["task"], note["template"]) == ("generator", base.template)
     trainable = made.result.trainable
     assert trainable == made.result.parameters if weights.kind == "full" else trainable < made.result.parameters / 2
+
+
+@pytest.mark.skipif(not hardware.processor_has_bf16(), reason="this processor does not multiply bf16")
+@pytest.mark.parametrize("weights", [FullWeights(), GeneratorLora(r=4), GeneratorQlora(r=4)], ids=lambda w: w.kind)
+def test_what_is_saved_in_fp32_is_what_was_trained_in_bf16(tiny: Path, weights: Any) -> None:
+    config = QUICK.model_copy(update={"precision": "bf16"})
+    made = train_completions.fn(parts().instructions, base_of(tiny), "", weights, config)
+    assert made.result.precision == "bf16"
+    assert made.parity.logits <= 1e-3
 
 
 def test_weights_in_4_bits_count_as_many_as_they_stand_for_and_updates_beside_them_are_32_bits(

@@ -1,5 +1,6 @@
 """Steps that make examples and judged sets, on a temporary store."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from configs.embed import Embed
 from configs.finetune import Training
-from configs.finetune_pairs import HardNegatives, Holdout, Sections
+from configs.finetune_pairs import HardNegatives, Holdout, RelationColumns, ScoredColumns, Sections
+from tasks.data.cells import CellRow, CellsRef
 from tasks.data.documents import Document, DocumentsRef, Rejected
 from tasks.data.evaluation import Question, QuestionsRef
 from tasks.data.models import Encoder
@@ -21,6 +23,7 @@ from tasks.finetune import (
     look_at_pairs,
     loss_rows,
     mine_negatives,
+    read_pairs,
     read_sections,
     split_pairs,
     texts_to_mine,
@@ -122,3 +125,22 @@ def test_documents_without_titles_and_sentences_are_an_error_in_words(home: Path
     documents = objects.save_rows(DocumentsRef, Document, [Document("a", "One.", "", "notes", "a.txt")])
     with pytest.raises(DataError, match="give no pairs"):
         read_sections.fn(documents, Sections(), 0)
+
+
+def cells(*rows: dict[str, object]) -> CellsRef:
+    kept = [CellRow(f"f#{n}", json.dumps(row)) for n, row in enumerate(rows, start=1)]
+    return objects.save_rows(CellsRef, CellRow, kept)
+
+
+def test_scores_outside_of_what_is_stated_are_said_where_most_rows_have_one(home: Path) -> None:
+    rows = cells(*({"text": f"a {n}", "sentence2": "b", "score": n} for n in range(5)))
+    with pytest.raises(DataError, match=r"3 of 5 rows are no examples \(f#3 .*raise ingest.max_rejected_share"):
+        read_pairs.fn(rows, "text", ScoredColumns(), 0.5)
+    assert read_pairs.fn(rows, "text", ScoredColumns(), 0.6).pairs.rows == 2
+
+
+def test_relations_none_of_which_belongs_together_are_said_with_those_there_are(home: Path) -> None:
+    rows = cells(*({"text": f"a {n}", "hypothesis": "b", "label": "gleich" if n % 2 else "anders"} for n in range(4)))
+    with pytest.raises(DataError, match=r"one of examples.same \(entailment, 1, true\); there are 'anders', 'gleich'"):
+        read_pairs.fn(rows, "text", RelationColumns(), 0.5)
+    assert read_pairs.fn(rows, "text", RelationColumns(same=("gleich",)), 0.5).pairs.rows == 4

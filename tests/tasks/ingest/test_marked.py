@@ -70,6 +70,11 @@ def test_rows_mark_the_words_that_their_offsets_touch_whatever_the_spacing() -> 
         ({"text": "a b", "entities": [{"start": 0, "end": 9, "label": "x"}]}, "goes from 0 to 9 but the text has 3"),
         ({"text": "a b", "entities": [{"start": 1, "end": 2, "label": "x"}]}, "holds no word"),
         ({"text": "a b", "entities": [{"start": 0, "end": 1, "label": "x"}] * 2}, "shares one with another"),
+        (
+            {"text": "Annabelle sings", "entities": [{"start": 4, "end": 9, "label": "x"}]},
+            "the mark 4 to 9 cuts a word: 'Annabelle' stands at 0 to 9",
+        ),
+        ({"text": "Anna sings", "entities": [{"start": 0, "end": 3, "label": "x"}]}, "the mark 0 to 3 cuts a word"),
         ({"text": "a b", "entities": [{"start": 0, "end": 1}]}, "has no label"),
         ({"text": "a b"}, "has no list in column 'entities'"),
         ({"entities": []}, "has no text in column 'text'"),

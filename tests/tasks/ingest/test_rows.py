@@ -44,3 +44,13 @@ def test_too_many_rejected_rows_are_an_error_that_says_why(home: Path, tmp_path:
     path.write_text("question,answer\nwho?,me\n")
     with pytest.raises(DataError, match=r"1 of 1 rows cannot be read .* it has 'question', 'answer'"):
         cells_of(Tables(path=str(path), text="answer"), ("q", "answer"))
+
+
+def test_a_file_is_read_with_its_delimiter_encoding_and_byte_order_mark(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "paires.csv"
+    path.write_bytes("\ufeffquestion;réponse\nOù ?;À Nîmes, ici\n".encode())
+    source = Tables(path=str(path), text="question", delimiter=";")
+    assert cells_of(source, ("question", "réponse")) == ([{"question": "Où ?", "réponse": "À Nîmes, ici"}], [])
+    path.write_bytes("question\tréponse\nOù ?\tÀ Nîmes\n".encode("latin-1"))
+    source = Tables(path=str(path), text="question", delimiter="\t", encoding="latin-1")
+    assert cells_of(source, ("question", "réponse")) == ([{"question": "Où ?", "réponse": "À Nîmes"}], [])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.errors import ContractError, StoreError
+from tasks.errors import ContractError, StoreError, disk_refusal
 from tasks.store import durable
 
 JSON = st.recursive(
@@ -312,7 +312,7 @@ def test_a_discarded_folder_is_gone_and_discarding_it_again_does_nothing(publish
 def test_why_a_disk_refused_is_read_from_the_errors_of_python_rust_and_torch(
     error: Exception, said: str | None
 ) -> None:
-    found = durable.refusal(error)
+    found = disk_refusal(error)
     assert "PytorchStreamWriter" in found if said is None else found == said
 
 
