@@ -143,8 +143,12 @@ def only_known(
     return kept, gone, unseen
 
 
-def classes_of(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def classes_of(labels: Sequence[Sequence[str]], rare: Sequence[str] = ()) -> tuple[str, ...]:
     """Return all labels in alphabetical order.
+
+    Args:
+        labels: Of each text.
+        rare: Labels that were taken away because too few texts have them; for the message.
 
     Raises:
         DataError: There are fewer than two.
@@ -152,7 +156,8 @@ def classes_of(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
     found = tuple(sorted({name for names in labels for name in names}))
     if len(found) < 2:
         what = f"only the label {found[0]!r}" if found else "no label"
-        raise DataError(f"the training texts have {what} but two classes were needed; add texts of another class")
+        left = f" ({named(rare)} has fewer texts than labels.min_examples and was left out)" if rare else ""
+        raise DataError(f"the training texts have {what}{left} but two classes were needed; add texts of another")
     return found
 
 

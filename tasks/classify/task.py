@@ -91,7 +91,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
     noticed = LabelReport(alike=reading.alike(_labels(given.examples)), rare=rare)
     rejected = [*objects.load_rows(given.rejected, Rejected), *_rejected(given.examples, gone, "rare-label")]
     train = _left(given.examples, gone, labels)
-    classes = reading.classes_of(_labels(train))
+    classes = reading.classes_of(_labels(train), rare)
     if held is None:
         targets = targets_of(train, classes)
         rows, back = reading.kept_back(targets, config.test_share, config.seed, multiple=config.multiple)

@@ -67,6 +67,8 @@ def test_documents_have_a_package_a_kind_and_a_folder_to_be_classified_by() -> N
 def test_one_class_only_is_refused_with_its_name() -> None:
     with pytest.raises(DataError, match="only the label 'spam' but two classes were needed"):
         classes_of([("spam",), ("spam",)])
+    with pytest.raises(DataError, match=r"only the label 'spam' \('ham' has fewer texts than labels.min_examples and"):
+        classes_of([("spam",), ("spam",)], ["ham"])
 
 
 def test_classes_of_too_few_texts_are_rejected_and_named() -> None:
