@@ -5,7 +5,7 @@ from tasks.data.evaluation import MeasuresRef
 from tasks.data.pairs import TuneChecksRef
 
 # Names of measures.
-LOSS, STOPS, ACCURACY, DRAWN = "loss a token", "stop rate", "reward accuracy", "reward of replies"
+LOSS, STOPS, ACCURACY, DRAWN = "loss a token", "stop rate", "reward accuracy", "mean reward"
 
 
 class GeneratorVerdict(Value):

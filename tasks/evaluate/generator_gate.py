@@ -129,6 +129,15 @@ def drawn_check(
     )  # fmt: skip
 
 
+def judge_check(judge: RewardModel, config: GeneratorGate) -> TuneCheck:
+    """Compare a reward model with chance on held-out pairs: one that cannot tell them may reward anything."""
+    low, high = wilson(judge.right, judge.pairs)
+    return TuneCheck(
+        "reward model over chance", "domain", "accuracy", judge.pairs, CHANCE, judge.right / judge.pairs, low - CHANCE,
+        high - CHANCE, low > config.least_accuracy, f"the lower end must be above {config.least_accuracy:g}",
+    )  # fmt: skip
+
+
 def drawn_measures(scored: Sequence[ReplyReward], judge: RewardModel, config: GeneratorGate) -> list[Measure]:
     """Return the mean reward of the replies of each model, and how often the reward model is right on pairs."""
     by_model: dict[str, list[float]] = {}

@@ -42,6 +42,7 @@ def judge_generator(
     if judge is not None and scored is not None:
         given = objects.load_rows(scored, ReplyReward)
         before, after = ([one for one in given if one.model == trial.name] for trial in trials[-2:])
+        checks.append(gate.judge_check(judge, config))
         checks.append(gate.drawn_check(f"replies of {last} over {trials[-2].name}", before, after, config))
         measures += gate.drawn_measures(given, judge, config)
     if rewards is not None:

@@ -172,15 +172,19 @@ def test_a_reward_model_decides_where_replies_are_drawn_and_the_page_has_its_mea
     result = outcome.result
     assert set(result["training"]) == {"SFT", "RLOO"}
     assert set(result["checks"]) == {
-        "SFT over base", "replies of RLOO over SFT", "RLOO over chance", "RLOO against base", "RLOO over SFT",
+        "SFT over base", "reward model over chance", "replies of RLOO over SFT", "RLOO over chance",
+        "RLOO against base", "RLOO over SFT",
     }  # fmt: skip
     check = result["checks"]["replies of RLOO over SFT"]
-    assert result["released"] == (check["low"] > 0 and result["checks"]["SFT over base"]["passed"])
+    judged = result["checks"]["reward model over chance"]
+    assert judged["passed"] == (judged["low"] > 0)
+    told = result["checks"]["SFT over base"]["passed"]
+    assert result["released"] == (told and judged["passed"] and check["low"] > 0)
     assert result["checks"]["RLOO over chance"]["role"] == "shown"
-    worth = {name: result["measures"][f"reward of replies {name}"]["value"] for name in ("base", "SFT", "RLOO")}
+    worth = {name: result["measures"][f"mean reward {name}"]["value"] for name in ("base", "SFT", "RLOO")}
     assert check["difference"] == pytest.approx(worth["RLOO"] - worth["SFT"], abs=1e-3)
     assert 0 <= result["measures"]["accuracy reward model"]["value"] <= 1
     assert result["reward_model"]["steps"] == 4
     page = Path(outcome.report).read_text("utf-8")
-    assert "reward of replies" in page
+    assert "mean reward" in page
     assert "reward model" in page

@@ -15,6 +15,7 @@ from tasks.errors import ContractError
 from tasks.evaluate.generator_gate import (
     drawn_check,
     drawn_measures,
+    judge_check,
     judge_checks,
     loss_check,
     measures_of,
@@ -144,10 +145,18 @@ def test_the_reward_model_is_measured_on_held_out_pairs_and_beside_every_model()
     judge = RewardModel.model_construct(result=result, right=30, pairs=40)
     found = drawn_measures([*replies_worth("SFT", 0.0), *replies_worth("RLOO", 1.0)], judge, GATE)
     assert [(m.name, m.what, m.n) for m in found] == [
-        ("reward of replies", "SFT", 40), ("reward of replies", "RLOO", 40), ("accuracy", "reward model", 40),
+        ("mean reward", "SFT", 40), ("mean reward", "RLOO", 40), ("accuracy", "reward model", 40),
     ]  # fmt: skip
     assert found[1].value - found[0].value == pytest.approx(1.0)
     assert found[2] == Measure("accuracy", "reward model", 0.75, *wilson(30, 40), 40)
+
+
+def test_a_reward_model_that_cannot_tell_held_out_pairs_refuses_what_it_rewards() -> None:
+    sure, unsure = (RewardModel.model_construct(right=right, pairs=40) for right in (30, 24))
+    assert judge_check(sure, GATE).passed
+    found = judge_check(unsure, GATE)  # 0.6 of 40 may be chance
+    assert not found.passed
+    assert (found.before, found.after, found.low) == (0.5, 0.6, wilson(24, 40)[0] - 0.5)
 
 
 def test_pairs_decide_nothing_where_a_reward_model_does() -> None:
