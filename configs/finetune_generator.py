@@ -127,8 +127,8 @@ class GeneratorGate(Config):
     """The held-out loss a token must fall by more than this for sure: the upper end of the 95 % interval of the paired
     difference must lie below its negative."""
     least_accuracy: float = Field(0.5, ge=0, lt=1)
-    """Where preferences are learned: the lower end of the held-out reward accuracy, or of that of the reward model, must
-    lie above it."""
+    """Where preferences are learned: the lower end of the held-out reward accuracy must lie above it, or that of the
+    reward model where one is trained."""
     tolerance: Annotated[float, Common] = Field(0.1, ge=0, le=1)
     """How much the share of replies that stop by themselves may fall."""
     resamples: int = Field(2_000, ge=100, le=100_000)
