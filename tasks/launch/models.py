@@ -63,6 +63,8 @@ def _use(model: str) -> int:
     live = tuned.point(match[1], int(match[2]))
     if (classifier := classifiers.of_model(live)) is not None:
         classifiers.commit(classifier)  # text-classifier knows it by the same name
+    elif live.task == "classifier":
+        print(f"text-classifier goes on with the classifier {live.name} it has; train this model again to change that")
     was = f", {before} was" if before not in (0, live.number) else ""
     passed = "" if live.released else "; the gate had refused it"
     print(f"{tuned.PREFIX}{live.name} is number {live.number} now{was}{passed}")
