@@ -152,7 +152,7 @@ def made_trainer(
         **more,
     )
     made.lengths = list(recipe.lengths)  # type: ignore[attr-defined]
-    # TRL holds updates beside 4 bits in bf16, where a step of 0.0003 is lost on a weight above 0.06.
+    # TRL holds updates beside 4 bits in bf16, where a step of 0.0003 is lost on a weight above 0.125.
     for weight in (p for p in made.model.parameters() if p.requires_grad):  # type: ignore[union-attr]
         weight.data = weight.data.float()
     return made
