@@ -27,7 +27,6 @@ from configs.flows_pairs import TuneEmbedder
 from configs.generate import Extractive
 from configs.ingest import Files, Hub, Ingest, PythonDocs, Source, Tables
 from configs.models import CATALOGUE
-from tasks.data.benchmarks import TaskScoresRef
 from tasks.data.documents import PassagesRef, RejectedRef
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairTable, SplitPairs, TextPairsRef, TrainingPairs, TuneVerdict
@@ -37,7 +36,7 @@ from tasks.data.training import TrainingResult, TunedModel
 from tasks.data.vectors import VectorsRef
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import ContractError, DataError
-from tasks.evaluate import judge_tuned, load_questions, measure_mteb, questions_for, require_mteb
+from tasks.evaluate import judge_tuned, load_questions, measure_both, questions_for, require_mteb
 from tasks.finetune import (
     add_silver,
     ask_questions,
@@ -97,14 +96,13 @@ def preflight(
     if config.silver is not None:
         describe_labeller(config.silver.reranker, config.training.precision)
     tuned.require_task(encoder_name(source, name), "embedder")
-    for given in (source, test, similarity, retrieval):
-        if given is not None:
-            list_items(given)
     check_examples(source, test, config)
     if similarity is not None:
-        require_rows(similarity, "similarity")
+        scored = require_rows(similarity, "similarity")
+        list_items(scored, (scored.text, config.general.other, config.general.score))
     require_mteb(config.general.mteb)
     if (general := documents_asked(retrieval, config)) is not None:
+        list_items(general)
         questions_on(general, config)
 
 
@@ -114,14 +112,17 @@ def check_examples(source: Source, test: Source | None, config: TuneEmbedder) ->
     Raises:
         ContractError: They do not.
     """
-    if of_documents(config.examples):
+    form = config.examples
+    for given in (one for one in (source, test) if one is not None):
+        if of_documents(form):
+            list_items(given)
+        else:
+            rows = require_rows(given, f"examples.kind {form.kind}")
+            list_items(rows, columns_for(rows.text, form))
+    if of_documents(form):
         name_of(source, config.collection)
-        return
-    for given in (source, test):
-        rows = require_rows(given or source, f"examples.kind {config.examples.kind}")
-        list_items(rows, columns_for(rows.text, config.examples))
-    if config.collection is not None:
-        raise ContractError(f"a collection is of documents, not of {config.examples.kind}; run knowledge-base for it")
+    elif config.collection is not None:
+        raise ContractError(f"a collection is of documents, not of {form.kind}; run knowledge-base for it")
 
 
 def of_documents(form: PairFormat) -> bool:
@@ -308,15 +309,6 @@ def encode_sets(
     return made
 
 
-def benchmarked(base: Fingerprint, trained: Fingerprint, config: TuneEmbedder) -> tuple[TaskScoresRef, ...]:
-    """Return what both encoders reach on the tasks of MTEB that are named; nothing where there are none."""
-    found = []
-    for which, encoder in (("before", base), ("after", trained)) if config.general.mteb else ():
-        with steps.label(which):
-            found.append(measure_mteb(encoder, config.general.mteb))
-    return tuple(found)
-
-
 def keep_model(
     run: tracking.Run, name: str, trained: TrainingResult, encoder: Fingerprint, split: SplitPairs, found: TuneVerdict
 ) -> TunedModel:
@@ -391,7 +383,7 @@ def tune_embedder(
         )
         after = describe_encoder(config.embed.model_copy(update={"model": tuned.by_content(trained.model)}))
         ended = encode_sets(sets, "after", after, config)
-        found = judge_tuned(sets, before, ended, benchmarked(base, after, config), config.gate)
+        found = judge_tuned(sets, before, ended, measure_both(base, after, config.general.mteb), config.gate)
         kept = keep_model(run, encoder_name(source, name), trained, base, split, found)
         run.publish(model=kept.model, curve=trained.curve, checks=found.checks, removed=split.removed)
         shown = (kept, found, trained, look, split)

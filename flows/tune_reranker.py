@@ -74,8 +74,9 @@ def preflight(
     tuned.require_task(reranker_name(source, name), "reranker")
     for given in (source, test):
         if given is not None:
-            list_items(given)
-            if not of_documents(config.examples):
+            if of_documents(config.examples):
+                list_items(given)
+            else:
                 rows = require_rows(given, f"examples.kind {config.examples.kind}")
                 list_items(rows, columns_for(rows.text, config.examples))
 

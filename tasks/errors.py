@@ -10,7 +10,8 @@
     ├── ReplyError      a model's reply does not have the form that was asked for
     └── BudgetError     what a run may cost is spent
 
-A message says what is wrong with the value, what was needed and what to do.
+A message says what is wrong with the value, what was needed and what to do. `disk_refusal` reads from the errors of
+libraries that a disk is full.
 """
 
 import errno

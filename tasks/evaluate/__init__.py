@@ -17,7 +17,7 @@ from tasks.evaluate.task_classes import evaluate_classes
 from tasks.evaluate.task_entities import judge_taggers
 from tasks.evaluate.task_gate import judge_reranker, judge_tuned
 from tasks.evaluate.task_generator_gate import judge_generator
-from tasks.evaluate.task_mteb import measure_mteb, require_mteb
+from tasks.evaluate.task_mteb import measure_both, require_mteb
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
 from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
 
@@ -40,7 +40,7 @@ __all__ = [
     "load_calibration",
     "load_questions",
     "load_shared_questions",
-    "measure_mteb",
+    "measure_both",
     "questions_for",
     "require_mteb",
     "score_questions",

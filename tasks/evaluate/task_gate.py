@@ -74,7 +74,8 @@ def verdict_of(checks: list[TuneCheck], released: bool, why: str) -> TuneVerdict
     """Keep and log what the gate found."""
     for check in checks:
         name = metric_name(check.name)
-        ends = {f"{name}.gain": check.difference, f"{name}.gain.low": check.low, f"{name}.gain.high": check.high}
-        steps.log_metrics("gate", **{f"{name}.before": check.before, f"{name}.after": check.after}, **ends)
+        ends = {f"{name}.gain.low": check.low, f"{name}.gain.high": check.high} if check.items else {}
+        values = {f"{name}.before": check.before, f"{name}.after": check.after, f"{name}.gain": check.difference}
+        steps.log_metrics("gate", **values, **ends)
     steps.log_metrics("gate", released=float(released))
     return TuneVerdict(checks=objects.save_rows(TuneChecksRef, TuneCheck, checks), released=released, why=why)

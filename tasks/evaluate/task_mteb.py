@@ -37,6 +37,15 @@ def require_mteb(names: Sequence[str]) -> None:
             raise ContractError(f"general.mteb names {task.metadata.name}, which is not of texts alone; name others")
 
 
+def measure_both(before: Fingerprint, after: Fingerprint, names: tuple[str, ...]) -> tuple[TaskScoresRef, ...]:
+    """Return what two encoders reach on the same tasks of MTEB; nothing where none are named."""
+    found = []
+    for which, encoder in (("before", before), ("after", after)) if names else ():
+        with steps.label(which):
+            found.append(measure_mteb(encoder, names))
+    return tuple(found)
+
+
 @step(name="evaluate-mteb", libraries=("mteb", "sentence-transformers", "torch", "transformers"))
 def measure_mteb(encoder: Fingerprint, names: tuple[str, ...]) -> TaskScoresRef:
     """Measure an encoder on tasks of MTEB: the score each is ranked by, of the splits it is judged on.

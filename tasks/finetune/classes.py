@@ -75,10 +75,11 @@ def require_learnable(targets: Bools, classes: Sequence[str], removed: int) -> N
             f"{len(targets)} training texts are left{beside}, at least {FEWEST} are needed; give other texts"
         )
     counts = targets.sum(axis=0)
-    if lone := [name for name, count in zip(classes, counts.tolist(), strict=True) if count == 1]:
+    if int((counts > 1).sum()) < 2 <= int((counts > 0).sum()):
+        lone = next(name for name, count in zip(classes, counts.tolist(), strict=True) if count == 1)
         raise DataError(
-            f"one training text is left{beside} of {len(lone)} classes, as {lone[0]!r}; two are needed: give more "
-            "texts of them, or leave such classes out with labels.min_examples"
+            f"one training text is left{beside} of {lone!r}, and no two classes have two; methods are fitted on some "
+            "texts and tried on others: give more texts"
         )
     if int(targets.any(axis=0).sum()) < 2:
         left = classes[int(targets.any(axis=0).argmax())]

@@ -31,7 +31,7 @@ from tasks.finetune.padding import IGNORED, collator
 from tasks.finetune.trainer import arguments, length_groups
 
 ACCURACY = "eval_rewards/accuracies"
-LINEAR = ("Linear", "Linear4bit")
+LINEAR = ("Linear", "Linear4bit")  # classes of layers, whole and in 4 bits
 TOGETHER = 2_048  # tokens of a batch whose losses are measured, padding included: bounds the memory of logits
 # TRL recomputes activations unless told otherwise; the project does so where memory does not suffice.
 PLAIN: dict[str, Any] = {

@@ -23,6 +23,7 @@ from configs.finetune import Training
 from configs.finetune_generator import OnPolicy
 from tasks.finetune.completions import CompletionTokens
 from tasks.finetune.generator import PLAIN, GeneratorRecipe, OwnRows, SaysNothing, like_lengths, made_trainer
+from tasks.finetune.padding import collator
 from tasks.finetune.trainer import arguments
 
 REWARD = "eval_reward"
@@ -76,26 +77,25 @@ def reward_trainer(recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerC
 
 
 def rloo_trainer(
-    recipe: GeneratorRecipe, prompts: Mapping[str, list[int]], score: Score, given: Any,
+    recipe: GeneratorRecipe, tokens: Mapping[str, list[int]], score: Score, given: Any,
     callbacks: list[TrainerCallback],
 ) -> Trainer:  # fmt: skip
     """Return a trainer on drawn replies with a fresh model in it.
 
     Args:
         recipe: Its rows have the column `prompt`.
-        prompts: Tokens of every prompt.
+        tokens: Of every prompt, by its text.
         score: Returns the rewards of rows of tokens, prompt and reply.
         given: The arguments.
         callbacks: Told how it goes.
     """
 
     def reward(prompts: list[str], completion_ids: list[list[int]], **more: Any) -> list[float]:
-        rows = [[*known[prompt], *reply] for prompt, reply in zip(prompts, completion_ids, strict=True)]
+        rows = [[*tokens[prompt], *reply] for prompt, reply in zip(prompts, completion_ids, strict=True)]
         return [float(value) for value in score(rows)]
 
-    known = prompts
     made: Any = made_trainer(DrawingTrainer, recipe, given, callbacks, reward_funcs=reward)
-    made.prompts = prompts
+    made.prompts = tokens
     return made  # type: ignore[no-any-return]
 
 
@@ -109,16 +109,12 @@ def scores_of(model: Any, rows: Sequence[Sequence[int]], pad: int) -> npt.NDArra
     """
     import torch
 
-    found = np.zeros(len(rows))
+    found, collate = np.zeros(len(rows)), collator(pad)
     model.eval()
     device = next(model.parameters()).device
     for batch in like_lengths([len(row) for row in rows]):
-        width = max(len(rows[at]) for at in batch)
-        ids = torch.full((len(batch), width), pad, device=device)
-        mask = torch.zeros_like(ids)
-        for line, at in enumerate(batch):
-            ids[line, : len(rows[at])] = torch.tensor(list(rows[at]), device=device)
-            mask[line, : len(rows[at])] = 1
+        made = collate([{"input_ids": list(rows[at]), "labels": list(rows[at])} for at in batch])
+        given = {name: made[name].to(device) for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            found[batch] = model(input_ids=ids, attention_mask=mask).logits[:, 0].double().cpu().numpy()
+            found[batch] = model(**given).logits[:, 0].double().cpu().numpy()
     return found

@@ -42,7 +42,7 @@ def train_reward(split: SplitPrompts, base: Generator, system: str, asked: Prefe
              for part in (split.train, split.validation, split.test)]  # fmt: skip
     if not all(chosen for chosen, _ in parts):
         raise DataError("no pair has a prompt and both answers within on_policy.reward.max_seq_length; raise it")
-    weights = GeneratorLora(lora_dropout=0.0, target_modules=asked.parameters.target_modules, r=asked.parameters.r)
+    weights = GeneratorLora(**asked.parameters.model_dump(exclude={"kind"}))  # beside whole weights, in fp32
     recipe = generator.GeneratorRecipe(
         load=judge_of(model_files.locate(base.model).folder, writer.pad, new=True), tokenizer=writer.tokenizer,
         pad=writer.pad, parameters=weights, train=on_policy.reward_rows(*parts[0]),

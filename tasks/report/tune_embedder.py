@@ -184,11 +184,11 @@ def silver_table(silver: SilverRows | None) -> list[Table]:
 
 def stated(check: TuneCheck) -> dict[str, Any]:
     """Return a measure before and after, as the caller of a flow gets it."""
-    numbers = {"before": check.before, "after": check.after, "difference": check.difference, "low": check.low,
-               "high": check.high}  # fmt: skip
+    numbers = {"before": check.before, "after": check.after, "difference": check.difference}
+    numbers |= {"low": check.low, "high": check.high} if check.items else {}
     return {
         "role": check.role, "metric": check.metric, **{name: round(n, 4) for name, n in numbers.items()},
-        "n": check.items, "passed": None if check.role == "shown" else check.passed,
+        **({"n": check.items} if check.items else {}), "passed": None if check.role == "shown" else check.passed,
     }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 import os
 import random
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -113,7 +112,6 @@ def test_a_checkpoint_that_cannot_be_written_is_one_sentence_and_the_rerun_compl
     )  # fmt: skip
     _, err = process.communicate(timeout=250)
     assert process.returncode == 1, err[-2_000:]
-    assert process.returncode != -signal.SIGXFSZ
     assert "Traceback" not in err
     assert "run again to continue" in err.splitlines()[-1]
     assert check(home)["damaged"] == []

@@ -63,6 +63,13 @@ def test_examples_with_columns_need_a_source_that_has_them(home: Path) -> None:
         preflight(Files(path=str(home / "notes")), config=TuneEmbedder(examples=PairColumns(), general=NO_QUESTIONS))
 
 
+def test_a_column_of_scored_pairs_that_is_not_there_is_refused_with_those_that_are(home: Path) -> None:
+    (home / "sts.csv").write_text("a,b,score\nx,y,1\n", "utf-8")
+    similarity = Tables(path=str(home / "sts.csv"), text="a")
+    with pytest.raises(ContractError, match=r"has the column 'sentence2'; there are 'a', 'b', 'score'"):
+        preflight(similarity=similarity)
+
+
 def test_questions_are_asked_for_where_documents_have_none(home: Path) -> None:
     source = write(home / "pairs.jsonl", [{"text": "q", "positive": "a"}])
     with pytest.raises(ContractError, match=r"set general\.questions"):

@@ -17,7 +17,6 @@ from tasks.errors import ContractError, MissingExtra
 
 NEEDED = ("accelerate", "bitsandbytes")
 BLOCK = 64  # weights that share a scale
-HEAD = "lm_head"  # transformers leaves it as it is, unless layers are named
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +47,7 @@ def options(kind: Any, folder: Path, where: str, dtype: Any) -> dict[str, Any]:
     """
     from transformers import BitsAndBytesConfig
 
-    kept, held = _linear_layers(kind, folder)
+    head, kept, held = _linear_layers(kind, folder)
     if not held:
         raise ContractError(
             f"no linear layer of {folder.name} reads a multiple of {BLOCK} values, so none can be held in 4 bits; "
@@ -62,26 +61,26 @@ def options(kind: Any, folder: Path, where: str, dtype: Any) -> dict[str, Any]:
     made: Any = BitsAndBytesConfig
     settings = made(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=[HEAD, *kept] if kept else None,
+        llm_int8_skip_modules=[*head, *kept] if kept else None,
     )  # fmt: skip
     return {"quantization_config": settings, "device_map": {"": where}}
 
 
-def _linear_layers(kind: Any, folder: Path) -> tuple[list[str], int]:
-    """Return the names of the linear layers that stay as they are, and how many others there are, without the head."""
+def _linear_layers(kind: Any, folder: Path) -> tuple[list[str], list[str], int]:
+    """Return the name of the head, those of other linear layers that stay as they are, and how many more there are.
+
+    The head stays too: transformers sees to that unless layers are named.
+    """
     import torch
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with torch.device("meta"):
         model = kind.from_config(config, trust_remote_code=False)
-    layers = {
-        name: module.in_features
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and not name.endswith(HEAD)
-    }
-    kept = [name for name, values in layers.items() if values % BLOCK]
-    return kept, len(layers) - len(kept)
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    head = [name for name, module in linear.items() if module is model.get_output_embeddings()]
+    kept = [name for name, module in linear.items() if module.in_features % BLOCK and name not in head]
+    return head, kept, len(linear) - len(head) - len(kept)
 
 
 def as_packed(model: Any) -> Any:

@@ -51,8 +51,9 @@ def test_what_nothing_can_be_learned_from_is_refused_in_words() -> None:
         require_learnable(table([0, 1, 0], 2), ["a", "b"], 7)
     with pytest.raises(DataError, match=r"all training texts that are left have the label 'b'; two classes or more"):
         require_learnable(table([1] * 9, 2), ["a", "b"], 0)
-    with pytest.raises(DataError, match=r"one training text is left of 1 classes, as 'b'; two are needed"):
+    with pytest.raises(DataError, match=r"one training text is left of 'b', and no two classes have two"):
         require_learnable(table([0, 0, 0, 0, 1], 2), ["a", "b"], 0)
+    require_learnable(table([0, 0, 1, 1, 2], 3), ["a", "b", "rare"], 0)  # two others can be told apart
     with pytest.raises(DataError, match="no class has two texts"):
         validation_rows(table([0, 1, 2, 3], 4), 0.1, 0)
 

@@ -73,3 +73,16 @@ def test_a_layer_is_held_by_the_levels_of_nf4_or_stays_as_it_is_where_its_rows_e
 def test_a_model_of_which_no_layer_can_be_held_in_4_bits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no linear layer of model reads a multiple of 64 values"):
         opened(saved(tmp_path / "model", 32, 96))
+
+
+def test_the_head_of_another_family_stays_as_it_is_beside_layers_that_are_named(tmp_path: Path) -> None:
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    GPTNeoXForCausalLM(GPTNeoXConfig(
+        vocab_size=40, hidden_size=64, intermediate_size=96, num_hidden_layers=1, num_attention_heads=2,
+    )).save_pretrained(tmp_path / "model")  # fmt: skip
+    model = opened(tmp_path / "model")
+    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+    assert kinds["lm_head"] == "Linear"
+    assert kinds["gpt_neox.layers.0.mlp.dense_h_to_4h"] == "Linear4bit"
+    assert kinds["gpt_neox.layers.0.mlp.dense_4h_to_h"] == "Linear"  # it reads 96 values
