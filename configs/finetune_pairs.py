@@ -216,16 +216,21 @@ class GeneralQuality(Config):
     """Tasks of MTEB by their names, as ["STSBenchmark", "SciFact"]; their data come from the hub. Extra `mteb`."""
 
 
-class TuneGate(Config):
-    """When a trained model is released: better in its domain, and not worse elsewhere."""
+class PairedGate(Config):
+    """When a trained model is released: better in its domain for sure."""
 
     least_gain: float = Field(0.0, ge=0, le=1)
     """The lower end of the 95 % interval of the paired difference in the domain must lie above it."""
-    tolerance: Annotated[float, Common] = Field(0.01, ge=0, le=1)
-    """How much general quality may fall. Of any of its measures, in the unit of each."""
-    k: int = Field(10, ge=1, le=100)
-    """Texts a ranking is judged on."""
     resamples: int = Field(2_000, ge=100, le=100_000)
     """Bootstrap samples an interval is made of."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Same seed, same intervals."""
+
+
+class TuneGate(PairedGate):
+    """When a trained encoder is released: better in its domain, and not worse elsewhere."""
+
+    tolerance: Annotated[float, Common] = Field(0.01, ge=0, le=1)
+    """How much general quality may fall. Of any of its measures, in the unit of each."""
+    k: int = Field(10, ge=1, le=100)
+    """Texts a ranking is judged on."""

@@ -15,6 +15,7 @@ from configs.finetune_pairs import (
     Holdout,
     MultipleNegatives,
     PairColumns,
+    PairedGate,
     PairFormat,
     RankedFormat,
     Sections,
@@ -124,7 +125,7 @@ class TuneReranker(Config):
     """Which weights move, beside the head."""
     training: Training = Training()
     """How long, how fast, how many pairs at a time."""
-    gate: TuneGate = TuneGate()
+    gate: PairedGate = PairedGate()
     """When the trained reranker is released."""
     runner: Runner = Threads()
     """Where texts are encoded. The result is the same on each."""

@@ -287,7 +287,9 @@ def labelled_more(split: SplitPairs, config: TuneEmbedder, encoder: Fingerprint)
         pairs = pairs_to_label(split.train, texts, anchors, vectors, asked)
         scorer = describe_labeller(asked.reranker, config.training.precision)
         found = label_pairs(pairs, scorer)
-        return add_silver(split.train, pairs, found, scorer, config.examples.kind, asked.same_above)
+        with steps.label("validation"):
+            known = split.validation, label_pairs(split.validation, scorer)
+        return add_silver(split.train, pairs, found, known, scorer, (config.examples.kind, asked.same_above))
 
 
 def encode_sets(

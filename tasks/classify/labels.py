@@ -70,7 +70,7 @@ def read_labels(
         rename: Label as written to label as meant.
 
     Raises:
-        DataError: The column is in no text.
+        DataError: The column is in no text, or holds lists in all and a text has one label.
     """
     if not any(cell is not None for cell in cells):
         raise DataError(
@@ -81,21 +81,31 @@ def read_labels(
         if cell is None or not (multiple or cell.strip()):
             rejected.append(Rejected(ids[row], "no-label", f"has nothing in column {column!r}"))
             continue
-        found = _several(cell, separator) if multiple else [cell]
+        listed = _listed(cell)
+        if listed is not None and not multiple:
+            why = (
+                f"column {column!r} holds a list of {len(listed)} labels, one was needed; or set labels.multiple=true"
+            )
+            rejected.append(Rejected(ids[row], "bad-row", why))
+            continue
+        split = [label.strip() for label in cell.split(separator) if label.strip()] if multiple else [cell]
         rows.append(row)
-        labels.append(tuple(sorted({rename.get(label, label) for label in found})))
+        labels.append(tuple(sorted({rename.get(label, label) for label in (split if listed is None else listed)})))
+    lists = [row.detail for row in rejected if row.reason == "bad-row"]
+    if lists and not rows:
+        raise DataError(f"no text has a label: {lists[0]}")
     return Read(tuple(rows), tuple(labels), tuple(rejected))
 
 
-def _several(cell: str, separator: str) -> list[str]:
-    if cell.startswith("["):
-        try:
-            listed = json.loads(cell)
-        except ValueError:
-            listed = None
-        if isinstance(listed, list):
-            return [str(label) for label in listed]
-    return [label.strip() for label in cell.split(separator) if label.strip()]
+def _listed(cell: str) -> list[str] | None:
+    """Return the labels of a cell that is a JSON list; None if it is none."""
+    if not cell.startswith("["):
+        return None
+    try:
+        listed = json.loads(cell)
+    except ValueError:
+        return None
+    return [str(label) for label in listed] if isinstance(listed, list) else None
 
 
 def alike(labels: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -30,6 +30,10 @@ class SilverRows(Value):
         tenths: Silver rows by score: from 0 to 0.1, and so on to 1.
         reranker: Id of the cross-encoder.
         weights: Digest of its weights.
+        agreement: Spearman's correlation of its scores with the labels of the validation rows.
+        low: Lower end of the 95 % interval of that.
+        high: Upper end.
+        judged: Validation rows that it gave a score.
     """
 
     rows: TextPairsRef
@@ -41,3 +45,7 @@ class SilverRows(Value):
     tenths: tuple[int, ...]
     reranker: str
     weights: str
+    agreement: float
+    low: float
+    high: float
+    judged: int

@@ -8,7 +8,7 @@ Source: paired bootstrap, Efron & Tibshirani 1993.
 
 from collections.abc import Mapping, Sequence
 
-from configs.finetune_pairs import TuneGate
+from configs.finetune_pairs import PairedGate, TuneGate
 from tasks.data.benchmarks import TaskScore
 from tasks.data.pairs import Role, Truth, TuneCheck
 from tasks.errors import ContractError
@@ -16,8 +16,18 @@ from tasks.metrics.intervals import Interval, drawn_rows, paired_interval, perce
 from tasks.metrics.judged import Performance, Values, fused_scores, listed, spearman
 
 
-def compare(name: str, role: Role, before: Performance, after: Performance, config: TuneGate) -> TuneCheck:
+def compare(
+    name: str, role: Role, before: Performance, after: Performance, config: PairedGate, tolerance: float = 0.0
+) -> TuneCheck:
     """Compare a model before and after training on one set, and say whether the gate lets the difference through.
+
+    Args:
+        name: Of the set.
+        role: What it is for: only its domain must gain, general quality may fall a little.
+        before: How the model did.
+        after: How the trained one did, on the same items.
+        config: What it must gain.
+        tolerance: How much general quality may fall.
 
     Raises:
         ContractError: The two were not measured on the same items.
@@ -33,8 +43,8 @@ def compare(name: str, role: Role, before: Performance, after: Performance, conf
         passed = low > config.least_gain
         needed = f"the lower end must be above {config.least_gain:g}"
     elif role == "general":
-        passed = difference >= -config.tolerance
-        needed = f"it may fall by {config.tolerance:g}"
+        passed = difference >= -tolerance
+        needed = f"it may fall by {tolerance:g}"
     else:
         passed, needed = True, "shown beside"
     return TuneCheck(
@@ -52,7 +62,7 @@ def compare_scores(before: Sequence[TaskScore], after: Sequence[TaskScore], conf
     return found
 
 
-def _interval(before: Performance, after: Performance, config: TuneGate) -> Interval:
+def _interval(before: Performance, after: Performance, config: PairedGate) -> Interval:
     if before.scores is None:
         ours, theirs = after.values.tolist(), before.values.tolist()
         return paired_interval(ours, theirs, resamples=config.resamples, seed=config.seed)[1]
@@ -63,7 +73,7 @@ def _interval(before: Performance, after: Performance, config: TuneGate) -> Inte
     return percentile_interval(samples)
 
 
-def compare_rankings(truths: Sequence[Truth], scores: Mapping[str, Values], config: TuneGate) -> list[TuneCheck]:
+def compare_rankings(truths: Sequence[Truth], scores: Mapping[str, Values], config: PairedGate) -> list[TuneCheck]:
     """Compare rankings of the same listed texts: a trained cross-encoder decides, what else there is is shown.
 
     Args:

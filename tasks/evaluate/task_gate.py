@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from configs.finetune_pairs import TuneGate
+from configs.finetune_pairs import PairedGate, TuneGate
 from tasks.data.benchmarks import TaskScore, TaskScoresRef
 from tasks.data.evaluation import metric_name
 from tasks.data.pairs import JudgedSet, JudgedVectors, PairScoresRef, Truth, TuneCheck, TuneChecksRef, TuneVerdict
@@ -38,7 +38,7 @@ def judge_tuned(
             perform(judged.judged_as, objects.load_array(v.left), objects.load_array(v.right), truths, config.k)
             for v in (after[name], before[name])
         )
-        checks.append(compare(name, judged.role, theirs, ours, config))
+        checks.append(compare(name, judged.role, theirs, ours, config, config.tolerance))
     if tasks:
         old, new = (objects.load_rows(scores, TaskScore) for scores in tasks)
         checks += compare_scores(old, new, config)
@@ -47,7 +47,7 @@ def judge_tuned(
 
 @step(name="evaluate-reranker", libraries=("numpy",))
 def judge_reranker(
-    judged: JudgedSet, dense: JudgedVectors, scores: Mapping[str, PairScoresRef], config: TuneGate
+    judged: JudgedSet, dense: JudgedVectors, scores: Mapping[str, PairScoresRef], config: PairedGate
 ) -> TuneVerdict:
     """Compare the rankings of a trained cross-encoder and of the first stage, and say whether it is released.
 

@@ -85,8 +85,8 @@ def merged(trained: Any, base: Any) -> Any:
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
     adapter: Any = get_peft_model(base, trained.peft_config["default"])
-    updates = get_peft_model_state_dict(trained)
-    needed = get_peft_model_state_dict(adapter)
+    updates = get_peft_model_state_dict(trained, save_embedding_layers=False)  # "auto" asks the hub
+    needed = get_peft_model_state_dict(adapter, save_embedding_layers=False)
     if wrong := sorted(n for n in {*updates, *needed} if _shape(updates.get(n)) != _shape(needed.get(n))):
         raise ModelError(f"the updates do not fit the base, the first {wrong[0]}; train again from the base there is")
     set_peft_model_state_dict(adapter, updates)

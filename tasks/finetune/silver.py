@@ -13,10 +13,13 @@ import numpy.typing as npt
 
 from tasks.data.pairs import TextPair
 from tasks.finetune.contamination import plain
+from tasks.metrics.intervals import Interval, drawn_rows, percentile_interval
+from tasks.metrics.judged import spearman
 from tasks.vectors import nearest
 
 Floats = npt.NDArray[np.float32]
 TENTHS = 10
+RESAMPLES, SEED = 1_000, 0
 
 
 def alike_pairs(
@@ -84,6 +87,26 @@ def as_rows(pairs: Sequence[TextPair], kind: str, same_above: float) -> list[Tex
     if kind == "scored":
         return list(pairs)
     return [replace(pair, score=float(pair.score >= same_above)) for pair in pairs]
+
+
+def agreement(gold: Sequence[TextPair], labelled: Sequence[TextPair]) -> tuple[float, Interval, int]:
+    """Return how the scores of a cross-encoder follow what people have said of the same pairs.
+
+    Args:
+        gold: Rows with the label of people as a score.
+        labelled: The same rows, by id, with the score of the cross-encoder; some may be missing.
+
+    Returns:
+        Spearman's correlation (0 where either side says the same throughout), its 95 % interval from resampled rows
+        (-1 to 1 where there are none), and the number of rows.
+    """
+    said = {row.id: row.score for row in gold}
+    ours = np.array([row.score for row in labelled])
+    theirs = np.array([said[row.id] for row in labelled])
+    if not len(ours):
+        return 0.0, (-1.0, 1.0), 0
+    samples = [spearman(theirs[rows], ours[rows]) for rows in drawn_rows(len(ours), resamples=RESAMPLES, seed=SEED)]
+    return spearman(theirs, ours), percentile_interval(samples), len(ours)
 
 
 def tenths(pairs: Sequence[TextPair]) -> tuple[int, ...]:

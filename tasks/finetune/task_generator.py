@@ -1,9 +1,7 @@
 """Tasks of `finetune` that train a generator: on completions, on preferences; each ends merged, saved and compared."""
 
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from tasks.errors import DataError
 from tasks.finetune.task_prompts import PromptWriter, limit_of
 from tasks.finetune.task_training import result_of, save_tuned, watched_training
 from tasks.models import files as model_files
+from tasks.models.adapted import old_names
 from tasks.models.generators import local as local_model
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
@@ -144,14 +143,6 @@ def _trained(
 
     with old_names():
         return trainer.train(lambda *given: make(recipe, *given), made, watch=watch, shown=shown)
-
-
-@contextmanager
-def old_names() -> Iterator[None]:
-    """Do not warn that TRL 1.16 and peft 0.21 ask transformers 5.23 by a name it will drop."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        yield
 
 
 def keep_trained(

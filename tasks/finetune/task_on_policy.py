@@ -11,10 +11,11 @@ from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptRow, SplitPrompts
 from tasks.data.rewards import ReplyReward, ReplyRewardsRef, RewardModel
 from tasks.errors import DataError
-from tasks.finetune.task_generator import LIBRARIES, keep_trained, loader, old_names, pairs_of
+from tasks.finetune.task_generator import LIBRARIES, keep_trained, loader, pairs_of
 from tasks.finetune.task_prompts import LONGEST, PromptWriter, limit_of
 from tasks.finetune.task_training import result_of, save_tuned, watched_training
 from tasks.models import files as model_files
+from tasks.models.adapted import old_names
 from tasks.models.whole import load_whole
 from tasks.runtime import steps
 from tasks.runtime.steps import step

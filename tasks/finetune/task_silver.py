@@ -96,7 +96,12 @@ def label_pairs(pairs: TextPairsRef, scorer: Scorer) -> TextPairsRef:
 
 @step(name="finetune-silver-rows", libraries=("numpy",))
 def add_silver(
-    gold: TextPairsRef, pairs: TextPairsRef, labelled: TextPairsRef, scorer: Scorer, kind: str, same_above: float
+    gold: TextPairsRef,
+    pairs: TextPairsRef,
+    labelled: TextPairsRef,
+    known: tuple[TextPairsRef, TextPairsRef],
+    scorer: Scorer,
+    form: tuple[str, float],
 ) -> SilverRows:
     """Put pairs that a cross-encoder has labelled beside rows that people have labelled.
 
@@ -104,17 +109,19 @@ def add_silver(
         gold: Training rows of the source.
         pairs: That were to be labelled.
         labelled: Those with a score.
+        known: Rows with labels of people that nothing learns from, and the same with the scores of the cross-encoder.
         scorer: What labelled them.
-        kind: Format of the rows.
-        same_above: Score from which two texts belong together.
+        form: Format of the rows, and score from which two texts belong together.
     """
-    from tasks.finetune.silver import as_rows, tenths
+    from tasks.finetune.silver import agreement, as_rows, tenths
 
+    kind, same_above = form
+    value, (low, high), judged = agreement(*(objects.load_rows(ref, TextPair) for ref in known))
     rows, found = objects.load_rows(gold, TextPair), objects.load_rows(labelled, TextPair)
     same = sum(pair.score >= same_above for pair in found)
-    steps.log_metrics(gold=len(rows), silver=len(found), same=same)
+    steps.log_metrics(gold=len(rows), silver=len(found), same=same, agreement=value)
     return SilverRows(
         rows=objects.save_rows(TextPairsRef, TextPair, [*rows, *as_rows(found, kind, same_above)]), silver=labelled,
         gold=len(rows), unscored=pairs.rows - len(found), same=same, same_above=same_above, tenths=tenths(found),
-        reranker=scorer.model, weights=scorer.weights,
+        reranker=scorer.model, weights=scorer.weights, agreement=value, low=low, high=high, judged=judged,
     )  # fmt: skip

@@ -6,7 +6,9 @@ Source: LoRA, Hu et al. 2021, arXiv:2106.09685.
 """
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +78,24 @@ def load(kind: Any, folder: Path, **options: Any) -> Any:
     with torch.device("meta"):
         made = heads.head_of(kind.from_config(config))
     loaded = load_whole(kind, base, new=[f"{name}." for name in made], config=config, **options)
-    adapter: Any = PeftModel(loaded, LoraConfig.from_pretrained(str(folder)))
-    weights, needed = load_file(folder / WEIGHTS), get_peft_model_state_dict(adapter)
+    with old_names():
+        adapter: Any = PeftModel(loaded, LoraConfig.from_pretrained(str(folder)))
+    weights = load_file(folder / WEIGHTS)
+    needed = get_peft_model_state_dict(adapter, save_embedding_layers=False)  # "auto" asks the hub for the base
     wrong = [name for name in sorted({*weights, *needed}) if _shape(weights, name) != _shape(needed, name)]
     if wrong:  # peft would draw what a file lacks
         raise ModelError(f"{folder / WEIGHTS} lacks weights or has others, the first {wrong[0]}; train again")
     set_peft_model_state_dict(adapter, weights)
     merged: Any = adapter.merge_and_unload()
     return merged
+
+
+@contextmanager
+def old_names() -> Iterator[None]:
+    """Do not warn that TRL 1.16 and peft 0.21 ask transformers 5.23 by a name it will drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def _shape(weights: Mapping[str, Any], name: str) -> tuple[int, ...] | None:

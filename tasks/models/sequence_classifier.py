@@ -54,7 +54,7 @@ def describe(
         ModelError: There is no such model, it cannot be trusted, or it does not give one score to a pair.
     """
     folder = model_files.locate(model).folder
-    _require_one_score(folder, model_files.read_config(folder), field)
+    _require_one_score(model, model_files.read_config(folder), field)
     return described(model, device.choose(precision, where, "rerank"))
 
 
@@ -79,7 +79,7 @@ def describe_classes(
     kinds = [str(name) for name in config.get("architectures") or ["of no stated architecture"]]
     if not kinds[0].endswith("ForSequenceClassification") or len(names) == 1:
         raise ModelError(
-            f"{folder} is {kinds[0]} with {len(names)} labels but a model ForSequenceClassification with two or more "
+            f"{model} is {kinds[0]} with {len(names)} labels but a model ForSequenceClassification with two or more "
             f"was needed; set {place}.model to one"
         )
     count = len(names) or int(config.get("num_labels", 2))
@@ -217,7 +217,7 @@ class PairEngine:
         return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
 
 
-def _require_one_score(folder: Path, config: dict[str, Any], field: str) -> None:
+def _require_one_score(model: str, config: dict[str, Any], field: str) -> None:
     """Refuse a model that does not give one score to a pair.
 
     Raises:
@@ -226,14 +226,13 @@ def _require_one_score(folder: Path, config: dict[str, Any], field: str) -> None
     kinds = [str(name) for name in config.get("architectures") or ["of no stated architecture"]]
     if not kinds[0].endswith("ForSequenceClassification"):
         raise ModelError(
-            f"{folder} is {kinds[0]} but a model ForSequenceClassification was needed; "
+            f"{model} is {kinds[0]} but a model ForSequenceClassification was needed; "
             f"set {field} to a cross-encoder such as {EXAMPLE}"
         )
     labels = len(config["id2label"]) if config.get("id2label") else int(config.get("num_labels", 2))
     if labels != 1:
         raise ModelError(
-            f"{folder} gives {labels} labels but one score was needed; "
-            f"set {field} to a cross-encoder such as {EXAMPLE}"
+            f"{model} gives {labels} labels but one score was needed; set {field} to a cross-encoder such as {EXAMPLE}"
         )
 
 

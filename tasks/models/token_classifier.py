@@ -38,7 +38,7 @@ def describe_tags(
     names = config.get("id2label") or {}
     if not kinds[0].endswith("ForTokenClassification") or len(names) < 2:
         raise ModelError(
-            f"{folder} is {kinds[0]} with {len(names)} labels but a model ForTokenClassification was needed; "
+            f"{model} is {kinds[0]} with {len(names)} labels but a model ForTokenClassification was needed; "
             "train one with tune-tagger"
         )
     scorer = sequence_classifier.described(model, device.choose(precision, where, "training"))

@@ -96,7 +96,7 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
         title=f"Training {told.what} for {kept.name}",
         subtitle=f"{kept.id}, from {kept.base}: {'released' if kept.released else 'not released'}",
         facts=[
-            ("rows trained on", f"{look.pairs:,}"),
+            ("examples trained on", f"{look.pairs:,}"),
             ("rows judged by", f"{split.test.rows:,}"),
             ("removed as repeated", f"{split.removed.rows:,}"),
             (f"{domain.metric} before", f"{domain.before:.3f}"),
@@ -118,7 +118,7 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
             "gate": kept.why,
             "released": kept.released,
             "note": told.note,
-            "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
+            "warnings": [*look.warnings, *silver_warnings(told.silver), *training.remarks({kept.name: trained})],
         },
     )  # fmt: skip
     path = pages.write_page(run, page)
@@ -140,9 +140,10 @@ def embedder_summary(
         "base": kept.base,
         "checks": {check.name: stated(check) for check in objects.load_rows(found.checks, TuneCheck)},
         "rows": {
-            "train": look.pairs, "validation": split.validation.rows, "test": split.test.rows,
-            "removed": split.removed.rows, "exact": split.exact, "near": split.near, "repeated": look.repeated,
-            "contradictions": look.contradictions, "truncated_share": round(look.truncated, 4),
+            "train": split.train.rows, "examples": look.pairs, "validation": split.validation.rows,
+            "test": split.test.rows, "removed": split.removed.rows, "exact": split.exact, "near": split.near,
+            "repeated": look.repeated, "contradictions": look.contradictions,
+            "truncated_share": round(look.truncated, 4),
         },
         "training": training.stated(trained),
         "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
@@ -156,7 +157,9 @@ def rows_summary(silver: SilverRows | None, removed: Sequence[RejectedRef]) -> d
         told["silver"] = {
             "reranker": silver.reranker, "weights": silver.weights, "gold": silver.gold, "silver": silver.silver.rows,
             "same": silver.same, "same_above": silver.same_above, "unscored": silver.unscored,
-            "tenths": list(silver.tenths),
+            "tenths": list(silver.tenths), "warnings": silver_warnings(silver),
+            "agreement": {"metric": "Spearman", "value": round(silver.agreement, 4), "low": round(silver.low, 4),
+                          "high": round(silver.high, 4), "n": silver.judged},
         }  # fmt: skip
     return told
 
@@ -171,6 +174,7 @@ def silver_table(silver: SilverRows | None) -> list[Table]:
         ("pairs labelled by the cross-encoder (silver)", f"{silver.silver.rows:,}", ""),
         (f"of these with a score of {silver.same_above:g} or more", f"{silver.same:,}", f"{silver.same / count:.1%}"),
         ("pairs without a score, left out", f"{silver.unscored:,}", ""),
+        (f"its scores against {silver.judged:,} validation labels, Spearman", agreed(silver), ""),
     ]
     rows += [
         (f"silver pairs with a score from {tenth / 10:.1f} to {(tenth + 1) / 10:.1f}", f"{n:,}", f"{n / count:.1%}")
@@ -180,6 +184,26 @@ def silver_table(silver: SilverRows | None) -> list[Table]:
         f"Labelled by {silver.reranker}, weights {silver.weights[:12]}. Nothing is judged or stopped by silver pairs."
     )
     return [Table("Gold and silver rows", ("what", "rows", "of silver"), rows, note)]
+
+
+def agreed(silver: SilverRows) -> str:
+    """Return how the scores of a cross-encoder follow labels of people, in words."""
+    return f"{silver.agreement:.3f} ({silver.low:.3f} to {silver.high:.3f})"
+
+
+def silver_warnings(silver: SilverRows | None) -> list[str]:
+    """Return what makes silver pairs doubtful: a cross-encoder that does not know the labels, or says one thing."""
+    if silver is None:
+        return []
+    found = []
+    if silver.low <= 0:
+        found.append(
+            f"{silver.reranker} does not follow the labels of people for sure: Spearman {agreed(silver)}, "
+            f"n={silver.judged:,}; its silver pairs may teach nothing. Train it first, or set silver=null"
+        )
+    if silver.silver.rows in silver.tenths:
+        found.append(f"{silver.reranker} gives all {silver.silver.rows:,} silver pairs nearly the same score")
+    return found
 
 
 def stated(check: TuneCheck) -> dict[str, Any]:
@@ -212,7 +236,8 @@ def checks_table(checks: Sequence[TuneCheck]) -> Table:
 def looked_table(look: PairsLook, split: SplitPairs) -> Table:
     """Return what the examples look like before training."""
     rows = [
-        ("rows trained on", f"{look.pairs:,}"),
+        ("rows to learn from", f"{split.train.rows:,}"),
+        ("examples made of them, and trained on", f"{look.pairs:,}"),
         ("validation rows", f"{split.validation.rows:,}"),
         ("rows judged by", f"{split.test.rows:,}"),
         ("tokens of a text, median and longest", f"{look.median_tokens:,} and {look.longest_tokens:,}"),

@@ -16,6 +16,7 @@ from tasks.errors import FlowError
 TASKS, FLOWS = "prefect.task_runs", "prefect.flow_runs"
 ENGINES = (TASKS, FLOWS, "prefect.engine", "prefect.flow_runs.runner")
 _reasons: deque[str] = deque(maxlen=8)  # why flow runs of this process have failed
+ASKS_FOR_CODE = "bitsandbytes.backends.cpu.ops"  # wants a package that fetches code from the hub; it is not used here
 OURS = (FlowError, ParameterTypeError)  # what a user can mend: the message says all
 TOLD = ("Finished in state Completed(", "Finished in state Cached(", "Finished in state Failed(")
 
@@ -34,6 +35,7 @@ def step_ended(name: str, value: Value, seconds: float, *, cached: bool) -> None
 
 def quieten() -> None:
     """Let Prefect's loggers say once what failed, and not that a step has ended; safe to repeat."""
+    logging.getLogger(ASKS_FOR_CODE).setLevel(logging.ERROR)
     for name in ENGINES:
         logger = logging.getLogger(name)
         if _says_more not in logger.filters:

@@ -173,7 +173,10 @@ def test_silver_pairs_are_trained_on_and_the_page_says_who_labelled_them(home: P
     outcome = tune_embedder(source=source, name="silver", config=config)
     silver = outcome.result["silver"]
     assert (silver["silver"], silver["unscored"], sum(silver["tenths"])) == (60, 0, 60)
-    assert silver["gold"] + 60 == outcome.result["rows"]["train"]
+    assert silver["gold"] + 60 == outcome.result["rows"]["examples"]
+    assert silver["agreement"]["n"] == outcome.result["rows"]["validation"]
+    assert any("does not follow the labels of people for sure" in line for line in silver["warnings"])
+    assert silver["gold"] == outcome.result["rows"]["train"]
     assert silver["gold"] + outcome.result["rows"]["validation"] + outcome.result["rows"]["test"] == 100
     assert silver["weights"] == model_files.weights_digest(Path(reranker))
     page = Path(outcome.report).read_text("utf-8")
@@ -182,7 +185,7 @@ def test_silver_pairs_are_trained_on_and_the_page_says_who_labelled_them(home: P
     assert len((Path(outcome.report).parent / "silver.csv").read_text("utf-8").splitlines()) == 61
     again = tune_embedder(source=source, name="silver", config=config.model_copy(update={"silver": None}))
     assert "silver" not in again.result
-    assert again.result["rows"]["train"] == silver["gold"]
+    assert again.result["rows"]["train"] == again.result["rows"]["examples"] == silver["gold"]
 
 
 @pytest.mark.flow
@@ -199,7 +202,7 @@ def test_an_encoder_learns_from_documents_alone_and_is_judged_by_their_titles(ho
     )  # fmt: skip
     result = tune_embedder(source=source, name="alone", config=config).result
     assert result["checks"]["held-out"]["metric"] == "nDCG@10"
-    assert result["rows"]["train"] > 100
+    assert result["rows"]["examples"] > 100 > result["rows"]["train"]
     assert result["removed_sentences"] == 0
     trained = describe_encoder(Embed(model="tuned:alone@1", precision="fp32")).encoder
     assert (trained.width, trained.architecture) == (384, "transformer")

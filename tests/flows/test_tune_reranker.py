@@ -8,7 +8,7 @@ import pytest
 
 from configs.embed import Embed
 from configs.finetune import LastBlocks, Training
-from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, RelationColumns, TuneGate
+from configs.finetune_pairs import HardNegatives, Holdout, PairColumns, PairedGate, RelationColumns
 from configs.flows_pairs import TuneReranker
 from configs.ingest import Files, Tables
 from flows.tune_reranker import preflight, tune_reranker
@@ -60,7 +60,7 @@ def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home
         training=Training(
             max_steps=2, per_device_train_batch_size=8, max_seq_length=48, device="cpu", precision="fp32"
         ),
-        gate=TuneGate(resamples=200),
+        gate=PairedGate(resamples=200),
     )
     outcome = tune_reranker(source=write(home / "qa.jsonl", 160), config=config)
     result = outcome.result
@@ -98,7 +98,7 @@ def test_questions_that_nobody_has_answered_are_learned_from_and_left_out_of_the
         training=Training(
             max_steps=2, per_device_train_batch_size=8, max_seq_length=24, device="cpu", precision="fp32"
         ),
-        gate=TuneGate(resamples=200),
+        gate=PairedGate(resamples=200),
     )
     result = tune_reranker(source=Tables(path=str(path), text="text"), name="colours", config=config).result
     asked = result["checks"]["cross over dense"]

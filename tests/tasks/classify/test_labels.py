@@ -48,6 +48,17 @@ def test_several_labels_are_a_list_or_words_with_a_separator_between(cell: str, 
     assert read([cell, "x"], multiple=True)[0] == labels
 
 
+def test_a_list_of_labels_is_rejected_where_a_text_has_one() -> None:
+    ids, cells = ["a", "b", "c"], ["x", '["x", "y"]', "[x"]
+    found = read_labels(ids, cells, column="label", multiple=False, separator=";", rename={})
+    assert found.labels == (("x",), ("[x",))
+    (row,) = found.rejected
+    assert (row.item, row.reason) == ("b", "bad-row")
+    assert "holds a list of 2 labels, one was needed; or set labels.multiple=true" in row.detail
+    with pytest.raises(DataError, match=r"no text has a label: column 'label' holds a list of 1 labels"):
+        read(['["x"]', '["y"]'])
+
+
 def test_documents_have_a_package_a_kind_and_a_folder_to_be_classified_by() -> None:
     table = pa.table(
         {

@@ -101,8 +101,8 @@ def test_a_model_that_lost_general_quality_is_refused_and_the_words_say_which() 
     gold = np.arange(300) / 300
     noise = DRAW.normal(size=300)
     before, after = (Performance("Spearman", gold + s * noise, gold) for s in (0.1, 1.0))
-    lost = compare("STS", "general", before, after, TuneGate())
-    kept = compare("STS", "general", before, before, TuneGate())
+    lost = compare("STS", "general", before, after, TuneGate(), 0.01)
+    kept = compare("STS", "general", before, before, TuneGate(), 0.01)
     assert lost.high < 0
     assert not lost.passed
     released, why = judge([domain, lost])
@@ -116,8 +116,8 @@ def test_a_model_that_lost_general_quality_is_refused_and_the_words_say_which() 
 
 def test_a_small_loss_is_within_the_tolerance() -> None:
     before, after = accuracy(*[1.0] * 1000), accuracy(*[1.0] * 995, *[0.0] * 5)
-    assert compare("other", "general", before, after, TuneGate()).passed
-    assert not compare("other", "general", before, after, TuneGate(tolerance=0.001)).passed
+    assert compare("other", "general", before, after, TuneGate(), 0.01).passed
+    assert not compare("other", "general", before, after, TuneGate(), 0.001).passed
 
 
 def test_sets_that_were_not_measured_alike_cannot_be_compared() -> None:

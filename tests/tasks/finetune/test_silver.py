@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from configs.embed import Embed
 from configs.finetune_pairs import Holdout
@@ -16,7 +17,7 @@ from tasks.errors import DataError, ModelError
 from tasks.finetune import add_silver, describe_labeller, label_pairs, pairs_to_label, split_pairs, texts_to_mine
 from tasks.finetune.contamination import repeats
 from tasks.finetune.draws import drawn
-from tasks.finetune.silver import alike_pairs, as_rows, scored, tenths
+from tasks.finetune.silver import agreement, alike_pairs, as_rows, scored, tenths
 from tasks.models import sequence_classifier
 from tasks.models.encoders import load as encoders
 from tasks.store import objects
@@ -73,6 +74,25 @@ def test_relations_take_a_threshold_and_scored_pairs_the_score() -> None:
     assert [(row.score, row.label) for row in as_rows(pairs, "relations", 0.4)] == [(0.0, ""), (1.0, "")]
 
 
+def test_a_cross_encoder_that_does_not_know_the_labels_is_seen_and_one_that_does_is_not() -> None:
+    draw = np.random.default_rng(3)
+    gold = [TextPair(str(n), "a", "b", score=float(draw.random() < 0.5)) for n in range(200)]
+    knows = [TextPair(row.id, "a", "b", score=0.6 * row.score + 0.4 * draw.random()) for row in gold]
+    guesses = [TextPair(row.id, "a", "b", score=draw.random()) for row in gold[50:]]
+    same = [TextPair(row.id, "a", "b", score=0.52) for row in gold]
+    value, (low, high), judged = agreement(gold, knows)
+    assert 0.5 < low < value < high <= 1
+    assert judged == 200
+    value, (low, high), judged = agreement(gold, guesses)
+    assert low < 0 < high
+    assert value == pytest.approx(
+        spearmanr([row.score for row in gold[50:]], [row.score for row in guesses]).statistic
+    )
+    assert judged == 150
+    assert agreement(gold, same)[:2] == (0.0, (0.0, 0.0))
+    assert agreement(gold, []) == (0.0, (-1.0, 1.0), 0)
+
+
 def made_rows(count: int) -> list[TextPair]:
     draw = np.random.default_rng(5)
 
@@ -110,12 +130,16 @@ def test_silver_rows_have_the_scores_that_sentence_transformers_gives(
     )
     assert np.abs(np.array([row.score for row in silver]) - theirs).max() < 1e-5
 
-    made = add_silver.fn(split.train, pairs, labelled, scorer, "scored", 0.5)
+    known = split.validation, label_pairs.fn(split.validation, scorer)
+    made = add_silver.fn(split.train, pairs, labelled, known, scorer, ("scored", 0.5))
     gold = objects.load_rows(split.train, TextPair)
     assert objects.load_rows(made.rows, TextPair) == [*gold, *silver]
     assert (made.gold, made.silver.rows, made.unscored) == (len(gold), 50, 0)
     assert made.same == sum(row.score >= 0.5 for row in silver)
     assert sum(made.tenths) == 50
+    told, scores = ([row.score for row in objects.load_rows(ref, TextPair)] for ref in known)
+    assert made.judged == len(told) == len(scores)
+    assert made.agreement == pytest.approx(spearmanr(told, scores).statistic)
     assert (made.reranker, made.weights) == (scorer.model, scorer.weights)
     held = [row for ref in (split.test, split.validation) for row in objects.load_rows(ref, TextPair)]
     judged = [text for row in held for text in row.texts]

@@ -1,6 +1,8 @@
 """An adapter beside its base says what the trained model said, opens in peft, and is refused beside another base."""
 
+import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,20 @@ def test_a_loaded_adapter_says_what_the_trained_model_said_and_so_does_peft(
     fresh = heads.load_with_head(str(tiny_bert), kind, LABELS, seed=7)
     theirs: Any = PeftModel.from_pretrained(fresh, tmp_path / "adapter").eval()
     torch.testing.assert_close(theirs(TOKENS).logits, expected, **MERGED)
+
+
+def test_the_hub_is_not_asked_for_the_base_and_nothing_is_warned_of(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tiny_bert, tmp_path / "adapter", "sequence")
+    path = tmp_path / "adapter" / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "some/name"}))
+    asked: list[str] = []
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", lambda name, *_: asked.append(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adapted.load(AutoModelForSequenceClassification, tmp_path / "adapter")
+    assert not asked
 
 
 def test_it_holds_updates_and_head_and_no_weight_of_the_base(tiny_bert: Path, tmp_path: Path) -> None:
