@@ -14,7 +14,7 @@ from configs.flows_generator import TuneGenerator
 from configs.ingest import Files, Hub, PythonDocs, Source, Tables
 from tasks.chain import make_small
 from tasks.data.documents import RejectedRef, SnapshotRef
-from tasks.data.generator_tuning import GeneratorTrial, PairRewardsRef, TunedGenerator
+from tasks.data.generator_tuning import GeneratorTrial, PackingProbe, PairRewardsRef, TunedGenerator
 from tasks.data.generator_verdict import GeneratorVerdict
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
@@ -28,6 +28,7 @@ from tasks.finetune import (
     columns_of_prompts,
     describe_generator,
     look_at_prompts,
+    probe_packing,
     prompts_of_documents,
     read_prompts,
     require_training,
@@ -49,6 +50,7 @@ from tasks.store import objects, tuned
 
 SIGNATURE = {"messages": "string"}, {"reply": "string"}
 BASE, SFT, DPO, RLOO = "base", "SFT", "DPO", "RLOO"
+MADE = "a small model made on the spot"
 Columns = InstructionColumns | PreferenceColumns
 
 
@@ -162,13 +164,20 @@ def look_at_parts(parts: PromptSplits, base: Generator, config: TuneGenerator) -
     return found
 
 
+def probe(parts: PromptSplits, base: Generator, config: TuneGenerator) -> PackingProbe | None:
+    """Return whether instructions may stand behind each other; None where they are not to."""
+    return probe_packing(parts.instructions, base, config.system, config.training) if config.packing else None
+
+
 def train_all(
-    parts: PromptSplits, base: Generator, config: TuneGenerator
+    parts: PromptSplits, base: Generator, packing: PackingProbe | None, config: TuneGenerator
 ) -> tuple[dict[str, TunedGenerator], dict[str, Generator], RewardModel | None]:
     """Train on instructions, then on preferences where there are some; return what came of it, and every model."""
     made, models, judge, asked = {}, {BASE: base}, None, config.preference
     with steps.label(SFT):
-        made[SFT] = train_completions(parts.instructions, base, config.system, config.parameters, config.training)
+        made[SFT] = train_completions(
+            parts.instructions, base, config.system, config.parameters, config.training, packing
+        )
     models[SFT] = described(made[SFT], config)
     if parts.pairs is None or asked is None:
         return made, models, None
@@ -207,7 +216,12 @@ def try_all(
 
 
 def keep_generator(
-    run: tracking.Run, name: str, last: TunedGenerator, base: Generator, parts: PromptSplits, found: GeneratorVerdict
+    run: tracking.Run,
+    name: str,
+    last: TunedGenerator,
+    base: Generator,
+    parts: PromptSplits,
+    found: GeneratorVerdict,
 ) -> TunedModel:
     """Keep the model that was trained last, live if the gate released it, and register it; a plan keeps nothing."""
     data = {"train": parts.instructions.train.digest, "test": parts.instructions.test.digest}
@@ -245,12 +259,16 @@ def tune_generator(
         base = base_of(config)
         parts, rejected = read_parts(source, test, pairs, config)
         looks = look_at_parts(parts, base, config)
-        made, models, judge = train_all(parts, base, config)
+        packing = probe(parts, base, config)
+        made, models, judge = train_all(parts, base, packing, config)
         trials, rewards, scored = try_all(parts, models, judge, config)
         found = judge_generator(trials, rewards, judge, scored, config.gate)
         last = made[list(made)[-1]]
-        kept = keep_generator(run, generator_name(source, name), last, base, parts, found)
+        start = base.model_copy(update={"model": MADE}) if config.small else base
+        kept = keep_generator(run, generator_name(source, name), last, start, parts, found)
         run.publish(model=kept.model, curve=last.result.curve, checks=found.checks, measures=found.measures,
                     rewards=rewards, removed=parts.instructions.removed)  # fmt: skip
-        shown = ShownGenerator(kept, found, made, looks, trials, rewards, judge, parts, config.battery.samples)
+        shown = ShownGenerator(
+            kept, found, made, looks, trials, rewards, judge, parts, packing, config.battery.samples
+        )
         return run.outcome(generator_summary(shown), generator_page(run, shown, rejected))

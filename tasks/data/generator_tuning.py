@@ -21,6 +21,30 @@ class MergeParity(Value):
     replies: int
 
 
+class PackingProbe(Value):
+    """Whether rows behind each other are as alone to a model, and what that saves.
+
+    Attributes:
+        used: Whether they are; only then are rows packed.
+        logits: Largest difference of a logit between rows alone and behind each other, in fp32.
+        compared: Rows that were compared.
+        rows: Rows that are trained on.
+        packed: Packed rows that hold them.
+        filled: Share of the places of packed rows that hold a token.
+    """
+
+    used: bool
+    logits: float
+    compared: int
+    rows: int
+    packed: int
+    filled: float
+
+    def cache_key(self) -> Any:
+        """Count by whether rows are packed."""
+        return self.used
+
+
 class RewardPointsRef(Ref):
     """A table of `RewardPoint` rows."""
 

@@ -3,7 +3,7 @@
 from tasks.finetune.task_battery import reward_pairs, try_generator
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
-from tasks.finetune.task_generator import train_completions, train_preferences
+from tasks.finetune.task_generator import probe_packing, train_completions, train_preferences
 from tasks.finetune.task_masked import pretrain_encoder, require_masked
 from tasks.finetune.task_on_policy import score_replies, train_on_policy, train_reward
 from tasks.finetune.task_pairs import (
@@ -75,6 +75,7 @@ __all__ = [
     "prepare_classes",
     "prepare_tags",
     "pretrain_encoder",
+    "probe_packing",
     "prompts_of_documents",
     "read_pairs",
     "read_prompts",

@@ -26,6 +26,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from configs.finetune import FullWeights, Lora, Training
 from tasks.data.generator_tuning import RewardPoint
 from tasks.errors import ContractError
+from tasks.finetune import packing
 from tasks.finetune.completions import CompletionTokens
 from tasks.finetune.padding import IGNORED, collator
 from tasks.finetune.trainer import arguments, length_groups
@@ -51,6 +52,7 @@ class GeneratorRecipe:
         train: Trained on, as TRL names the columns.
         validation: What the best step is chosen by.
         lengths: Of the rows trained on, in tokens.
+        packed: Whether rows of completions stand behind each other.
     """
 
     load: Callable[[], Any]
@@ -60,6 +62,7 @@ class GeneratorRecipe:
     train: Sequence[Mapping[str, Any]]
     validation: Sequence[Mapping[str, Any]]
     lengths: Sequence[int]
+    packed: bool = False
 
 
 class SaysNothing:
@@ -116,7 +119,8 @@ def sft_rows(rows: Sequence[CompletionTokens]) -> list[dict[str, list[int]]]:
 
 def sft_trainer(recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback]) -> Trainer:
     """Return a trainer on completions with a fresh model in it."""
-    return made_trainer(GroupedSftTrainer, recipe, given, callbacks, data_collator=collator(recipe.pad))
+    collate = packing.collator(recipe.pad) if recipe.packed else collator(recipe.pad)
+    return made_trainer(GroupedSftTrainer, recipe, given, callbacks, data_collator=collate)
 
 
 def dpo_trainer(recipe: GeneratorRecipe, given: Any, callbacks: list[TrainerCallback]) -> Trainer:

@@ -9,7 +9,7 @@ from configs.finetune import Training
 from configs.finetune_generator import GeneratorQlora, GeneratorWeights, Preference
 from configs.generators import LocalModel
 from tasks import environment
-from tasks.data.generator_tuning import RewardPoint, RewardPointsRef, TunedGenerator
+from tasks.data.generator_tuning import PackingProbe, RewardPoint, RewardPointsRef, TunedGenerator
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptRow, SplitPrompts
 from tasks.data.training import TunedRef
@@ -37,7 +37,12 @@ BESIDE = ("generation_config.json", "chat_template.jinja")  # files of a model t
 
 @step(name="finetune-sft", libraries=LIBRARIES)
 def train_completions(
-    split: SplitPrompts, base: Generator, system: str, parameters: GeneratorWeights, config: Training
+    split: SplitPrompts,
+    base: Generator,
+    system: str,
+    parameters: GeneratorWeights,
+    config: Training,
+    packed: PackingProbe | None = None,
 ) -> TunedGenerator:
     """Train a causal model on completions; the step that does best on the validation rows is merged and saved.
 
@@ -47,24 +52,52 @@ def train_completions(
         system: System message; empty for that of the template.
         parameters: Which weights move.
         config: How long, how fast, how many at a time.
+        packed: Whether rows stand behind each other; None where they were not to.
 
     Raises:
         ModelError: The saved model is not the one that was trained.
     """
-    from tasks.finetune import generator
+    from tasks.finetune import generator, packing
 
     writer, limit = PromptWriter(base, system), limit_of(base, config)
     train, stop = (writer.rows(objects.load_rows(part, PromptRow), limit) for part in (split.train, split.validation))
+    together = packed is not None and packed.used
+    rows = packing.packed(generator.sft_rows(train), limit) if together else generator.sft_rows(train)
     recipe = generator.GeneratorRecipe(
-        load=loader(base, parameters), tokenizer=writer.tokenizer, pad=writer.pad, parameters=parameters,
-        train=generator.sft_rows(train), validation=generator.sft_rows(stop),
-        lengths=[len(row.ids) for row in train if row.learned],
+        load=loader(base, parameters), tokenizer=writer.tokenizer, pad=writer.pad, parameters=parameters, train=rows,
+        validation=generator.sft_rows(stop), lengths=[len(row["input_ids"]) for row in rows], packed=together,
     )  # fmt: skip
-    inputs = (split.train.digest, split.validation.digest, base.digest, system, parameters.model_dump(mode="json"))
+    inputs = (split.train.digest, split.validation.digest, base.digest, system, parameters.model_dump(mode="json"),
+              together)  # fmt: skip
     with watched_training("finetune-sft", config, *inputs, environment.versions(("trl", "peft"))) as watch:
         made = generator.sft_arguments(config, watch.folder, len(recipe.train))
         finished = _trained(recipe, generator.sft_trainer, made, watch, "")
         return keep_trained(finished, base, writer, parameters, stop)
+
+
+@step(name="finetune-probe-packing", libraries=LIBRARIES)
+def probe_packing(split: SplitPrompts, base: Generator, system: str, config: Training) -> PackingProbe:
+    """Find out whether rows behind each other are as alone to a model: whether its logits are the same.
+
+    Args:
+        split: Prompts and completions.
+        base: The model.
+        system: System message; empty for that of the template.
+        config: How long rows may be.
+    """
+    from tasks.finetune import generator, packing
+
+    writer, limit = PromptWriter(base, system), limit_of(base, config)
+    rows = generator.sft_rows(writer.rows(objects.load_rows(split.train, PromptRow), limit))
+    made = packing.packed(rows, limit)
+    few = rows[: packing.PROBED]
+    logits = packing.leak(loader(base)(), few, writer.pad)
+    filled = sum(len(row["input_ids"]) for row in made) / (len(made) * limit)
+    steps.log_metrics("", logits=logits, rows=len(rows), packed=len(made), filled=filled)
+    return PackingProbe(
+        used=logits <= packing.TOLERANCE, logits=logits, compared=len(few), rows=len(rows), packed=len(made),
+        filled=filled,
+    )  # fmt: skip
 
 
 @step(name="finetune-dpo", libraries=LIBRARIES)

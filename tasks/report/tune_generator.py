@@ -9,6 +9,7 @@ from tasks.data.documents import RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import (
     GeneratorTrial,
+    PackingProbe,
     PairReward,
     PairRewardsRef,
     PromptLoss,
@@ -44,6 +45,7 @@ class ShownGenerator:
         rewards: Of held-out pairs; None where no preferences were learned.
         judge: The reward model, where one was trained.
         parts: The rows.
+        packing: Whether rows may stand behind each other; None where they were not to.
         samples: Replies that the page shows.
     """
 
@@ -55,6 +57,7 @@ class ShownGenerator:
     rewards: PairRewardsRef | None
     judge: RewardModel | None
     parts: PromptSplits
+    packing: PackingProbe | None
     samples: int
 
 
@@ -83,7 +86,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
         tables=[
             battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),
             *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown.parts),
-            *removed_table(rejected),
+            *packing_table(shown.packing), *removed_table(rejected),
         ],
         missing=[] if len(shown.made) > 1 else ["preferences: give `pairs` a source of chosen and rejected"],
         run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
@@ -130,6 +133,7 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
         "training": {name: {"learning_rate": made.learning_rate, "weights": made.moved,
                             **training.stated(made.result)} for name, made in shown.made.items()},
         **({"reward_model": training.stated(shown.judge.result)} if shown.judge else {}),
+        **({"packing": packing_stated(shown.packing)} if shown.packing else {}),
         "template": shown.looks["instructions"].template[:12],
         "warnings": warnings_of(shown),
     }  # fmt: skip
@@ -138,7 +142,40 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
 def warnings_of(shown: ShownGenerator) -> list[str]:
     """Return what is odd about rows and training, in words."""
     told = [f"{name}: {text}" for name, look in shown.looks.items() for text in look.warnings]
+    if (found := shown.packing) is not None and not found.used:
+        told.append(
+            f"instructions are not packed, for the model lets one read another: a logit differs by {found.logits:.2g} "
+            "between rows alone and behind each other; rows of like length were trained on side by side instead"
+        )
     return [*told, *training.remarks(results_of(shown))]
+
+
+def packing_stated(found: PackingProbe) -> dict[str, Any]:
+    """Return what the probe of packing found, as the caller of a flow gets it."""
+    return {
+        "used": found.used, "largest_logit_difference": found.logits, "compared": found.compared, "rows": found.rows,
+        "packed_rows": found.packed, "filled_share": round(found.filled, 4),
+    }  # fmt: skip
+
+
+def packing_table(found: PackingProbe | None) -> list[Table]:
+    """Return what the probe of packing found; nothing where packing was not asked for."""
+    if found is None:
+        return []
+    rows = [
+        ("instructions stand behind each other", "yes" if found.used else "no: one reads another"),
+        ("largest difference of a logit, alone and behind each other", f"{found.logits:.2g}"),
+        ("rows compared", f"{found.compared:,}"),
+        ("rows, and packed rows that hold them", f"{found.rows:,} and {found.packed:,}"),
+        ("places of packed rows that hold a token", f"{found.filled:.1%}"),
+    ]
+    note = "Tried with a forward pass before training."
+    if found.used:
+        note += (
+            f" A packed row holds {found.rows / found.packed:.1f} instructions, and a batch as many times more, so "
+            "there are fewer steps than guessed above; lower per_device_train_batch_size for more."
+        )
+    return [Table("Packing", ("what", "found"), rows, note)]
 
 
 def results_of(shown: ShownGenerator) -> dict[str, TrainingResult]:
