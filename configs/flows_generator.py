@@ -35,7 +35,7 @@ class TuneGenerator(Config):
     """A tiny model made on the spot, in place of `model`: it tries the whole way, and its words mean nothing. Null for
     none."""
     holdout: Holdout = Holdout(near_duplicate=0.8, max_test=500, max_validation=100)
-    """What is held out, and how it is kept apart, of instructions and of preferences."""
+    """What is held out of instructions and of preferences, and how."""
     parameters: GeneratorWeights = GeneratorLora()
     """Which weights learn from instructions."""
     packing: bool = False
@@ -45,7 +45,7 @@ class TuneGenerator(Config):
     training: Training = Training(num_train_epochs=2, per_device_train_batch_size=8, learning_rate=3e-4)
     """How long instructions are learned, and how fast; all weights take a tenth of the rate of updates."""
     preference: Preference | None = Preference()
-    """How preferences are learned where the parameter `pairs` gives some; null where none may be."""
+    """How preferences are learned from `pairs`; null where none may be."""
     battery: Battery = Battery()
     """What is measured on held-out prompts."""
     gate: GeneratorGate = GeneratorGate()

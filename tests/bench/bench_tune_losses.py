@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.metrics.intervals import mean_interval
+from tasks.metrics.intervals import bootstrap_mean
 from tests.bench.pairs import at_least, plain, why_not
 from tests.bench.tuning import Place, checked, place, stsb, tab_rows, table
 
@@ -104,8 +104,8 @@ def _negatives(at: Place, data: Path) -> list[dict[str, Any]]:
         rows += checked(f"negatives {name}, XQuAD", made, "held-out")
         gains[name] = _ranked(at, f"tuned:{name.replace(' ', '-')}@1", test)
     apart = gains["mined"] - gains["of the batch"]
-    mean, span = mean_interval(apart, resamples=2_000, seed=0)
-    what = f"XQuAD: nDCG@10, mined less of the batch, paired ({span.low:+.3f} to {span.high:+.3f}, n={len(apart)})"
+    mean, (low, high) = bootstrap_mean(apart, resamples=2_000, seed=0)
+    what = f"XQuAD: nDCG@10, mined less of the batch, paired ({low:+.3f} to {high:+.3f}, n={len(apart)})"
     return [*rows, plain(what, mean, "")]
 
 
