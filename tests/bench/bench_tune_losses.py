@@ -1,8 +1,9 @@
 """What a loss, and what negatives are worth: the same data and seed, from the command line, chapter 10 of the book.
 
 Losses start from MiniLM whose last two blocks were drawn anew, so that there is something to learn, and read natural
-language inference (9,842 pairs of SNLI), TSDAE their texts alone; STS-B (test) judges, beside the untouched encoder. Negatives: questions and
-paragraphs of XQuAD, half of the articles to learn from; those of the batch against mined ones, paired by question.
+language inference (9,842 pairs of SNLI), TSDAE their texts alone; STS-B (test) judges, beside the untouched encoder.
+Negatives: questions and paragraphs of XQuAD, half of the articles to learn from; those of the batch against mined,
+paired by question.
 """
 
 import json
