@@ -109,6 +109,43 @@ class Preference(Config):
         return self
 
 
+class KeywordCheck(Config):
+    """Whether a reply holds one of some words, or none of them."""
+
+    kind: Literal["keywords"] = "keywords"
+    name: str = Field(min_length=1, max_length=60)
+    """What it is called in tables and metrics."""
+    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    """Words, or groups of words, that stand by themselves: `art` is not in `start`. Case does not count."""
+    absent: bool = False
+    """Whether a reply passes that holds none of them."""
+
+
+class LengthCheck(Config):
+    """Whether a reply has so many words."""
+
+    kind: Literal["length"] = "length"
+    name: str = Field(min_length=1, max_length=60)
+    """What it is called in tables and metrics."""
+    least: int = Field(1, ge=0)
+    """Words at least, between blanks."""
+    most: int | None = Field(None, ge=1)
+    """Words at most. Null: any number."""
+
+
+class FormatCheck(Config):
+    """Whether a reply is written in a certain way."""
+
+    kind: Literal["format"] = "format"
+    name: str = Field(min_length=1, max_length=60)
+    """What it is called in tables and metrics."""
+    form: Literal["json", "one-line", "list"] = "one-line"
+    """`json`: all of it can be read as JSON. `one-line`: one line. `list`: several lines, each an item."""
+
+
+ReplyCheck = Annotated[KeywordCheck | LengthCheck | FormatCheck, Field(discriminator="kind"), Tabs]
+
+
 class Battery(Config):
     """What base and trained models are measured by, side by side, on held-out prompts."""
 
@@ -118,6 +155,15 @@ class Battery(Config):
     """Tokens of a reply at most; one that is cut there did not stop."""
     samples: int = Field(5, ge=0, le=50)
     """Replies that the page shows, of each model."""
+    checks: tuple[ReplyCheck, ...] = ()
+    """What each reply is checked for without a judge: keywords, length, format. The page has the share that passes."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [check.name.casefold() for check in self.checks]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"checks has {twice[0]!r} twice, so their measures could not be told apart; rename one")
+        return self
 
 
 class GeneratorGate(Config):

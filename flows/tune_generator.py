@@ -18,7 +18,7 @@ from tasks.data.generator_tuning import GeneratorTrial, PackingProbe, PairReward
 from tasks.data.generator_verdict import GeneratorVerdict
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
-from tasks.data.rewards import ReplyRewardsRef, RewardModel
+from tasks.data.rewards import JudgedReplies, RewardModel
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
 from tasks.embed import describe_encoder
@@ -201,7 +201,7 @@ def described(made: TunedGenerator, config: TuneGenerator) -> Generator:
 
 def try_all(
     parts: PromptSplits, models: dict[str, Generator], judge: RewardModel | None, config: TuneGenerator
-) -> tuple[tuple[GeneratorTrial, ...], PairRewardsRef | None, ReplyRewardsRef | None]:
+) -> tuple[tuple[GeneratorTrial, ...], PairRewardsRef | None, JudgedReplies | None]:
     """Measure every model on the same held-out rows, the last one on held-out pairs, and replies by a reward model."""
     trials = []
     for name, model in models.items():
@@ -211,8 +211,8 @@ def try_all(
     if parts.pairs is not None and config.preference is not None:
         last = list(models)[-1]
         rewards = reward_pairs(parts.pairs.test, models[last], models[SFT], config.system, config.preference)
-    scored = None if judge is None else score_replies(tuple(trials), models[SFT], config.system, judge)
-    return tuple(trials), rewards, scored
+    judged = None if judge is None else score_replies(tuple(trials), models[SFT], config.system, judge)
+    return tuple(trials), rewards, judged
 
 
 def keep_generator(
@@ -261,8 +261,8 @@ def tune_generator(
         looks = look_at_parts(parts, base, config)
         packing = probe(parts, base, config)
         made, models, judge = train_all(parts, base, packing, config)
-        trials, rewards, scored = try_all(parts, models, judge, config)
-        found = judge_generator(trials, rewards, judge, scored, config.gate)
+        trials, rewards, judged = try_all(parts, models, judge, config)
+        found = judge_generator(trials, rewards, judged, config.battery, config.gate)
         last = made[list(made)[-1]]
         start = base.model_copy(update={"model": MADE}) if config.small else base
         kept = keep_generator(run, generator_name(source, name), last, start, parts, found)

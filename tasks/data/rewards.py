@@ -44,3 +44,15 @@ class ReplyReward:
     model: str
     id: str
     reward: float
+
+
+class JudgedReplies(Value):
+    """A reward model, and what it gives to the replies of every model.
+
+    Attributes:
+        judge: The reward model.
+        rewards: Of every reply.
+    """
+
+    judge: RewardModel
+    rewards: ReplyRewardsRef

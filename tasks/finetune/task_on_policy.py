@@ -9,7 +9,7 @@ from tasks import environment
 from tasks.data.generator_tuning import GeneratorTrial, TriedReply, TunedGenerator
 from tasks.data.messages import Generator
 from tasks.data.prompt_rows import PromptRow, SplitPrompts
-from tasks.data.rewards import ReplyReward, ReplyRewardsRef, RewardModel
+from tasks.data.rewards import JudgedReplies, ReplyReward, ReplyRewardsRef, RewardModel
 from tasks.errors import DataError
 from tasks.finetune.task_generator import LIBRARIES, keep_trained, loader, pairs_of
 from tasks.finetune.task_prompts import LONGEST, PromptWriter, limit_of
@@ -118,7 +118,7 @@ def train_on_policy(
 @step(name="finetune-score-replies", libraries=LIBRARIES)
 def score_replies(
     trials: Sequence[GeneratorTrial], base: Generator, system: str, reward: RewardModel
-) -> ReplyRewardsRef:
+) -> JudgedReplies:
     """Return what a reward model gives to the replies of every model to the same held-out prompts.
 
     Args:
@@ -136,7 +136,7 @@ def score_replies(
         rows = [said(writer, reply, base.context or LONGEST) for reply in replies]
         given = scores_of(judge, rows, writer.pad)
         found += [ReplyReward(trial.name, r.id, float(value)) for r, value in zip(replies, given, strict=True)]
-    return objects.save_rows(ReplyRewardsRef, ReplyReward, found)
+    return JudgedReplies(judge=reward, rewards=objects.save_rows(ReplyRewardsRef, ReplyReward, found))
 
 
 def said(writer: PromptWriter, reply: TriedReply, limit: int) -> list[int]:

@@ -13,6 +13,7 @@ from configs.finetune_generator import (
     Battery,
     GeneratorGate,
     GeneratorLora,
+    KeywordCheck,
     OnPolicy,
     Preference,
     PreferenceColumns,
@@ -31,8 +32,9 @@ from flows.tune_generator import preflight, tune_generator
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.runtime.mlflow_run import tracking_uri
 from tasks.store import tuned
-from tests.tasks.finetune.tiny_generator import animal_rows, make_generator
+from tests.tasks.finetune.tiny_generator import ANIMALS, animal_rows, make_generator
 
+SAID = KeywordCheck(name="an animal", words=ANIMALS)
 FAST = Training(max_steps=12, per_device_train_batch_size=8, learning_rate=5e-3, device="cpu", precision="fp32")
 
 
@@ -50,7 +52,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def asked(tiny: Path, **changes: object) -> TuneGenerator:
     given = {
         "model": str(tiny), "parameters": FullWeights(), "training": FAST, "holdout": Holdout(near_duplicate=1.0),
-        "battery": Battery(prompts=4, max_tokens=12), "gate": GeneratorGate(resamples=200, tolerance=1.0), **changes,
+        "battery": Battery(prompts=4, max_tokens=12, checks=(SAID,)),
+        "gate": GeneratorGate(resamples=200, tolerance=1.0), **changes,
     }  # fmt: skip
     return TuneGenerator.model_validate(given)
 
@@ -115,6 +118,8 @@ def test_a_released_generator_has_a_page_and_answers_in_chains_chats_and_from_do
     assert result["checks"]["SFT over base"]["high"] < 0
     assert result["merge"]["SFT"]["largest_logit_difference"] <= 1e-3
     assert "DPO" not in result["training"]
+    assert result["measures"]["passes an animal held-out answers"]["value"] == 1.0
+    assert result["measures"]["passes an animal base"]["n"] == 4
     page = Path(outcome.report).read_text("utf-8")
     assert "Released" in page
     assert "<b>red" not in page

@@ -146,7 +146,7 @@ def test_a_generator_is_trained_by_a_reward_model_merged_and_scored_beside_what_
     assert after.template == base.template
     replies = [TriedReply("0", "Which animal?", "", "It is the cat.", True, 5)]
     trial = GeneratorTrial.model_construct(name="SFT", replies=objects.save_rows(TriedRepliesRef, TriedReply, replies))
-    (given,) = objects.load_rows(score_replies.fn([trial], base, "", judge), ReplyReward)
+    (given,) = objects.load_rows(score_replies.fn([trial], base, "", judge).rewards, ReplyReward)
     writer = PromptWriter(base)
     ids = writer.rows([PromptRow("0", "Which animal?", "It is the cat.")], 256)[0].ids
     model = judge_of(objects.path(judge.result.model), writer.pad)()
