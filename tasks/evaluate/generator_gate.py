@@ -20,7 +20,7 @@ from tasks.data.generator_verdict import ACCURACY, DRAWN, LOSS, STOPS
 from tasks.data.pairs import Role, TuneCheck
 from tasks.data.rewards import ReplyReward, RewardModel
 from tasks.errors import ContractError
-from tasks.evaluate.answers import token_f1
+from tasks.evaluate.answers import exact_match, token_f1
 from tasks.metrics.intervals import (
     bootstrap_mean,
     drawn_rows,
@@ -60,10 +60,12 @@ def measures_of(
     again = bootstrap_mean([repetition(r.reply) for r in replies], **kept)
     lengths = bootstrap_mean([float(r.tokens) for r in replies], **kept)
     alike = bootstrap_mean([token_f1(r.reply, (r.wanted,)) for r in replies], **kept)
+    equal = mean_interval([exact_match(r.reply, (r.wanted,)) for r in replies], **kept)
     changed = mean_interval([float(r.reply != b.reply) for r, b in zip(replies, begun, strict=True)], **kept)
     varied = distinct([r.reply for r in replies])
     found.append(Measure(STOPS, name, stops[0], *stops[1], len(replies)))
     found.append(Measure("token F1", name, alike[0], *alike[1], len(replies)))
+    found.append(Measure("exact match", name, equal[0], *equal[1], len(replies)))
     if replies is not begun:
         found.append(Measure("replies unlike the base's", name, changed[0], *changed[1], len(replies)))
     found.append(Measure("distinct-2", name, varied, varied, varied, len(replies)))

@@ -99,7 +99,7 @@ def test_every_model_is_measured_on_its_replies_and_a_trained_one_beside_the_bas
     begun = replies(5)
     found = {m.name: m for m in measures_of("base", losses(2.0), begun, begun, GATE)}
     assert set(found) == {
-        "loss a token", "stop rate", "token F1", "distinct-2", "repeated 4-grams", "tokens of a reply",
+        "loss a token", "stop rate", "token F1", "exact match", "distinct-2", "repeated 4-grams", "tokens of a reply",
     }  # fmt: skip
     assert found["stop rate"] == Measure("stop rate", "base", 0.25, *wilson(5, 20), 20)
     assert found["loss a token"].low < found["loss a token"].value < found["loss a token"].high
@@ -113,6 +113,9 @@ def test_replies_are_compared_with_the_completions_and_with_those_of_the_base() 
     assert found["replies unlike the base's"] == Measure("replies unlike the base's", "SFT", 0.2, *wilson(4, 20), 20)
     # "red cat" of "red cat sat": precision 2/3, recall 1, articles left out; six replies hold it.
     assert found["token F1"].value == pytest.approx(6 / 20 * 0.8)
+    assert found["exact match"].value == 0.0
+    same = [replace(reply, reply="The red cat.") for reply in after]
+    assert {m.name: m for m in measures_of("SFT", losses(1.0), same, begun, GATE)}["exact match"].value == 1.0
 
 
 def test_a_refusal_names_what_failed_and_a_release_what_was_gained() -> None:
