@@ -195,8 +195,8 @@ def battery_table(measures: Sequence[Measure]) -> Table:
         rows.append((name, *cells, f"{next(m.n for m in there if m):,}"))
     note = (
         "Held-out rows, 95 % intervals. Replies are greedy. token F1: words that reply and completion share; exact "
-        "match: replies with the words of the completion and no others; distinct-2: share of different pairs of words in all "
-        "replies together; repeated 4-grams: share of runs of four words that stand in the reply before."
+        "match: replies with the words of the completion and no others; distinct-2: share of different pairs of words "
+        "in all replies together; repeated 4-grams: share of runs of four words that stand in the reply before."
     )
     return Table("Base and trained models", ("measure", *names, "items"), rows, note)
 
