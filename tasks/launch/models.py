@@ -1,4 +1,4 @@
-"""`python -m flows models`: which need no hub, which were trained here, how one is added or put live."""
+"""`python -m flows models`: which need no hub, which were trained here, how one is added, put live or taken along."""
 
 import importlib
 import json
@@ -24,11 +24,14 @@ def main(words: list[str]) -> int:
                 return _add(name)
             case ["models", "use", name]:
                 return _use(name)
+            case ["models", "export", name, folder]:
+                return _export(name, folder)
     except FlowError as error:
         print(error, file=sys.stderr)
         return 1
     raise WrongCall(
-        f"{' '.join(words)!r} is not a command; there are: models, models add NAME, models use tuned:NAME@NUMBER"
+        f"{' '.join(words)!r} is not a command; there are: models, models add NAME, models use tuned:NAME@NUMBER, "
+        "models export tuned:NAME FOLDER"
     )
 
 
@@ -69,6 +72,17 @@ def _use(model: str) -> int:
     passed = "" if live.released else "; the gate had refused it"
     print(f"{tuned.PREFIX}{live.name} is number {live.number} now{was}{passed}")
     print(json.dumps({"workspace": str(workspace.home()), "model": live.id, "before": before}))
+    return 0
+
+
+def _export(name: str, folder: str) -> int:
+    """Write a trained model into a folder of its own, with a card."""
+    from tasks.launch.export import export
+
+    found, target = export(name, folder)
+    refused = "" if found.released else "; the gate had refused it, which its card says"
+    print(f"{found.id} is in {target} with a card, README.md{refused}")
+    print(json.dumps({"model": found.id, "folder": str(target), "released": found.released}))
     return 0
 
 

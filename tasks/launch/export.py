@@ -1,0 +1,85 @@
+"""A trained model as a folder of its own: its files, and a card that says what it is and what the gate found.
+
+Source: model cards, Mitchell et al. 2019, arXiv:1810.03993; the head that hubs read, in YAML.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tasks.data.training import TunedModel
+from tasks.environment import versions
+from tasks.errors import ContractError, disk_refusal
+from tasks.store import objects, tuned
+
+CARD, TRAINING, MANIFEST = "README.md", "training.json", "manifest.json"
+ADAPTER = "adapter_config.json"  # of peft: the folder holds updates, and needs its base
+SAID = ("base", "task")  # of training.json, that the record states as well
+CALLED = {"method": "weights that moved, at the end", "template": "sha256 of the chat template"}
+OPENED = {
+    "embedder": ("sentence-transformers", "sentence_transformers", 'SentenceTransformer("{folder}")'),
+    "reranker": ("sentence-transformers", "sentence_transformers", 'CrossEncoder("{folder}")'),
+    "classifier": ("transformers", "transformers", 'AutoModelForSequenceClassification.from_pretrained("{folder}")'),
+    "tagger": ("transformers", "transformers", 'AutoModelForTokenClassification.from_pretrained("{folder}")'),
+    "generator": ("transformers", "transformers", 'AutoModelForCausalLM.from_pretrained("{folder}")'),
+}
+ADAPTED = ("peft", "peft", 'PeftModel.from_pretrained(base, "{folder}")')
+
+
+def export(model: str, folder: str) -> tuple[TunedModel, Path]:
+    """Copy a trained model into a new folder, its files verified, with a card; return its record and the folder.
+
+    Raises:
+        ContractError: The folder is not empty, or cannot be written.
+        ModelError: There is no such model.
+        StoreError: Its files are missing or damaged.
+    """
+    found, target = tuned.find(model), Path(folder).expanduser()
+    source = objects.path(found.model)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ContractError(f"{target} is there already and not empty; name a new folder")
+    try:
+        shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+        (target / CARD).write_text(card(found, source, target.name), "utf-8")
+    except OSError as error:
+        said = disk_refusal(error) or error.strerror or str(error)
+        raise ContractError(f"{target} cannot be written ({said}); make room, or name another folder") from error
+    return found, target
+
+
+def card(model: TunedModel, source: Path, folder: str) -> str:
+    """Return the card of a trained model: what it is, how it is opened, what it learned from, what the gate found.
+
+    Args:
+        model: Its record.
+        source: Its files.
+        folder: Name that it is opened by.
+    """
+    library, module, call = ADAPTED if (source / ADAPTER).is_file() else OPENED[model.task]
+    kind = call.partition("(")[0].partition(".")[0]
+    stated: dict[str, Any] = json.loads((source / TRAINING).read_text("utf-8"))
+    facts = [
+        ("task", model.task), ("id in its workspace", model.id), ("trained from", model.base),
+        ("sha256 of those weights", model.base_weights), ("sha256 of this model", model.model.digest),
+        *((f"sha256 of its {name} rows", digest) for name, digest in sorted(model.data.items())),
+        *((CALLED.get(name, name), value) for name, value in sorted(stated.items()) if name not in SAID),
+    ]  # fmt: skip
+    rows = "\n".join(f"| {name} | {_cell(value)} |" for name, value in facts)
+    verdict = "released" if model.released else "**not released**"
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(versions(("torch", library)).items()))
+    return (
+        f"---\nlibrary_name: {library}\ntags: [llm-flows, {model.task}]\n---\n\n# {model.name}\n\n"
+        f"Trained by llm-flows (`tune-{model.task}`) and {verdict} by its gate:\n\n> {_cell(model.why or 'none')}\n\n"
+        f"```python\nfrom {module} import {kind}\n\nmodel = {call.format(folder=folder)}\n```\n\n"
+        f"| | |\n|---|---|\n{rows}\n\nWritten with {packages}. The weights are safetensors; nothing is pickled.\n"
+    )
+
+
+def _cell(value: Any) -> str:
+    """Return a value as it stands in a cell of a table of Markdown."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
+    return " ".join(str(value).split()).replace("|", r"\|")
