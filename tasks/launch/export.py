@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.training import TunedModel
-from tasks.environment import versions
 from tasks.errors import ContractError, disk_refusal
 from tasks.store import objects, tuned
 
@@ -67,12 +66,11 @@ def card(model: TunedModel, source: Path, folder: str) -> str:
     ]  # fmt: skip
     rows = "\n".join(f"| {name} | {_cell(value)} |" for name, value in facts)
     verdict = "released" if model.released else "**not released**"
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(versions(("torch", library)).items()))
     return (
         f"---\nlibrary_name: {library}\ntags: [llm-flows, {model.task}]\n---\n\n# {model.name}\n\n"
         f"Trained by llm-flows (`tune-{model.task}`) and {verdict} by its gate:\n\n> {_cell(model.why or 'none')}\n\n"
         f"```python\nfrom {module} import {kind}\n\nmodel = {call.format(folder=folder)}\n```\n\n"
-        f"| | |\n|---|---|\n{rows}\n\nWritten with {packages}. The weights are safetensors; nothing is pickled.\n"
+        f"| | |\n|---|---|\n{rows}\n\nThe weights are safetensors; nothing is pickled.\n"
     )
 
 
