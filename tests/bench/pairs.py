@@ -46,12 +46,24 @@ def _memory(kind: str) -> float:
 
 def at_most(what: str, value: float, unit: str, promised: float) -> dict[str, Any]:
     """Return a row with a promised upper bound."""
-    return {"what": what, "value": value, "unit": unit, "promised": f"at most {promised}", "kept": value <= promised}
+    return {
+        "what": what,
+        "value": value,
+        "unit": unit,
+        "promised": f"at most {promised:.6g}",
+        "kept": value <= promised,
+    }
 
 
 def at_least(what: str, value: float, unit: str, promised: float) -> dict[str, Any]:
     """Return a row with a promised lower bound."""
-    return {"what": what, "value": value, "unit": unit, "promised": f"at least {promised}", "kept": value >= promised}
+    return {
+        "what": what,
+        "value": value,
+        "unit": unit,
+        "promised": f"at least {promised:.6g}",
+        "kept": value >= promised,
+    }
 
 
 def plain(what: str, value: float, unit: str) -> dict[str, Any]:
