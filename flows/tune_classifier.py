@@ -175,7 +175,7 @@ def keep_model(
     divided, base = found.divided, describe_base(config.model, config.training)
     few = way.kind == "setfit"
     made = TunedModel(
-        name=name, task="embedder" if few else "classifier", model=way.result.model, base=base.model,
+        name=name, task="classifier", model=way.result.model, base=base.model,
         base_weights=base.weights, why=gate.why,
         data={"train": divided.train.documents.digest, "test": divided.test.documents.digest},
     )  # fmt: skip

@@ -39,8 +39,8 @@ def describe_encoder(config: Embed) -> Fingerprint:
         ModelError: There is no such model, or it was trained here for another task.
     """
     named = config.server is None and config.model.startswith(tuned.PREFIX)
-    if named and not config.model.startswith(tuned.CONTENT) and (task := tuned.find(config.model).task) != "embedder":
-        raise ModelError(f"{config.model} was trained as {task}; an embedder was needed: name another model")
+    if named and not config.model.startswith(tuned.CONTENT) and not tuned.encodes(found := tuned.find(config.model)):
+        raise ModelError(f"{config.model} was trained as {found.task}; an embedder was needed: name another model")
     return encoders.fingerprint(config.model, config.precision, config.device, config.server)
 
 

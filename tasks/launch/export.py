@@ -56,6 +56,8 @@ def card(model: TunedModel, source: Path, folder: str) -> str:
         folder: Name that it is opened by.
     """
     library, module, call = ADAPTED if (source / ADAPTER).is_file() else OPENED[model.task]
+    if model.task == "classifier" and tuned.encodes(model):  # its linear model stays here; text-classifier knows both
+        library, module, call = OPENED["embedder"]
     kind = call.partition("(")[0].partition(".")[0]
     stated: dict[str, Any] = json.loads((source / TRAINING).read_text("utf-8"))
     facts = [

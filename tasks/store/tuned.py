@@ -15,6 +15,7 @@ from tasks.store import collections, objects, versions, workspace
 from tasks.store.versions import Versions
 
 PREFIX = "tuned:"
+MODULES = "modules.json"  # of a folder of sentence-transformers
 CONTENT = f"{PREFIX}sha256:"  # of a model by its content, named or not
 ID = re.compile(rf"{PREFIX}([^@]+)(?:@([0-9]{{1,9}}))?")
 
@@ -94,8 +95,14 @@ def require_task(name: str, task: TunedTask) -> None:
     Raises:
         ContractError: There is one.
     """
-    if others := {one.task for one in kept(name)} - {task}:
+    # What learns from pairs of few labels was kept as an embedder once, with what classifies by its vectors.
+    if others := {one.task if one.classifier is None else "classifier" for one in kept(name)} - {task}:
         raise ContractError(f"tuned:{name} is kept as {others.pop()} already, not as {task}; set another name")
+
+
+def encodes(model: TunedModel) -> bool:
+    """Return whether a model gives vectors: an embedder, or a classifier that a linear model on vectors makes."""
+    return model.task == "embedder" or (model.task == "classifier" and (objects.path(model.model) / MODULES).is_file())
 
 
 def by_content(model: TunedRef) -> str:

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from configs.classify import TaskModel
 from configs.embed import Embed
 from configs.finetune import HeadOnly, LastBlocks, Lora, Training
-from configs.finetune_classifier import ClassifierGate, ClassifierTuning
+from configs.finetune_classifier import ClassifierGate, ClassifierTuning, SetFit
 from configs.finetune_masked import MaskedLanguageModel
 from configs.flows import TextClassifier, TuneClassifier
 from configs.ingest import Tables
@@ -193,3 +193,24 @@ def test_back_to_an_older_number_is_back_for_every_flow(home: Path) -> None:
         describe_encoder(Embed(model="tuned:places"))
     assert main(["models", "use", "tuned:places@1"]) == 0
     assert text_classifier(classifier="places", predict=new).result["predictions"] == predicted[0]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_after_few_labels_were_learned_the_same_name_is_trained_again(home: Path) -> None:
+    source, new = write(home / "texts.jsonl", 90), write(home / "new.jsonl", 7, seed=5)
+    for number, methods in enumerate(((SetFit(num_iterations=1),), (HeadOnly(),)), start=1):
+        config = TuneClassifier(
+            embed=Embed(precision="fp32"), methods=methods, gate=ClassifierGate(least_gain=-1.0),
+            training=FAST.model_copy(update={"seed": number}),
+            tuning=ClassifierTuning(near_duplicate=1.0, labels_per_class=6),
+        )  # fmt: skip
+        made = tune_classifier(source=source, name="places", config=config).result
+        assert (made["model"], made["released"]) == (f"tuned:places@{number}", True)
+        assert text_classifier(classifier="places", predict=new).result["predictions"]["texts"] == 7
+    assert {one.task for one in tuned.kept("places")} == {"classifier"}
+    with pytest.raises(ContractError, match="tuned:places is kept as classifier already, not as embedder"):
+        tuned.require_task("places", "embedder")
+    assert describe_encoder(Embed(model="tuned:places@1", precision="fp32")).encoder.width == 384
+    with pytest.raises(ModelError, match="tuned:places was trained as classifier; an embedder was needed"):
+        describe_encoder(Embed(model="tuned:places"))
