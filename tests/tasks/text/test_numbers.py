@@ -59,3 +59,9 @@ def test_a_number_that_no_source_holds_is_named() -> None:
 )  # fmt: skip
 def test_numbers_to_calculate_with_are_given_as_they_are_written(text: str, given: tuple[str, ...]) -> None:
     assert given_numbers(text) == given
+
+
+def test_a_number_of_forty_characters_is_read_and_a_longer_one_is_no_number() -> None:
+    longest = "1" * 40
+    assert [str(number) for number in numbers_in(f"{longest} {longest}1 7")] == [longest, "7"]
+    assert given_numbers(f"{longest} {longest}1 7") == (longest, "7")

@@ -4,8 +4,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
 
-from tasks.text.sentences import sentences, spreadsheet, terms, unfit, words
+from tasks.text.sentences import byte_characters, sentences, spreadsheet, terms, unfit, words
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 PROSE = st.text(st.sampled_from("aB1 .!?\n\t-*\"')([:=~^#>_\u200b\u00e9"), max_size=80)
@@ -195,3 +196,17 @@ def test_what_begins_like_a_formula_stays_words_in_a_spreadsheet() -> None:
     assert spreadsheet(given).to_pydict() == {
         "a": ["'=1+1", "plain", "'@x"], "b": ["'-x;y", "z", ""], "c": [1.5, -2.0, 3.0]
     }  # fmt: skip
+
+
+def test_blanks_at_the_end_belong_to_the_last_sentence() -> None:
+    assert sentences("One here. Two there.  \n") == [(0, 9), (9, 23)]
+    assert sentences("Alone.  ") == [(0, 8)]
+
+
+def test_bytes_have_the_characters_of_byte_level_vocabularies() -> None:
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    ours = byte_characters()
+    assert set(ours.values()) == set(level.alphabet())
+    for character in "a !~\x00\x1f\u00a0\u00a1\u00ac\u00ad\u00ae\u00ff\u0100\u6f22":
+        ((theirs, _),) = level.pre_tokenize_str(character)
+        assert "".join(ours[byte] for byte in character.encode()) == theirs

@@ -1,5 +1,6 @@
 import functools
 import itertools
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from tasks.errors import ContractError
 from tasks.models import files as model_files
 from tasks.models.encoders import base as encoder_base
 from tasks.text.sentences import sentences
-from tasks.tokenize.chunk import MIN_ROOM, cut, cut_documents
+from tasks.tokenize.chunk import MIN_ROOM, _next_start, cut, cut_documents
 
 EMBEDDED_TOKENIZER = functools.cache(lambda: encoder_base.tokenizer(model_files.describe(EMBEDDED)))
 PIECES = ["the ", "Ships wait. ", "unbelievably ", "of\n", "\n\n", "- item\n", "한국어 ", "漢字", "x_y.z", "3.14 "]
@@ -174,3 +175,19 @@ def test_documents_keep_their_order_and_their_row() -> None:
     documents = [Document(name, f"{name} text.", name, "files", name) for name in ("b", "a")]
     made = list(cut_documents(documents, tokenize, Chunk()))
     assert [(p.id, p.document, p.row) for p in made] == [("b#0", "b", 0), ("a#0", "a", 1)]
+
+
+def test_the_next_passage_begins_with_as_many_of_the_last_units_as_fit_beside_the_first_new_one() -> None:
+    draw = random.Random(2)
+    for _ in range(300):
+        sizes = [draw.randrange(1, 9) for _ in range(draw.randrange(2, 9))]
+        first = draw.randrange(len(sizes) - 1)
+        last = draw.randrange(first, len(sizes) - 1)
+        room, overlap = draw.randrange(4, 20), draw.randrange(4)
+        kept = [
+            back
+            for back in range(min(overlap, last - first) + 1)
+            if back == 0 or sum(sizes[last + 1 - back : last + 2]) <= room
+        ]
+        assert _next_start(first, last, sizes, room, overlap) == last + 1 - max(kept)
+    assert _next_start(0, 2, [1, 1, 1], 9, 2) == 3
