@@ -201,6 +201,8 @@ def test_what_begins_like_a_formula_stays_words_in_a_spreadsheet() -> None:
 def test_blanks_at_the_end_belong_to_the_last_sentence() -> None:
     assert sentences("One here. Two there.  \n") == [(0, 9), (9, 23)]
     assert sentences("Alone.  ") == [(0, 8)]
+    assert sentences("One here. Two there.\n\n \n") == [(0, 9), (9, 24)]
+    assert sentences("Alone.\n\n") == [(0, 8)]
 
 
 def test_bytes_have_the_characters_of_byte_level_vocabularies() -> None:
