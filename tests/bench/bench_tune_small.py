@@ -2,8 +2,8 @@
 
 A base is trained on the documentation of installed packages alone, so it goes on with what it is asked. It then learns
 to name the animal of a sentence, and to prefer that to not knowing; each held-out sentence has a number of its own.
-Judged by replies that are the answer and nothing else. Then the same base learns from 1,000 rows, and from 2,000 of
-which every third has the answer of another, for as many steps. Chapter 12 of the book.
+Judged by replies that are the answer and nothing else. Then the same base learns from 1,000 rows, from 2,000 of
+which every third has the answer of another, and from the same 2,000 as they should be, for as many steps. Chapter 12 of the book.
 """
 
 import json
@@ -41,7 +41,8 @@ def measure() -> list[dict[str, Any]]:
         )
         found = at.run("tune-generator", "name=curated", *curated, *test, *pairs, *preferring)
         wrong = at.run("tune-generator", "name=swapped", *swapped, *test)
-        return [*_answered(found), *_compared(found, wrong)]
+        right = at.run("tune-generator", "name=right", *_table(at, "right", large, "source"), *test)
+        return [*_answered(found), *_compared(found, wrong, right)]
 
 
 def _answered(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -62,12 +63,14 @@ def _answered(found: dict[str, Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _compared(found: dict[str, Any], wrong: dict[str, Any]) -> list[dict[str, Any]]:
-    ours, theirs = (run["result"]["measures"][f"{EXACT} SFT"] for run in (found, wrong))
+def _compared(found: dict[str, Any], wrong: dict[str, Any], right: dict[str, Any]) -> list[dict[str, Any]]:
+    ours, theirs, all_right = (run["result"]["measures"][f"{EXACT} SFT"] for run in (found, wrong, right))
     ends: list[Interval] = [(m["low"], m["high"]) for m in (ours, theirs)]
     return [
         plain(f"{LARGE:,} rows, every third swapped, as many steps ({ends[1][0]:.3f} to {ends[1][1]:.3f})",
               theirs["value"], ""),
+        plain(f"{LARGE:,} right rows, as many steps ({all_right['low']:.3f} to {all_right['high']:.3f})",
+              all_right["value"], ""),
         at_least(f"{CURATED:,} right rows: lower end, less the upper end of those", ends[0][0] - ends[1][1], "", 0.0),
     ]  # fmt: skip
 
