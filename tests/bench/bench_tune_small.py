@@ -3,7 +3,8 @@
 A base is trained on the documentation of installed packages alone, so it goes on with what it is asked. It then learns
 to name the animal of a sentence, and to prefer that to not knowing; each held-out sentence has a number of its own.
 Judged by replies that are the answer and nothing else. Then the same base learns from 1,000 rows, from 2,000 of
-which every third has the answer of another, and from the same 2,000 as they should be, for as many steps. Chapter 12 of the book.
+which every third has the answer of another, and from the same 2,000 as they should be, for as many steps. Chapter 12
+of the book.
 """
 
 import json
