@@ -18,7 +18,7 @@ from tests.bench.tuning import Place, place
 ANIMALS = ("cat", "dog", "fish", "bird", "horse", "snail", "goat", "duck")
 COLOURS, PLACES = ("red", "blue", "green", "grey"), ("door", "river", "wall", "tree", "road")
 PREFERRED, LARGE, TEST, SEEDS = 400, 2_000, 200, {"train": 1, "test": 2, "pairs": 3}
-CURATED, STEPS = 1_000, 250
+CURATED, STEPS = 1_000, 600
 BASE = [
     'small={"kind": "small", "width": 96, "steps": 200, "source": {"kind": "python-docs", "max_tokens": 60000}}',
     "training.precision=fp32", "training.learning_rate=0.002", f"training.max_steps={STEPS}", "parameters.kind=full",
