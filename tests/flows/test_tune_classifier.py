@@ -181,36 +181,17 @@ def trained_here(home: Path) -> list[Path]:
 def test_back_to_an_older_number_is_back_for_every_flow(home: Path) -> None:
     source, new = write(home / "texts.jsonl", 120), write(home / "new.jsonl", 7, seed=5)
     predicted = []
-    for steps in (1, 6):
+    for methods in ((SetFit(num_iterations=1),), (HeadOnly(),)):  # an encoder with a linear model, then a whole one
         config = TuneClassifier(
-            embed=Embed(precision="fp32"), methods=(HeadOnly(),), gate=ClassifierGate(least_gain=-1.0),
-            training=FAST.model_copy(update={"max_steps": steps}), tuning=ClassifierTuning(near_duplicate=1.0),
+            embed=Embed(precision="fp32"), methods=methods, gate=ClassifierGate(least_gain=-1.0), training=FAST,
+            tuning=ClassifierTuning(near_duplicate=1.0, labels_per_class=6),
         )  # fmt: skip
         assert tune_classifier(source=source, name="places", config=config).result["released"]
         predicted.append(text_classifier(classifier="places", predict=new).result["predictions"])
     assert predicted[0] != predicted[1]
+    assert {one.task for one in tuned.kept("places")} == {"classifier"}
+    assert describe_encoder(Embed(model="tuned:places@1", precision="fp32")).encoder.width == 384
     with pytest.raises(ModelError, match="tuned:places was trained as classifier; an embedder was needed"):
         describe_encoder(Embed(model="tuned:places"))
     assert main(["models", "use", "tuned:places@1"]) == 0
     assert text_classifier(classifier="places", predict=new).result["predictions"] == predicted[0]
-
-
-@pytest.mark.flow
-@pytest.mark.slow
-def test_after_few_labels_were_learned_the_same_name_is_trained_again(home: Path) -> None:
-    source, new = write(home / "texts.jsonl", 90), write(home / "new.jsonl", 7, seed=5)
-    for number, methods in enumerate(((SetFit(num_iterations=1),), (HeadOnly(),)), start=1):
-        config = TuneClassifier(
-            embed=Embed(precision="fp32"), methods=methods, gate=ClassifierGate(least_gain=-1.0),
-            training=FAST.model_copy(update={"seed": number}),
-            tuning=ClassifierTuning(near_duplicate=1.0, labels_per_class=6),
-        )  # fmt: skip
-        made = tune_classifier(source=source, name="places", config=config).result
-        assert (made["model"], made["released"]) == (f"tuned:places@{number}", True)
-        assert text_classifier(classifier="places", predict=new).result["predictions"]["texts"] == 7
-    assert {one.task for one in tuned.kept("places")} == {"classifier"}
-    with pytest.raises(ContractError, match="tuned:places is kept as classifier already, not as embedder"):
-        tuned.require_task("places", "embedder")
-    assert describe_encoder(Embed(model="tuned:places@1", precision="fp32")).encoder.width == 384
-    with pytest.raises(ModelError, match="tuned:places was trained as classifier; an embedder was needed"):
-        describe_encoder(Embed(model="tuned:places"))
