@@ -11,7 +11,6 @@ import json
 import random
 from typing import Any
 
-from tasks.metrics.intervals import Interval
 from tests.bench.pairs import at_least, plain
 from tests.bench.tuning import Place, place
 
@@ -64,16 +63,20 @@ def _answered(found: dict[str, Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _compared(found: dict[str, Any], wrong: dict[str, Any], right: dict[str, Any]) -> list[dict[str, Any]]:
-    ours, theirs, all_right = (run["result"]["measures"][f"{EXACT} SFT"] for run in (found, wrong, right))
-    ends: list[Interval] = [(m["low"], m["high"]) for m in (ours, theirs)]
-    return [
-        plain(f"{LARGE:,} rows, every third swapped, as many steps ({ends[1][0]:.3f} to {ends[1][1]:.3f})",
-              theirs["value"], ""),
-        plain(f"{LARGE:,} right rows, as many steps ({all_right['low']:.3f} to {all_right['high']:.3f})",
-              all_right["value"], ""),
-        at_least(f"{CURATED:,} right rows: lower end, less the upper end of those", ends[0][0] - ends[1][1], "", 0.0),
-    ]  # fmt: skip
+def _compared(*runs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return answers and losses after curated rows, swapped ones, and as many right ones."""
+    rows, losses = [], []
+    for name, run in zip((f"{CURATED:,} right rows", f"{LARGE:,}, every third swapped", f"{LARGE:,} right"), runs,
+                         strict=True):  # fmt: skip
+        answers, loss = (run["result"]["measures"][f"{measure} SFT"] for measure in (EXACT, "loss a token"))
+        losses.append(loss)
+        rows += [
+            plain(f"{name}: replies that are the answer ({answers['low']:.3f} to {answers['high']:.3f})",
+                  answers["value"], ""),
+            plain(f"{name}: loss a token ({loss['low']:.3f} to {loss['high']:.3f})", loss["value"], ""),
+        ]  # fmt: skip
+    apart = losses[1]["low"] - losses[0]["high"]
+    return [*rows, at_least("loss a token: lower end of swapped less upper end of curated", apart, "", 0.0)]
 
 
 def _rows(count: int, part: str) -> list[dict[str, str]]:
