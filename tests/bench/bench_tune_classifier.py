@@ -2,17 +2,15 @@
 
 One table: head, last blocks, LoRA and all weights of MiniLM on the same 1,000 texts of each class, beside logistic
 regressions on frozen vectors and on words; judged on the test split. Then 8, 16 and 32 labels of each class, five
-draws of each: SetFit beside the frozen vectors on the same draws. Then three tasks by adapters over one base, beside
-whole copies: megabytes and score of each. Chapter 11 of the book.
+draws of each: SetFit beside the frozen vectors on the same draws. Chapter 11 of the book.
 """
 
-import csv
 import os
 import statistics
 from pathlib import Path
 from typing import Any
 
-from tests.bench.labelled import Labels, banking77, rotten_tomatoes
+from tests.bench.labelled import Labels, rotten_tomatoes
 from tests.bench.pairs import plain, why_not
 from tests.bench.tuning import Place, place, table
 
@@ -35,7 +33,7 @@ def measure() -> list[dict[str, Any]]:
     labels = rotten_tomatoes(Path(data))
     with place() as at:
         words = [*_labelled(at, "reviews", labels), "training.max_seq_length=64"]
-        return [*_ways(at, words), *_few(at, words), *_adapters(at, words, Path(data))]
+        return [*_ways(at, words), *_few(at, words)]
 
 
 def _labelled(at: Place, name: str, labels: Labels) -> list[str]:
@@ -89,44 +87,3 @@ def _few(at: Place, words: list[str]) -> list[dict[str, Any]]:
             plain(f"{number} texts a class: the most of {len(DRAWS)}", max(gains), ""),
         ]
     return rows
-
-
-def _adapters(at: Place, words: list[str], data: Path) -> list[dict[str, Any]]:
-    """Train three tasks over one base by adapters, and as whole models; return megabytes and score of each."""
-    questions = _trecqa(data)
-    tasks = {
-        "sentiment": [*words, "tuning.labels_per_class=150"],
-        "intent": [
-            *_labelled(at, "intents", banking77(data)),
-            "training.max_seq_length=64",
-            "tuning.labels_per_class=10",
-        ],
-        "answer": [*_labelled(at, "answers", questions), "training.max_seq_length=96", "tuning.labels_per_class=150"],
-    }
-    rows = []
-    for task, asked in tasks.items():
-        for kept, merge in (("adapter", "false"), ("whole copy", "true")):
-            name = f"{task}-{merge}"
-            more = [
-                f'methods=[{{"kind": "lora", "merge": {merge}}}]',
-                "gate.least_gain=-1",
-                "training.num_train_epochs=2",
-            ]
-            found = at.run("tune-classifier", f"name={name}", *asked, *more, "training.learning_rate=3e-5")["result"]
-            folder = at.folder_of(f"tuned:{name}@1")
-            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-            score = found["measures"]["macro-F1 tuned lora"]
-            rows += [
-                plain(f"{task}, {kept}: on disk", size, "MB"),
-                plain(f"{task}, {kept}: macro-F1 ({score['low']:.3f} to {score['high']:.3f})", score["value"], ""),
-            ]
-    return rows
-
-
-def _trecqa(data: Path) -> Labels:
-    """Return pairs of a question and a sentence, as one text, and whether it answers."""
-    found = []
-    for split in ("train", "test"):
-        with (data / "trecqa" / f"{split}.csv").open(newline="", encoding="utf-8") as file:
-            found.append([(f"{row['qtext']} {row['atext']}", f"label {row['label']}") for row in csv.DictReader(file)])
-    return Labels(*found)
