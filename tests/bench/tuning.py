@@ -71,6 +71,7 @@ def place(*, fresh: bool = False) -> Iterator[Place]:
     """
     with tempfile.TemporaryDirectory() as made, prefect_test_harness(server_startup_timeout=120):
         folder = Path(made if fresh else os.environ.get("LLM_FLOWS_BENCH") or made)
+        folder.mkdir(parents=True, exist_ok=True)
         settings = {"LLM_FLOWS_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1",
                     "PREFECT_API_URL": str(PREFECT_API_URL.value())}  # fmt: skip
         yield Place(folder, {**os.environ, **settings})
