@@ -170,11 +170,15 @@ class MlflowRun:
                    for f in tracked.finished if f.record]  # fmt: skip
         for name, content in {"refs": refs, "steps": lineage, "environment": environment()}.items():
             self._mlflow.log_text(self.run_id, durable.canonical(content).decode(), f"{name}.json")
-        self._log_data_sets(tracked)
-        for name, model in tracked.models.items() if status == "FINISHED" else ():
-            self._register(name, model)
         self._mlflow.set_tag(self.run_id, "mlflow.note.content", _description(tracked, status))
-        self._mlflow.set_terminated(self.run_id, status)
+        try:
+            # Of two runs that name the same data set or model for the first time at once, MLflow fails one.
+            with workspace.lock("mlflow"):
+                self._log_data_sets(tracked)
+                for name, model in tracked.models.items() if status == "FINISHED" else ():
+                    self._register(name, model)
+        finally:
+            self._mlflow.set_terminated(self.run_id, status)  # else it would be running forever
 
     def _log_data_sets(self, tracked: Tracked) -> None:
         """Log what every ingesting step has read: its source, its digest, how many rows."""

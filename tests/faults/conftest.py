@@ -70,8 +70,11 @@ def job(corpus: Path, prefect_server: str) -> Callable[..., Job]:
     def make(home: Path, *words: str, **more: str) -> Job:
         environment = {**os.environ, "LLM_FLOWS_HOME": str(home), "PREFECT_API_URL": prefect_server, **more}
         environment.pop("MLFLOW_TRACKING_URI", None)
-        build = ("knowledge-base", "source.kind=files", f"source.path={corpus}", "embed.precision=fp32")
-        return Job((*build, "embed.shards.tokens=1000", *words), environment)
+        build = ["source.kind=files", f"source.path={corpus}", "embed.precision=fp32", "embed.shards.tokens=1000"]
+        asked = {word.partition("=")[0] for word in words}  # nothing may be set twice
+        return Job(
+            ("knowledge-base", *(word for word in build if word.partition("=")[0] not in asked), *words), environment
+        )
 
     return make
 

@@ -163,6 +163,23 @@ def test_without_mlflow_the_flow_ends_the_same_with_one_warning_and_little_delay
     assert waited - refused < 10  # what the promise allows, over a flow that loses no time
 
 
+def test_a_run_whose_data_mlflow_refuses_is_ended_all_the_same(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("UNIQUE constraint failed: datasets.name")  # as MLflow does where two runs name it at once
+
+    monkeypatch.setattr(mlflow_run.MlflowRun, "_log_data_sets", refused)
+    with caplog.at_level(logging.WARNING, logger="tasks"):
+        labelled("refused")
+    assert "UNIQUE constraint failed" in caplog.text
+    client = mlflow.MlflowClient(mlflow_run.tracking_uri())
+    experiment = client.get_experiment_by_name("labelled").experiment_id
+    (found,) = client.search_runs([experiment])
+    assert found.info.status == "FINISHED"
+    assert "search.npmi" in found.data.metrics
+
+
 def test_metrics_are_told_apart_by_labels_and_measures_have_names_of_their_own(workspace: Path) -> None:
     expected = {
         "search.weighted.ndcg_at_10": 0.5,
