@@ -1,5 +1,6 @@
 """How a generator is trained: columns of instructions and preferences, which weights move, when it is released."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 from configs.base import Common, Config, Tabs
 from configs.finetune import FullWeights, Lora, Training
 
+NAMED = r"\w"  # holds a letter or a digit
 # As Llama and its heirs name their linear layers, without the head.
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -113,10 +115,11 @@ class KeywordCheck(Config):
     """Whether a reply holds one of some words, or none of them."""
 
     kind: Literal["keywords"] = "keywords"
-    name: str = Field(min_length=1, max_length=60)
+    name: str = Field(pattern=NAMED, max_length=60)
     """What it is called in tables and metrics."""
-    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
-    """Words, or groups of words, that stand by themselves: `art` is not in `start`. Case does not count."""
+    words: tuple[Annotated[str, Field(pattern=NAMED)], ...] = Field(min_length=1)
+    """Words, or groups of words, that stand by themselves: `art` is not in `start`. Case does not count. In scripts
+    without blanks, as Chinese or Thai, they may stand anywhere."""
     absent: bool = False
     """Whether a reply passes that holds none of them."""
 
@@ -125,19 +128,27 @@ class LengthCheck(Config):
     """Whether a reply has so many words."""
 
     kind: Literal["length"] = "length"
-    name: str = Field(min_length=1, max_length=60)
+    name: str = Field(pattern=NAMED, max_length=60)
     """What it is called in tables and metrics."""
     least: int = Field(1, ge=0)
-    """Words at least, between blanks."""
+    """Words or characters at least."""
     most: int | None = Field(None, ge=1)
-    """Words at most. Null: any number."""
+    """Words or characters at most. Null: any number."""
+    unit: Literal["words", "characters"] = "words"
+    """What is counted: words between blanks, or characters, as for scripts without blanks."""
+
+    @model_validator(mode="after")
+    def _least_first(self) -> Self:
+        if self.most is not None and self.most < self.least:
+            raise ValueError(f"most is {self.most} but least {self.least}, so no reply could pass; swap the two")
+        return self
 
 
 class FormatCheck(Config):
     """Whether a reply is written in a certain way."""
 
     kind: Literal["format"] = "format"
-    name: str = Field(min_length=1, max_length=60)
+    name: str = Field(pattern=NAMED, max_length=60)
     """What it is called in tables and metrics."""
     form: Literal["json", "one-line", "list"] = "one-line"
     """`json`: all of it can be read as JSON. `one-line`: one line. `list`: several lines, each an item."""
@@ -150,7 +161,7 @@ class Battery(Config):
     """What base and trained models are measured by, side by side, on held-out prompts."""
 
     prompts: int = Field(40, ge=4, le=10_000)
-    """Held-out prompts that each model replies to at most; the loss is measured on all."""
+    """Held-out prompts that each model replies to at most, drawn by seed; the loss is measured on all."""
     max_tokens: int = Field(64, ge=4, le=4_096)
     """Tokens of a reply at most; one that is cut there did not stop."""
     samples: int = Field(5, ge=0, le=50)
@@ -160,7 +171,7 @@ class Battery(Config):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [check.name.casefold() for check in self.checks]
+        names = [re.sub(r"\W+", "_", check.name.casefold()).strip("_") for check in self.checks]  # as metrics have it
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"checks has {twice[0]!r} twice, so their measures could not be told apart; rename one")
         return self

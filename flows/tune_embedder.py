@@ -391,4 +391,4 @@ def tune_embedder(
         shown = (kept, found, trained, look, split)
         page = embedder_page(run, shown, (*repeats, examples.rejected, rejected), config, silver)
         more = {**rows_summary(silver, repeats), **rebuild(source, kept, config)}
-        return run.outcome({**embedder_summary(*shown), **more}, page)
+        return run.outcome({**embedder_summary(*shown, silver), **more}, page)

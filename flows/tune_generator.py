@@ -135,7 +135,7 @@ def read_rows(source: Source, columns: Columns, label: str, config: TuneGenerato
             return prompts_of_documents(documents.documents, preferred, config.holdout.seed), documents.rejected
         rows = table_of(source, columns)
         read = ingest_rows(snapshot, rows, columns_of_prompts(columns), config.ingest)
-        return read_prompts(read.cells, columns), read.rejected
+        return read_prompts(read.cells, columns, config.ingest.max_rejected_share), read.rejected
 
 
 def read_parts(

@@ -90,7 +90,9 @@ def loss_check(
     total = tokens.sum()
     passed, why = True, "shown beside"
     if role == "domain":
-        passed, why = high < -config.least_gain, f"the upper end must be below {-config.least_gain:g}"
+        passed, why = high < -config.least_gain, f"the upper end must be below {0 - config.least_gain:g}"
+    elif role == "general":
+        passed, why = low <= 0, "it must not rise for sure"
     return TuneCheck(
         name, role, LOSS, len(old), float(old.sum() / total), float(new.sum() / total), low, high, bool(passed), why
     )  # fmt: skip

@@ -5,6 +5,7 @@ Source: instructions whose fulfilment a program can verify, IFEval, Zhou et al. 
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -12,6 +13,10 @@ from configs.finetune_generator import FormatCheck, GeneratorGate, KeywordCheck,
 from tasks.data.evaluation import Measure
 from tasks.metrics.intervals import mean_interval
 
+# Scripts without blanks between words: Thai, Lao, Myanmar, Khmer, kana, Han. A word has no edge there.
+JOINED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+\S")  # begins an item of a list
 
 
@@ -21,7 +26,7 @@ def passes(reply: str, check: ReplyCheck) -> bool:
         case KeywordCheck():
             return any(_holds(reply, word) for word in check.words) != check.absent
         case LengthCheck():
-            count = len(reply.split())
+            count = len(reply.split()) if check.unit == "words" else len(reply.strip())
             return check.least <= count and (check.most is None or count <= check.most)
         case FormatCheck():
             return _written_as(reply.strip(), check)
@@ -30,9 +35,16 @@ def passes(reply: str, check: ReplyCheck) -> bool:
 
 
 def _holds(reply: str, word: str) -> bool:
-    """Return whether a word or group of words stands in a reply by itself; case and spacing do not count."""
+    """Return whether a word or group of words stands in a reply by itself, whatever its case, spacing and composition.
+
+    In a script without blanks it may stand inside others.
+    """
+    word, reply = unicodedata.normalize("NFC", word), unicodedata.normalize("NFC", reply)
     spaced = r"\s+".join(re.escape(part) for part in word.split())
-    return re.search(rf"(?<!\w){spaced}(?!\w)", reply, re.IGNORECASE) is not None
+    before, after = (
+        "" if JOINED.match(edge) else mark for edge, mark in ((word[0], r"(?<!\w)"), (word[-1], r"(?!\w)"))
+    )
+    return re.search(f"{before}{spaced}{after}", reply, re.IGNORECASE) is not None
 
 
 def _written_as(reply: str, check: FormatCheck) -> bool:

@@ -46,7 +46,9 @@ def evaluate_classes(divided: Divided, trials: Sequence[Trial], config: Measured
     measures, paired = judge_ways(targets, ways, multiple=divided.multiple, **options)
     measures += judge_order(targets, ways, resamples=config.resamples, seed=config.seed)
     measures += gains(paired, {t.name: t.uncalibrated for t in trials if t.uncalibrated}, len(targets))
-    tried = objects.load_array(divided.tried) if any(trial.tried_only for trial in trials) else np.arange(len(train))
+    # An encoder of SetFit has learned from all others, so what it says of them is no validation.
+    some = any(trial.tried_only or trial.kind == "setfit" for trial in trials)
+    tried = objects.load_array(divided.tried) if some else np.arange(len(train))
     seen = {t.name: _given(t, objects.load_array(t.validation)[... if t.tried_only else tried]) for t in trials}
     validation, _ = judge_ways(train[tried], seen, multiple=divided.multiple, **options)
     steps.log_measures("classify", measures)

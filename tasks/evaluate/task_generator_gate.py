@@ -51,6 +51,8 @@ def judge_generator(
         measures += gate.reward_measures(last, pairs, config)
     checks.append(gate.stop_check(f"{last} against base", replies[0], replies[-1], config))
     if len(losses) > 2:
+        checks.append(gate.stop_check(f"{last} against SFT", replies[1], replies[-1], config))
+        checks.append(gate.loss_check(f"{last} over base", "general", losses[0], losses[-1], config))
         checks.append(gate.loss_check(f"{last} over SFT", "shown", losses[1], losses[2], config))
     released, why = gate.judge_checks(checks)
     steps.log_measures("battery", measures)

@@ -23,6 +23,7 @@ from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
+SEED = 0  # draws the prompts that every model replies to: files may be sorted
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
@@ -40,6 +41,7 @@ def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str,
     Raises:
         DataError: No held-out row has a token to measure.
     """
+    from tasks.finetune.draws import drawn
     from tasks.finetune.generator import completion_losses
 
     rows, writer = objects.load_rows(held, PromptRow), PromptWriter(model, system)
@@ -52,7 +54,7 @@ def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str,
              for row, loss, m in zip(rows, losses, made, strict=True) if m.learned]  # fmt: skip
     if not found:
         raise DataError("no held-out row has a completion within what the model reads; give shorter rows to judge by")
-    few = rows[: config.prompts]
+    few = drawn(rows, config.prompts, SEED)
     before = (Message("system", system),) if system else ()
     requests = [Request((*before, Message("user", row.prompt))) for row in few]
     sampling = Sampling(temperature=0, repetition_penalty=1, max_tokens=config.max_tokens)

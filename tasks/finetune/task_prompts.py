@@ -80,15 +80,18 @@ def columns_of_prompts(columns: InstructionColumns | PreferenceColumns) -> tuple
 
 
 @step(name="finetune-read-prompts")
-def read_prompts(cells: CellsRef, columns: InstructionColumns | PreferenceColumns) -> PromptTable:
+def read_prompts(
+    cells: CellsRef, columns: InstructionColumns | PreferenceColumns, max_rejected_share: float = 1.0
+) -> PromptTable:
     """Make prompts and completions of the cells of rows; rows that cannot be used are rejected.
 
     Args:
         cells: Rows.
         columns: What each column holds.
+        max_rejected_share: Of the rows, that may be rejected.
 
     Raises:
-        DataError: No row can be used.
+        DataError: No row can be used, or more are rejected than that.
     """
     from tasks.finetune.instructions import row_of
 
@@ -98,6 +101,11 @@ def read_prompts(cells: CellsRef, columns: InstructionColumns | PreferenceColumn
     rejected = [row for row in read if isinstance(row, Rejected)]
     if not kept:
         raise DataError(f"none of {len(rows)} rows can be used ({rejected[0].item} {rejected[0].detail})")
+    if len(rejected) > max_rejected_share * len(rows):
+        raise DataError(
+            f"{len(rejected)} of {len(rows)} rows are rejected ({rejected[0].item} {rejected[0].detail}), more than "
+            f"{max_rejected_share:.0%}; mend them, or raise ingest.max_rejected_share"
+        )
     steps.log_metrics(rows=len(kept), rejected=len(rejected))
     return PromptTable(rows=_save(kept), rejected=objects.save_rows(RejectedRef, Rejected, rejected))
 
@@ -294,9 +302,10 @@ class PromptWriter:
 
     def kind(self, rows: Sequence[PromptRow]) -> str:
         """Return what rows are, and how they are written."""
-        what = "preferences" if any(row.rejected for row in rows) else "instructions"
         how = "by the model's chat template" if self.tokenizer.chat_template else "as plain text"
-        return f"{what}, prompt and completion, {how}; the loss is that of the completion and its end"
+        if any(row.rejected for row in rows):
+            return f"preferences, prompt, chosen and rejected answer, {how}; what counts is how likely each answer is"
+        return f"instructions, prompt and completion, {how}; the loss is that of the completion and its end"
 
 
 def _estimated(base: Generator, config: Training, made: "Sequence[CompletionTokens]", count: int) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def save_tuned(
         fill(folder)
         for path in folder.rglob("*.bin"):
             path.unlink()
-        note = {"task": task, "base": base, **(more or {})}
+        named = Path(base).name if Path(base).is_absolute() else base  # a folder's place is no part of what a model is
+        note = {"task": task, "base": named, **(more or {})}
         (folder / NOTE).write_text(json.dumps(note, ensure_ascii=False, sort_keys=True, indent=1), "utf-8")
 
     return objects.save_files(TunedRef, filled, shape=(1,))

@@ -7,6 +7,7 @@ accelerate's `find_executable_batch_size`, but with the global batch kept, so th
 
 import copy
 import gc
+import json
 import logging
 import math
 import resource
@@ -20,6 +21,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 
 from configs.finetune import Training
 from tasks import hardware
@@ -56,7 +58,7 @@ class FinishedTraining:
         best_step: Step of the weights.
         steps: Steps run, those before a restart included.
         seconds: Of this call.
-        tokens: Of training texts that were read, padding left out; 0 where the arguments count none.
+        tokens: Of training texts that were read by this call, padding left out; 0 where the arguments count none.
         peak_bytes: Most memory the process held by now; of a GPU, what torch held.
         stopped_because: Why it ended, in words.
         resumed_from: Step of the checkpoint this call began from; 0 where it began anew.
@@ -88,6 +90,7 @@ class _Tries:
     checkpointing: bool = False
     began: float = field(default_factory=time.monotonic)
     first: int | None = None
+    tokens: int = 0
 
 
 def arguments(
@@ -114,7 +117,7 @@ def arguments(
         "per_device_eval_batch_size": 2 * config.per_device_train_batch_size,
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "learning_rate": config.learning_rate,
-        "warmup_steps": config.warmup_ratio,
+        "warmup_steps": math.floor(config.warmup_ratio * steps),  # a first step at rate 0 would be one of few
         "weight_decay": config.weight_decay,
         "seed": config.seed,
         "data_seed": config.seed,
@@ -192,7 +195,7 @@ def _try(make: Make, tries: _Tries, watch: TrainingWatch, shown: str) -> Finishe
     last = newest(watch.folder)
     tries.halved = max(tries.halved, int(last.notes.get("halved", 0)) if last else 0)
     if tries.first is None:
-        tries.first = last.step if last else 0
+        tries.first, tries.tokens = (last.step, tokens_read(last.folder)) if last else (0, 0)
     given = copy.copy(tries.arguments)
     factor = 0.5 ** (tries.halved - int(last.notes.get("halved", 0))) if last else 1.0
     if last is None:
@@ -216,7 +219,7 @@ def _try(make: Make, tries: _Tries, watch: TrainingWatch, shown: str) -> Finishe
     return FinishedTraining(
         trainer=trainer, curve=curve_of(state.log_history, shown or metric), steps=state.global_step,
         best_step=int(state.best_global_step or state.global_step),
-        seconds=time.monotonic() - tries.began, tokens=int(state.num_input_tokens_seen),
+        seconds=time.monotonic() - tries.began, tokens=int(state.num_input_tokens_seen) - tries.tokens,
         peak_bytes=peak_bytes(), stopped_because=stopping.reason or "all steps were run",
         resumed_from=tries.first, halved=tries.halved, skipped=(*notes["skipped"], *guard.skipped),  # type: ignore[misc]
         micro_batch=given.per_device_train_batch_size,
@@ -270,6 +273,12 @@ def _require_whole(trainer: Any) -> None:
     best = trainer.state.best_model_checkpoint
     if trainer.args.load_best_model_at_end and best is not None and (reason := damage(Path(best))):
         raise ModelError(f"the best checkpoint {Path(best).name} is damaged ({reason}); train again")
+
+
+def tokens_read(checkpoint: Path) -> int:
+    """Return the tokens that a run had read when it wrote a checkpoint; 0 where it counts none."""
+    state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text("utf-8"))
+    return int(state.get("num_input_tokens_seen") or 0)
 
 
 def _logging_steps(every: int) -> int:

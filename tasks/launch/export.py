@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tasks.data import digests
 from tasks.data.training import TunedModel
 from tasks.errors import ContractError, disk_refusal
 from tasks.store import objects, tuned
@@ -56,14 +57,23 @@ def card(model: TunedModel, source: Path, folder: str) -> str:
         folder: Name that it is opened by.
     """
     library, module, call = ADAPTED if (source / ADAPTER).is_file() else OPENED[model.task]
-    if model.task == "classifier" and tuned.encodes(model):  # its linear model stays here; text-classifier knows both
+    beside = ""
+    if model.task == "classifier" and tuned.encodes(model):
         library, module, call = OPENED["embedder"]
-    kind = call.partition("(")[0].partition(".")[0]
+        beside = (
+            "This folder is the encoder alone. What tells the classes apart, a logistic regression on its vectors, "
+            f"stays in the workspace: `text-classifier classifier={model.id}` uses both.\n\n"
+        )
+    elif module == "transformers":
+        call += '\ntokenizer = AutoTokenizer.from_pretrained("{folder}")'
+    kind = call.partition("(")[0].partition(".")[0] + (", AutoTokenizer" if "AutoTokenizer" in call else "")
     stated: dict[str, Any] = json.loads((source / TRAINING).read_text("utf-8"))
     facts = [
         ("task", model.task), ("id in its workspace", model.id), ("trained from", model.base),
-        ("sha256 of those weights", model.base_weights), ("sha256 of this model", model.model.digest),
-        *((f"sha256 of its {name} rows", digest) for name, digest in sorted(model.data.items())),
+        ("digest of those weights in llm-flows", model.base_weights),
+        ("digest of this folder in llm-flows", model.model.digest),
+        *((f"sha256 of {path.name}", digests.of_path(path)) for path in sorted(source.glob("*.safetensors"))),
+        *((f"digest of its {name} rows in llm-flows", digest) for name, digest in sorted(model.data.items())),
         *((CALLED.get(name, name), value) for name, value in sorted(stated.items()) if name not in SAID),
     ]  # fmt: skip
     rows = "\n".join(f"| {name} | {_cell(value)} |" for name, value in facts)
@@ -72,7 +82,9 @@ def card(model: TunedModel, source: Path, folder: str) -> str:
         f"---\nlibrary_name: {library}\ntags: [llm-flows, {model.task}]\n---\n\n# {model.name}\n\n"
         f"Trained by llm-flows (`tune-{model.task}`) and {verdict} by its gate:\n\n> {_cell(model.why or 'none')}\n\n"
         f"```python\nfrom {module} import {kind}\n\nmodel = {call.format(folder=folder)}\n```\n\n"
-        f"| | |\n|---|---|\n{rows}\n\nThe weights are safetensors; nothing is pickled.\n"
+        f"{beside}| | |\n|---|---|\n{rows}\n\n"
+        "No licence is stated here: that of the base and of the data holds. The weights are safetensors; nothing is "
+        "pickled.\n"
     )
 
 

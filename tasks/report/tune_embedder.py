@@ -130,7 +130,12 @@ def _write(run: tracking.Run, shown: Shown, rejected: Sequence[RejectedRef], tol
 
 
 def embedder_summary(
-    kept: TunedModel, found: TuneVerdict, trained: TrainingResult, look: PairsLook, split: SplitPairs
+    kept: TunedModel,
+    found: TuneVerdict,
+    trained: TrainingResult,
+    look: PairsLook,
+    split: SplitPairs,
+    silver: SilverRows | None = None,
 ) -> dict[str, Any]:
     """Return what a flow that trains on pairs answers."""
     return {
@@ -146,7 +151,7 @@ def embedder_summary(
             "truncated_share": round(look.truncated, 4),
         },
         "training": training.stated(trained),
-        "warnings": [*look.warnings, *training.remarks({kept.name: trained})],
+        "warnings": [*look.warnings, *silver_warnings(silver), *training.remarks({kept.name: trained})],
     }  # fmt: skip
 
 
@@ -197,9 +202,11 @@ def silver_warnings(silver: SilverRows | None) -> list[str]:
         return []
     found = []
     if silver.low <= 0:
+        reverse, unsure = "says the reverse of the labels of people", "does not follow the labels of people for sure"
+        said = reverse if silver.high < 0 else unsure
         found.append(
-            f"{silver.reranker} does not follow the labels of people for sure: Spearman {agreed(silver)}, "
-            f"n={silver.judged:,}; its silver pairs may teach nothing. Train it first, or set silver=null"
+            f"{silver.reranker} {said}: Spearman {agreed(silver)}, n={silver.judged:,}; its silver pairs may teach "
+            "nothing, or what is false. Train it first, or set silver=null"
         )
     if silver.silver.rows in silver.tenths:
         found.append(f"{silver.reranker} gives all {silver.silver.rows:,} silver pairs nearly the same score")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.data.documents import RejectedRef
+from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import (
     GeneratorTrial,
@@ -108,7 +108,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
     )  # fmt: skip
     path = pages.write_page(run, page)
     if path.name:
-        _write_tables(path.parent, shown)
+        _write_tables(path.parent, shown, rejected)
     return path
 
 
@@ -267,9 +267,11 @@ def samples_of(shown: ShownGenerator) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _write_tables(folder: Path, shown: ShownGenerator) -> None:
+def _write_tables(folder: Path, shown: ShownGenerator, rejected: Sequence[RejectedRef]) -> None:
     """Write every table as Parquet and CSV beside the page."""
-    tables = {"checks": objects.load_table(shown.found.checks), "measures": objects.load_table(shown.found.measures)}
+    removed = [row for ref in rejected for row in objects.load_rows(ref, Rejected)]
+    tables = {"removed": objects.table_of(Rejected, removed)}
+    tables |= {"checks": objects.load_table(shown.found.checks), "measures": objects.load_table(shown.found.measures)}
     for trial in shown.trials:
         tables[f"replies-{trial.name}"] = objects.table_of(TriedReply, objects.load_rows(trial.replies, TriedReply))
         tables[f"losses-{trial.name}"] = objects.table_of(PromptLoss, objects.load_rows(trial.losses, PromptLoss))

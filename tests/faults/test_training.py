@@ -87,7 +87,7 @@ def resumed(stated: dict[str, Any]) -> int:
 def wait_for_step(home: Path, step: int, process: "subprocess.Popen[str]") -> int:
     """Wait until a checkpoint of a step or a later one is there; return its number."""
     for _ in range(2_000):
-        found = [int(path.name.partition("-")[2]) for path in (home / "training").rglob("checkpoint-*[0-9]")]
+        found = [int(path.name.partition("-")[2]) for path in (home / "training").glob("*/checkpoint-*[0-9]")]
         if found and max(found) >= step:
             return max(found)
         assert process.poll() is None, f"it ended before step {step}: {process.communicate()[1][-2_000:]}"

@@ -154,7 +154,9 @@ def test_preferences_that_are_not_learned_refuse_the_model_which_is_kept_and_can
     assert result["released"] is False
     assert "reward accuracy of DPO over chance" in result["why"]
     assert set(result["training"]) == {"SFT", "DPO"}
-    assert {"SFT over base", "DPO over chance", "DPO against base", "DPO over SFT"} == set(result["checks"])
+    assert set(result["checks"]) == {
+        "SFT over base", "DPO over chance", "DPO against base", "DPO against SFT", "DPO over base", "DPO over SFT",
+    }  # fmt: skip
     page = Path(outcome.report).read_text("utf-8")
     assert "Not released" in page
     assert "rewards of the validation pairs" in page
@@ -178,13 +180,14 @@ def test_a_reward_model_decides_where_replies_are_drawn_and_the_page_has_its_mea
     assert set(result["training"]) == {"SFT", "RLOO"}
     assert set(result["checks"]) == {
         "SFT over base", "reward model over chance", "replies of RLOO over SFT", "RLOO over chance",
-        "RLOO against base", "RLOO over SFT",
+        "RLOO against base", "RLOO against SFT", "RLOO over base", "RLOO over SFT",
     }  # fmt: skip
     check = result["checks"]["replies of RLOO over SFT"]
     judged = result["checks"]["reward model over chance"]
     assert judged["passed"] == (judged["low"] > 0)
     told = result["checks"]["SFT over base"]["passed"]
-    assert result["released"] == (told and judged["passed"] and check["low"] > 0)
+    kept = result["checks"]["RLOO over base"]["passed"]
+    assert result["released"] == (told and judged["passed"] and check["low"] > 0 and kept)
     assert result["checks"]["RLOO over chance"]["role"] == "shown"
     worth = {name: result["measures"][f"mean reward {name}"]["value"] for name in ("base", "SFT", "RLOO")}
     assert check["difference"] == pytest.approx(worth["RLOO"] - worth["SFT"], abs=1e-3)

@@ -165,3 +165,11 @@ def test_a_reward_model_that_cannot_tell_held_out_pairs_refuses_what_it_rewards(
 def test_pairs_decide_nothing_where_a_reward_model_does() -> None:
     assert reward_check("RLOO", "shown", pairs(24), GATE).passed
     assert not reward_check("DPO", "domain", pairs(24), GATE).passed
+
+
+def test_a_model_that_forgot_what_the_base_knew_is_refused_whatever_it_prefers() -> None:
+    worse = loss_check("DPO over base", "general", losses(2.0), losses(2.5), GATE)
+    assert not worse.passed
+    assert worse.why == "it must not rise for sure"
+    assert loss_check("DPO over base", "general", losses(2.0), losses(1.5), GATE).passed
+    assert loss_check("DPO over base", "general", losses(2.0), losses(2.0), GATE).passed

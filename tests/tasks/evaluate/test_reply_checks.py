@@ -27,6 +27,29 @@ def test_words_of_other_scripts_and_with_marks_are_found_as_they_are_written() -
     assert not passes("Unhöflich.", KeywordCheck(name="x", words=("höflich",)))
 
 
+def test_scripts_without_blanks_have_words_inside_others_and_composition_counts_for_nothing() -> None:
+    assert passes("我住在这座城市里。谢谢", KeywordCheck(name="x", words=("城市",)))
+    assert not passes("我住在这座城市里。", KeywordCheck(name="x", words=("城市",), absent=True))
+    assert passes("ขอบคุณครับ", KeywordCheck(name="x", words=("คุณ",)))
+    assert passes("Ein B\u00e4r.", KeywordCheck(name="x", words=("ba\u0308r",)))
+    assert passes("شكرا لك", KeywordCheck(name="x", words=("شكرا",)))
+    assert passes("一二三", LengthCheck(name="x", least=3, most=3, unit="characters"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kind": "keywords", "name": "x", "words": [" "]}, "should match pattern"),
+        ({"kind": "keywords", "name": "x", "words": ["."]}, "should match pattern"),
+        ({"kind": "keywords", "name": " ", "words": ["a"]}, "should match pattern"),
+        ({"kind": "length", "name": "x", "least": 9, "most": 3}, "no reply could pass; swap the two"),
+    ],
+)
+def test_a_check_that_says_nothing_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Battery.model_validate({"checks": [wrong]})
+
+
 @pytest.mark.parametrize(
     ("reply", "passed"), [("", False), ("one two", True), ("a b c d", True), ("a b c d e", False)]
 )
@@ -61,3 +84,5 @@ def test_the_share_that_passes_has_the_interval_of_a_share() -> None:
 def test_two_checks_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="checks has 'polite' twice, so their measures could not be told apart"):
         Battery(checks=(POLITE, LengthCheck(name="Polite")))
+    with pytest.raises(ValueError, match="checks has 'f_x' twice"):  # one metric's name
+        Battery(checks=(LengthCheck(name="f x"), LengthCheck(name="F-x")))

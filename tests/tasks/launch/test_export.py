@@ -1,5 +1,6 @@
 """A model that was trained here is taken along: whole, with a card that says what the gate found, never over files."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -47,8 +48,10 @@ def test_the_folder_opens_in_its_library_and_the_card_says_what_the_gate_found(
     assert r"> refused: loss a token 4.6 -> 4.7 \| 29 items the upper end must be below 0" in card
     assert "**not released**" in card
     assert "| weights that moved, at the end | kind lora, target_modules q_proj v_proj |" in card
-    assert f"| sha256 of this model | {kept.model.digest} |" in card
-    assert "| sha256 of its train rows | def |" in card
+    assert f"| digest of this folder in llm-flows | {kept.model.digest} |" in card
+    weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert f"| sha256 of model.safetensors | {weights} |" in card
+    assert "| digest of its train rows in llm-flows | def |" in card
     assert 'AutoModelForCausalLM.from_pretrained("zoo")' in card
 
 
