@@ -186,6 +186,13 @@ def _inside(card: FlowCard, variant: Variant, width: int) -> Lines:
             yield from _wrapped(f"Open it: python -m flows {card.name} --help {name_of(field)}", width, "    ", "    ")
 
 
+def _entry(variant: Variant) -> dict[str, Any]:
+    """Return a variant as an entry of a list: its kind, and what it needs."""
+    needed = {f.key: f.info.annotation for f in variant.fields if f.info.is_required()}
+    words = {key: key.upper() if annotation is str else [key.upper()] for key, annotation in needed.items()}
+    return {"kind": variant.kind, **words}
+
+
 def _whole(place: Place, width: int) -> Lines:
     """Yield all that is said of a place itself."""
     default = _default(place)
@@ -196,7 +203,7 @@ def _whole(place: Place, width: int) -> Lines:
         types.append("null")
     stated = ", ".join([" | ".join(types), *_bounds(place)]).strip(", ")
     if place.listed and kinds:
-        stated += f'; entries in JSON, as {place.name}=\'[{{"kind": "{place.variants[0].kind}"}}]\''
+        stated += f"; entries in JSON, as {place.name}='{json.dumps([_entry(place.variants[0])])}'"
     if place.variants and place.default is None:
         stated += "; setting a field of it takes the place of null"
     yield from _wrapped(stated, width, "    ", "    ")

@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 NEEDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
-PATTERNS = {r"^[^=]+=": "name=value"}  # what a pattern of a field means, where that is said in words
+PATTERNS = {
+    r"^[^=]+=": "name=value",
+    r"\w": "a letter or a digit",
+}  # what a pattern of a field means, where that is said in words
 SHOWN = 60  # characters of a value
 NEAR = 4  # names that are suggested
 
@@ -41,11 +44,17 @@ def unreadable(name: str, text: str, types: Sequence[Any]) -> str:
     needs = list(dict.fromkeys(map(_needed, types)))
     way = ""
     if any(need.startswith(("a list", "lists")) for need in needs):
-        entry = "[1, 2]" if any(_listed(t) in (int, float) for t in types) else json.dumps([_short(text)])
+        entry = "[1, 2]" if any(_listed(t) in (int, float) for t in types) else json.dumps([_entry(text, types)])
         way = f": {name}='{entry}', or {name}=@FILE with one a line"
     elif any(need.startswith("an object") for need in needs):
         way = f": {name}='{{...}}', or one of its fields by {name}.FIELD=..."
     return f"{name} is {_short(text)!r} but needs {' or '.join(needs)}{way}"
+
+
+def _entry(text: str, types: Sequence[Any]) -> Any:
+    """Return an entry of a list as it may be written: a text, or an object of the kind named, else of the first."""
+    kinds = [kind for t in types for model in models_in(_listed(t)) if (kind := kind_of(model)) is not None]
+    return {"kind": text if text in kinds else kinds[0]} if kinds else _short(text)
 
 
 def refused(error: ValidationError, model: type[BaseModel], flow: str) -> str:
@@ -72,7 +81,7 @@ def refused(error: ValidationError, model: type[BaseModel], flow: str) -> str:
         return f"{name} has no kind, which says what {name} is; set {name}.kind to one of {_kinds(_at(place, model))}"
     if kind == "string_pattern_mismatch" and context["pattern"] in PATTERNS:
         return f"{name} is {given!r} but needs {PATTERNS[context['pattern']]}; {more}"
-    return f"{name} is {given!r} but: {first['msg']}; {more}"
+    return f"{name} is {_short(repr(given))} but: {first['msg'].removeprefix('Value error, ')}; {more}"
 
 
 def _foreign(place: Sequence[int | str], model: type[BaseModel]) -> str:

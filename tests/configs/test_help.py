@@ -200,6 +200,8 @@ def test_entries_of_a_list_are_opened_by_their_kind(tell: Any) -> None:
         tell("text-classifier --help methods")[1].split()
     )
     assert tell("text-classifier --help methods[].ngrams")[1]
+    asked = """as battery.checks='[{"kind": "keywords", "name": "NAME", "words": ["WORDS"]}]'"""
+    assert asked in " ".join(tell("tune-generator --help battery.checks")[1].split())
 
 
 def test_a_preset_is_opened_as_it_is_written(tell: Any) -> None:

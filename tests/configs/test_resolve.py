@@ -14,6 +14,7 @@ from configs.signatures import FlowCard, flow_cards
 CARDS = flow_cards()
 KB, RAG, SEARCH = CARDS["knowledge-base"], CARDS["rag-answers"], CARDS["semantic-search"]
 CLASSIFY, ANATOMY = CARDS["text-classifier"], CARDS["model-anatomy"]
+CLASSIFIER = CARDS["tune-classifier"]
 FLOW = '''
 from prefect import flow
 from configs.flows import RagAnswers
@@ -205,7 +206,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (
             SEARCH,
             ["queries=[]", "rerank.kind=mmr", "rerank.k=60"],
-            r"rerank is .* but: Value error, k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
+            r"rerank is .* but: k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
         ),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),
@@ -214,6 +215,8 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
             ["queries=cats"],
             r"""^queries is 'cats' but needs a list of texts: queries='\["cats"\]', or queries=@FILE with one""",
         ),
+        (CLASSIFIER, ["methods=setfit"], r"""needs a list of objects: methods='\[\{"kind": "setfit"\}\]'"""),
+        (CLASSIFIER, ["methods=x"], r"""needs a list of objects: methods='\[\{"kind": "full"\}\]'"""),
         (ANATOMY, ["replying.lengths=4;5"], r"needs a list of whole numbers: replying\.lengths='\[1, 2\]'"),
         (KB, ["chunk.max_tokens=abc"], "^chunk.max_tokens is 'abc' but needs a whole number$"),
         (KB, ["source=x"], r"source is 'x' but needs an object in JSON: source='\{\.\.\.\}', or one of its fields"),
