@@ -24,7 +24,7 @@ class Training(Config):
     learning_rate: Annotated[float, Common] = Field(3e-5, gt=0, le=10)
     """How far a step goes at most."""
     warmup_ratio: float = Field(0.1, ge=0, le=0.9)
-    """Share of the steps over which the rate rises."""
+    """Share of the steps over which the rate rises, whole steps; its first moves nothing, so few steps have none."""
     weight_decay: float = Field(0.01, ge=0, le=1)
     """How strongly weights are pulled towards nothing."""
     max_seq_length: int | None = Field(None, ge=8, le=32_768)

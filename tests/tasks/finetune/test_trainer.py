@@ -325,3 +325,14 @@ def test_the_state_of_a_trainer_is_json(tmp_path: Path) -> None:
     last = newest(tmp_path)
     assert last is not None
     assert json.loads((last.folder / "trainer_state.json").read_text())["global_step"] == 30
+
+
+@pytest.mark.parametrize(("steps", "warm"), [(1, 0), (9, 0), (10, 1), (35, 3)])
+def test_few_steps_lose_none_to_warm_up(tmp_path: Path, steps: int, warm: int) -> None:
+    config = Training(max_steps=steps, device="cpu", precision="fp32")
+    assert arguments(config, tmp_path, rows=100).get_warmup_steps(steps) == warm
+
+
+def test_tokens_that_were_read_before_a_restart_are_known_from_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"num_input_tokens_seen": 123}), "utf-8")
+    assert training.tokens_read(tmp_path) == 123
