@@ -125,7 +125,7 @@ class KeywordCheck(Config):
 
 
 class LengthCheck(Config):
-    """Whether a reply has so many words."""
+    """Whether a reply has so many words, or characters."""
 
     kind: Literal["length"] = "length"
     name: str = Field(pattern=NAMED, max_length=60)

@@ -56,9 +56,15 @@ def card(model: TunedModel, source: Path, folder: str) -> str:
         source: Its files.
         folder: Name that it is opened by.
     """
-    library, module, call = ADAPTED if (source / ADAPTER).is_file() else OPENED[model.task]
+    library, module, call = OPENED[model.task]
     beside = ""
-    if model.task == "classifier" and tuned.encodes(model):
+    if (source / ADAPTER).is_file():
+        library, module, call = ADAPTED
+        beside = (
+            f"This folder holds updates and a head alone. `base` is {_cell(model.base)}, loaded as a "
+            f"{model.task} with as many labels as config.json names.\n\n"
+        )
+    elif model.task == "classifier" and tuned.encodes(model):
         library, module, call = OPENED["embedder"]
         beside = (
             "This folder is the encoder alone. What tells the classes apart, a logistic regression on its vectors, "

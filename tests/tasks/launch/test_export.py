@@ -13,6 +13,7 @@ from flows.__main__ import main
 from tasks.data.training import TunedModel
 from tasks.errors import ModelError
 from tasks.finetune.task_training import save_tuned
+from tasks.launch.export import card
 from tasks.models.generators import load as generators
 from tasks.store import objects, tuned
 from tests.tasks.finetune.tiny_generator import make_generator
@@ -73,3 +74,11 @@ def test_a_taken_folder_with_another_template_is_refused(tmp_path: Path) -> None
     (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}", "utf-8")
     with pytest.raises(ModelError, match="was trained with the chat template"):
         generators.describe(LocalModel(model=str(folder), precision="fp32"))
+
+
+def test_the_card_of_an_adapter_says_what_it_needs(kept: TunedModel, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").touch()
+    (tmp_path / "training.json").write_text("{}", "utf-8")
+    said = card(kept.model_copy(update={"task": "classifier", "base": "some/base"}), tmp_path, "mine")
+    assert "holds updates and a head alone. `base` is some/base, loaded as a classifier" in said
+    assert 'PeftModel.from_pretrained(base, "mine")' in said
