@@ -93,12 +93,21 @@ class Preference(Config):
     """Where prompt, chosen and rejected stand."""
     beta: Annotated[float, Common] = Field(0.1, gt=0, le=10)
     """How closely the model keeps to the tuned one it starts from. Smaller: farther away."""
+    sft_weight: float = Field(0.0, ge=0, le=100)
+    """Weight of the loss a token of chosen answers beside that of DPO, as in RPO (Pang et al. 2024, arXiv:2404.19733).
+    DPO alone may make chosen answers less likely too, if rejected ones fall further; 1 holds them. 0: DPO alone."""
     parameters: GeneratorUpdates = GeneratorLora(lora_dropout=0.0)
     """Which updates are learned, beside weights in fp32 or in 4 bits; TRL leaves dropout out of DPO."""
     training: Training = Training(per_device_train_batch_size=8, learning_rate=5e-4)
     """How long preferences are learned, and how fast."""
     on_policy: OnPolicy | None = None
     """Learn from replies as they are drawn in place of DPO, `{}` with its defaults. Null: DPO."""
+
+    @model_validator(mode="after")
+    def _weight_of_dpo(self) -> Self:
+        if self.on_policy is not None and self.sft_weight:
+            raise ValueError("sft_weight is a part of the loss of DPO, and on_policy learns without it; leave one out")
+        return self
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:

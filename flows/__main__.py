@@ -7,7 +7,7 @@
     python -m flows models                           models that need no hub, and whether they are here
     python -m flows models add NAME                  fetch one and check it
     python -m flows models use tuned:NAME@NUMBER     put one that was trained here live
-    python -m flows models export tuned:NAME FOLDER  copy one into a folder, with a card
+    python -m flows models export tuned:NAME FOLDER  copy one into a folder, with a card, or into a .gguf file
     python -m flows collections                      what has been built
     python -m flows collections history NAME         the generations of a collection that are kept
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again

@@ -106,9 +106,11 @@ def sft_arguments(config: Training, folder: Path, rows: int) -> Any:
     return arguments(config, folder, SFTConfig, rows=rows, **more)
 
 
-def dpo_arguments(config: Training, folder: Path, rows: int, beta: float) -> Any:
-    """Return the arguments of training on preferences."""
+def dpo_arguments(config: Training, folder: Path, rows: int, beta: float, sft_weight: float) -> Any:
+    """Return the arguments of training on preferences, with a weight above 0 on chosen answers beside (RPO)."""
     more = {**PLAIN, "max_length": None, "beta": beta, "precompute_ref_log_probs": True}
+    if sft_weight:
+        more |= {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, sft_weight]}
     return arguments(config, folder, DPOConfig, rows=rows, **more)
 
 

@@ -132,7 +132,7 @@ def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: 
     )  # fmt: skip
     inputs = (split.train.digest, split.validation.digest, base.digest, system, asked.model_dump(mode="json"))
     with watched_training("finetune-dpo", config, *inputs, environment.versions(("trl", "peft"))) as watch:
-        made = generator.dpo_arguments(config, watch.folder, len(train), asked.beta)
+        made = generator.dpo_arguments(config, watch.folder, len(train), asked.beta, asked.sft_weight)
         finished = _trained(recipe, generator.dpo_trainer, made, watch, generator.ACCURACY)
         return keep_trained(finished, base, writer, asked.parameters, parts[1][0])
 

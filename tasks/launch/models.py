@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
         return 1
     raise WrongCall(
         f"{' '.join(words)!r} is not a command; there are: models, models add NAME, models use tuned:NAME@NUMBER, "
-        "models export tuned:NAME FOLDER"
+        "models export tuned:NAME FOLDER|FILE.gguf"
     )
 
 
@@ -76,9 +76,15 @@ def _use(model: str) -> int:
 
 
 def _export(name: str, folder: str) -> int:
-    """Write a trained model into a folder of its own, with a card."""
-    from tasks.launch.export import export
+    """Write a trained model into a folder of its own, with a card, or a generator into a GGUF file."""
+    from tasks.launch.export import GGUF, export, export_gguf
 
+    if folder.endswith(GGUF):
+        found, target = export_gguf(name, folder)
+        refused = "" if found.released else "; the gate had refused it"
+        print(f"{found.id} is in {target}, 16 bits a weight, for llama.cpp and generator.kind=llama-cpp{refused}")
+        print(json.dumps({"model": found.id, "file": str(target), "released": found.released}))
+        return 0
     found, target = export(name, folder)
     refused = "" if found.released else "; the gate had refused it, which its card says"
     print(f"{found.id} is in {target} with a card, README.md{refused}")

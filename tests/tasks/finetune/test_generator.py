@@ -248,7 +248,9 @@ def test_a_run_that_was_killed_and_goes_on_equals_the_unbroken_one(tiny: Path, t
         make = generator.dpo_trainer
 
     def run(folder: Path, until: int | None = None) -> Any:
-        given = arguments(config, folder, 40) if kind == "sft" else generator.dpo_arguments(config, folder, 40, 0.1)
+        given = (
+            arguments(config, folder, 40) if kind == "sft" else generator.dpo_arguments(config, folder, 40, 0.1, 0.0)
+        )
         watch = Watching(folder, until)
         return trainer.train(lambda *more: make(recipe, *more), given, watch=watch)
 
@@ -272,7 +274,7 @@ def test_the_reference_that_trl_computes_is_the_one_it_is_given(tiny: Path, tmp_
     reference = reference_of(loader(base)(), pairs, writer.pad)
     rows = generator.preference_rows(*pairs, reference)
     recipe = GeneratorRecipe(loader(base), writer.tokenizer, writer.pad, GeneratorLora(r=2), rows, rows, [9] * 8)
-    made = generator.dpo_trainer(recipe, generator.dpo_arguments(QUICK, tmp_path, 8, 0.1), [])
+    made = generator.dpo_trainer(recipe, generator.dpo_arguments(QUICK, tmp_path, 8, 0.1, 0.0), [])
     batch = made.data_collator([dict(row) for row in rows])
     theirs = made.compute_ref_log_probs(made.model, batch)
     for column, values in enumerate(theirs):
@@ -280,6 +282,19 @@ def test_the_reference_that_trl_computes_is_the_one_it_is_given(tiny: Path, tmp_
     begun = made.evaluate()
     assert begun["eval_loss"] == pytest.approx(np.log(2), abs=1e-4)
     assert begun["eval_rewards/margins"] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_weight_on_chosen_answers_adds_their_cross_entropy_a_token_to_the_loss(tiny: Path, tmp_path: Path) -> None:
+    base = base_of(tiny)
+    writer = PromptWriter(base)
+    chosen, rejected = pairs_of(writer, animal_rows(8), 256)
+    rows = generator.preference_rows(chosen, rejected, reference_of(loader(base)(), (chosen, rejected), writer.pad))
+    recipe = GeneratorRecipe(loader(base), writer.tokenizer, writer.pad, GeneratorLora(r=2), rows, rows, [9] * 8)
+    made = generator.dpo_trainer(recipe, generator.dpo_arguments(QUICK, tmp_path, 8, 0.1, 0.5), [])
+    model = loader(base)()
+    tokens = sum(len(row.ids) - row.prompt for row in chosen)
+    entropy = sum(by_hand(model, row) for row in chosen) / tokens
+    assert made.evaluate()["eval_loss"] == pytest.approx(np.log(2) + 0.5 * entropy, abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", [GeneratorLora, GeneratorQlora])

@@ -82,3 +82,51 @@ def test_the_card_of_an_adapter_says_what_it_needs(kept: TunedModel, tmp_path: P
     said = card(kept.model_copy(update={"task": "classifier", "base": "some/base"}), tmp_path, "mine")
     assert "holds updates and a head alone. `base` is some/base, loaded as a classifier" in said
     assert 'PeftModel.from_pretrained(base, "mine")' in said
+
+
+def converter(folder: Path, said: str) -> Path:
+    """Put a program with the name of llama.cpp's converter into a folder."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "convert_hf_to_gguf.py"
+    program.write_text(f"#!/bin/sh\n{said}\n", "ascii")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_gguf_file_is_written_by_the_converter_on_the_path(
+    kept: TunedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "taken" / "zoo.gguf"
+    converter(tmp_path / "bin", 'echo "$@ $HF_HUB_OFFLINE" > "$3"; ls "$1" >> "$3"')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    assert main(["models", "export", "tuned:zoo@1", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "for llama.cpp and generator.kind=llama-cpp; the gate had refused it" in said
+    assert json.loads(said.splitlines()[-1]) == {"model": "tuned:zoo@1", "file": str(file), "released": False}
+    called, *listed = file.read_text("utf-8").splitlines()
+    assert called == f"{objects.path(kept.model)} --outfile {file} --outtype f16 --model-name zoo 1"
+    assert "model.safetensors" in listed
+    assert main(["models", "export", "tuned:zoo@1", str(file)]) == 1
+    assert "zoo.gguf is there already; name a new file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kept")
+def test_without_a_converter_or_where_it_refuses_one_sentence_says_so_and_no_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "zoo.gguf"
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert main(["models", "export", "tuned:zoo@1", str(file)]) == 1
+    assert "no converter of llama.cpp is on PATH" in capsys.readouterr().err
+    converter(tmp_path / "bin", 'echo half > "$3"; echo "Model Zoo is not supported" >&2; exit 1')
+    assert main(["models", "export", "tuned:zoo@1", str(file)]) == 1
+    assert "wrote no zoo.gguf: Model Zoo is not supported" in capsys.readouterr().err
+    assert not file.exists()
+
+
+def test_a_model_that_is_no_generator_does_not_go_into_gguf(
+    kept: TunedModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned.keep(kept.model_copy(update={"name": "ranks", "task": "reranker"}), release=False)
+    assert main(["models", "export", "tuned:ranks@1", str(tmp_path / "a.gguf")]) == 1
+    assert "tuned:ranks@1 is no generator of whole weights" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from configs.ingest import Files
+from tasks.ingest.pdf.process import parsed
 from tasks.ingest.sources import SourceContents, list_source, read_source
 
 WORDS = "The keeper of the lighthouse lit the lamp at dusk and polished its lens every morning with chalk."
@@ -99,6 +100,14 @@ def read(folder: Path, content: bytes, name: str = "a.pdf", **fields: Any) -> So
     (folder / name).write_bytes(content)
     source = Files(path=str(folder), **fields)
     return read_source(source, list_source(source)[0], lambda texts: [len(t) for t in texts])
+
+
+def read_twice(folder: Path, content: bytes, name: str = "a.pdf", **fields: Any) -> SourceContents:
+    """Read one file; the process of its own must find what the parser finds in this process."""
+    found, here = read(folder, content, name, **fields), parsed(content, Files(path=str(folder), **fields).max_pages)
+    assert [d.text for d in found.documents] == [text for _, text, _ in here.get("sections", []) if text.strip()]
+    assert here.get("reason") in {None, *(r.reason for r in found.rejected)}
+    return found
 
 
 def texts(found: SourceContents) -> list[str]:

@@ -23,6 +23,7 @@ from tests.tasks.ingest.pdf.pdf_files import (
     paragraph,
     raw,
     read,
+    read_twice,
     said,
     stream,
     texts,
@@ -57,7 +58,7 @@ OFF = b"/OCProperties << /OCGs [6 0 R] /D << /OFF [6 0 R] >> >>"
 @pytest.mark.parametrize("content", HIDDEN.values(), ids=HIDDEN.keys())
 def test_text_that_cannot_be_seen_is_left_out_counted_and_reported(tmp_path: Path, content: bytes) -> None:
     whole = said("What everyone sees.") + content + said("And this too.", y=500)
-    found = read(tmp_path, page_of(whole, EXTRAS, LAYER, FORM, catalog=OFF))
+    found = read_twice(tmp_path, page_of(whole, EXTRAS, LAYER, FORM, catalog=OFF))
     assert texts(found) == ["What everyone sees.\n\nAnd this too."]
     assert found.counts["hidden"] == BLANKED
     detail = f"{BLANKED} characters that cannot be seen were left out"
@@ -77,13 +78,13 @@ SEEN: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", SEEN.values(), ids=SEEN.keys())
 def test_text_that_can_be_seen_is_read_whatever_its_colour(tmp_path: Path, content: bytes) -> None:
-    found = read(tmp_path, page_of(content, EXTRAS, LAYER, FORM, catalog=OFF))
+    found = read_twice(tmp_path, page_of(content, EXTRAS, LAYER, FORM, catalog=OFF))
     assert texts(found) == [INSTRUCTION]
     assert found.counts["hidden"] == 0
 
 
 def test_a_scan_whose_text_is_all_invisible_is_rejected(tmp_path: Path) -> None:
-    found = read(tmp_path, page_of(said(INSTRUCTION, before="3 Tr")))
+    found = read_twice(tmp_path, page_of(said(INSTRUCTION, before="3 Tr")))
     assert found.rejected == [Rejected("a.pdf", "hidden", f"shows no text; {BLANKED} characters of it cannot be seen")]
 
 
@@ -190,7 +191,7 @@ def test_a_parser_that_breaks_is_reported_with_what_it_said_last(
 
 
 def test_a_file_locked_only_against_changes_is_read(tmp_path: Path) -> None:
-    assert texts(read(tmp_path, encrypted(""))) == [WORDS]
+    assert texts(read_twice(tmp_path, encrypted(""))) == [WORDS]
 
 
 def test_scripts_links_and_attachments_of_a_file_are_neither_run_nor_read(tmp_path: Path) -> None:
