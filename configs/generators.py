@@ -49,7 +49,7 @@ class LocalModel(Config):
     tokenizer.json, or of a .gguf file."""
     precision: Annotated[Literal["auto", "fp32", "bf16", "int8", "4bit"], Common] = "auto"
     """What the model computes in; auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8
-    bits, on a processor, one prompt at a time. 4bit: needs the extra `4bit`. Both save weights, not time: with AVX2
+    bits, on a processor. 4bit: needs the extra `4bit`. Both save weights, not time: with AVX2
     alone (two cores, models of 1 and 11 MB) 0.1 to 0.2 and 0.6 to 0.8 times as fast as fp32."""
     batch_size: int | None = Field(None, ge=1, le=1_024)
     """Prompts of a batch; short batches are filled up, so that no reply depends on what else is asked. Larger: faster

@@ -2,15 +2,13 @@
 
 A batch has a fixed shape, and one length of prompt always has one shape, so that a reply depends on its own request
 alone. What many prompts begin with is read once, on a processor; where a prompt is cut for that depends on it alone
-too. A GPU reads a batch of whole prompts in the time of one. int8 scales activations over a whole batch, so there each
-prompt runs by itself, whole, at its own length.
+too. A GPU reads a batch of whole prompts in the time of one.
 """
 
 import functools
 import os
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +41,7 @@ NOT_FOLLOWED = {  # of a generation config, with the values that change nothing
     "begin_suppress_tokens": [], "sequence_bias": [], "forced_bos_token_id": None, "forced_eos_token_id": None,
     "exponential_decay_length_penalty": None,
 }  # fmt: skip
+EIGHT_BITS = "a scale a token"  # other replies than those kept while all tokens of a prompt had one scale
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle threads must not spin
 _loading = threading.Lock()
@@ -81,7 +80,7 @@ def _describe(config: LocalModel) -> Generator:
         weights=model_files.weights_digest(files.folder),
         tokenizer=digests.of_path(model_files.tokenizer_file(config.model)),
         template=template,
-        settings=durable.digest_of([stated, tokenizer_config, generation]),
+        settings=durable.digest_of([stated, tokenizer_config, generation, *[EIGHT_BITS] * (precision == "int8")]),
         family=family,
         context=min([n for n in limits if n <= model_files.NO_LIMIT], default=0),
         precision=precision,
@@ -190,7 +189,7 @@ class LocalEngine:
         self.tokenizer = chat_template.load_tokenizer(folder)
         self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
         takes = {"position_ids", "logits_to_keep"} <= self.decoder.takes
-        causal = wanted.family == "causal" and wanted.precision != "int8" and wanted.engine == "torch-cpu"
+        causal = wanted.family == "causal" and wanted.engine == "torch-cpu"
         self.reuses = causal and takes and self.decoder.prefixes.usable()
 
     def prompt(self, request: Request) -> list[int]:
@@ -242,8 +241,6 @@ class LocalEngine:
     def _batches(self, rows: Sequence[Row], new: int) -> list[Batch]:
         """Cut prompts into batches, those of one length of prefix together, the shortest first."""
         sizes = np.array([max(1, len(row.prompt) - row.prefix) for row in rows], dtype=np.int64)
-        if self.generator.precision == "int8":
-            return [Batch(np.array([row]), int(sizes[row]), 1) for row in np.argsort(sizes, kind="stable")]
         reply = new if self.generator.family == "causal" else 0
         tokens, most = self.config.batch_tokens, self.config.batch_size or BATCH_SIZE
         read, batches = np.array([row.prefix for row in rows], dtype=np.int64), []
@@ -282,17 +279,7 @@ def load(folder: Path, wanted: Generator, *, training: bool = False) -> Any:
     loaded = load_whole(kind, folder, dtype=dtype, **options)
     loaded = loaded.eval()
     if wanted.precision == "int8":
-        return _int8(loaded)
+        from tasks.models.generators import eight_bits  # of torch, which describing a model does not load
+
+        return eight_bits.quantised(loaded)
     return four_bits.as_packed(loaded) if wanted.precision == "4bit" else loaded.to(where)
-
-
-def _int8(model: Any) -> Any:
-    """Return a model whose linear layers multiply in 8 bits, activations scaled as they come."""
-    import torch
-
-    quantise = getattr(getattr(getattr(torch, "ao", None), "quantization", None), "quantize_dynamic", None)
-    if quantise is None:
-        raise ContractError("precision is int8 but this torch quantises no layers any more; use fp32, bf16 or 4bit")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says where its quantisation will move to
-        return quantise(model, {torch.nn.Linear}, dtype=torch.qint8)

@@ -115,10 +115,8 @@ class ReplyScorer:
             )
 
     def _batches(self, prompts: Sequence[Sequence[int]], read: npt.NDArray[np.int64], longest: int) -> list[Batch]:
-        """Cut prompts into batches, those of one length of prefix together; in int8 each is a batch of its own."""
+        """Cut prompts into batches, those of one length of prefix together."""
         sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64) - read
-        if self.engine.generator.precision == "int8":
-            return [Batch(np.array([row]), int(sizes[row]), 1) for row in range(len(sizes))]
         config, batches = self.engine.config, []
         for length in np.unique(read):
             own = np.flatnonzero(read == length)

@@ -165,7 +165,7 @@ def test_replies_of_one_token_have_the_probability_of_that_token(folders: dict[s
     assert found.reply_tokens.tolist() == [1] * len(letters)
 
 
-def test_int8_scores_one_prompt_at_a_time(folders: dict[str, Path]) -> None:
+def test_int8_scores_a_prompt_alike_whoever_shares_its_batch(folders: dict[str, Path]) -> None:
     score = scorer(folders["chat"], precision="int8")
     together = score(asked(*TEXTS), REPLIES).values
     alone: Sequence[Any] = [score(asked(text), REPLIES).values[0] for text in TEXTS]
