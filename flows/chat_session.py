@@ -172,6 +172,7 @@ def chat_session(
         show_transcript(run, state)
         told = {
             "model": note_on(config.generator),
+            "precision": handle.generator.precision,
             "sampling": handle.generator.sampling.stated(config.sampling),
         }
         page = chat_page(run, state, before, conversation, handle, told)

@@ -208,4 +208,5 @@ def prompt_chain(
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
         note = note_on(config.generator)
         page = chain_page(run, problems, runs, judged, handles[config.generator], note)
-        return run.outcome({"model": note} | chain_summary(problems, runs, judged), page)
+        how = {"precision": handles[config.generator].generator.precision}
+        return run.outcome({"model": note} | chain_summary(problems, runs, judged) | how, page)

@@ -126,6 +126,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
         "collection": live.collection,
         "generation": live.number,
         **stated,
+        "precision": generator.precision,
         "sampling": sampling,
         "citing": resolved.citations,
     }
@@ -154,6 +155,6 @@ def rag_answers(
         run.publish(collection=live, answers=answers)
         stated = load_answers(answers)[0].model_dump(mode="json")
         if isinstance(config.answer, Generated):
-            _, resolved, stated["sampling"] = drawn_as_asked(config.answer)
-            stated["citing"] = resolved.citations
+            generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)
+            stated |= {"precision": generator.precision, "citing": resolved.citations}
         return run.outcome({"collection": live.collection, "generation": live.number, **stated})

@@ -156,7 +156,8 @@ def divide_prompts(
         raise DataError(
             f"{len(train)} rows to train on, {len(stop)} to stop by and {len(held)} to judge by are left of "
             f"{len(rows)}, of which {len(twice)} repeat another and {len(leaks)} repeat what is judged by; "
-            f"{FEWEST} to train on and to judge by are needed: give more rows, or other ones to judge by"
+            f"{FEWEST} to train on, 1 to stop by and {FEWEST} to judge by are needed: give more rows, or other "
+            "ones to judge by"
         )
     return PromptParts(train, stop, held, [*removed, *leaks], len(twice), len(leaks))
 

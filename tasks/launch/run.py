@@ -124,14 +124,13 @@ def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
         _say(_reason(outcome), FAILED)
         from tasks.runtime import tracking
 
-        empty = {
-            "mlflow_run_id": next(reversed(tracking.mlflow_run_ids), ""),
-            "tasks": {"run": 0, "cached": 0},
-            "metrics": {},
-            "refs": {},
-            "report": "",
+        run = tracking.begun()
+        done = {
+            "mlflow_run_id": run.mlflow_run_id if run else "",
+            "tasks": run.counts() if run else {"run": 0, "cached": 0},
+            "metrics": run.all_metrics() if run else {},
         }
-        _print_json({**common, **empty, "result": {"error": _reason(outcome)}})
+        _print_json({**common, **done, "refs": {}, "report": "", "result": {"error": _reason(outcome)}})
         return FAILED
     for line in _summary(outcome):
         print(_printable(line))

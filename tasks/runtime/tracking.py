@@ -30,7 +30,12 @@ from tasks.store import rejections
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
 _current: ContextVar["Run | None"] = ContextVar("run", default=None)
-mlflow_run_ids: list[str] = []  # of the runs of this process, newest last: a failed flow hands none back
+_begun: list["Run"] = []  # the newest that is part of no other: a failed flow hands nothing back
+
+
+def begun() -> "Run | None":
+    """Return the newest run of this process that is part of no other, ended or not; None where there was none."""
+    return _begun[0] if _begun else None
 
 
 def current() -> "Run":
@@ -123,12 +128,17 @@ class Run:
         return Outcome(
             flow=self.flow,
             mlflow_run_id=self.mlflow_run_id,
-            tasks={"run": sum(not f.cached for f in self.finished), "cached": sum(f.cached for f in self.finished)},
+            tasks=self.counts(),
             metrics=self.all_metrics(),
             refs={name: {"kind": r.kind, "digest": r.digest, "rows": r.rows} for name, r in self.published.items()},
             report=str(report or ""),
             result={**result, "rejected": result.get("rejected", self._rejected())},
         )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many steps ran, and how many were stored."""
+        cached = sum(step.cached for step in self.finished)
+        return {"run": len(self.finished) - cached, "cached": cached}
 
     def _rejected(self) -> dict[str, int]:
         """Return what the steps of this run have rejected, by reason."""
@@ -150,7 +160,8 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     with steps.watch(metrics) as finished:
         tracked = Run(flow, flow_run_id, client, finished, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
-        mlflow_run_ids.append(client.run_id)
+        if _current.get() is None:
+            _begun[:] = [tracked]
         token = _current.set(tracked)
         status = "FAILED"
         try:

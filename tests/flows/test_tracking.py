@@ -215,3 +215,23 @@ def test_a_number_that_was_logged_already_is_an_error() -> None:
             steps.log_metrics("delta", added=3)
         with pytest.raises(ContractError, match=r"delta\.added is 2 already but 3 was logged; give it a label"):
             steps.log_metrics("delta", added=3)
+
+
+def test_a_run_that_failed_is_still_asked_for_what_it_had_done(workspace: Path) -> None:
+    @flow(name="breaks-later")
+    def breaks_later() -> None:
+        with tracking.run("breaks-later", Nothing()):
+            counted(5)
+            raise ContractError("enough")
+
+    with pytest.raises(ContractError, match="enough"):
+        breaks_later()
+    begun = tracking.begun()
+    assert begun is not None
+    assert (begun.flow, begun.counts()) == ("breaks-later", {"run": 1, "cached": 0})
+    assert begun.all_metrics()["test-count.squared"] == 25
+    with pytest.raises(ContractError, match="enough"):
+        breaks_later()
+    again = tracking.begun()
+    assert again is not None
+    assert again.counts() == {"run": 0, "cached": 1}
