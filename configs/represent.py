@@ -37,6 +37,10 @@ class Written(Config):
     """Members the model is shown, those nearest the centre; none of them judges."""
     words: int = Field(5, ge=1, le=12)
     """Words a name has at most; a longer one is not taken."""
+    wording: Literal["constrained", "free"] | None = None
+    """constrained: the model chooses among twelve words and phrases that enough of the members which do not judge bear
+    out. free: it writes as it likes, which a weak one cannot. Null: constrained for a model that runs here, free for a
+    server."""
     prompt_tokens: int = Field(2_048, ge=128, le=1_000_000)
     """Tokens of a prompt at most; members are cut to fit, all alike."""
     max_tokens: int = Field(32, ge=4, le=1_024)

@@ -79,6 +79,13 @@ def parts_of(topic: Topic, labels: Ints, config: Labels) -> tuple[Ints, Ints, In
     return makers, judges if len(judges) else makers, others
 
 
+def candidate_labels(topic: Topic, labels: Ints, stems: "Stems", config: Labels) -> list[str]:
+    """Return what a topic could be called, best first: what enough of the members that do not judge bear out."""
+    makers, _, others = parts_of(topic, labels, config)
+    found = list(_labels(_candidates(topic, stems, makers, others, config), stems, makers, others))
+    return [label.text for label in found if stems.share(label.parts, makers) >= config.min_support]
+
+
 def _named(topic: Topic, labels: Ints, stems: "Stems", taken: set[frozenset[str]], config: Labels) -> Topic:
     makers, jury, others = parts_of(topic, labels, config)
     best: tuple[float, _Label] | None = None

@@ -13,17 +13,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from configs.generators import ModelServer
 from configs.represent import Labels, Written
-from tasks.data.messages import Reply, Request
+from tasks.data.messages import Reply, Request, ResponseFormat
 from tasks.data.prompts import Template
 from tasks.data.topics import Topic
 from tasks.errors import ContractError
-from tasks.represent.labels import Ints, Stems, parts_of
+from tasks.represent.labels import Ints, Stems, candidate_labels, parts_of
 from tasks.text.prompts import UNSEEN, Asker, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("documents", "keywords", "most", "nonce")
 KEYWORDS = 10  # words of a topic that the model is told
 LONGEST = 80  # characters of a name
+CHOICES = 12  # candidates that a model chooses among
 AROUND = 40  # tokens the marks around a document may take
 BEFORE = re.compile(r"^\W*(?:topic|name|label)\s*:", re.IGNORECASE)
 REASONS = (
@@ -73,8 +75,16 @@ def write_labels(
         The topics; and how many names were taken, as `written`, and not, by reason.
     """
     asked = sorted((t for t in topics if t.topic >= 0 and t.words), key=lambda t: (-t.size, t.topic))
-    heard = writer.replies([Request(messages_of(_prompt(t, texts, labels, writer, config))) for t in asked])
     stems = Stems(texts)
+    heard = writer.replies(
+        [
+            Request(
+                messages_of(_prompt(t, texts, labels, writer, config)),
+                response_format=_form(t, labels, stems, writer.config, config),
+            )
+            for t in asked
+        ]
+    )
     taken = {t.topic: frozenset[str]().union(*stems.said(t.label)) for t in topics}
     made, counted = {t.topic: t for t in topics}, Counter(dict.fromkeys(("written", *REASONS), 0))
     for topic, reply in zip(asked, heard, strict=True):
@@ -115,6 +125,14 @@ def _fault(reply: Reply, config: Written) -> str:
         return "empty"
     too_long = reply.finish == "length" or len(name.split()) > config.words or len(name) > LONGEST
     return "too_long" if too_long else ""
+
+
+def _form(topic: Topic, labels: Ints, stems: Stems, written: Written, config: Labels) -> ResponseFormat | None:
+    """Return what a name is chosen from, the name it has where nothing else would hold; None: whatever it writes."""
+    if (written.wording or ("free" if isinstance(written.generator, ModelServer) else "constrained")) == "free":
+        return None
+    choices = candidate_labels(topic, labels, stems, config)[:CHOICES] or [topic.label]
+    return ResponseFormat("choice", choices=tuple(choices))
 
 
 def _prompt(topic: Topic, texts: Sequence[str], labels: Ints, writer: Writer, config: Labels) -> list[tuple[str, str]]:

@@ -3,13 +3,15 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from configs.generators import LocalModel
+from configs.generators import LocalModel, ModelServer
 from configs.represent import CTfIdf, Labels, Written
 from tasks.data.documents import Document, DocumentsRef
+from tasks.data.messages import ResponseFormat
 from tasks.data.topics import LabelsRef, Topic, TopicsRef
 from tasks.errors import ContractError
 from tasks.represent import naming_by, write_topic_labels
@@ -29,6 +31,7 @@ TEXTS = [*TRAINS, *BREAD, "nothing alike"]
 LABELS = np.array([0] * 40 + [1] * 30 + [-1])
 VECTORS = normalise(np.random.default_rng(0).normal(size=(len(TEXTS), 5)))
 CONFIG = Labels()
+FREE = ResponseFormat("choice", choices=("night train",))  # what a scripted server says
 OWN = label_topics(TEXTS, LABELS, put_into_words(count_words(TEXTS, 2), LABELS, VECTORS, CTfIdf(words=20)), CONFIG)
 NAMES = {t.topic: t.label for t in OWN}
 
@@ -41,7 +44,7 @@ def said(
     trains: str, bread: str = "rye bread", prompt_budget: int = 2_000
 ) -> tuple[dict[int, Topic], dict[str, int], Scripted]:
     model = Scripted(lambda last, request: trains if "train" in last.partition("\n")[0] else bread)
-    config = Written(generator=LocalModel(model="m"))
+    config = Written(generator=LocalModel(model="m"), wording="free")
     writer = Writer(model, count, prompt_budget, read_naming_prompt(config.prompt), config)
     topics, counted = write_labels(TEXTS, LABELS, OWN, writer, CONFIG)
     assert list(counted) == ["written", *REASONS]
@@ -60,7 +63,7 @@ def test_a_name_the_judges_bear_out_is_taken_and_judged_as_any_other() -> None:
 def test_a_name_that_goes_round_is_not_taken() -> None:
     model = Scripted(lambda last, request: "night trains")
     round_and_round = lambda requests: [replace(reply, finish="repetition") for reply in model(requests)]  # noqa: E731
-    config = Written(generator=LocalModel(model="m"))
+    config = Written(generator=LocalModel(model="m"), wording="free")
     writer = Writer(round_and_round, count, 2_000, read_naming_prompt(config.prompt), config)
     topics, counted = write_labels(TEXTS, LABELS, OWN, writer, CONFIG)
     assert {t.topic: t.label for t in topics} == NAMES
@@ -103,6 +106,25 @@ def test_members_are_cut_to_fit_and_a_prompt_without_room_is_refused() -> None:
     assert sum(count([m.content for m in model.asked[0].messages])) <= 260
     with pytest.raises(ContractError, match="may have 120 tokens but no document fits; raise prompt_tokens"):
         said("night train", prompt_budget=120)
+
+
+@pytest.mark.parametrize(
+    "generator", [LocalModel(model="m"), ModelServer(base_url="http://localhost:1/v1", model="m")]
+)
+def test_a_model_that_runs_here_chooses_among_phrases_of_members_that_do_not_judge(generator: Any) -> None:
+    model = Scripted(lambda last, request: (request.response_format or FREE).choices[-1])
+    writer = Writer(model, count, 2_000, read_naming_prompt("topic-label"), Written(generator=generator))
+    write_labels(TEXTS, LABELS, OWN, writer, CONFIG)
+    forms = [request.response_format for request in model.asked]
+    if isinstance(generator, ModelServer):
+        assert forms == [None, None]
+        return
+    for topic, form in zip((0, 1), forms, strict=True):
+        makers, jury, _ = parts_of(OWN[topic + 1], LABELS, CONFIG)
+        said_by = " ".join(TEXTS[row].lower() for row in sorted(set(makers.tolist()) - set(jury.tolist())))
+        assert form is not None
+        assert (form.kind, 1 <= len(form.choices) <= 12) == ("choice", True)
+        assert all(part in said_by for choice in form.choices for part in choice.split(", "))
 
 
 @pytest.mark.parametrize(
