@@ -81,9 +81,11 @@ def kind_of(content: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     try:
-        words = head[: HEAD - 4].decode()  # a letter of four bytes may stand across the end
-    except UnicodeDecodeError:
-        return False
+        words = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < HEAD - 3:  # a letter of up to four bytes may stand across the end
+            return False
+        words = head[: error.start].decode()
     return all(letter.isprintable() or letter.isspace() for letter in words)
 
 
@@ -92,7 +94,7 @@ def misnamed(name: str, kind: str) -> str:
     suffix = name.rpartition(".")[2].lower()
     if SUFFIXES.get(suffix, kind) == kind:
         return ""
-    return f"is a {kind.upper()} file although its name ends with .{suffix}"
+    return f"is {kind.upper()} by its content although its name ends with .{suffix}"
 
 
 def damage(kind: str, content: bytes) -> tuple[str, str] | None:

@@ -119,7 +119,7 @@ def _opened(kind: str, content: bytes, limits: PictureLimits, notes: Notes) -> I
         detail = f"has over {limits.max_pixels:,} pixels; save it smaller"
         raise PictureRefused("too-large", detail) from error
     except UnidentifiedImageError as error:
-        detail = f"begins like a {kind.upper()} file but holds no picture; copy or download it again"
+        detail = f"begins as {kind.upper()} files do but holds no whole picture; copy or download it again"
         raise PictureRefused("not-a-picture", detail) from error
     except ValueError:
         if kind != "png" or LARGE_TEXT in notes:

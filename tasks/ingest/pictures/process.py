@@ -74,7 +74,7 @@ def main(memory: int) -> None:
 
 
 def bound(limits: PictureLimits) -> None:
-    """Let the process die when it has computed for the seconds of one file; tell Pillow how many pixels it may open."""
+    """Let the process die when it has computed for the seconds of one file; tell Pillow how many pixels are many."""
     from PIL import Image
 
     usage = resource.getrusage(resource.RUSAGE_SELF)

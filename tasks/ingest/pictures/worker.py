@@ -46,6 +46,7 @@ class Worker:
         self._served = 0
         self._late = False
         self._closed = False
+        self._starting = threading.Lock()  # none may start once it is closed
 
     def ask(self, name: str, content: bytes) -> Answer:
         """Return the header and the pixels of a picture, or a header that says why there are none.
@@ -57,8 +58,11 @@ class Worker:
         Raises:
             ContractError: No process starts within the memory it may take.
         """
-        if self._process is None:
-            self._start()
+        with self._starting:
+            if self._closed:
+                return {"reason": "unreadable", "detail": "was not decoded before whoever asked had stopped"}, b""
+            if self._process is None:
+                self._start()
         aged = self._served > 0
         answer = self._exchange(name, content)
         if answer is not None:
@@ -79,10 +83,11 @@ class Worker:
 
     def close(self) -> None:
         """End the process; a question under way is answered with a reason."""
-        self._closed = True
-        if self._process is not None:
-            self._process.kill()
-            self._end()
+        with self._starting:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+                self._end()
 
     def _start(self) -> None:
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
@@ -148,7 +153,7 @@ class Worker:
         running.kill()
 
     def _end(self) -> int:
-        """Return how the process ended, after a moment in which it may do so by itself."""
+        """Return how the process ended by itself; 0 where it had to be killed after a moment."""
         running, self._process = self._process, None
         if running is None:
             return 0
@@ -156,7 +161,8 @@ class Worker:
             code = running.wait(1)
         except subprocess.TimeoutExpired:
             running.kill()
-            code = running.wait()
+            running.wait()
+            code = 0
         for pipe in (running.stdin, running.stdout, self._words):
             with contextlib.suppress(OSError):
                 cast(IO[bytes], pipe).close()
