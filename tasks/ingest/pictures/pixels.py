@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from tasks.ingest.pictures import kinds
-from tasks.ingest.pictures.process import PictureLimits, PictureRefused
+from tasks.ingest.pictures.limits import PictureLimits, PictureRefused
 
 GAP = 3  # averaging whole pixels stops this far above the wanted size; Pillow: from 3 on the difference is not seen
 STRIP = 1 << 20  # pixels

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tasks.data.documents import Rejected
 from tasks.errors import MissingExtra
-from tasks.ingest.pictures.process import PictureLimits
+from tasks.ingest.pictures.limits import PictureLimits
 from tasks.ingest.pictures.worker import Answer, Worker
 
 DOMAIN = b"llm-flows picture 1\0"  # keeps digests of pixels apart from those of texts

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 from tasks.errors import ContractError
 from tasks.ingest.pictures import process
-from tasks.ingest.pictures.process import PictureLimits
+from tasks.ingest.pictures.limits import PictureLimits
 
 WAITING = 4  # times the processor time that a picture may take on a busy machine
 START_WITHIN = 60  # seconds

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.ingest.pictures.process import PictureLimits, answer
+from tasks.ingest.pictures.limits import PictureLimits
+from tasks.ingest.pictures.process import answer
 
 Array = NDArray[Any]
 ORANGE, TEAL, NAVY, CREAM = (240, 120, 10), (0, 140, 130), (10, 20, 110), (250, 245, 220)
