@@ -152,6 +152,15 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, bytes]]:
         at = start + length + 4
 
 
+def levels_of_jpeg2000(content: bytes) -> int:
+    """Return how often the sides of a JPEG 2000 picture can be halved by leaving out detail; 0 if it is not said.
+
+    Source: ISO/IEC 15444-1, A.6.1: a segment COD states it in its tenth byte.
+    """
+    at = content.find(b"\xff\x52", content.find(b"\xff\x4f\xff\x51"), content.find(START_OF_DATA))
+    return content[at + 9] if at >= 0 else 0
+
+
 def canvas_of_webp(content: bytes) -> tuple[int, int]:
     """Return width and height from the header of a WebP file: libwebp takes memory for them as it opens the file.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, Jpeg2KImagePlugin, UnidentifiedImageError
 
 from tasks.ingest.pictures import kinds
 from tasks.ingest.pictures.limits import PictureLimits, PictureRefused
@@ -81,9 +81,8 @@ def read(kind: str, content: bytes, limits: PictureLimits) -> Pixels:
     width, height = image.size
     _check_size(width, height, limits)
     wanted = fitted(width, height, limits)
-    draft = image.draft(None, wanted)
+    box = _decode_small(image, content, wanted)
     _load(image)
-    box = draft[1] if draft else (0, 0, *image.size)
     small = _shrunk(image, wanted, box, _to_plain(kind, image, limits, notes))
     small = _in_srgb(small, image.info.get("icc_profile"), notes)
     orientation = _orientation(kind, image, notes)
@@ -126,6 +125,24 @@ def _opened(kind: str, content: bytes, limits: PictureLimits, notes: Notes) -> I
             raise
         notes[LARGE_TEXT] = None
         return _opened(kind, kinds.without_text(content), limits, notes)
+
+
+def _decode_small(image: ImageFile.ImageFile, content: bytes, wanted: tuple[int, int]) -> Box:
+    """Let a decoder that can leave out detail do so, not below the wanted size; return where the picture will lie."""
+    width, height = image.size
+    if isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
+        most = min(kinds.levels_of_jpeg2000(content), (min(width // wanted[0], height // wanted[1])).bit_length() - 1)
+        fits = (n for n in range(most, 0, -1) if _halves(width, n) and _halves(height, n))
+        image.reduce = halvings = next(fits, 0)
+        return 0, 0, width / 2**halvings, height / 2**halvings
+    draft = image.draft(None, wanted)
+    return draft[1] if draft else (0, 0, width, height)
+
+
+def _halves(side: int, times: int) -> bool:
+    """Return whether Pillow, which rounds a halved side, agrees with OpenJPEG, which rounds it up; else both fail."""
+    by = 1 << times
+    return (side + by // 2) // by == -(-side // by)
 
 
 def _load(image: ImageFile.ImageFile) -> None:

@@ -320,6 +320,21 @@ def test_a_jpeg_is_decoded_small_and_equals_the_whole_one(monkeypatch: pytest.Mo
     assert apart(small, whole) <= 4
 
 
+@pytest.mark.parametrize(("height", "width", "decoded_at"), [(1_203, 1_607, (402, 301)), (1_201, 1_599, (800, 601))])
+def test_a_jpeg_2000_is_decoded_small_where_the_sides_can_be_halved(
+    height: int, width: int, decoded_at: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = saved(waves(height, width), "JPEG2000")
+    sizes: list[tuple[int, int]] = []
+    load = pixels._load
+    monkeypatch.setattr(pixels, "_load", lambda image: (load(image), sizes.append(image.size)))
+    small, _ = decoded(content)
+    monkeypatch.setattr("tasks.ingest.pictures.kinds.levels_of_jpeg2000", lambda content: 0)
+    whole, _ = decoded(content)
+    assert sizes == [decoded_at, (width, height)]
+    assert apart(small, whole) <= 4
+
+
 @pytest.mark.parametrize("mode", ["alpha", "16 bits"])
 def test_a_picture_changed_in_strips_has_no_seams(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixels, "STRIP", 20_000)
