@@ -24,7 +24,7 @@ STARTS: tuple[tuple[str, str], ...] = (
     ("webp", r"RIFF....WEBP"),
     ("tiff", r"II\*\x00|MM\x00\*|II\+\x00|MM\x00\+"),
     ("jpeg2000", r"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n"),
-    ("avif", r"....ftypavi[fs]|....ftypmi[fs]1.{0,64}avif"),
+    ("avif", r"....ftypavi[fs]|....ftyp(?:mif1|msf1).{0,64}avif"),
     ("heic", r"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"),
     ("ppm", r"P[1-6fFy][ \t\r\n]"),
     ("bmp", r"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00"),

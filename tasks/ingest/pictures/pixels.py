@@ -131,7 +131,7 @@ def _decode_small(image: ImageFile.ImageFile, content: bytes, wanted: tuple[int,
     """Let a decoder that can leave out detail do so, not below the wanted size; return where the picture will lie."""
     width, height = image.size
     if isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
-        most = min(kinds.levels_of_jpeg2000(content), (min(width // wanted[0], height // wanted[1])).bit_length() - 1)
+        most = min(kinds.levels_of_jpeg2000(content), min(width // wanted[0], height // wanted[1]).bit_length() - 1)
         fits = (n for n in range(most, 0, -1) if _halves(width, n) and _halves(height, n))
         image.reduce = halvings = next(fits, 0)
         return 0, 0, width / 2**halvings, height / 2**halvings

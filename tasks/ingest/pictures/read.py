@@ -64,7 +64,7 @@ def decoder() -> str:
     except ImportError as error:
         raise MissingExtra(
             "pictures are decoded by Pillow, which is not here; pip install 'llm-flows[pictures]'"
-        ) from (error)
+        ) from error
     return f"pillow {PIL.__version__}"
 
 

@@ -132,7 +132,8 @@ class Worker:
         if "reason" in header:
             return 0
         rows, columns = header["shape"]
-        if not 0 < max(rows, columns) <= max(self._limits.longest, self._limits.side):
+        most = max(self._limits.longest, self._limits.side)
+        if not all(isinstance(side, int) and 0 < side <= most for side in (rows, columns)):
             raise ValueError(f"{rows} x {columns} were not asked for")
         return int(rows * columns * 3)
 

@@ -256,6 +256,12 @@ def test_a_broken_archive_and_a_broken_member_are_rejected(tmp_path: Path) -> No
     assert outcomes(decode_archive(path, LIMITS, 1)) == ["unreadable: cannot be unpacked: BadZipFile; pack it again"]
 
 
+@pytest.mark.parametrize("shape", [[-1, 5], [5, 0], [1.5, 2], [9_000, 9_000], "ab", [1], None])
+def test_a_size_that_was_not_asked_for_is_not_read(shape: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        worker.Worker(LIMITS)._expected({"shape": shape})
+
+
 class NoPillow:
     """A finder that finds no Pillow."""
 

@@ -125,6 +125,12 @@ def test_a_png_that_is_nothing_but_chunks_of_text_is_refused() -> None:
     assert refused(content)[0] in ("not-a-picture", "unreadable", "too-small")
 
 
+def test_a_file_of_the_heif_family_is_avif_where_it_says_so() -> None:
+    for brand in (b"mif1", b"msf1"):
+        assert kinds.kind_of(b"\0\0\0\x20ftyp" + brand + b"\0\0\0\0mif1avif" + bytes(9)) == "avif"
+        assert kinds.kind_of(b"\0\0\0\x20ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(9)) == "heic"
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM"])
 def test_a_kind_is_told_from_the_content_and_a_name_that_lies_is_noted(kind: str) -> None:
     content = saved(tiles(), kind)
