@@ -124,7 +124,7 @@ def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
         _say(_reason(outcome), FAILED)
         from tasks.runtime import tracking
 
-        run = tracking.begun()
+        run = next(iter(tracking.begun), None)
         done = {
             "mlflow_run_id": run.mlflow_run_id if run else "",
             "tasks": run.counts() if run else {"run": 0, "cached": 0},

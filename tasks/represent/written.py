@@ -131,8 +131,9 @@ def _form(topic: Topic, labels: Ints, stems: Stems, written: Written, config: La
     """Return what a name is chosen from, the name it has where nothing else would hold; None: whatever it writes."""
     if (written.wording or ("free" if isinstance(written.generator, ModelServer) else "constrained")) == "free":
         return None
-    choices = candidate_labels(topic, labels, stems, config)[:CHOICES] or [topic.label]
-    return ResponseFormat("choice", choices=tuple(choices))
+    found = candidate_labels(topic, labels, stems, config)
+    short = [name for name in found if len(name.split()) <= written.words and len(name) <= LONGEST]
+    return ResponseFormat("choice", choices=tuple(short[:CHOICES] or [topic.label]))
 
 
 def _prompt(topic: Topic, texts: Sequence[str], labels: Ints, writer: Writer, config: Labels) -> list[tuple[str, str]]:

@@ -30,12 +30,7 @@ from tasks.store import rejections
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
 _current: ContextVar["Run | None"] = ContextVar("run", default=None)
-_begun: list["Run"] = []  # the newest that is part of no other: a failed flow hands nothing back
-
-
-def begun() -> "Run | None":
-    """Return the newest run of this process that is part of no other, ended or not; None where there was none."""
-    return _begun[0] if _begun else None
+begun: list["Run"] = []  # the newest run that is part of no other, ended or not: a failed flow hands nothing back
 
 
 def current() -> "Run":
@@ -86,8 +81,8 @@ class Run:
 
     def links(self) -> dict[str, str]:
         """Return where this run can be looked at; local addresses answer while `make ui` runs."""
-        found = {"Prefect": str(flow_run.ui_url or ""), "MLflow": self.client.url}
-        return {name: url for name, url in found.items() if url}
+        addresses = (("Prefect", str(flow_run.ui_url or "")), ("MLflow", self.client.url))
+        return {name: url for name, url in addresses if url}
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the libraries that decide results."""
@@ -118,13 +113,12 @@ class Run:
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run, by name: of its steps, stored ones included, and of the run itself."""
-        found: dict[str, float] = {}
-        for step in self.finished:
-            found |= step.metrics()
-        return {**found, **self.metrics}
+        of_all = [*(step.metrics() for step in self.finished), self.metrics]
+        return {name: value for found in of_all for name, value in found.items()}
 
     def outcome(self, result: Mapping[str, Any], report: Path | None = None) -> Outcome:
         """Return what the run hands back to its caller."""
+        refs = (ref for step in self.finished if step.record for ref in records.refs_in(step.record.value))
         return Outcome(
             flow=self.flow,
             mlflow_run_id=self.mlflow_run_id,
@@ -132,17 +126,13 @@ class Run:
             metrics=self.all_metrics(),
             refs={name: {"kind": r.kind, "digest": r.digest, "rows": r.rows} for name, r in self.published.items()},
             report=str(report or ""),
-            result={**result, "rejected": result.get("rejected", self._rejected())},
+            result={**result, "rejected": result.get("rejected", rejections.by_reason(refs))},
         )
 
     def counts(self) -> dict[str, int]:
         """Return how many steps ran, and how many were stored."""
         cached = sum(step.cached for step in self.finished)
         return {"run": len(self.finished) - cached, "cached": cached}
-
-    def _rejected(self) -> dict[str, int]:
-        """Return what the steps of this run have rejected, by reason."""
-        return rejections.by_reason(r for f in self.finished if f.record for r in records.refs_in(f.record.value))
 
 
 @contextmanager
@@ -154,14 +144,13 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
         config: Its config, logged field by field.
         parameters: Its other parameters.
     """
-    flow_run_id = str(flow_run.id or "")
-    client = MlflowRun() if steps.planning() is None else MlflowRun(unreachable=True)
+    flow_run_id, client = str(flow_run.id or ""), MlflowRun(unreachable=steps.planning() is not None)
     metrics: dict[str, float] = {}
     with steps.watch(metrics) as finished:
         tracked = Run(flow, flow_run_id, client, finished, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         if _current.get() is None:
-            _begun[:] = [tracked]
+            begun[:] = [tracked]
         token = _current.set(tracked)
         status = "FAILED"
         try:

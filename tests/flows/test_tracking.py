@@ -226,12 +226,10 @@ def test_a_run_that_failed_is_still_asked_for_what_it_had_done(workspace: Path) 
 
     with pytest.raises(ContractError, match="enough"):
         breaks_later()
-    begun = tracking.begun()
-    assert begun is not None
+    (begun,) = tracking.begun
     assert (begun.flow, begun.counts()) == ("breaks-later", {"run": 1, "cached": 0})
     assert begun.all_metrics()["test-count.squared"] == 25
     with pytest.raises(ContractError, match="enough"):
         breaks_later()
-    again = tracking.begun()
-    assert again is not None
+    (again,) = tracking.begun
     assert again.counts() == {"run": 0, "cached": 1}
