@@ -269,6 +269,16 @@ def tune_generator(
         run.publish(model=kept.model, curve=last.result.curve, checks=found.checks, measures=found.measures,
                     rewards=rewards, removed=parts.instructions.removed)  # fmt: skip
         shown = ShownGenerator(
-            kept, found, made, looks, trials, rewards, judge, parts, packing, config.battery.samples
+            kept,
+            found,
+            made,
+            looks,
+            trials,
+            rewards,
+            judge,
+            parts,
+            packing,
+            config.battery.samples,
+            config.preference,
         )
         return run.outcome(generator_summary(shown), generator_page(run, shown, rejected))

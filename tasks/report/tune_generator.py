@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from configs.finetune_generator import Preference
 from tasks.data.documents import Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import (
@@ -47,6 +48,7 @@ class ShownGenerator:
         parts: The rows.
         packing: Whether rows may stand behind each other; None where they were not to.
         samples: Replies that the page shows.
+        preference: How preferences were learned; None where there were none.
     """
 
     kept: TunedModel
@@ -59,6 +61,13 @@ class ShownGenerator:
     parts: PromptSplits
     packing: PackingProbe | None
     samples: int
+    preference: Preference | None
+
+    def learned_by(self) -> dict[str, float]:
+        """Return what decided how preferences were learned; nothing where none were."""
+        if self.preference is None or len(self.made) == 1:
+            return {}
+        return {"beta": self.preference.beta, "sft_weight": self.preference.sft_weight}
 
 
 def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[RejectedRef]) -> Path:
@@ -89,7 +98,10 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
             *packing_table(shown.packing), *removed_table(rejected),
         ],
         missing=[] if len(shown.made) > 1 else ["preferences: give `pairs` a source of chosen and rejected"],
-        run={"facts": {"base": kept.base}, "links": run.links(), "versions": run.versions()},
+        run={
+            "facts": {"base": kept.base, **{name: f"{value:g}" for name, value in shown.learned_by().items()}},
+            "links": run.links(), "versions": run.versions(),
+        },
         template="tuned_generator.html.j2",
         figures=[
             charts.whiskers("losses", LOSS, losses, shown.trials[-1].name),
@@ -134,6 +146,7 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
                             **training.stated(made.result)} for name, made in shown.made.items()},
         **({"reward_model": training.stated(shown.judge.result)} if shown.judge else {}),
         **({"packing": packing_stated(shown.packing)} if shown.packing else {}),
+        **({"preference": learned} if (learned := shown.learned_by()) else {}),
         "template": shown.looks["instructions"].template[:12],
         "warnings": warnings_of(shown),
     }  # fmt: skip

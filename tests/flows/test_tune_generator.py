@@ -1,6 +1,7 @@
 """`tune-generator`: what is refused before any work; what is trained is kept, released, and put to work."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def test_a_released_generator_has_a_page_and_answers_in_chains_chats_and_from_do
     assert result["checks"]["SFT over base"]["high"] < 0
     assert result["merge"]["SFT"]["largest_logit_difference"] <= 1e-3
     assert "DPO" not in result["training"]
+    assert "preference" not in result
     assert result["measures"]["passes an animal held-out answers"]["value"] == 1.0
     assert result["measures"]["passes an animal base"]["n"] == 4
     page = Path(outcome.report).read_text("utf-8")
@@ -147,19 +149,23 @@ def test_a_released_generator_has_a_page_and_answers_in_chains_chats_and_from_do
 def test_preferences_that_are_not_learned_refuse_the_model_which_is_kept_and_can_be_put_live(
     home: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    preference = Preference(parameters=GeneratorLora(r=2), training=FAST.model_copy(update={"max_steps": 2}))
+    preference = Preference(
+        sft_weight=0.25, parameters=GeneratorLora(r=2), training=FAST.model_copy(update={"max_steps": 2})
+    )
     config = asked(tiny, preference=preference, gate=GeneratorGate(least_accuracy=0.999, resamples=200, tolerance=1.0))
     outcome = tune_generator(source=instructions(home), pairs=preferences(home), name="zoo", config=config)
     result = outcome.result
     assert result["released"] is False
     assert "reward accuracy of DPO over chance" in result["why"]
     assert set(result["training"]) == {"SFT", "DPO"}
+    assert result["preference"] == {"beta": 0.1, "sft_weight": 0.25}
     assert set(result["checks"]) == {
         "SFT over base", "DPO over chance", "DPO against base", "DPO against SFT", "DPO over base", "DPO over SFT",
     }  # fmt: skip
     page = Path(outcome.report).read_text("utf-8")
     assert "Not released" in page
     assert "rewards of the validation pairs" in page
+    assert re.search(r"sft_weight\D+0\.25", page)
     assert dict(MlflowClient(tracking_uri()).get_registered_model("tuned-zoo").aliases) == {}
     with pytest.raises(ModelError, match="no model 'zoo' was released; kept are tuned:zoo@1"):
         tuned.live("zoo")
