@@ -68,11 +68,6 @@ Reason = Literal[
     "rare-label",
     "bad-question",
     "unseen-label",
-    "not-a-picture",
-    "no-decoder",
-    "truncated",
-    "damaged",
-    "too-small",
 ]
 
 
