@@ -49,7 +49,7 @@ class LocalModel(Config):
     tokenizer.json, or of a .gguf file."""
     precision: Annotated[Literal["auto", "fp32", "bf16", "int8", "4bit"], Common] = "auto"
     """What the model computes in; auto: bf16 where the hardware multiplies it, else fp32. int8: linear layers in 8
-    bits, on a processor, a scale a token; one without VNNI is slower by it. 4bit: needs the extra `4bit`. With AVX-512
+    bits, on a processor, a scale a token; not timed without VNNI. 4bit: needs the extra `4bit`. With AVX-512
     (two cores, models of 1 and 11 MB) 1.0 to 1.2 and 0.9 to 1.6 times as fast as fp32; SmolLM2 in int8 twice."""
     batch_size: int | None = Field(None, ge=1, le=1_024)
     """Prompts of a batch; short batches are filled up, so that no reply depends on what else is asked. Larger: faster

@@ -84,6 +84,7 @@ def export_gguf(model: str, file: str) -> tuple[TunedModel, Path]:
             words, env=environment, capture_output=True, text=True, errors="replace", timeout=CONVERTING_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
+        target.unlink(missing_ok=True)
         raise ContractError(f"{target} was not written ({error}); name another file, or try again") from error
     if done.returncode or not target.is_file():
         target.unlink(missing_ok=True)

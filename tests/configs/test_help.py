@@ -311,6 +311,9 @@ def test_help_says_of_speed_what_was_measured(tell: Any) -> None:
             made[f"{m}, {precision}: speed"] / made[f"{m}, fp32: speed"] for m in ("made on the spot", "stories260K")
         )
         assert f"{a:.1f} to {b:.1f}" in said
+    real, speed = recorded("gguf"), "tokens a CPU second, 16 prompts a batch"
+    assert round(real[f"int8: {speed}"] / real[f"fp32: {speed}"]) == 2
+    assert "SmolLM2 in int8 twice" in said
 
 
 def test_help_says_of_indexes_and_rankings_what_was_measured(tell: Any) -> None:
