@@ -106,7 +106,9 @@ class Preference(Config):
     @model_validator(mode="after")
     def _weight_of_dpo(self) -> Self:
         if self.on_policy is not None and self.sft_weight:
-            raise ValueError("sft_weight is a part of the loss of DPO, and on_policy learns without it; leave one out")
+            raise ValueError(
+                "on_policy learns without the loss of DPO, which sft_weight adds to; set preference.sft_weight=0"
+            )
         return self
 
     @model_validator(mode="after")

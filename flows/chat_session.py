@@ -41,6 +41,7 @@ from tasks.index import open_collection
 from tasks.ingest import ingest_queries, list_items
 from tasks.report.chat_session import chat_page, chat_summary, show_transcript
 from tasks.report.names import named
+from tasks.report.prompt_chain import asked_of
 from tasks.retrieve import describe_hits, retrieve
 from tasks.runtime import steps, tracking
 from tasks.store import workspace
@@ -171,9 +172,10 @@ def chat_session(
         run.publish(conversation=state)
         show_transcript(run, state)
         told = {
-            "model": note_on(config.generator),
-            "precision": handle.generator.precision,
+            "note": note_on(config.generator),
             "sampling": handle.generator.sampling.stated(config.sampling),
         }
         page = chat_page(run, state, before, conversation, handle, told)
-        return run.outcome({"model": ""} | chat_summary(state, before, conversation) | told, page)
+        who = asked_of([handle], told["note"])
+        how = {"precision": who["precision"], "sampling": told["sampling"]}
+        return run.outcome({"model": who["model"]} | chat_summary(state, before, conversation) | how, page)

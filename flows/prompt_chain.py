@@ -33,7 +33,7 @@ from tasks.errors import ContractError
 from tasks.evaluate import evaluate_replies
 from tasks.ingest import ingest_documents, list_items
 from tasks.report.names import named
-from tasks.report.prompt_chain import chain_page, chain_summary
+from tasks.report.prompt_chain import asked_of, chain_page, chain_summary
 from tasks.runtime import steps, tracking
 from tasks.text.prompts import check_places, parts_of, read_template
 
@@ -46,7 +46,7 @@ def preflight(question: str | None = None, questions: str | None = None, config:
     Raises:
         FlowError: Nothing is asked, a prompt has a place that nothing fills, or a model is not here.
     """
-    take_problems(question, questions, config.asking.limit)
+    take_problems(question, questions, config.asking.limit, config.asking.answer)
     methods = methods_of(config)
     names = [method.name for method in methods]
     if len(set(names)) < len(names):
@@ -198,7 +198,7 @@ def prompt_chain(
     """
     with tracking.run("prompt-chain", config, question=question, questions=questions) as run:
         preflight(question, questions, config)
-        problems = take_problems(question, questions, config.asking.limit)
+        problems = take_problems(question, questions, config.asking.limit, config.asking.answer)
         handles = {}
         for number, model in enumerate(chat_models_of(config)):
             with steps.label(f"model-{number}"):
@@ -207,6 +207,6 @@ def prompt_chain(
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
         note = note_on(config.generator)
-        page = chain_page(run, problems, runs, judged, handles[config.generator], note)
-        how = {"precision": handles[config.generator].generator.precision}
-        return run.outcome({"model": note} | chain_summary(problems, runs, judged) | how, page)
+        page = chain_page(run, problems, runs, judged, list(handles.values()), note)
+        told = asked_of(list(handles.values()), note)
+        return run.outcome(told | chain_summary(problems, runs, judged), page)

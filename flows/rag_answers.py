@@ -119,8 +119,9 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     closed_book = answer_closed_book(asked.queries, generator, prompt, resolved)
     judged: MethodsJudged = evaluate_open_book(asked.questions, open_book, closed_book, config.evaluate)
     run.publish(collection=live, questions=asked.questions, answers=open_book, closed_book=closed_book, judged=judged)
-    ended = count_endings(load_answers(open_book), load_answers(closed_book))
-    page = open_book_page(run, judged, asked.queries.rows, ended, (generator, sampling))
+    both = load_answers(open_book), load_answers(closed_book)
+    ended = count_endings(*both)
+    page = open_book_page(run, judged, asked.questions, both, (generator, sampling))
     stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
     told = {
         "collection": live.collection,

@@ -114,15 +114,15 @@ def generator_name(source: Source, name: str | None) -> str:
     return name_of(source, f"{name_of(source, None)}-generator" if name is None else name)
 
 
-def base_of(config: TuneGenerator) -> Generator:
-    """Return the model that training starts from, described; a small one is made first."""
+def base_of(config: TuneGenerator) -> tuple[Generator, list[RejectedRef]]:
+    """Return the model that training starts from, described, and what was rejected; a small one is made first."""
     if config.small is None:
-        return describe_generator(config.model, config.training)
+        return describe_generator(config.model, config.training), []
     with steps.label("small"):
         text = config.small.source
         read = ingest_documents(list_items(text), text, config.ingest, describe_encoder(Embed()).encoder)
         made = make_small(read.documents, config.small)
-    return describe_generator(str(objects.path(made)), config.training)
+    return describe_generator(str(objects.path(made)), config.training), [read.rejected]
 
 
 def read_rows(source: Source, columns: Columns, label: str, config: TuneGenerator) -> tuple[PromptTable, RejectedRef]:
@@ -144,7 +144,10 @@ def read_parts(
     """Return instructions and preferences in their parts, kept apart from each other, and what was rejected."""
     told, rejected = read_rows(source, config.columns, "source", config)
     refs = [rejected, told.rejected]
-    held = None if test is None else read_rows(test, config.columns, "test", config)[0].rows
+    held = None
+    if test is not None:
+        given, more = read_rows(test, config.columns, "test", config)
+        held, refs = given.rows, [*refs, more, given.rejected]
     preferred = None
     if pairs is not None and config.preference is not None:
         table, more = read_rows(pairs, config.preference.columns, "pairs", config)
@@ -159,8 +162,11 @@ def look_at_parts(parts: PromptSplits, base: Generator, config: TuneGenerator) -
     with steps.label("instructions"):
         found["instructions"] = look_at_prompts(parts.instructions, base, config.system, config.training)
     if parts.pairs is not None and config.preference is not None:
+        drawn = config.preference.on_policy  # then the reward model is what reads pairs
         with steps.label("preferences"):
-            found["preferences"] = look_at_prompts(parts.pairs, base, config.system, config.preference.training)
+            found["preferences"] = look_at_prompts(
+                parts.pairs, base, config.system, drawn.reward if drawn else config.preference.training
+            )
     return found
 
 
@@ -256,7 +262,7 @@ def tune_generator(
     """
     with tracking.run("tune-generator", config, source=source, test=test, pairs=pairs, name=name) as run:
         preflight(source, test, pairs, name, config)
-        base = base_of(config)
+        base, unread = base_of(config)
         parts, rejected = read_parts(source, test, pairs, config)
         looks = look_at_parts(parts, base, config)
         packing = probe(parts, base, config)
@@ -281,4 +287,4 @@ def tune_generator(
             config.battery.samples,
             config.preference,
         )
-        return run.outcome(generator_summary(shown), generator_page(run, shown, rejected))
+        return run.outcome(generator_summary(shown), generator_page(run, shown, [*rejected, *unread]))

@@ -9,13 +9,19 @@ from pathlib import Path
 
 from tasks.data.chains import Problem
 from tasks.errors import DataError
+from tasks.text.numbers import Kind, read_answer
 from tasks.text.sentences import unfit
 
 LONGEST = 100_000  # characters of a question
 
 
-def read_problems(path: Path, limit: int | None) -> list[Problem]:
+def read_problems(path: Path, limit: int | None, kind: Kind = "text") -> list[Problem]:
     """Read the first questions of a file.
+
+    Args:
+        path: A jsonl file.
+        limit: Questions at most; None for all.
+        kind: How answers are compared; an answer that cannot be read so is refused before anything is asked.
 
     Raises:
         DataError: The file cannot be read, a line is not as it should be, or there is no question.
@@ -27,10 +33,10 @@ def read_problems(path: Path, limit: int | None) -> list[Problem]:
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not numbered:
         raise DataError(f"the questions {path} hold none; write one JSON object a line, with question and answer")
-    return [_problem(line, f"{path}:{number}") for number, line in numbered[:limit]]
+    return [_problem(line, f"{path}:{number}", kind) for number, line in numbered[:limit]]
 
 
-def _problem(line: str, where: str) -> Problem:
+def _problem(line: str, where: str, kind: Kind) -> Problem:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -43,4 +49,7 @@ def _problem(line: str, where: str) -> Problem:
     answer = row.get("answer")
     if not isinstance(answer, str | int | float | None) or isinstance(answer, bool):
         raise DataError(f"{where} has {type(answer).__name__} in 'answer' but a text or a number was needed")
-    return Problem(question, "" if answer is None else str(answer).rpartition("####")[2].strip())
+    known = "" if answer is None else str(answer).rpartition("####")[2].strip()
+    if known and not read_answer(known, kind):
+        raise DataError(f"{where} has the answer {known[:60]!r}, which holds no {kind}; correct it, or asking.answer")
+    return Problem(question, known)

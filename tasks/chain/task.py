@@ -33,7 +33,9 @@ from tasks.text.prompts import places_of
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
-def take_problems(question: str | None, questions: str | None, limit: int | None) -> ProblemsRef:
+def take_problems(
+    question: str | None, questions: str | None, limit: int | None, answer: AnswerKind = "text"
+) -> ProblemsRef:
     """Store what is asked: one question, or those of a file. Never looked up, always read.
 
     Raises:
@@ -46,7 +48,7 @@ def take_problems(question: str | None, questions: str | None, limit: int | None
         given = "neither question nor questions is" if question is None else "both question and questions are"
         raise ContractError(f"{given} given; give one of them")
     if questions is not None:
-        return objects.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit))
+        return objects.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit, answer))
     if not str(question).strip():
         raise ContractError("the question is empty; give a question")
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])

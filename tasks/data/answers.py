@@ -85,7 +85,8 @@ class Citation(Value):
         line: Line of the sentence in that file, 0 where lines mean nothing.
         start: First character in the document's text.
         end: One past the last.
-        score: How well the sentence and its passage match the question, at most 1.
+        score: How well the sentence and its passage match the question, at most 1; of a written answer that of its
+            passage in the ranking, on the scale of retrieval (of `weighted` the best passage has 1).
         flagged: What in its passage or document speaks to a model instead of a reader; nothing for most.
     """
 
@@ -117,6 +118,7 @@ class Answer(Value):
         uncalibrated: Why not, where that is known.
         flagged: Passages read that speak to a model instead of a reader.
         unsupported: Sentences of the text that cite nothing, or say what their citation does not hold.
+        doubts: Each of them, and what its citation does not hold; of answers with citations only.
         finish: Why the reply of a model ended: stop, length, refused, repetition; empty where none was asked.
     """
 
@@ -132,6 +134,7 @@ class Answer(Value):
     uncalibrated: str = ""
     flagged: int = 0
     unsupported: int = 0
+    doubts: tuple[str, ...] = ()
     finish: str = ""
 
 

@@ -71,6 +71,14 @@ class MarkedPiece(Value):
     learned: bool
 
 
+class LeftOut(Value):
+    """Pairs that are not compared, for with its prompt an answer is longer than the model is to read; by part."""
+
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+
+
 class PromptLook(Value):
     """What rows look like to the tokenizer, before anything is trained.
 
@@ -92,6 +100,7 @@ class PromptLook(Value):
         memory: Bytes of weights, gradients, optimizer and activations, a guess.
         examples: Rows as the model reads them, in pieces.
         warnings: What is odd, in words.
+        left_out: Pairs that are not compared; train, validation and test are without them.
     """
 
     kind: str
@@ -111,6 +120,7 @@ class PromptLook(Value):
     memory: float
     examples: tuple[tuple[MarkedPiece, ...], ...]
     warnings: tuple[str, ...] = ()
+    left_out: LeftOut = LeftOut()
 
     def cache_key(self) -> Any:
         """Count by what is read, not by what training may take."""

@@ -14,6 +14,7 @@ from tasks.data.evaluation import Measure, Question
 from tasks.metrics.intervals import mean_interval
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # Thai to Chinese
 UNMARKED = str.maketrans("", "", string.punctuation)
 
 
@@ -33,9 +34,16 @@ def token_f1(text: str, spans: Sequence[str]) -> float:
 
 
 def holds_span(sentence: str, spans: Sequence[str]) -> bool:
-    """Return whether the words of a span stand in a sentence, one after another."""
+    """Return whether the words of a span stand in a sentence, one after another; scripts without blanks have none."""
     said = f" {' '.join(normalised(sentence))} "
-    return any(f" {' '.join(words)} " in said for span in spans if (words := normalised(span)))
+    for span in spans:
+        words = normalised(span)
+        if UNSPACED.search(span):
+            if "".join(words) in said.replace(" ", ""):
+                return True
+        elif words and f" {' '.join(words)} " in said:
+            return True
+    return False
 
 
 def citation_precision(cited: Sequence[str], relevant: Collection[str]) -> float:

@@ -117,7 +117,8 @@ def reward_check(name: str, role: Role, pairs: Sequence[PairReward], config: Gen
     return TuneCheck(
         f"{name} over chance", role, ACCURACY, len(right), CHANCE, value, low - CHANCE, high - CHANCE,
         role == "shown" or low > config.least_accuracy,
-        f"the lower end of the accuracy must be above {config.least_accuracy:g}",
+        "shown beside: the reward model decides" if role == "shown"
+        else f"the lower end of the accuracy must be above {config.least_accuracy:g}",
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Compare answers from passages with answers of the same model from nothing but itself, question by question.
 
-Every question gets both, so differences are of pairs, with bootstrap intervals over questions. Exact match and token
-F1 count a refusal of a question that has an answer as 0. Sentences without support are counted where both ways answer;
-a sentence that no passage stands behind is one, so without passages all are.
+Every question gets both, so differences are of pairs, with bootstrap intervals over questions. Exact match, token F1
+and containment count a refusal of a question that has an answer as 0. Sentences without support are counted where both
+ways answer; a sentence that no passage stands behind is one, so without passages all are.
 Source: "closed book" as in Roberts et al. 2020, arXiv:2002.08910; words are compared as in SQuAD, arXiv:1606.05250.
 """
 
@@ -13,7 +13,7 @@ from configs.evaluate import Evaluate
 from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
-from tasks.evaluate.answers import exact_match, token_f1
+from tasks.evaluate.answers import exact_match, holds_span, token_f1
 from tasks.metrics.intervals import mean_interval, paired_interval
 from tasks.text.sentences import sentences
 
@@ -51,6 +51,7 @@ def compare_closed_book(
     values = {
         "exact match": [(exact_match(plain(a), s), exact_match(plain(b), s)) for s, a, b in spans],
         "token F1": [(token_f1(plain(a), s), token_f1(plain(b), s)) for s, a, b in spans],
+        "answer contained": [(float(holds_span(plain(a), s)), float(holds_span(plain(b), s))) for s, a, b in spans],
         "unsupported sentences": [(unsupported(a), unsupported(b)) for a, b in told],
         "refusals answerable": [(refused(a), refused(b)) for q, a, b in both if q.answers],
         "refusals unanswerable": [(refused(a), refused(b)) for q, a, b in both if not q.answers],

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
+from tasks.evaluate.answers import holds_span
 from tasks.metrics.intervals import Interval, wilson
 from tasks.text.numbers import Kind, read_answer
 
@@ -57,8 +58,8 @@ def judge_methods(
         kind: How an answer is read.
 
     Returns:
-        Share of right answers and tokens a question of each method, differences of every two; what may be said of
-        them; and whether any two can be told apart.
+        Share of right answers and tokens a question of each method, of texts also the share of replies that name the
+        answer; differences of every two; what may be said of them; and whether any two can be told apart.
     """
     rows = [row for row, answer in enumerate(expected) if answer]
     spent = [Measure("tokens a question", name, total / len(expected), total / len(expected), total / len(expected),
@@ -73,6 +74,10 @@ def judge_methods(
         Measure("exact match", name, sum(mine) / len(rows), *wilson(sum(mine), len(rows)), len(rows))
         for name, mine in right.items()
     ]
+    if kind == "text":  # a right sentence is no exact match: both are said
+        for name, texts in replies.items():
+            held = sum(holds_span(texts[row], [expected[row]]) for row in rows)
+            measures.append(Measure("answer contained", name, held / len(rows), *wilson(held, len(rows)), len(rows)))
     said = []
     for one, other in itertools.combinations(right, 2):
         value, (low, high) = difference(right[one], right[other])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.data.prompt_rows import LeftOut
 from tasks.errors import DataError, ModelError
 from tasks.finetune.padding import IGNORED
 
@@ -149,7 +150,7 @@ def pieces_of(row: CompletionTokens, decode: Callable[[list[int]], str]) -> list
     return [(decode(ids), learned) for ids, learned in parts if ids]
 
 
-def warnings_of(truncated: float, limit: int, leaked: int, template: str, left_out: int) -> list[str]:
+def warnings_of(truncated: float, limit: int, leaked: int, template: str, left_out: LeftOut) -> list[str]:
     """Say in words what is odd about rows, and what to do.
 
     Args:
@@ -157,18 +158,20 @@ def warnings_of(truncated: float, limit: int, leaked: int, template: str, left_o
         limit: Tokens they are cut at.
         leaked: Rows that were rejected because they repeat what is judged by.
         template: Digest of the chat template; empty for none.
-        left_out: Pairs of which an answer is cut, which is not compared; 0 for instructions.
+        left_out: Pairs of which an answer is cut, which is not compared; none of instructions.
     """
     found = []
-    if left_out:
+    if left_out.train or left_out.validation:
         found.append(
-            f"{left_out:,} pairs are left out of training, for with its prompt an answer has over {limit} tokens; "
-            "raise preference.training.max_seq_length."
+            f"{left_out.train:,} pairs are left out of training and {left_out.validation:,} of those to stop by, for "
+            f"with its prompt an answer has over {limit} tokens; raise max_seq_length of the training on preferences."
         )
     elif truncated > 0:
         found.append(
             f"{truncated:.1%} of the rows are cut at {limit} tokens and do not end; raise training.max_seq_length."
         )
+    if left_out.test:
+        found.append(f"{left_out.test:,} held-out pairs are not measured: with its prompt an answer is too long.")
     if leaked:
         found.append(f"{leaked:,} rows repeat what is judged by, or nearly; they were rejected.")
     if not template:

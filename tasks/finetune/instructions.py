@@ -99,8 +99,12 @@ def documented_rows(documents: Sequence[Document], *, preferred: bool, seed: int
     if not preferred:
         return asked
     others = random.Random(seed).sample(asked, len(asked))
-    pairs = zip(asked, others, strict=True)
-    return [replace(row, rejected=other.completion) for row, other in pairs if row.completion != other.completion]
+    found = []
+    for at, row in enumerate(asked):  # the drawn one, or the next that says something else
+        others_from = (other.completion for other in (*others[at:], *others[:at]))
+        if (rejected := next((text for text in others_from if text != row.completion), None)) is not None:
+            found.append(replace(row, rejected=rejected))
+    return found
 
 
 def hold_out_prompts(rows: Sequence[PromptRow], share: float, seed: int) -> tuple[list[PromptRow], list[PromptRow]]:

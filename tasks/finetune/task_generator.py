@@ -223,5 +223,5 @@ def _save_merged(model: Any, base: Generator, writer: PromptWriter, parameters: 
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, place / name)
 
-    more = {"template": base.template, "method": parameters.model_dump(mode="json"), "precision": "fp32"}
+    more = {"template": base.template, "method": parameters.model_dump(mode="json")}
     return save_tuned("generator", fill, base.model, more)

@@ -13,6 +13,7 @@ from tasks.data.cells import CellRow, CellsRef
 from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
 from tasks.data.messages import Generator, Message
 from tasks.data.prompt_rows import (
+    LeftOut,
     MarkedPiece,
     PromptLook,
     PromptRow,
@@ -173,7 +174,7 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
         config: How long rows may be, and how they are trained on.
 
     Raises:
-        DataError: No row could be learned from, or one of the known mistakes is in the data.
+        DataError: No row could be learned from, no pair fits, or one of the known mistakes is in the data.
         ModelError: The chat template cannot be trained with.
     """
     from tasks.finetune import completions, look
@@ -190,12 +191,16 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     completions.require_end(made, collator(writer.pad), writer.ends)
     median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
     learned = sorted(row.learned for row in made)
-    left_out = sum(a.cut or b.cut for a, b in zip(made, made[len(rows) :], strict=False))
-    shown = [completions.pieces_of(row, writer.decode) for row in made[:EXAMPLES]]
-    steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out)
+    answers = [made[at :: len(rows)] for at in range(EXAMPLES)]  # of preferences two, chosen and rejected
+    shown = [completions.pieces_of(row, writer.decode) for of in answers for row in of]
+    left_out = (
+        writer.left_out(split, limit, min(base.context or LONGEST, LONGEST)) if len(made) > len(rows) else LeftOut()
+    )
+    steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out.train)
     return PromptLook(
-        **_estimated(base, config, made, len(rows)), kind=writer.kind(rows), template=base.template, train=len(rows),
-        validation=split.validation.rows, test=split.test.rows, median_tokens=median, longest_tokens=longest,
+        **_estimated(base, config, made, len(rows)), kind=writer.kind(rows), template=base.template, left_out=left_out,
+        train=len(rows) - left_out.train, validation=split.validation.rows - left_out.validation,
+        test=split.test.rows - left_out.test, median_tokens=median, longest_tokens=longest,
         limit=limit, truncated=cut, learned_median=learned[len(learned) // 2], learned_least=learned[0],
         examples=tuple(tuple(MarkedPiece(text=t, learned=is_) for t, is_ in row) for row in shown),
         warnings=tuple(completions.warnings_of(cut, limit, split.leaked, base.template, left_out)),
@@ -282,6 +287,29 @@ class PromptWriter:
     def both(self, rows: Sequence[PromptRow], limit: int) -> "list[CompletionTokens]":
         """Return rows as tokens, and of preferences the rejected answers behind them."""
         return self.rows(rows, limit) + self.rows([row for row in rows if row.rejected], limit, rejected=True)
+
+    def left_out(self, split: SplitPrompts, limit: int, read: int) -> LeftOut:
+        """Return how many pairs of each part are not compared, for with its prompt an answer is too long.
+
+        Raises:
+            DataError: No pair of a part that training needs is left.
+        """
+        parts = {"train": split.train, "validation": split.validation, "test": split.test}
+        rows = {name: objects.load_rows(part, PromptRow) for name, part in parts.items()}
+        limits = {"train": limit, "validation": limit, "test": read}  # held-out pairs are measured, not trained on
+        cut = {name: sum(not fits for fits in self.fitting(of, limits[name])) for name, of in rows.items()}
+        for name in ("train", "validation"):
+            if cut[name] == len(rows[name]):
+                raise DataError(
+                    f"no pair to {'train on' if name == 'train' else 'stop by'} has a prompt and both answers within "
+                    f"{limit} tokens ({cut[name]} have not); raise max_seq_length of the training on preferences"
+                )
+        return LeftOut(**cut)
+
+    def fitting(self, rows: Sequence[PromptRow], limit: int) -> list[bool]:
+        """Say of each pair whether neither answer is cut at a limit."""
+        both = zip(self.rows(rows, limit), self.rows(rows, limit, rejected=True), strict=True)
+        return [not chosen.cut and not rejected.cut for chosen, rejected in both]
 
     def decode(self, ids: list[int]) -> str:
         """Return tokens as text, special ones included."""

@@ -115,7 +115,8 @@ def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> 
         for claim in checked.claims
     ]
     cited = tuple(passages[number - 1] for number in used)
-    return asked.model_copy(update={"text": " ".join(told), "citations": cited, "unsupported": checked.unsupported})
+    doubted = {"unsupported": checked.unsupported, "doubts": checked.doubts}
+    return asked.model_copy(update={"text": " ".join(told), "citations": cited, **doubted})
 
 
 def _cite(passage: Passage, document: Document, score: float) -> Citation:

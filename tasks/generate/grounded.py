@@ -75,6 +75,15 @@ class Claim:
         """Whether it cites passages that exist, none that does not, and says no figure or name they do not hold."""
         return bool(self.cited) and not self.missing and not self.unheld
 
+    @property
+    def doubt(self) -> str:
+        """What is wrong with it, in words; empty where nothing was found."""
+        if self.supported:
+            return ""
+        found = [f"cites [{number}], which does not exist" for number in self.missing]
+        found += [f"its citation lacks {', '.join(self.unheld)}"] if self.unheld else []
+        return f"{self.text} ({'; '.join(found) or 'cites nothing'})"
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -92,6 +101,11 @@ class Checked:
     def unsupported(self) -> int:
         """How many sentences cite nothing, something that does not exist, or say what their citation does not hold."""
         return 0 if self.refused else sum(not claim.supported for claim in self.claims)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Those sentences, each with what is wrong."""
+        return () if self.refused else tuple(claim.doubt for claim in self.claims if claim.doubt)
 
 
 def read_prompt(name: str) -> Template:

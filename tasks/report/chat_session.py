@@ -31,7 +31,7 @@ def chat_page(
         before: Turns it had before this run.
         name: It is kept under; None for one without.
         handle: Who was asked.
-        told: What a reader must know of the `model`, and how its replies were drawn, `sampling`, where that is known.
+        told: What a reader must know of the model, `note`, and how its replies were drawn, `sampling`; where known.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -51,7 +51,7 @@ def chat_page(
             )
         )
     told = told or {}
-    note = f"; model {told['model']}" if told.get("model") else ""
+    note = f"; model {told['note']}" if told.get("note") else ""
     page = Page(
         title=f"Conversation {name}" if name else "A conversation",
         subtitle=f"{len(said.turns) - before} turns in this run, {before} before{note}",
@@ -95,7 +95,9 @@ def show_transcript(run: tracking.Run, conversation: ConversationRef) -> str:
 def _replied(turn: ChatTurn) -> str:
     words = turn.reply.strip()
     return (
-        pages.markdown(words[:SHOWN_CHARACTERS]) if words else f"(no reply: stopped by {pages.markdown(turn.finish)})"
+        pages.markdown(pages.shortened(words, SHOWN_CHARACTERS))
+        if words
+        else f"(no reply: stopped by {pages.markdown(turn.finish)})"
     )
 
 
@@ -125,8 +127,8 @@ def _took(turns: Sequence[ChatTurn]) -> Table:
 
 def _shown(turn: ChatTurn) -> dict[str, Any]:
     return {
-        "message": turn.message[:SHOWN_CHARACTERS],
-        "reply": turn.reply[:SHOWN_CHARACTERS],
+        "message": pages.shortened(turn.message, SHOWN_CHARACTERS),
+        "reply": pages.shortened(turn.reply, SHOWN_CHARACTERS),
         "finish": turn.finish,
         "unsupported": ", ".join(turn.unsupported),
         "calls": [

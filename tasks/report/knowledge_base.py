@@ -82,9 +82,8 @@ def collection_page(
     tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
     if bad:
-        rows = [(r.item, r.reason, r.detail) for r in bad[:SHOWN_REJECTED]]
-        note = f"the first {SHOWN_REJECTED} of {len(bad)}" if len(bad) > SHOWN_REJECTED else ""
-        tables.append(Table("Rejected", ("item", "reason", "detail"), rows, note))
+        rows = [(r.item, r.reason, r.detail) for r in bad]
+        tables.append(Table("Rejected", ("item", "reason", "detail"), rows, most=SHOWN_REJECTED))
     page = Page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",

@@ -155,7 +155,7 @@ def _labels(found: Verdict, asked: list[Asked]) -> list[Table]:
             rows.append((trial.name, label, before.support, before.predicted, after.predicted, f"{offset:+.2f}"))
     note = "Held-out texts. Added: to the logarithm of the probability of the label."
     columns = ("method", "label", "texts", "predicted, raw", "predicted, calibrated", "added")
-    return [Table("Labels before and after calibration", columns, rows[:SHOWN_LABELS], note)] if rows else []
+    return [Table("Labels before and after calibration", columns, rows, note, SHOWN_LABELS)] if rows else []
 
 
 def _requests(asked: list[Asked]) -> Table:

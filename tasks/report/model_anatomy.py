@@ -190,10 +190,9 @@ def _stages(stages: Sequence[Stage]) -> Table:
             " by ".join(map(str, s.shape)),
             f"{s.parameters:,}" + (" (shared)" if s.shared else ""),
         )
-        for s in stages[:SHOWN_STAGES]
+        for s in stages
     ]
-    note = f"the first {SHOWN_STAGES} of {len(stages)}" if len(stages) > SHOWN_STAGES else ""
-    return Table("Stages", ("stage", "kind", "gives", "parameters"), rows, note)
+    return Table("Stages", ("stage", "kind", "gives", "parameters"), rows, most=SHOWN_STAGES)
 
 
 def _steps(rows: Sequence[StepToken]) -> list[dict[str, Any]]:

@@ -25,14 +25,34 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters; a mark ends one that was cut."""
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
 @dataclass
 class Table:
-    """A table of the page."""
+    """A table of the page.
+
+    Attributes:
+        title: What it shows.
+        columns: Their headings.
+        rows: All there are.
+        note: What a reader must know.
+        most: Rows that are shown; the note says so where there are more. None for all.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.most is not None and len(self.rows) > self.most:
+            shown = f"the first {self.most:,} of {len(self.rows):,}"
+            self.note = f"{shown}; {self.note}" if self.note else shown
+            self.rows = self.rows[: self.most]
 
 
 @dataclass

@@ -26,6 +26,7 @@ from tasks.text.prompts import shown
 
 SHOWN_PROBLEMS = 5
 SHOWN_CHARACTERS = 6_000
+SHARES = ("exact match", "exact match difference", "answer contained")
 
 
 def chain_page(
@@ -33,10 +34,18 @@ def chain_page(
     problems: ProblemsRef,
     runs: Sequence[MethodRun],
     judged: MethodsJudged,
-    handle: GeneratorHandle,
+    handles: Sequence[GeneratorHandle],
     note: str = "",
 ) -> Path:
     """Write the page of `prompt-chain`.
+
+    Args:
+        run: The run.
+        problems: What was asked.
+        runs: Methods and what they gave.
+        judged: Methods, compared.
+        handles: Models that were asked; the first is the one of all steps that name none.
+        note: What a reader must know of the first.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -60,9 +69,10 @@ def chain_page(
         title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
         subtitle=f"asked by {', '.join(done.name for done in runs)}" + f"; model {note}" * bool(note),
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
-        run=run_facts(run, handle, _drawn(runs)), template="chain.html.j2",
+        run=_facts_of_all(run, handles, _drawn(runs)), template="chain.html.j2",
         figures=charts.bars("methods", charts.grouped([m for m in measures if m.name == "exact match"])),
-        more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs)},
+        more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
+              "shown": f"The first {len(asked)} of {problems.rows:,} questions" if len(asked) < problems.rows else ""},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -75,8 +85,9 @@ def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: Meth
             for one in done.steps:
                 found[f"{done.name}.{one.name}"] = objects.load_rows(one.linked.outputs, Output)[0].text
     for m in objects.load_rows(judged.measures, Measure):
-        if m.name.startswith("exact match"):
-            found.setdefault("exact match", {})[f"{m.name.removeprefix('exact match')} {m.what}".strip()] = m.stated()
+        if m.name in SHARES:
+            name = m.name.removesuffix(" difference")
+            found.setdefault(name, {})[f"{'difference ' * (name != m.name)}{m.what}"] = m.stated()
     calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
     found |= {"verdict": judged.verdict, **{name: int(value) for name, value in counted(calls).items()}}
     return {**found, "sampling": _drawn(runs)}
@@ -94,6 +105,20 @@ def run_facts(run: tracking.Run, handle: GeneratorHandle, sampling: str) -> dict
         "sampling": sampling,
     }
     return {"facts": facts, "links": run.links(), "versions": run.versions()}
+
+
+def _facts_of_all(run: tracking.Run, handles: Sequence[GeneratorHandle], sampling: str) -> dict[str, Any]:
+    first, *others = [run_facts(run, handle, sampling) for handle in handles]
+    for number, other in enumerate(others, start=2):
+        first["facts"] |= {f"{name} {number}": value for name, value in other["facts"].items() if name != "sampling"}
+    return first
+
+
+def asked_of(handles: Sequence[GeneratorHandle], note: str = "") -> dict[str, str]:
+    """Return which models were asked and in which precision, as the caller of a flow gets them."""
+    names = ", ".join(dict.fromkeys(handle.generator.model for handle in handles))
+    precisions = ", ".join(dict.fromkeys(handle.generator.precision for handle in handles))
+    return {"model": f"{names} ({note})" if note else names, "precision": precisions}
 
 
 def _drawn(runs: Sequence[MethodRun]) -> str:
@@ -161,7 +186,7 @@ def _prompts(runs: Sequence[MethodRun]) -> list[dict[str, str]]:
 
 def _measured(measures: Sequence[Measure], judged: MethodsJudged) -> list[Table]:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures
-            if m.name.startswith("exact match")]  # fmt: skip
+            if m.name in SHARES]  # fmt: skip
     note = f"95 % intervals, differences over the same questions: {judged.verdict}"
     return [Table("Accuracy", ("measure", "of", "value", "interval", "questions"), rows, note)] if rows else []
 
@@ -182,4 +207,4 @@ def _spent(runs: Sequence[MethodRun]) -> Table:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"
+    return pages.shortened(text, SHOWN_CHARACTERS)

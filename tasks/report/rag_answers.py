@@ -1,17 +1,20 @@
 """The page of `rag-answers` over a table of questions: the same model with passages and without."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.data.answers import Answer
 from tasks.data.chains import MethodsJudged
-from tasks.data.evaluation import Measure
+from tasks.data.evaluation import Measure, Question, QuestionsRef
 from tasks.data.messages import Generator
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
+
+SHOWN_ANSWERS = 50
+SHOWN_CHARACTERS = 400
 
 
 def count_endings(*answers: Sequence[Answer]) -> dict[str, int]:
@@ -23,8 +26,8 @@ def count_endings(*answers: Sequence[Answer]) -> dict[str, int]:
 def open_book_page(
     run: tracking.Run,
     judged: MethodsJudged,
-    questions: int,
-    ended: Mapping[str, int],
+    questions: QuestionsRef,
+    both: tuple[Sequence[Answer], Sequence[Answer]],
     drawn: tuple[Generator, str],
 ) -> Path:
     """Write the page.
@@ -32,8 +35,8 @@ def open_book_page(
     Args:
         run: The run.
         judged: Both ways, compared.
-        questions: How many were asked.
-        ended: Replies that did not end well, by how.
+        questions: Q questions that were asked.
+        both: Q answers from passages, and Q without.
         drawn: What wrote the answers, and how its replies were drawn.
 
     Returns:
@@ -42,20 +45,35 @@ def open_book_page(
     generator, sampling = drawn
     measures = objects.load_rows(judged.measures, Measure)
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
+    ended = count_endings(*both)
     note = f"95 % bootstrap intervals, differences of pairs: {judged.verdict}"
     page = Page(
-        title=f"{questions:,} questions, with passages and without",
+        title=f"{questions.rows:,} questions, with passages and without",
         subtitle=f"answered by {generator.model}",
         facts=[
-            ("questions", f"{questions:,}"), ("methods separated", "yes" if judged.told_apart else "no"),
+            ("questions", f"{questions.rows:,}"), ("methods separated", "yes" if judged.told_apart else "no"),
             ("replies cut at max_tokens", f"{ended['truncated']:,}"),
             ("replies that repeat themselves", f"{ended['repeated']:,}"),
         ],
-        tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note)],
+        tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note),
+                _answers(objects.load_rows(questions, Question), *both)],
         run={"facts": {"fingerprint": generator.digest[:16], "precision": generator.precision, "sampling": sampling},
              "links": run.links(), "versions": run.versions()},
     )  # fmt: skip
     return pages.write_page(run, page)
+
+
+def _answers(questions: Sequence[Question], open_book: Sequence[Answer], closed_book: Sequence[Answer]) -> Table:
+    """Return what was asked and answered, to be read by eye."""
+    rows = [
+        (pages.shortened(q.question, SHOWN_CHARACTERS), " / ".join(q.spans), _stated(a), _stated(b))
+        for q, a, b in zip(questions, open_book, closed_book, strict=True)
+    ]
+    return Table("Answers", ("question", "expected", "retrieval", "closed book"), rows, most=SHOWN_ANSWERS)
+
+
+def _stated(answer: Answer) -> str:
+    return f"(no answer: {answer.abstained})" if answer.abstained else pages.shortened(answer.text, SHOWN_CHARACTERS)
 
 
 def open_book_summary(judged: MethodsJudged) -> dict[str, Any]:

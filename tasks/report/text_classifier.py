@@ -129,7 +129,7 @@ def predictions_page(
     labels = _listed(table["label"].to_pylist())
     counted = Counter(name for names in labels for name in names).most_common()
     rows = [
-        (row["id"], row["text"][:SHOWN_TEXT], ", ".join(names), f"{row['probability']:.3f}")
+        (row["id"], pages.shortened(row["text"], SHOWN_TEXT), ", ".join(names), f"{row['probability']:.3f}")
         for row, names in zip(table.slice(0, SHOWN_PREDICTIONS).to_pylist(), labels, strict=False)
     ]
     note = f"the first {len(rows)} of {table.num_rows:,}; all are in predictions.parquet and predictions.csv"
@@ -143,7 +143,7 @@ def predictions_page(
         facts=[("texts", f"{table.num_rows:,}"), ("classes assigned", f"{len(counted):,}")],
         tables=[
             Table("Texts", ("id", "text", "label", "probability"), rows, note),
-            Table("Frequency of each label", ("label", "texts"), counted[:SHOWN_CLASSES]),
+            Table("Frequency of each label", ("label", "texts"), counted, most=SHOWN_CLASSES),
             *rejected_table(None, [read]),
         ],
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
@@ -181,9 +181,8 @@ def rejected_table(divided: RejectedRef | None, read: Sequence[Ingested]) -> lis
     """Return a table of the texts that were rejected; none where none were."""
     rejected = [row for ingested in read for row in objects.load_rows(ingested.rejected, Rejected)]
     rejected += objects.load_rows(divided, Rejected) if divided is not None else []
-    rows = [(r.item, r.reason, r.detail) for r in rejected[:SHOWN_REJECTED]]
-    note = f"the first {SHOWN_REJECTED} of {len(rejected):,}" if len(rejected) > SHOWN_REJECTED else ""
-    return [Table("Rejected", ("item", "reason", "detail"), rows, note)] if rows else []
+    rows = [(r.item, r.reason, r.detail) for r in rejected]
+    return [Table("Rejected", ("item", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
 
 
 def _ways(found: Verdict, measures: Sequence[Measure], config: TextClassifier) -> Table:
@@ -255,10 +254,10 @@ def _label_issues(found: Verdict, config: TextClassifier) -> list[Table]:
     if found.label_issues is None or config.label_issues is None:
         return []
     issues = objects.load_rows(found.label_issues, LabelIssue)
-    rows = [(d.id, d.text[:SHOWN_TEXT], d.given, d.likely, f"{d.confidence:.3f}") for d in issues]
+    rows = [(d.id, pages.shortened(d.text, SHOWN_TEXT), d.given, d.likely, f"{d.confidence:.3f}") for d in issues]
     note = f"{len(issues):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
     columns = ("id", "text", "label", "probably", "probability of its label")
-    return [Table("Label issues: labels that are probably wrong", columns, rows[: config.label_issues.shown], note)]
+    return [Table("Label issues: labels that are probably wrong", columns, rows, note, config.label_issues.shown)]
 
 
 def _wordings(found: Verdict) -> list[Table]:
@@ -303,16 +302,16 @@ def class_table(found: Verdict) -> Table:
     rows = [(s.label, s.support, s.predicted, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}") for s in scores]
     columns = ("class", "texts", "predicted", "precision", "recall", "F1")
     note = f"of {found.chosen}, worst first; class-scores.csv has every method"
-    return Table("Class by class", columns, rows[:SHOWN_CLASSES], note)
+    return Table("Class by class", columns, rows, note, SHOWN_CLASSES)
 
 
 def confusions_table(cells: Sequence[Confused], classes: Sequence[str]) -> list[Table]:
     """Return the most frequent confusions, where there are too many classes for a matrix."""
-    wrong = sorted((c for c in cells if c.given != c.predicted), key=lambda c: -c.count)[:SHOWN_PAIRS]
+    wrong = sorted((c for c in cells if c.given != c.predicted), key=lambda c: -c.count)
     if len(classes) <= charts.MOST_CELLS or not wrong:
         return []
     rows = [(c.given, c.predicted or "no label", c.count) for c in wrong]
-    return [Table("Most frequent confusions", ("class", "predicted as", "texts"), rows)]
+    return [Table("Most frequent confusions", ("class", "predicted as", "texts"), rows, most=SHOWN_PAIRS)]
 
 
 def _curve(means: Sequence[CurveMean]) -> list[Table]:

@@ -65,6 +65,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         more={
             "warnings": _warnings(found, config),
             "topics": [_bars(t, documents) for t in sorted(named, key=lambda t: -t.size)[:SHOWN_TOPICS]],
+            "more_topics": max(0, len(named) - SHOWN_TOPICS),
             "ways": _ways(objects.load_rows(found.wordings, Wording), names),
             "slices": [_slices(over, shares, names) for over, shares in followed],
         },
@@ -201,13 +202,13 @@ def _remarks(found: TopicReport, documents: Sequence[Document]) -> list[Table]:
     remarks = objects.load_rows(found.remarks, Remark)
     tables = []
     for what, title in titles.items():
-        mine = [r for r in remarks if r.what == what][:SHOWN_REMARKS]
+        mine = [r for r in remarks if r.what == what]
         rows = [
             (_title(documents[r.row]), place_of(documents[r.row]),
              _title(documents[r.other]) if r.other >= 0 else "", r.detail) for r in mine
         ]  # fmt: skip
         if rows:
-            tables.append(Table(title, ("document", "where", "nearest", "why"), rows))
+            tables.append(Table(title, ("document", "where", "nearest", "why"), rows, most=SHOWN_REMARKS))
     return tables
 
 
@@ -234,4 +235,4 @@ def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
 
 
 def _title(document: Document) -> str:
-    return (document.title or document.text.strip().partition("\n")[0] or document.id)[:SHOWN_TITLE]
+    return pages.shortened(document.title or document.text.strip().partition("\n")[0] or document.id, SHOWN_TITLE)

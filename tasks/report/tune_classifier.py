@@ -170,8 +170,8 @@ def _looked(look: ClassLook, told: Counter[str]) -> Table:
 
 def _labels(look: ClassLook) -> Table:
     total = max(1, sum(count for _, count in look.labels))
-    rows = [(label, f"{count:,}", f"{count / total:.1%}") for label, count in look.labels[:SHOWN_CLASSES]]
-    return Table("Training texts of each class", ("class", "texts", "share"), rows)
+    rows = [(label, f"{count:,}", f"{count / total:.1%}") for label, count in look.labels]
+    return Table("Training texts of each class", ("class", "texts", "share"), rows, most=SHOWN_CLASSES)
 
 
 def _write_tables(folder: Path, found: Verdict, curves: dict[str, list[StepLoss]]) -> None:

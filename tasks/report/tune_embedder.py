@@ -259,13 +259,13 @@ def looked_table(look: PairsLook, split: SplitPairs) -> Table:
 
 def labels_table(look: PairsLook) -> list[Table]:
     """Return how many rows each label has; nothing where there are none."""
-    rows = [(name, f"{count:,}") for name, count in look.labels[:SHOWN_LABELS]]
-    return [Table("Training rows of each label", ("label", "rows"), rows)] if rows else []
+    rows = [(name, f"{count:,}") for name, count in look.labels]
+    return [Table("Training rows of each label", ("label", "rows"), rows, most=SHOWN_LABELS)] if rows else []
 
 
 def removed_table(refs: Sequence[RejectedRef]) -> list[Table]:
     """Return the rows that were removed or rejected, and why; nothing where none were."""
-    found = [row for ref in refs for row in objects.load_rows(ref, Rejected)]
-    rows = [(row.item, row.reason, row.detail) for row in found[:SHOWN_REMOVED]]
-    note = f"the first {len(rows)} of {len(found):,}; removed.csv has all" if len(found) > len(rows) else ""
-    return [Table("Removed and rejected", ("row", "reason", "detail"), rows, note)] if rows else []
+    found = {(row.item, row.reason): row for ref in refs for row in objects.load_rows(ref, Rejected)}.values()
+    rows = [(row.item, row.reason, row.detail) for row in found]
+    note = "removed.csv has all" if len(rows) > SHOWN_REMOVED else ""
+    return [Table("Removed and rejected", ("row", "reason", "detail"), rows, note, SHOWN_REMOVED)] if rows else []

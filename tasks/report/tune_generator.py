@@ -94,7 +94,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
         + [("held-out rows", f"{losses[0].n:,}")],
         tables=[
             battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),
-            *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown.parts),
+            *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown),
             *packing_table(shown.packing), *removed_table(rejected),
         ],
         missing=[] if len(shown.made) > 1 else ["preferences: give `pairs` a source of chosen and rejected"],
@@ -113,8 +113,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
             "gate": kept.why,
             "released": kept.released,
             "warnings": warnings_of(shown),
-            "examples": {name: [[(p.text[:SHOWN_TEXT], p.learned) for p in row] for row in look.examples]
-                         for name, look in shown.looks.items()},
+            "examples": [example for name, look in shown.looks.items() for example in _examples(name, look)],
             "samples": samples_of(shown),
         },
     )  # fmt: skip
@@ -134,9 +133,10 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
         "why": kept.why,
         "base": kept.base,
         "rows": {
-            name: {"train": p.train.rows, "validation": p.validation.rows, "test": p.test.rows, "repeated": p.repeated,
-                   "leaked": p.leaked, "truncated_share": round(shown.looks[name].truncated, 4)}
-            for name, p in parts.items()
+            name: {"train": look.train, "validation": look.validation, "test": look.test,
+                   "left_out": look.left_out.model_dump(), "repeated": p.repeated, "leaked": p.leaked,
+                   "truncated_share": round(look.truncated, 4)}
+            for (name, p), look in ((item, shown.looks[item[0]]) for item in parts.items())
         },
         "checks": {check.name: stated(check) for check in objects.load_rows(shown.found.checks, TuneCheck)},
         "measures": {f"{m.name} {m.what}": m.stated() for m in objects.load_rows(shown.found.measures, Measure)},
@@ -232,7 +232,7 @@ def looked_table(name: str, look: PromptLook) -> Table:
         ("rows are", look.kind),
         ("chat template", look.template[:12] or "none"),
         ("tokens of a row, median and longest", f"{look.median_tokens:,} and {look.longest_tokens:,}"),
-        ("cut at", f"{look.limit:,} tokens: {look.truncated:.1%} of the rows"),
+        ("longer than", f"{look.limit:,} tokens: {look.truncated:.1%} of the rows"),
         ("tokens learned of a row, median and least", f"{look.learned_median:,} and {look.learned_least:,}"),
         ("steps", f"{look.steps:,}, of {look.tokens:,} tokens together"),
         ("guess of what training takes here", f"{look.seconds:.0f} s, {look.memory / 1e9:.1f} GB"),
@@ -240,14 +240,18 @@ def looked_table(name: str, look: PromptLook) -> Table:
     return Table(f"Before training: {name}", ("what", "rows trained on"), rows)
 
 
-def parts_table(parts: PromptSplits) -> Table:
+def parts_table(shown: ShownGenerator) -> Table:
     """Return how many rows each part has."""
+    parts = shown.parts
     named = {"instructions": parts.instructions, **({"preferences": parts.pairs} if parts.pairs else {})}
-    rows = [
-        (name, *(f"{n:,}" for n in (p.train.rows, p.validation.rows, p.test.rows, p.repeated, p.leaked)))
-        for name, p in named.items()
-    ]
-    columns = ("rows", "trained on", "to stop by", "to judge by", "repeat another", "repeat what is judged by")
+    rows = []
+    for name, p in named.items():
+        look = shown.looks[name]
+        long = sum(look.left_out.model_dump().values())
+        counts = (look.train, look.validation, look.test, p.repeated, p.leaked, long)
+        rows.append((name, *(f"{n:,}" for n in counts)))
+    columns = ("rows", "trained on", "to stop by", "to judge by", "repeat another", "repeat what is judged by",
+               "pairs left out as too long")  # fmt: skip
     return Table("Parts", columns, rows, "What repeats is removed. Neither learns from what the other is judged by.")
 
 
@@ -269,13 +273,24 @@ def reward_figures(made: Mapping[str, TunedGenerator]) -> list[Figure]:
     return [Figure("rewards", "rewards of the validation pairs", data, layout, 340, columns, rows)]
 
 
+def _examples(name: str, look: PromptLook) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Return rows as the model reads them, each with what it is; of preferences both answers."""
+    answers = ("chosen", "rejected") if name == "preferences" else ("",)
+    found = []
+    for at, row in enumerate(look.examples):
+        number, which = divmod(at, len(answers))
+        said = f"{name}, row {number + 1}" + (f", {answers[which]}" if answers[which] else "")
+        found.append((said, [(_cut(piece.text), piece.learned) for piece in row]))
+    return found
+
+
 def samples_of(shown: ShownGenerator) -> list[dict[str, Any]]:
     """Return some held-out prompts with what every model replies."""
     said = {trial.name: objects.load_rows(trial.replies, TriedReply) for trial in shown.trials}
     first = next(iter(said.values()))[: shown.samples]
     return [
-        {"prompt": row.prompt[:SHOWN_TEXT], "wanted": row.wanted[:SHOWN_TEXT],
-         "replies": [(name, replies[at].reply[:SHOWN_TEXT], replies[at].stopped) for name, replies in said.items()]}
+        {"prompt": _cut(row.prompt), "wanted": _cut(row.wanted),
+         "replies": [(name, _cut(replies[at].reply), replies[at].stopped) for name, replies in said.items()]}
         for at, row in enumerate(first)
     ]  # fmt: skip
 
@@ -293,3 +308,7 @@ def _write_tables(folder: Path, shown: ShownGenerator, rejected: Sequence[Reject
     if shown.rewards is not None:
         tables["rewards"] = objects.table_of(PairReward, objects.load_rows(shown.rewards, PairReward))
     pages.write_tables(folder, tables)
+
+
+def _cut(text: str) -> str:
+    return pages.shortened(text, SHOWN_TEXT)

@@ -162,10 +162,12 @@ def _types(scores: Sequence[EntityScore], chosen: str) -> Table:
 
 def _errors(found: TagVerdict) -> Table:
     errors = objects.load_rows(found.errors, EntityError)
-    rows = [(e.kind, e.text, e.label, e.found, e.around[:160]) for e in errors[:SHOWN]]
+    rows = [(e.kind, e.text, e.label, e.found, pages.shortened(e.around, 160)) for e in errors]
     counts = ", ".join(f"{count:,} {kind}" for kind, count in Counter(e.kind for e in errors).most_common())
     note = f"{counts or 'none'}; entity-errors.csv has all" if len(errors) > SHOWN else counts
-    return Table("Errors on the held-out sentences", ("kind", "text", "is", "was marked", "sentence"), rows, note)
+    return Table(
+        "Errors on the held-out sentences", ("kind", "text", "is", "was marked", "sentence"), rows, note, SHOWN
+    )
 
 
 def _looked(look: TagLook) -> Table:
@@ -182,9 +184,8 @@ def _looked(look: TagLook) -> Table:
 
 
 def _rejected(prepared: PreparedTags) -> list[Table]:
-    rows = [(r.item, r.reason, r.detail) for r in objects.load_rows(prepared.rejected, Rejected)[:SHOWN]]
-    note = f"the first {SHOWN} of {prepared.rejected.rows:,}" if prepared.rejected.rows > SHOWN else ""
-    return [Table("Rejected", ("sentence", "reason", "detail"), rows, note)] if rows else []
+    rows = [(r.item, r.reason, r.detail) for r in objects.load_rows(prepared.rejected, Rejected)]
+    return [Table("Rejected", ("sentence", "reason", "detail"), rows, most=SHOWN)] if rows else []
 
 
 def _marked(marked: FoundEntitiesRef | None) -> list[Table]:

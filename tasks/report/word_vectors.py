@@ -109,10 +109,10 @@ def _near(rows: Sequence[Neighbour], names: dict[str, str], config: WordVectors)
 def _pairs(pairs: PairsRef, names: dict[str, str]) -> Table:
     rows = objects.load_rows(pairs, Pair)
     cells = [(_named(p.word, names), _named(p.neighbour, names), ", ".join(_named(n, names) for n in p.negatives))
-             for p in rows[:SHOWN_PAIRS]]  # fmt: skip
+             for p in rows]  # fmt: skip
     note = "Training moves the vectors of word and neighbour together, and those of word and negatives apart. "
     note += f"{len(rows)} pairs of the sentence" if rows else "Fewer than two words of the sentence have vectors."
-    return Table("Training pairs of one sentence", ("word", "neighbour", "negatives"), cells, note)
+    return Table("Training pairs of one sentence", ("word", "neighbour", "negatives"), cells, note, SHOWN_PAIRS)
 
 
 def _following(following: NeighboursRef | None, names: dict[str, str]) -> list[Table]:

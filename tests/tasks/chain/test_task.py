@@ -189,7 +189,7 @@ def test_methods_that_answer_alike_are_not_ranked_and_their_tokens_are_told(
 def test_the_page_shows_prompts_replies_and_states_as_text(
     judged: tuple[ProblemsRef, list[MethodRun], MethodsJudged], shown: Callable[..., str]
 ) -> None:
-    text = shown(prompt_chain.chain_page, *judged, VOICE)
+    text = shown(prompt_chain.chain_page, *judged, [VOICE])
     assert "Take 20 away" in text
     assert "q0 &lt;b&gt;" in text
     assert "<b>\n" not in text

@@ -64,3 +64,12 @@ def test_questions_without_known_answers_judge_nothing() -> None:
     measures, verdict, apart = judge_methods(["", ""], {"a": ["x", "y"]}, {"a": 10}, "text")
     assert [m.name for m in measures] == ["tokens a question"]
     assert (verdict, apart) == ("no answer is known; nothing is evaluated", False)
+
+
+def test_a_right_answer_in_a_sentence_is_no_exact_match_and_is_counted_beside() -> None:
+    replies = ["The capital of France is Paris.", "It is Lyon, not parisian.", "法国的首都是巴黎。"]
+    measures, _, _ = judge_methods(["Paris", "Paris", "巴黎"], {"direct": replies}, {"direct": 30}, "text")
+    found = {m.name: m for m in measures}
+    assert found["exact match"].value == 0.0
+    assert found["answer contained"].value == pytest.approx(2 / 3)
+    assert found["answer contained"].low < 2 / 3 < found["answer contained"].high

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from configs.finetune import Training
 from configs.finetune_pairs import Holdout
-from tasks.data.prompt_rows import PromptLook, PromptRow, PromptRowsRef
+from tasks.data.prompt_rows import LeftOut, PromptLook, PromptRow, PromptRowsRef, SplitPrompts
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.finetune.completions import (
     IGNORED,
@@ -137,7 +138,7 @@ def test_rows_are_written_as_the_model_will_be_asked_and_only_completion_and_end
     assert [piece.learned for piece in look.examples[0]] == [False, True]
     assert look.examples[0][1].text.endswith(".<|end|>")
     assert look.examples[0][0].text.startswith("<|user|>Which animal")
-    assert len(look.examples) == 3
+    assert len(look.examples) == 2 * 3
     assert look.learned_least >= 2
     assert look.truncated == 0
     assert look.template == describe_generator(str(tiny), config).template != ""
@@ -152,7 +153,8 @@ def test_a_special_token_in_a_text_is_text(tiny: Path) -> None:
 
 
 def test_the_share_of_cut_rows_is_counted_and_all_cut_rows_are_refused(tiny: Path) -> None:
-    rows = [*animal_rows(60), *(PromptRow(f"long{n}", f"{n} long", f"word{n} " * 80) for n in range(20))]
+    short = [replace(row, rejected="") for row in animal_rows(60)]
+    rows = [*short, *(PromptRow(f"long{n}", f"{n} long", f"word{n} " * 80) for n in range(20))]
     look = looked(tiny, rows, max_seq_length=64)
     assert 0.1 < look.truncated < 0.5
     assert look.limit == 64
@@ -223,6 +225,41 @@ def test_of_preferences_both_answers_are_looked_at(tiny: Path) -> None:
     assert look.steps == plain.steps
     told = re.match(r"(\d+) pairs are left out of training", look.warnings[0])
     assert told is not None
-    assert int(told[1]) == round(2 * look.train * look.truncated)  # of two answers one is long
+    assert int(told[1]) == round(2 * (look.train + look.left_out.train) * look.truncated)  # of two answers one is long
     with pytest.raises(DataError, match="completions begin or end with"):
         looked(tiny, [PromptRow(r.id, r.prompt, r.completion, "no<|end|>") for r in animal_rows(60)])
+
+
+def preferred(rows: list[PromptRow], long: set[str]) -> list[PromptRow]:
+    return [replace(row, rejected="no " * (200 if row.id in long else 1)) for row in rows]
+
+
+def looked_at_pairs(tiny: Path, long: set[str], limit: int) -> tuple[PromptLook, SplitPrompts]:
+    rows = animal_rows(80)
+    stored = objects.save_rows(PromptRowsRef, PromptRow, preferred(rows, long))
+    split = split_prompts.fn(stored, None, None, Holdout(near_duplicate=1.0)).instructions
+    config = Training(device="cpu", max_seq_length=limit)
+    return look_at_prompts.fn(split, describe_generator(str(tiny), config), "", config), split
+
+
+def test_pairs_that_are_too_long_are_counted_part_by_part_and_not_as_trained_on(tiny: Path) -> None:
+    _, split = looked_at_pairs(tiny, set(), 64)
+    train, stop = (objects.load_rows(part, PromptRow) for part in (split.train, split.validation))
+    long = {train[0].id, train[1].id, stop[0].id}
+    look, _ = looked_at_pairs(tiny, long, 64)
+    assert look.left_out == LeftOut(train=2, validation=1)
+    assert (look.train, look.validation) == (len(train) - 2, len(stop) - 1)
+    assert "2 pairs are left out of training and 1 of those to stop by" in look.warnings[0]
+
+
+def test_a_look_refuses_pairs_of_which_none_to_stop_by_fits(tiny: Path) -> None:
+    _, split = looked_at_pairs(tiny, set(), 64)
+    stop = {row.id for row in objects.load_rows(split.validation, PromptRow)}
+    with pytest.raises(DataError, match="no pair to stop by has a prompt and both answers within 64 tokens"):
+        looked_at_pairs(tiny, stop, 64)
+
+
+def test_a_look_at_pairs_shows_both_answers(tiny: Path) -> None:
+    look, split = looked_at_pairs(tiny, set(), 64)
+    first = objects.load_rows(split.train, PromptRow)[0]
+    assert [row[1].text for row in look.examples[:2]] == [f"{first.completion}<|end|>", f"{first.rejected}<|end|>"]

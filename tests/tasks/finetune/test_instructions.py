@@ -9,11 +9,11 @@ import pytest
 from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.finetune_pairs import Holdout
 from tasks.data.cells import CellRow, CellsRef
-from tasks.data.documents import Rejected
+from tasks.data.documents import Document, Rejected
 from tasks.data.prompt_rows import PromptRow, PromptRowsRef
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
-from tasks.finetune.instructions import columns_of, divide_prompts, held_out, row_of
+from tasks.finetune.instructions import columns_of, divide_prompts, documented_rows, held_out, row_of
 from tasks.finetune.task_prompts import read_prompts, split_prompts
 from tasks.store import objects
 
@@ -137,3 +137,16 @@ def test_a_table_of_which_no_row_can_be_used_is_refused(tmp_path: Path, monkeypa
     stored = objects.save_rows(CellsRef, CellRow, [CellRow("f#1", '{"instruction": "a", "output": ""}')])
     with pytest.raises(DataError, match=r"none of 1 rows can be used \(f#1 column 'output' is empty"):
         read_prompts.fn(stored, TOLD)
+
+
+def test_no_documented_function_is_lost_where_the_drawn_answer_says_the_same() -> None:
+    same = "Return the larger of two numbers."
+    texts = [same, same, same, "Return the smaller of two numbers.", "Open a file and return a stream."]
+    documents = [
+        Document(id=f"made.f{n}", text=text, path="made.py", title="", source="made", kind="function")
+        for n, text in enumerate(texts)
+    ]
+    for seed in range(20):
+        rows = documented_rows(documents, preferred=True, seed=seed)
+        assert [row.id for row in rows] == [d.id for d in documents]
+        assert all(row.completion != row.rejected for row in rows)

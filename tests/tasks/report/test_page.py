@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from tasks.data.evaluation import Measure
 from tasks.report import charts
-from tasks.report.page import Page, Table, clean, markdown, script_json, timings, write_page
+from tasks.report.page import Page, Table, clean, markdown, script_json, shortened, timings, write_page
 from tasks.runtime import steps
 from tasks.runtime.mlflow_run import MlflowRun
 from tasks.runtime.steps import Finished
@@ -213,3 +213,14 @@ def test_timings_sum_up_each_step_in_the_order_of_its_first_end() -> None:
     ]
     assert timings(steps_ended) == [("b", "ran 2 times, stored once", 2.25), ("a", "stored once", 0.25)]
     assert timings([]) == []
+
+
+def test_a_table_that_shows_some_rows_says_of_how_many() -> None:
+    cut = Table("Rejected", ("item",), [(str(n),) for n in range(1_200)], "all are in rejected.csv", 2)
+    assert (cut.rows, cut.note) == ([("0",), ("1",)], "the first 2 of 1,200; all are in rejected.csv")
+    whole = Table("Rejected", ("item",), [("0",), ("1",)], "none is missing", 2)
+    assert (len(whole.rows), whole.note) == (2, "none is missing")
+
+
+def test_a_text_that_is_cut_says_so() -> None:
+    assert (shortened("abcdef", 3), shortened("abc", 3)) == ("abc …", "abc")

@@ -1,6 +1,7 @@
 """The loop is compared with `generate` of transformers, prompts with `apply_chat_template`."""
 
 import importlib.util
+import time
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,11 @@ def test_what_is_not_there_is_refused_with_the_way_out(chat: Path, tiny_bert: Pa
         generators.describe(LocalModel(model=str(tiny_bert)))
     with pytest.raises(ContractError, match=r"a prompt has \d+ tokens but .* reads 512"):
         speak(chat, Sampling(max_tokens=4), ["word " * 600])
+
+
+def test_the_seconds_of_replies_add_up_to_what_was_waited_for_them(chat: Path) -> None:
+    config = LocalModel(model=str(chat), precision="fp32", batch_size=8)
+    ask = client.replies(generators.describe(config), Sampling(max_tokens=8), config, use_cache=False)
+    started = time.perf_counter()
+    replies = ask([asked(text) for text in (*TEXTS, *(f"the lamp {n}" for n in range(16)))])
+    assert 0 < sum(reply.seconds for reply in replies) <= time.perf_counter() - started
