@@ -157,7 +157,7 @@ SHORT = Training(max_steps=2, per_device_train_batch_size=8, max_seq_length=32, 
 
 
 @pytest.mark.flow
-@pytest.mark.slow
+@pytest.mark.long  # trains for a quarter of a minute; what is kept and refused is tested below
 def test_silver_pairs_are_trained_on_and_the_page_says_who_labelled_them(home: Path) -> None:
     rows = noise(200)
     source = write(home / "rows.jsonl", [
@@ -189,7 +189,7 @@ def test_silver_pairs_are_trained_on_and_the_page_says_who_labelled_them(home: P
 
 
 @pytest.mark.flow
-@pytest.mark.slow
+@pytest.mark.long  # trains for a quarter of a minute; what is kept and refused is tested below
 def test_an_encoder_learns_from_documents_alone_and_is_judged_by_their_titles(home: Path) -> None:
     rows = [
         {"text": ". ".join(str(row["text"]).capitalize() for row in noise(240)[n::60]) + ".", "title": f"note {n}"}
