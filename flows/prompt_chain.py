@@ -18,6 +18,7 @@ from tasks.chain import (
     chain_link,
     chain_tree,
     chain_vote,
+    count_questions,
     make_handle,
     make_small,
     make_small_handle,
@@ -207,6 +208,6 @@ def prompt_chain(
         judged = evaluate_replies(problems, runs, config.asking.answer)
         run.publish(problems=problems, judged=judged, **{done.name: done for done in runs})
         note = note_on(config.generator)
-        page = chain_page(run, problems, runs, judged, list(handles.values()), note)
+        page = chain_page(run, problems, runs, judged, list(handles.values()), (note, count_questions(questions)))
         told = asked_of(list(handles.values()), note)
-        return run.outcome(told | chain_summary(problems, runs, judged), page)
+        return run.outcome(told | chain_summary(problems, runs, judged, count_questions(questions)), page)

@@ -36,7 +36,7 @@ from tasks.generate import (
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.names import named
-from tasks.report.rag_answers import count_endings, open_book_page, open_book_summary
+from tasks.report.rag_answers import count_endings, left_out_of, open_book_page, open_book_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -121,8 +121,8 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     run.publish(collection=live, questions=asked.questions, answers=open_book, closed_book=closed_book, judged=judged)
     both = load_answers(open_book), load_answers(closed_book)
     ended = count_endings(*both)
-    page = open_book_page(run, judged, asked.questions, both, (generator, sampling))
-    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
+    page = open_book_page(run, judged, asked.questions, both, (generator, sampling), asked.left_out)
+    stated = {"questions": asked.queries.rows, **left_out_of(asked.left_out), **open_book_summary(judged), **ended}
     told = {
         "collection": live.collection,
         "generation": live.number,
@@ -158,4 +158,6 @@ def rag_answers(
         if isinstance(config.answer, Generated):
             generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)
             stated |= {"precision": generator.precision, "citing": resolved.citations}
+        if config.evaluate.questions is not None:
+            stated["warnings"] = ["evaluate.questions is not asked, for a question was given; leave out question"]
         return run.outcome({"collection": live.collection, "generation": live.number, **stated})

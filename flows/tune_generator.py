@@ -287,4 +287,5 @@ def tune_generator(
             config.battery.samples,
             config.preference,
         )
-        return run.outcome(generator_summary(shown), generator_page(run, shown, [*rejected, *unread]))
+        told = generator_summary(shown, rejected, unread)
+        return run.outcome(told, generator_page(run, shown, rejected, unread))

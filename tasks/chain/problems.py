@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.data.chains import Problem
 from tasks.errors import DataError
-from tasks.text.numbers import Kind, read_answer
+from tasks.text.numbers import STATED, Kind, numbers_in, read_answer
 from tasks.text.sentences import unfit
 
 LONGEST = 100_000  # characters of a question
@@ -49,7 +49,11 @@ def _problem(line: str, where: str, kind: Kind) -> Problem:
     answer = row.get("answer")
     if not isinstance(answer, str | int | float | None) or isinstance(answer, bool):
         raise DataError(f"{where} has {type(answer).__name__} in 'answer' but a text or a number was needed")
+    if isinstance(answer, float) and answer.is_integer():  # 5.0 in JSON is what people write as 5
+        answer = int(answer)
     known = "" if answer is None else str(answer).rpartition("####")[2].strip()
+    if kind == "number" and len(set(numbers_in(known))) > 1 and not STATED.search(known):
+        raise DataError(f"{where} has the answer {known[:60]!r}, which holds several numbers; write one")
     if known and not read_answer(known, kind):
         raise DataError(f"{where} has the answer {known[:60]!r}, which holds no {kind}; correct it, or asking.answer")
     return Problem(question, known)

@@ -54,6 +54,13 @@ def take_problems(
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
 
 
+def count_questions(questions: str | None) -> int:
+    """Return how many questions a table has, those beyond a limit too; 1 where one is asked."""
+    if questions is None:
+        return 1
+    return sum(bool(line.strip()) for line in Path(questions).expanduser().read_text("utf-8").splitlines())
+
+
 def validate_check(output_spec: OutputSpec, where: str) -> None:
     """Check that what an output must be can be checked.
 

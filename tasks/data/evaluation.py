@@ -107,8 +107,8 @@ class Measure:
 
     def stated(self) -> dict[str, float]:
         """Return value, interval and n, as the caller of a flow gets them; no ends where there is no interval."""
-        ends = {"low": round(self.low, 4), "high": round(self.high, 4)} if self.has_interval else {}
-        return {"value": round(self.value, 4), **ends, "n": self.n}
+        ends = {"low": round(self.low, 6), "high": round(self.high, 6)} if self.has_interval else {}
+        return {"value": round(self.value, 6), **ends, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class TunedModel(Value):
         data: Digests of what it was trained on and judged by, by name.
         released: Whether the gate let it go live.
         why: What the gate says, in words.
+        replaced: Id of what was live before it; empty where nothing was, or it did not go live.
         classifier: Of a classifier what predicts with it, a `Classifier` as JSON; None for every other task.
     """
 
@@ -69,6 +70,7 @@ class TunedModel(Value):
     data: dict[str, str] = Field(default_factory=dict)
     released: bool = False
     why: str = ""
+    replaced: str = ""
     classifier: dict[str, Any] | None = None
 
     @property

@@ -69,7 +69,8 @@ def compare_closed_book(
         measures.append(Measure(f"{name} difference", f"{OPEN} - {CLOSED}", value, low, high, len(ours)))
         if len(ours) >= LEAST and (low > 0 or high < 0):
             said.append(f"{name} {abs(value):.3f} {'higher' if low > 0 else 'lower'} with retrieval")
-    verdict = "; ".join(said) or f"{len(both)} questions do not separate the two: no ranking"
+    few = f"; fewer than {LEAST} never do" if len(both) < LEAST else ""
+    verdict = "; ".join(said) or f"{len(both)} questions do not separate the two: no ranking{few}"
     return measures, verdict, bool(said)
 
 

@@ -8,13 +8,15 @@ from tasks.data.evaluation import Question
 from tasks.errors import DataError
 from tasks.text.sentences import unfit
 
+ALIKE = ("answer", "span", "document", "documents")  # columns of other tables that are meant for `answers`
+
 
 def read_questions(path: Path, split: str) -> list[Question]:
     """Read the questions of one split.
 
     Args:
-        path: A jsonl file; each line has `question`, and may have `id`, `answers` (ids of documents), `split`
-            and `spans` (texts that answer).
+        path: A jsonl file; each line has `question`, and may have `id`, `answers` (ids of documents; none
+            where nothing answers), `split` and `spans` (texts that answer).
         split: `development`, `test` or `all`; a line without a split belongs to each.
 
     Raises:
@@ -48,6 +50,11 @@ def _question(line: str, number: int, path: Path) -> Question:
     if not isinstance(text, str) or unfit(text):
         raise DataError(
             f'{where} has no "question" that can be read; write {{"question": "...", "answers": ["id of a document"]}}'
+        )
+    if unread := [name for name in ALIKE if name in row and "answers" not in row]:
+        raise DataError(
+            f'{where} has "{unread[0]}", which is not read, and no "answers"; write "answers": ids of the documents '
+            'that answer, [] where none does, and "spans": texts that answer in few words'
         )
     if not isinstance(answers, list) or not all(isinstance(a, str) and not unfit(a) for a in answers):
         raise DataError(f'{where} has "answers" {answers!r}, a list of document ids was needed')

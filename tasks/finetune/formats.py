@@ -128,7 +128,8 @@ def _text(cells: Cells, column: str) -> str:
     value = cells.get(column)
     if not isinstance(value, str):
         known = ", ".join(repr(str(name)[:40]) for name in list(cells)[:8])
-        raise _UnfitCell(f"column {column!r} holds {type(value).__name__}, text was needed; there are {known}")
+        what = "no text (missing, null or a list)" if value is None else type(value).__name__
+        raise _UnfitCell(f"column {column!r} holds {what}, text was needed; there are {known}")
     if (found := unfit(value)) is not None:
         raise _UnfitCell(f"column {column!r} {found[1]}")
     return value.strip()

@@ -65,7 +65,8 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
         value = cells.get(column)
         if not isinstance(value, str):
             known = ", ".join(repr(str(there)[:40]) for there in list(cells)[:8])
-            said = f"column {column!r} holds {type(value).__name__}, text was needed; there are {known}"
+            what = "no text (missing, null or a list)" if value is None else type(value).__name__
+            said = f"column {column!r} holds {what}, text was needed; there are {known}"
             return Rejected(name, "bad-row", said)
         if not value.strip():
             return Rejected(name, "empty", f"column {column!r} is empty, so there is nothing to learn")

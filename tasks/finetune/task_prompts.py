@@ -191,6 +191,10 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     completions.require_end(made, collator(writer.pad), writer.ends)
     median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
     learned = sorted(row.learned for row in made)
+    fitting = made
+    if len(made) == 2 * len(rows):  # of a pair of which one answer is cut neither is read
+        fits = writer.fitting(rows, limit)
+        fitting, cut = [row for at, row in enumerate(made) if fits[at % len(rows)]], 1 - sum(fits) / len(rows)
     answers = [made[at :: len(rows)] for at in range(EXAMPLES)]  # of preferences two, chosen and rejected
     shown = [completions.pieces_of(row, writer.decode) for of in answers for row in of]
     left_out = (
@@ -198,12 +202,13 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     )
     steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out.train)
     return PromptLook(
-        **_estimated(base, config, made, len(rows)), kind=writer.kind(rows), template=base.template, left_out=left_out,
-        train=len(rows) - left_out.train, validation=split.validation.rows - left_out.validation,
-        test=split.test.rows - left_out.test, median_tokens=median, longest_tokens=longest,
-        limit=limit, truncated=cut, learned_median=learned[len(learned) // 2], learned_least=learned[0],
+        **_estimated(base, config, fitting, len(rows) - left_out.train), kind=writer.kind(rows),
+        template=base.template, left_out=left_out, train=len(rows) - left_out.train,
+        validation=split.validation.rows - left_out.validation, test=split.test.rows - left_out.test,
+        median_tokens=median, longest_tokens=longest, limit=limit, truncated=cut,
+        learned_median=learned[len(learned) // 2], learned_least=learned[0],
         examples=tuple(tuple(MarkedPiece(text=t, learned=is_) for t, is_ in row) for row in shown),
-        warnings=tuple(completions.warnings_of(cut, limit, split.leaked, base.template, left_out)),
+        warnings=(*completions.warnings_of(cut, limit, split.leaked, base.template, left_out), *writer.marked(rows)),
     )  # fmt: skip
 
 
@@ -287,6 +292,17 @@ class PromptWriter:
     def both(self, rows: Sequence[PromptRow], limit: int) -> "list[CompletionTokens]":
         """Return rows as tokens, and of preferences the rejected answers behind them."""
         return self.rows(rows, limit) + self.rows([row for row in rows if row.rejected], limit, rejected=True)
+
+    def marked(self, rows: Sequence[PromptRow]) -> list[str]:
+        """Say how many rows hold words that the chat template writes, which are taken apart so that they stay text."""
+        count = sum(
+            any(word in text for word in self.special for text in (r.prompt, r.completion, r.rejected)) for r in rows
+        )
+        if not count:
+            return []
+        return [
+            f"{count:,} rows hold words of the chat template, as {self.special[0]!r}; a blank in them keeps them text."
+        ]
 
     def left_out(self, split: SplitPrompts, limit: int, read: int) -> LeftOut:
         """Return how many pairs of each part are not compared, for with its prompt an answer is too long.

@@ -21,6 +21,7 @@ from tasks.text.sentences import sentences
 REFUSAL = "NO ANSWER"
 SENTENCES = 6  # of a reply that is kept to a form
 PLACES = ("nonce", "refusal", "passages", "question")
+MARK = re.compile(r"\bpassage-[0-9a-f]{16}\b")
 NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
 AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
@@ -182,6 +183,7 @@ def check_reply(reply: str, passages: Sequence[str]) -> Checked:
         reply: What the model wrote.
         passages: N passages, numbered from 1, headings included.
     """
+    reply = MARK.sub("passage", reply)  # the name of a mark says nothing to a reader
     text = AFTER_STOP.sub(lambda match: f" {match[2].strip()}{match[1]} ", reply.strip())
     cut = [text[start:end].strip() for start, end in sentences(text)]
     refused = _is_refusal(text, cut)

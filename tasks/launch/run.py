@@ -182,6 +182,7 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
         answer["probability"], "probability of an answer"
     )  # fmt: skip
     score = "none" if value is None else f"{value:.3f}"
+    yield from answer.get("warnings", ())
     yield f"{what} {score}; below {answer['threshold']:.3g} no answer is given ({_how(answer)})"
 
 

@@ -122,7 +122,10 @@ def _took(turns: Sequence[ChatTurn]) -> Table:
     ]  # fmt: skip
     columns = ("turn", "memory", "tokens of prompts", "of replies", "of summaries", "turns omitted", "examples",
                "tools used", "stopped by", "seconds")  # fmt: skip
-    return Table("Cost of each turn", columns, rows)
+    note = (
+        "Every turn, as the tiles above; the result counts those of this run, and the model named below wrote those."
+    )
+    return Table("Cost of each turn", columns, rows, note)
 
 
 def _shown(turn: ChatTurn) -> dict[str, Any]:

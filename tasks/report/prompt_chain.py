@@ -35,7 +35,7 @@ def chain_page(
     runs: Sequence[MethodRun],
     judged: MethodsJudged,
     handles: Sequence[GeneratorHandle],
-    note: str = "",
+    more: tuple[str, int] = ("", 0),
 ) -> Path:
     """Write the page of `prompt-chain`.
 
@@ -45,17 +45,18 @@ def chain_page(
         runs: Methods and what they gave.
         judged: Methods, compared.
         handles: Models that were asked; the first is the one of all steps that name none.
-        note: What a reader must know of the first.
+        more: What a reader must know of the first, and how many questions the table has.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
-    asked = objects.load_rows(problems, Problem)[:SHOWN_PROBLEMS]
+    asked, (note, of) = objects.load_rows(problems, Problem)[:SHOWN_PROBLEMS], more
     calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
     numbers = counted(calls)
     measures = objects.load_rows(judged.measures, Measure)
     facts = [
         ("questions", f"{problems.rows:,}"),
+        *((name, f"{count:,}") for name, count in _left_out(problems, of).items()),
         ("methods", str(len(runs))),
         ("replies", f"{numbers['replies']:,.0f}"),
         ("tokens of prompts", f"{numbers['prompt_tokens']:,.0f}"),
@@ -77,9 +78,18 @@ def chain_page(
     return pages.write_page(run, page)
 
 
-def chain_summary(problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged) -> dict[str, Any]:
+def _left_out(problems: ProblemsRef, of: int) -> dict[str, int]:
+    """Count the questions that were not asked for `asking.limit`, and those asked whose answer is not known."""
+    unknown = sum(not problem.answer for problem in objects.load_rows(problems, Problem))
+    counts = {"questions beyond asking.limit": of - problems.rows, "questions without an answer": unknown}
+    return {name: count for name, count in counts.items() if count > 0} if problems.rows > 1 else {}
+
+
+def chain_summary(
+    problems: ProblemsRef, runs: Sequence[MethodRun], judged: MethodsJudged, of: int = 0
+) -> dict[str, Any]:
     """Return what `prompt-chain` answers its caller: all outputs of one question, else how methods compare."""
-    found: dict[str, Any] = {"questions": problems.rows}
+    found: dict[str, Any] = {"questions": problems.rows, **_left_out(problems, of)}
     if problems.rows == 1:
         for done in runs:
             for one in done.steps:

@@ -23,12 +23,18 @@ def count_endings(*answers: Sequence[Answer]) -> dict[str, int]:
     return {"truncated": finishes.count("length"), "repeated": finishes.count("repetition")}
 
 
+def left_out_of(count: int) -> dict[str, int]:
+    """Return how many questions were not asked, by the reason; nothing of none."""
+    return {"left out, for the collection has none of the documents that answer": count} if count else {}
+
+
 def open_book_page(
     run: tracking.Run,
     judged: MethodsJudged,
     questions: QuestionsRef,
     both: tuple[Sequence[Answer], Sequence[Answer]],
     drawn: tuple[Generator, str],
+    left_out: int = 0,
 ) -> Path:
     """Write the page.
 
@@ -38,6 +44,7 @@ def open_book_page(
         questions: Q questions that were asked.
         both: Q answers from passages, and Q without.
         drawn: What wrote the answers, and how its replies were drawn.
+        left_out: Questions that were not asked.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -51,7 +58,9 @@ def open_book_page(
         title=f"{questions.rows:,} questions, with passages and without",
         subtitle=f"answered by {generator.model}",
         facts=[
-            ("questions", f"{questions.rows:,}"), ("methods separated", "yes" if judged.told_apart else "no"),
+            ("questions", f"{questions.rows:,}"),
+            *((name, str(value)) for name, value in left_out_of(left_out).items()),
+            ("methods separated", "yes" if judged.told_apart else "no"),
             ("replies cut at max_tokens", f"{ended['truncated']:,}"),
             ("replies that repeat themselves", f"{ended['repeated']:,}"),
         ],

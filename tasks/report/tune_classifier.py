@@ -108,6 +108,7 @@ def tuned_summary(
     first = trained.pretrained
     return {
         "model": kept.id,
+        **({"replaced": kept.replaced} if kept.replaced else {}),
         "released": kept.released,
         "why": kept.why,
         "chosen": found.chosen,

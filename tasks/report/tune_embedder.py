@@ -140,6 +140,7 @@ def embedder_summary(
     """Return what a flow that trains on pairs answers."""
     return {
         "model": kept.id,
+        **({"replaced": kept.replaced} if kept.replaced else {}),
         "released": kept.released,
         "why": kept.why,
         "base": kept.base,
@@ -263,9 +264,9 @@ def labels_table(look: PairsLook) -> list[Table]:
     return [Table("Training rows of each label", ("label", "rows"), rows, most=SHOWN_LABELS)] if rows else []
 
 
-def removed_table(refs: Sequence[RejectedRef]) -> list[Table]:
+def removed_table(refs: Sequence[RejectedRef], title: str = "Removed and rejected") -> list[Table]:
     """Return the rows that were removed or rejected, and why; nothing where none were."""
     found = {(row.item, row.reason): row for ref in refs for row in objects.load_rows(ref, Rejected)}.values()
     rows = [(row.item, row.reason, row.detail) for row in found]
     note = "removed.csv has all" if len(rows) > SHOWN_REMOVED else ""
-    return [Table("Removed and rejected", ("row", "reason", "detail"), rows, note, SHOWN_REMOVED)] if rows else []
+    return [Table(title, ("row", "reason", "detail"), rows, note, SHOWN_REMOVED)] if rows else []

@@ -28,7 +28,7 @@ from tasks.report import page as pages
 from tasks.report.page import Figure, Page, Table
 from tasks.report.tune_embedder import checks_table, differences, removed_table, stated
 from tasks.runtime import tracking
-from tasks.store import objects
+from tasks.store import objects, rejections
 
 SHOWN_TEXT = 1_500  # characters of an example or a reply
 
@@ -70,13 +70,16 @@ class ShownGenerator:
         return {"beta": self.preference.beta, "sft_weight": self.preference.sft_weight}
 
 
-def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[RejectedRef]) -> Path:
+def generator_page(
+    run: tracking.Run, shown: ShownGenerator, rejected: Sequence[RejectedRef], of_small: Sequence[RejectedRef] = ()
+) -> Path:
     """Write the page of a run that has trained a generator, and its tables as files beside it.
 
     Args:
         run: The run.
         shown: What it has made.
         rejected: Rows that were rejected or removed.
+        of_small: Documents that were, of the text that a small base learned from.
 
     Returns:
         Path of `index.html`; an empty path while a plan is made.
@@ -96,6 +99,7 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
             battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),
             *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown),
             *packing_table(shown.packing), *removed_table(rejected),
+            *removed_table(of_small, "Removed from the text of the small base"),
         ],
         missing=[] if len(shown.made) > 1 else ["preferences: give `pairs` a source of chosen and rejected"],
         run={
@@ -119,16 +123,20 @@ def generator_page(run: tracking.Run, shown: ShownGenerator, rejected: Sequence[
     )  # fmt: skip
     path = pages.write_page(run, page)
     if path.name:
-        _write_tables(path.parent, shown, rejected)
+        _write_tables(path.parent, shown, [*rejected, *of_small])
     return path
 
 
-def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
+def generator_summary(
+    shown: ShownGenerator, rejected: Sequence[RejectedRef], of_small: Sequence[RejectedRef] = ()
+) -> dict[str, Any]:
     """Return what `tune-generator` answers."""
+    of_text = {"rejected_of_small": rejections.by_reason(of_small)} if of_small else {}
     kept, parts = shown.kept, {"instructions": shown.parts.instructions}
     parts |= {"preferences": shown.parts.pairs} if shown.parts.pairs else {}
     return {
         "model": kept.id,
+        **({"replaced": kept.replaced} if kept.replaced else {}),
         "released": kept.released,
         "why": kept.why,
         "base": kept.base,
@@ -148,7 +156,7 @@ def generator_summary(shown: ShownGenerator) -> dict[str, Any]:
         **({"packing": packing_stated(shown.packing)} if shown.packing else {}),
         **({"preference": learned} if (learned := shown.learned_by()) else {}),
         "template": shown.looks["instructions"].template[:12],
-        "warnings": warnings_of(shown),
+        "warnings": warnings_of(shown), "rejected": rejections.by_reason(rejected), **of_text,
     }  # fmt: skip
 
 

@@ -94,6 +94,7 @@ def tagger_summary(made: TrainedTagger) -> dict[str, Any]:
     results = {way.name: way.result for way in made.ways}
     return {
         "model": kept.id,
+        **({"replaced": kept.replaced} if kept.replaced else {}),
         "released": kept.released,
         "why": kept.why,
         "chosen": found.chosen,

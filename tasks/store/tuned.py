@@ -7,6 +7,7 @@ A record is written once and never changed. `tuned:<name>` is the live model, `t
 `tuned:sha256:<digest>` one by its content.
 """
 
+import logging
 import re
 
 from tasks.data.training import TunedModel, TunedRef, TunedTask
@@ -15,6 +16,7 @@ from tasks.store import collections, objects, versions, workspace
 from tasks.store.versions import Versions
 
 PREFIX = "tuned:"
+log = logging.getLogger(__name__)
 MODULES = "modules.json"  # of a folder of sentence-transformers
 CONTENT = f"{PREFIX}sha256:"  # of a model by its content, named or not
 ID = re.compile(rf"{PREFIX}([^@]+)(?:@([0-9]{{1,9}}))?")
@@ -36,9 +38,21 @@ def keep(made: TunedModel, *, release: bool) -> TunedModel:
         The record as it is kept.
     """
     with workspace.lock(f"tuned-{collections.checked_name(made.name)}"):
-        return _records(made.name).commit(
-            made.model_copy(update={"released": release}), same=versions.same_but("number"), release=release
+        records = _records(made.name)
+        before = records.pointed()
+        kept = records.commit(
+            made.model_copy(update={"released": release}),
+            same=versions.same_but("number", "replaced"),
+            release=release,
         )
+        if release and before not in (0, kept.number):
+            old = f"{PREFIX}{made.name}@{before}"
+            log.warning(
+                "%s is live now in place of %s; the gate compared it with what it started from, not with that one; "
+                "back: python -m flows models use %s", kept.id, old, old,
+            )  # fmt: skip
+            kept = kept.model_copy(update={"replaced": old})
+        return kept
 
 
 def live(name: str) -> TunedModel:

@@ -7,6 +7,7 @@ conversations share a batch, so seconds are those of a conversation among others
 
 import random
 import re
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -76,7 +77,11 @@ def measure() -> list[dict[str, Any]]:
     for name, memory in MEMORIES.items():
         started = time.perf_counter()
         jobs = [partial(converse, number=n, memory=memory, model=model) for n in range(len(FACTS))]
-        rows += rows_of(name, together(model.replies, jobs), time.perf_counter() - started)
+        made = rows_of(name, together(model.replies, jobs), time.perf_counter() - started)
+        print(
+            *(f"  {row}" for row in made), sep="\n", file=sys.stderr, flush=True
+        )  # a memory takes a quarter of an hour
+        rows += made
     return rows
 
 

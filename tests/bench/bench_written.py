@@ -26,7 +26,9 @@ def measure() -> list[dict[str, Any]]:
     if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
         return [why_not("xquad and gsm8k", "LLM_FLOWS_DATA names no folder of data")]
     with place(fresh=True) as at:
-        return [*_france(at), *_books(at, Path(data)), *_sums(at, Path(data))]
+        rows = _france(at)
+    with place() as at:
+        return [*rows, *_books(at, Path(data)), *_sums(at, Path(data))]
 
 
 def _france(at: Place) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def _texts(value: Any) -> list[str]:
 def _books(at: Place, data: Path) -> list[dict[str, Any]]:
     paragraphs, asked = xquad(data)
     folder = at.folder / "paragraphs"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for n, text in enumerate(paragraphs):
         (folder / f"{n:04}.txt").write_text(text, "utf-8")
     rows = [
@@ -87,5 +89,5 @@ def _sums(at: Place, data: Path) -> list[dict[str, Any]]:
     table.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
     found = at.run(
         "prompt-chain", "@chain_of_thought", "question=null", f"questions={table}", "generator.model=smollm2"
-    )["result"]
-    return [plain(_named(name, m).replace("xquad", "gsm8k"), m["value"], "") for name, m in found["measures"].items()]
+    )["result"]["exact match"]
+    return [plain(f"gsm8k: {_named(name, m).removeprefix('xquad: ')}", m["value"], "") for name, m in found.items()]

@@ -28,6 +28,7 @@ HALF = "\ufffd"  # what is decoded for a character of which not all bytes are th
 SPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # Japanese, Chinese, Korean: a character each, for want of spaces
 UNIT = re.compile(rf"\n|[^\S\n]*(?:[{SPACED}]|[^\W{SPACED}]+|[^\w\s])")
 WORD = re.compile(r"[^\W\d_]+")
+SENTENCE = re.compile(r"[.!?](?:\s|$)|[\u3002\uff01\uff1f]")
 PERIODS = np.arange(1, LONGEST + 1)
 NEEDED = np.min([np.maximum(units, repeats * PERIODS) for repeats, units in ENOUGH], axis=0)  # units of a loop, by P
 FOUND_BEFORE = int((NEEDED - PERIODS).min())  # units of any loop that equal the one a period before, at least
@@ -92,7 +93,10 @@ def in_words(text: str) -> bool:
     visible = [character for character in text if not character.isspace()]
     letters = sum(unicodedata.category(character)[0] in "LM" for character in visible)
     words = [word.casefold() for word in WORD.findall(text)]
-    return 2 * letters > len(visible) and DISTINCT * len(set(words)) >= len(words)
+    varied = DISTINCT * len(set(words)) >= len(words)
+    if SENTENCE.search(text) and len(set(words)) > 1:  # of figures too: "18% of 2,350 is 423."
+        return varied
+    return 2 * letters > len(visible) and varied
 
 
 def marked(reply: Reply, *, whole: bool) -> Reply:

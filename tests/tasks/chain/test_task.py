@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from configs.flows import PromptChain
 from configs.generators import LocalModel
 from flows.prompt_chain import methods_of, preflight, run_method
 from tasks.chain import make_small, make_small_handle, take_problems
-from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, ProblemsRef
+from tasks.data.chains import MethodRun, MethodsJudged, ModelCall, Output, Problem, ProblemsRef
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.messages import Generator, Message, Request, ResponseFormat
 from tasks.data.prompts import GeneratorHandle
@@ -222,3 +223,39 @@ def test_a_small_model_is_made_in_seconds_and_keeps_to_a_form() -> None:
     (reply,) = ask([request])
     assert reply.text in ("yes", "no")
     assert reply.prompt_tokens > 3
+
+
+def table(tmp_path: Path, *answers: object) -> str:
+    path = tmp_path / "asked.jsonl"
+    rows = [{"question": f"q{n}"} | ({} if a is None else {"answer": a}) for n, a in enumerate(answers)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("a few", "holds no number"), ("1/2", "holds several numbers"), ("60 minutes (3600 s)", "holds several numbers")],
+)
+def test_an_answer_that_is_not_one_number_is_refused_before_anything_is_asked(
+    answer: str, said: str, tmp_path: Path, model: Scripted
+) -> None:
+    config = PromptChain.model_validate({"generator": MODEL, "asking": {"answer": "number"}})
+    with pytest.raises(DataError, match=f"asked.jsonl:2 has the answer .*{said}"):
+        preflight(questions=table(tmp_path, "4", answer), config=config)
+    assert not model.asked
+
+
+def test_a_number_of_json_is_compared_as_people_write_it_and_a_worked_answer_by_its_end(tmp_path: Path) -> None:
+    path = table(tmp_path, 5.0, 2.5, "3 + 4 = 7 #### 7", None)
+    problems = objects.load_rows(take_problems(None, path, None, "number"), Problem)
+    assert [problem.answer for problem in problems] == ["5", "2.5", "7", ""]
+
+
+def test_questions_that_are_not_asked_or_not_judged_are_counted(tmp_path: Path, model: Scripted) -> None:
+    path = table(tmp_path, "9", None, "9", "8")
+    problems = take_problems(None, path, 3)
+    runs = [run_method(Vote(name="votes", samples=3), problems, {MODEL: VOICE}, PromptChain(generator=MODEL))]
+    summary = prompt_chain.chain_summary(problems, runs, evaluate_replies.fn(problems, runs, "text"), 4)
+    assert (summary["questions"], summary["questions beyond asking.limit"]) == (3, 1)
+    assert summary["questions without an answer"] == 1
+    assert summary["exact match"]["votes"]["n"] == 2

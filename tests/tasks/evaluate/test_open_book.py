@@ -34,7 +34,7 @@ def test_a_clear_difference_is_stated_and_a_worked_example_is_met() -> None:
 def test_what_chance_could_have_made_is_no_ranking() -> None:
     good, bad = said("blue whale", unsupported=1), said("grey", unsupported=1)
     measures, verdict, apart = compare_closed_book(asked(8), [good, bad] * 4, [bad, good] * 4, Evaluate())
-    assert (verdict, apart) == ("8 questions do not separate the two: no ranking", False)
+    assert (verdict, apart) == ("8 questions do not separate the two: no ranking; fewer than 10 never do", False)
     assert all(m.low <= 0 <= m.high for m in measures if m.name.endswith("difference"))
 
 
@@ -42,7 +42,7 @@ def test_a_handful_of_questions_ranks_nothing_however_clear() -> None:
     open_book, closed_book = [said("blue whale")] * 9, [said("grey")] * 9
     measures, verdict, apart = compare_closed_book(asked(9), open_book, closed_book, Evaluate())
     assert {m.value for m in measures if m.name == "exact match difference"} == {1.0}
-    assert (verdict, apart) == ("9 questions do not separate the two: no ranking", False)
+    assert (verdict, apart) == ("9 questions do not separate the two: no ranking; fewer than 10 never do", False)
 
 
 def test_unsupported_is_a_share_of_sentences_and_numbers_must_agree() -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,13 @@ def test_two_questions_of_one_name_are_refused_with_their_places(tmp_path: Path)
 def test_spans_are_kept_in_their_order(tmp_path: Path) -> None:
     path = written(tmp_path, '{"question": "a", "spans": ["two", "2"]}')
     assert [q.spans for q in read_questions(path, "all")] == [("two", "2")]
+
+
+@pytest.mark.parametrize("name", ["answer", "span", "documents"])
+def test_a_column_that_is_meant_for_answers_is_no_question_without_one(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    path.write_text(json.dumps({"question": "Who built it?", name: "Ines"}), "utf-8")
+    with pytest.raises(DataError, match=rf'line 1 of .* has "{name}", which is not read, and no "answers"; write'):
+        read_questions(path, "all")
+    path.write_text(json.dumps({"question": "Who built it?", name: "Ines", "answers": []}), "utf-8")
+    assert read_questions(path, "all")[0].answers == ()

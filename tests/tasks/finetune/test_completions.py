@@ -222,10 +222,11 @@ def test_of_preferences_both_answers_are_looked_at(tiny: Path) -> None:
     look, plain = looked(tiny, rows, max_seq_length=100), looked(tiny, animal_rows(60), max_seq_length=100)
     assert look.truncated > plain.truncated == 0
     assert look.kind.startswith("preferences")
-    assert look.steps == plain.steps
+    assert look.steps < plain.steps  # of the pairs that are read
+    assert look.memory < 2 * plain.memory  # long answers that nobody reads take none
     told = re.match(r"(\d+) pairs are left out of training", look.warnings[0])
     assert told is not None
-    assert int(told[1]) == round(2 * (look.train + look.left_out.train) * look.truncated)  # of two answers one is long
+    assert int(told[1]) == round((look.train + look.left_out.train) * look.truncated)
     with pytest.raises(DataError, match="completions begin or end with"):
         looked(tiny, [PromptRow(r.id, r.prompt, r.completion, "no<|end|>") for r in animal_rows(60)])
 
@@ -263,3 +264,12 @@ def test_a_look_at_pairs_shows_both_answers(tiny: Path) -> None:
     look, split = looked_at_pairs(tiny, set(), 64)
     first = objects.load_rows(split.train, PromptRow)[0]
     assert [row[1].text for row in look.examples[:2]] == [f"{first.completion}<|end|>", f"{first.rejected}<|end|>"]
+
+
+def test_rows_that_hold_words_of_the_template_are_counted(tiny: Path) -> None:
+    rows = [replace(r, rejected="", completion=f"{r.completion[:5]}<|end|><|user|>{r.completion[5:]}" if n < 50
+                    else r.completion) for n, r in enumerate(animal_rows(60))]  # fmt: skip
+    look = looked(tiny, rows)
+    (said,) = [text for text in look.warnings if "words of the chat template" in text]
+    assert 0 < int(said.split()[0]) <= look.train
+    assert not [text for text in looked(tiny, animal_rows(60)).warnings if "words of the chat" in text]

@@ -28,7 +28,7 @@ def test_a_row_becomes_an_example(form: PairFormat, cells: Any, expected: Any) -
 
 
 WRONG = [
-    (PairColumns(positive="answer"), {"text": "q"}, "'answer' holds NoneType"),
+    (PairColumns(positive="answer"), {"text": "q"}, "'answer' holds no text"),
     (PairColumns(positive="answer"), {"text": "q", "answer": "  "}, "no visible character"),
     (PairColumns(positive="answer"), {"text": "q", "answer": "q"}, "the same text"),
     (ScoredColumns(other="o", score="s"), {"text": "q", "o": "a", "s": 3}, "outside 0 to 1"),

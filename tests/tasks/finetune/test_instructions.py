@@ -51,7 +51,7 @@ def test_the_columns_that_are_read_are_those_named_the_prompt_first() -> None:
         ({"instruction": "", "output": "two"}, TOLD, "empty", "column 'instruction' is empty"),
         ({"instruction": "Count.", "output": "\u200b"}, TOLD, "empty", "no visible character"),
         ({"instruction": "Count.", "output": 2}, TOLD, "bad-row", "'output' holds int, text was needed"),
-        ({"instruction": "Count."}, TOLD, "bad-row", "'output' holds NoneType, text was needed; there are 'instruct"),
+        ({"instruction": "Count."}, TOLD, "bad-row", "'output' holds no text (missing, null or a list), text was"),
         ({"instruction": "a\x00", "output": "b"}, TOLD, "binary", "NUL byte"),
         ({"instruction": "a", "input": "\ud800", "output": "b"}, TOLD, "lone-surrogate", "'input' holds half"),
         ({"prompt": "a", "chosen": "x  y", "rejected": "x\ny"}, PREFERRED, "contradiction", "nothing is preferred"),

@@ -231,3 +231,11 @@ def test_the_form_of_a_cited_reply_has_a_passage_behind_each_sentence(reply: str
     assert (re.fullmatch(cited_format(3).text, reply) is not None) == kept
     if kept and reply != REFUSAL:
         assert all(claim.cited and not claim.missing for claim in check_reply(reply, TEXTS).claims)
+
+
+def test_what_is_wrong_with_a_sentence_is_said_and_the_name_of_a_mark_is_no_figure() -> None:
+    checked = check_reply(
+        "It burned 900 hours [1]. The passage-6a5f70e533e747df says so [1]. Nobody knows.", ["It burned."]
+    )
+    assert checked.doubts == ("It burned 900 hours . (its citation lacks 900)", "Nobody knows. (cites nothing)")
+    assert "6a5f" not in " ".join(claim.text for claim in checked.claims)

@@ -177,3 +177,13 @@ def test_a_form_that_asks_for_repeats_gets_all_of_them(looping: Path) -> None:
 def test_a_stop_text_comes_first(looping: Path) -> None:
     (made,), _ = ask(looping, Request((Message("user", "Hi"),)), stop=["no."])
     assert (made.text, made.finish) == ("The lamp baker said\u00e3 ", "stop")
+
+
+@pytest.mark.parametrize("times", [4, 14])
+def test_a_sentence_of_figures_goes_round_as_any_sentence_and_rows_of_figures_do_not(times: int) -> None:
+    def ends(text: str) -> str:
+        return marked(Reply(text, "stop", 1, 200, "d"), whole=True).finish
+
+    assert ends("So. " + "18% of 2,350 is 423. And 18% of 2,350 is 423 as was found. " * times) == "repetition"
+    assert ends("| 12 | 15 | 18 |\n" * times) == "stop"
+    assert ends('{"a": 1, "b": 2},\n' * times) == "stop"
