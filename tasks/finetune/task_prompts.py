@@ -191,15 +191,9 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     completions.require_end(made, collator(writer.pad), writer.ends)
     median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
     learned = sorted(row.learned for row in made)
-    fitting = made
-    if len(made) == 2 * len(rows):  # of a pair of which one answer is cut neither is read
-        fits = writer.fitting(rows, limit)
-        fitting, cut = [row for at, row in enumerate(made) if fits[at % len(rows)]], 1 - sum(fits) / len(rows)
-    answers = [made[at :: len(rows)] for at in range(EXAMPLES)]  # of preferences two, chosen and rejected
-    shown = [completions.pieces_of(row, writer.decode) for of in answers for row in of]
-    left_out = (
-        writer.left_out(split, limit, min(base.context or LONGEST, LONGEST)) if len(made) > len(rows) else LeftOut()
-    )
+    fitting, cut = writer.whole(rows, made, limit, cut)
+    shown = [completions.pieces_of(row, writer.decode) for at in range(EXAMPLES) for row in made[at :: len(rows)]]
+    left_out = writer.left_out(split, limit)
     steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out.train)
     return PromptLook(
         **_estimated(base, config, fitting, len(rows) - left_out.train), kind=writer.kind(rows),
@@ -226,12 +220,13 @@ class PromptWriter:
         end: The one of them that ends the model's turn.
         begin: Token that begins a text, if the tokenizer has one.
         pad: Token that fills batches.
+        read: Tokens of a held-out row that are measured.
     """
 
     def __init__(self, base: Generator, system: str = "") -> None:
         folder = model_files.locate(base.model).folder
         self.tokenizer = chat_template.load_tokenizer(folder)
-        self.system = system
+        self.system, self.read = system, min(base.context or LONGEST, LONGEST)
         stated = model_files.optional(folder / GENERATION).get("eos_token_id")
         found = [self.tokenizer.eos_token_id, *(stated if isinstance(stated, list) else [stated])]
         self.ends = {int(token) for token in found if token is not None}
@@ -304,15 +299,21 @@ class PromptWriter:
             f"{count:,} rows hold words of the chat template, as {self.special[0]!r}; a blank in them keeps them text."
         ]
 
-    def left_out(self, split: SplitPrompts, limit: int, read: int) -> LeftOut:
-        """Return how many pairs of each part are not compared, for with its prompt an answer is too long.
+    def left_out(self, split: SplitPrompts, limit: int) -> LeftOut:
+        """Return how many pairs of each part are not read, for with its prompt an answer is too long; none of rows.
 
         Raises:
             DataError: No pair of a part that training needs is left.
         """
         parts = {"train": split.train, "validation": split.validation, "test": split.test}
         rows = {name: objects.load_rows(part, PromptRow) for name, part in parts.items()}
-        limits = {"train": limit, "validation": limit, "test": read}  # held-out pairs are measured, not trained on
+        if not any(row.rejected for row in rows["train"]):
+            return LeftOut()
+        limits = {
+            "train": limit,
+            "validation": limit,
+            "test": self.read,
+        }  # held-out pairs are measured, not trained on
         cut = {name: sum(not fits for fits in self.fitting(of, limits[name])) for name, of in rows.items()}
         for name in ("train", "validation"):
             if cut[name] == len(rows[name]):
@@ -321,6 +322,15 @@ class PromptWriter:
                     f"{limit} tokens ({cut[name]} have not); raise max_seq_length of the training on preferences"
                 )
         return LeftOut(**cut)
+
+    def whole(
+        self, rows: Sequence[PromptRow], made: "Sequence[CompletionTokens]", limit: int, cut: float
+    ) -> "tuple[Sequence[CompletionTokens], float]":
+        """Return what is read of rows, and the share that is cut: of a pair of which one answer is cut, neither is."""
+        if len(made) != 2 * len(rows):
+            return made, cut
+        fits = self.fitting(rows, limit) * 2
+        return [row for row, fit in zip(made, fits, strict=True) if fit], 1 - sum(fits) / len(made)
 
     def fitting(self, rows: Sequence[PromptRow], limit: int) -> list[bool]:
         """Say of each pair whether neither answer is cut at a limit."""
