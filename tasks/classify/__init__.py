@@ -18,10 +18,13 @@ from tasks.classify.task import (
     try_wordings,
 )
 from tasks.classify.task_calibrate import calibrate_labels
+from tasks.classify.task_pictures import class_texts, classify_pictures
 from tasks.classify.task_ready import classify_texts, identify, score_labels, time_encoding, try_ready
 
 __all__ = [
     "calibrate_labels",
+    "class_texts",
+    "classify_pictures",
     "classify_texts",
     "column_of",
     "columns_of",

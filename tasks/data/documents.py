@@ -68,6 +68,11 @@ Reason = Literal[
     "rare-label",
     "bad-question",
     "unseen-label",
+    "not-a-picture",
+    "no-decoder",
+    "truncated",
+    "damaged",
+    "too-small",
 ]
 
 

@@ -10,18 +10,23 @@ from tasks.ingest.task import (
     name_of,
 )
 from tasks.ingest.task_marked import ingest_marked, list_marked, mark_documentation
+from tasks.ingest.task_pictures import ingest_pictures, list_pictures, name_of_pictures, read_queries
 from tasks.ingest.task_rows import ingest_rows
 
 __all__ = [
     "ingest_documents",
     "ingest_events",
     "ingest_marked",
+    "ingest_pictures",
     "ingest_queries",
     "ingest_rows",
     "ingest_texts",
     "list_event_files",
     "list_items",
     "list_marked",
+    "list_pictures",
     "mark_documentation",
     "name_of",
+    "name_of_pictures",
+    "read_queries",
 ]

@@ -32,6 +32,7 @@ COLUMN_TYPES: dict[Any, pa.DataType] = {
     int: pa.int64(),
     float: pa.float64(),
     bool: pa.bool_(),
+    bytes: pa.binary(),
     dict[str, str]: pa.map_(pa.string(), pa.string()),
     tuple[str, ...]: pa.list_(pa.string()),
     tuple[int, ...]: pa.list_(pa.int32()),

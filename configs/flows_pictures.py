@@ -1,0 +1,33 @@
+"""The config of the flow over pictures."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from configs.base import Common, Config
+from configs.embed import Embed
+from configs.index import Index
+from configs.ingest import Ingest
+from configs.pictures import PictureHead, ZeroShotClasses
+from configs.retrieve import Dense, Retrieve
+
+
+class ImageSearch(Config):
+    """How pictures are put among texts, searched and told apart."""
+
+    embed: Embed = Embed()
+    """The encoder of texts. It stays as it is; pictures are put where it puts their descriptions."""
+    head: Annotated[PictureHead, Common] = PictureHead()
+    """What puts pictures among texts, learned from those that are described."""
+    retrieve: Annotated[Retrieve, Common] = Dense(k=12)
+    """How text finds pictures: `dense` by what they show; `weighted` by the words of their descriptions too."""
+    alike: int = Field(12, ge=1, le=1_000)
+    """Pictures that are found for a picture."""
+    classes: Annotated[ZeroShotClasses | None, Common] = None
+    """Classes to tell pictures apart by, without training; null for none."""
+    index: Index = Index()
+    """The indexes of the collection."""
+    ingest: Ingest = Ingest()
+    """How much of the table of descriptions may be rejected."""
+    keep: int | None = Field(None, ge=1)
+    """Generations of the collection that are kept; left out, all."""

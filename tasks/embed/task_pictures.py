@@ -1,0 +1,173 @@
+"""Tasks of `embed` for pictures: their features, the head that puts them among texts, and their vectors there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.pictures import PictureHead as HeadConfig
+from tasks.data.documents import DocumentsRef
+from tasks.data.evaluation import Measure, MeasuresRef
+from tasks.data.models import Fingerprint
+from tasks.data.pictures import (
+    FeaturesRef,
+    LearnedHead,
+    NearPictures,
+    NearPicturesRef,
+    PictureHeadRef,
+    PictureHit,
+    PictureHitsRef,
+    PicturesRef,
+)
+from tasks.data.vectors import VectorsRef
+from tasks.errors import DataError
+from tasks.runtime import steps
+from tasks.runtime.progress import progress
+from tasks.runtime.steps import step
+from tasks.store import objects, vector_cache
+
+if TYPE_CHECKING:
+    from tasks.embed.picture_head import RidgeHead
+
+LIBRARIES = ("torch", "pillow", "safetensors")
+WINDOW = 1_024  # pictures whose copies are in memory at a time
+ARRAYS = ("mean", "spread", "weight", "bias")
+
+
+def describe_picture_encoder() -> Fingerprint:
+    """Say what decides the features of a picture, without loading a network.
+
+    Raises:
+        ModelError: The weights are not here, or are not the published ones.
+    """
+    from tasks.models.vision import weights
+
+    return weights.fingerprint()
+
+
+@step(name="embed-pictures", libraries=LIBRARIES)
+def embed_pictures(pictures: PicturesRef, encoder: Fingerprint) -> FeaturesRef:
+    """Return the features of pictures; encode only what no flow has encoded before.
+
+    Args:
+        pictures: Working copies.
+        encoder: What decides features.
+    """
+    from tasks.models.vision import encode, weights
+
+    cache = vector_cache.Items(encoder)
+    digests = objects.load_table(pictures, ["digest"])["digest"].to_pylist()
+    keys = vector_cache.keys_of(f"picture {digest}" for digest in digests)  # no text is looked up under such a key
+    missing = cache.missing(keys)
+    with progress("encode", len(missing), "pictures") as advance:
+        for start in range(0, len(missing), WINDOW):
+            rows = missing[start : start + WINDOW]
+            copies = objects.load_table(pictures, ["copy"])["copy"].take(rows).to_pylist()
+            cache.add(keys[rows], encode.features(weights.network(), copies, advance))
+    found, there = cache.read(keys)
+    steps.log_metrics(pictures=len(keys), encoded=len(missing))
+    if not there.all():
+        raise DataError(f"{int((~there).sum())} features are missing from the item cache; run again")
+    return objects.save_array(FeaturesRef, found)
+
+
+@step(name="embed-learn-head", libraries=("numpy", "scipy", "pillow"))
+def learn_head(
+    documents: DocumentsRef, pictures: PicturesRef, features: FeaturesRef, texts: VectorsRef, config: HeadConfig
+) -> LearnedHead:
+    """Learn to put pictures where the texts are that describe them, and measure it on pictures it never saw.
+
+    Args:
+        documents: N pictures as documents; those with a text are learned from.
+        pictures: Their working copies, of which the baseline takes colours.
+        features: (N, F) of them.
+        texts: (N, D) vectors of the documents' texts.
+        config: How.
+
+    Raises:
+        DataError: Too few pictures are described.
+    """
+    from tasks.embed import picture_head, picture_recall
+    from tasks.embed import pictures as cores
+
+    said = objects.load_table(documents, ["text"])["text"].to_pylist()
+    rows = np.flatnonzero([bool(text) for text in said])
+    if len(rows) < config.least:
+        raise DataError(f"{len(rows)} pictures are described, {config.least} are needed to learn a head (head.least)")
+    given, wanted = objects.load_array(features)[rows], objects.load_array(texts)[rows]
+    copies = objects.load_table(pictures, ["copy"])["copy"].take(rows).to_pylist()
+    colours = np.stack([cores.histogram(copy) for copy in copies])
+    groups = cores.groups_of(len(rows), cores.near_copies(given, config.near_duplicate))
+    folds = picture_recall.folds_of(groups, config.folds, config.seed)
+    vectors = picture_recall.placed(given, wanted, folds, config.ridge)
+    measures = picture_recall.judged(given, vectors, colours, wanted, folds, config)
+    steps.log_metrics(described=len(rows), groups=int(groups.max()) + 1)
+    steps.log_measures("pictures", measures)
+    held_out = np.zeros((documents.rows, wanted.shape[1]), np.float32)
+    held_out[rows] = vectors
+    return LearnedHead(
+        head=_save_head(picture_head.learn(given, wanted, config.ridge)),
+        held_out=objects.save_array(VectorsRef, held_out),
+        measures=objects.save_rows(MeasuresRef, Measure, measures), groups=int(groups.max()) + 1,
+    )  # fmt: skip
+
+
+@step(name="embed-place-pictures", libraries=("numpy",))
+def place_pictures(features: FeaturesRef, head: PictureHeadRef) -> VectorsRef:
+    """Return the vectors of pictures among texts.
+
+    Args:
+        features: (N, F) of them.
+        head: That was learned.
+    """
+    return objects.save_array(VectorsRef, _load_head(head)(np.asarray(objects.load_array(features))))
+
+
+@step(name="embed-near-pictures", libraries=("numpy",))
+def near_pictures(features: FeaturesRef, near: float) -> NearPicturesRef:
+    """Return the pairs of pictures that are near copies of each other, the nearest first.
+
+    Args:
+        features: (N, F) of them.
+        near: Cosine from which on they are.
+    """
+    from tasks.embed.pictures import near_copies
+
+    pairs = sorted(near_copies(objects.load_array(features), near), key=lambda pair: -pair[2])
+    steps.log_metrics(pairs=len(pairs))
+    return objects.save_rows(NearPicturesRef, NearPictures, [NearPictures(*pair) for pair in pairs])
+
+
+@step(name="embed-find-alike", libraries=("numpy",))
+def find_alike(features: FeaturesRef, asked: FeaturesRef, k: int) -> PictureHitsRef:
+    """Rank pictures by how alike they are to each picture asked for, by the cosine of features.
+
+    Args:
+        features: (N, F) of the pictures looked in.
+        asked: (Q, F) of the pictures asked for.
+        k: Hits a picture.
+    """
+    from tasks.embed.pictures import unit
+
+    cosines = unit(objects.load_array(asked)) @ unit(objects.load_array(features)).T
+    hits = [
+        PictureHit(query, int(row), rank, float(scores[row]))
+        for query, scores in enumerate(cosines)
+        for rank, row in enumerate(np.argsort(-scores, kind="stable")[:k], start=1)
+    ]
+    return objects.save_rows(PictureHitsRef, PictureHit, hits)
+
+
+def _save_head(head: "RidgeHead") -> PictureHeadRef:
+    def fill(folder: Path) -> None:
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(head, name), allow_pickle=False)
+
+    return objects.save_files(PictureHeadRef, fill, shape=head.weight.shape)
+
+
+def _load_head(ref: PictureHeadRef) -> "RidgeHead":
+    from tasks.embed.picture_head import RidgeHead
+
+    folder = objects.path(ref)
+    return RidgeHead(*(np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS))

@@ -1,0 +1,203 @@
+"""Read pictures: each is decoded in a process of its own that may hang, swell or crash without harm to the others.
+
+Results come back in the order given. A few pictures are on their way at a time, whatever the number of files.
+"""
+
+import os
+import queue
+import stat
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.documents import Rejected
+from tasks.errors import MissingExtra
+from tasks.ingest.pictures.limits import PictureLimits
+from tasks.ingest.pictures.worker import Answer, Worker
+
+DOMAIN = b"llm-flows picture 1\0"  # keeps digests of pixels apart from those of texts
+MAX_MEMBERS = 100_000
+MAX_UNPACKED = 20 << 30  # bytes of all members of an archive
+Source = Callable[[], bytes | Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture as it is worked with: upright, in sRGB, small.
+
+    Attributes:
+        name: As it was given.
+        digest: sha256 of size and pixels; a renamed picture has the same.
+        width: Of the original, upright.
+        height: Of the original, upright.
+        rgb: Bytes of shape (rows, columns, 3).
+        kind: What the file is by its content: png, jpeg, webp, gif, bmp, tiff, jpeg2000, avif, ppm.
+        frames: Frames or pages it has; the first one was decoded.
+        notes: What a person should know, a short sentence each.
+    """
+
+    name: str
+    digest: str
+    width: int
+    height: int
+    rgb: NDArray[np.uint8]
+    kind: str
+    frames: int
+    notes: tuple[str, ...]
+
+
+def decoder() -> str:
+    """Return the decoder and its version.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    try:
+        import PIL
+    except ImportError as error:
+        raise MissingExtra(
+            "pictures are decoded by Pillow, which is not here; pip install 'llm-flows[pictures]'"
+        ) from error
+    return f"pillow {PIL.__version__}"
+
+
+def decode(paths: Iterable[Path], limits: PictureLimits, workers: int = 0) -> Iterator[Decoded | Rejected]:
+    """Decode files, several at a time, and yield them in the order given, each or why it is rejected.
+
+    Args:
+        paths: The files; taken as they are needed.
+        limits: What a picture may cost, and how it comes out.
+        workers: Processes that decode at a time; 0 for one a processor.
+
+    Raises:
+        MissingExtra: Pillow is not installed.
+        ContractError: No process starts within the memory it may take.
+    """
+    return decode_from(((path.as_posix(), _file(path, limits)) for path in paths), limits, workers)
+
+
+def decode_archive(path: Path, limits: PictureLimits, workers: int = 0) -> Iterator[Decoded | Rejected]:
+    """Decode the members of a zip archive as `decode` does files; the name of a member follows that of the archive."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        yield Rejected(path.as_posix(), "unreadable", "is not a whole zip archive; copy or download it again")
+        return
+    with archive:
+        yield from decode_from(_members(archive, path.as_posix(), limits), limits, workers)
+
+
+def decode_from(
+    sources: Iterable[tuple[str, Source]], limits: PictureLimits, workers: int = 0
+) -> Iterator[Decoded | Rejected]:
+    """Decode what named sources give, as `decode` does files: a source gives the bytes, or says why there are none."""
+    decoder()
+    count = workers or len(os.sched_getaffinity(0))
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    hired = [Worker(limits) for _ in range(count)]
+    for worker in hired:
+        idle.put(worker)
+
+    def one(name: str, source: Source) -> Decoded | Rejected:
+        worker = idle.get()
+        try:
+            content = source()
+            return content if isinstance(content, Rejected) else _made(name, worker.ask(name, content))
+        finally:
+            idle.put(worker)
+
+    pending: deque[Future[Decoded | Rejected]] = deque()
+    pool = ThreadPoolExecutor(count)
+    try:
+        for name, source in sources:
+            pending.append(pool.submit(one, name, source))
+            if len(pending) > 2 * count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in hired:
+            worker.close()
+        pool.shutdown()
+
+
+def digest_of(pixels: NDArray[np.uint8]) -> str:
+    """Return the sha256 of the size and the bytes of (rows, columns, 3) pixels, in a domain apart from texts."""
+    rows, columns, _ = pixels.shape
+    return sha256(DOMAIN + f"{columns} {rows}\0".encode() + pixels.tobytes()).hexdigest()
+
+
+def _made(name: str, answer: Answer) -> Decoded | Rejected:
+    header, rgb = answer
+    if "reason" in header:
+        return Rejected(name, header["reason"], header["detail"])
+    rows, columns = header["shape"]
+    pixels = np.frombuffer(rgb, np.uint8).reshape(rows, columns, 3)
+    return Decoded(
+        name, digest_of(pixels), header["width"], header["height"], pixels, header["kind"], header["frames"],
+        tuple(header["notes"]),
+    )  # fmt: skip
+
+
+def _file(path: Path, limits: PictureLimits) -> Source:
+    def read() -> bytes | Rejected:
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+                return Rejected(path.as_posix(), "unreadable", "is not a file")
+            if status.st_size > limits.max_bytes:
+                return _too_many_bytes(path.as_posix(), status.st_size, limits)
+            with path.open("rb") as file:
+                return file.read(limits.max_bytes)
+        except OSError as error:
+            return Rejected(path.as_posix(), "unreadable", f"cannot be opened: {error.strerror}; look at its rights")
+
+    return read
+
+
+def _too_many_bytes(name: str, size: int, limits: PictureLimits) -> Rejected:
+    return Rejected(name, "too-large", f"has {size:,} bytes, over {limits.max_bytes:,}; save it smaller")
+
+
+def _members(archive: zipfile.ZipFile, path: str, limits: PictureLimits) -> Iterator[tuple[str, Source]]:
+    unpacked = 0
+    for number, member in enumerate(archive.infolist()):
+        if member.is_dir():
+            continue
+        unpacked += min(member.file_size, limits.max_bytes)
+        full = number >= MAX_MEMBERS or unpacked > MAX_UNPACKED
+        yield f"{path}/{member.filename}", _member(archive, member, f"{path}/{member.filename}", limits, full)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, limits: PictureLimits, full: bool) -> Source:
+    def read() -> bytes | Rejected:
+        place = PurePosixPath(member.filename.replace("\\", "/"))
+        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or _is_link(member):
+            return Rejected(name, "link", "names a place outside the archive; pack it again under a plain name")
+        if full:
+            detail = f"comes after {MAX_MEMBERS:,} members or {MAX_UNPACKED:,} bytes unpacked; divide the archive"
+            return Rejected(name, "too-large", detail)
+        if member.file_size > limits.max_bytes:
+            return _too_many_bytes(name, member.file_size, limits)
+        if member.flag_bits & 1:
+            return Rejected(name, "encrypted", "needs a password; pack it without one")
+        try:
+            with archive.open(member) as file:
+                return file.read(limits.max_bytes)
+        except Exception as error:  # each way of packing has errors of its own
+            detail = f"cannot be unpacked: {type(error).__name__}; pack it again"
+            return Rejected(name, "unreadable", detail)
+
+    return read
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(member.external_attr >> 16)

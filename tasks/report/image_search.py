@@ -1,0 +1,191 @@
+"""The page of `image-search`: pictures that were found, with scores, classes, near copies, and what was rejected.
+
+Pictures on the page are encoded anew from pixels: nothing that a camera wrote beside them is shown. Names of files and
+descriptions are untrusted, as everywhere.
+"""
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.data.documents import Document, Rejected
+from tasks.data.evaluation import Measure
+from tasks.data.pictures import (
+    ClassifiedPictures,
+    IngestedPictures,
+    LearnedHead,
+    NearPictures,
+    NearPicturesRef,
+    Picture,
+    PictureClass,
+    PictureHit,
+    PictureHitsRef,
+)
+from tasks.data.search import Generation, Hit, HitsRef
+from tasks.report import page as pages
+from tasks.report.page import Page, Table
+from tasks.runtime import tracking
+from tasks.store import objects
+
+SIDE = 128  # pixels of a thumbnail's longer side
+SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
+
+
+@dataclass(frozen=True)
+class ShownPictures:
+    """What a run has found.
+
+    Attributes:
+        name: Of the collection.
+        read: The pictures.
+        near: Near copies.
+        made: The collection; None where pictures are not among texts.
+        learned: The head that put them there.
+        queries: Texts that were asked for.
+        hits: What they found.
+        pictures: Pictures that were asked for.
+        alike: What they found.
+        classes: The class of each picture; None where there are none.
+    """
+
+    name: str
+    read: IngestedPictures
+    near: NearPicturesRef
+    made: Generation | None
+    learned: LearnedHead | None
+    queries: Sequence[str]
+    hits: HitsRef | None
+    pictures: Sequence[str]
+    alike: PictureHitsRef | None
+    classes: ClassifiedPictures | None
+
+    def found(self) -> list[tuple[str, list[tuple[int, float]]]]:
+        """Return each query with the rows of its pictures and their scores, best first."""
+        by_text: list[list[tuple[int, float]]] = [[] for _ in self.queries]
+        for hit in objects.load_rows(self.hits, Hit) if self.hits is not None else []:
+            by_text[hit.query].append((hit.passage, hit.score))
+        by_picture: list[list[tuple[int, float]]] = [[] for _ in self.pictures]
+        for like in objects.load_rows(self.alike, PictureHit) if self.alike is not None else []:
+            by_picture[like.query].append((like.picture, like.score))
+        return [*zip(self.queries, by_text, strict=True), *zip(self.pictures, by_picture, strict=True)]
+
+    def measures(self) -> list[Measure]:
+        """Return what was measured of the head and of the classes."""
+        of_head = objects.load_rows(self.learned.measures, Measure) if self.learned is not None else []
+        return of_head + (objects.load_rows(self.classes.measures, Measure) if self.classes is not None else [])
+
+
+def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
+    """Write the page of `image-search`.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    read, found = shown.read, shown.found()
+    pairs, examples = objects.load_rows(shown.near, NearPictures), _examples(shown)
+    wanted = {row for _, rows in [*found, *examples] for row, _ in rows}
+    wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
+    documents = objects.rows_at(read.documents, Document, wanted)
+    copies = objects.rows_at(read.pictures, Picture, wanted)
+    cards = {row: _card(documents[row], copies[row]) for row in wanted}
+    missing = [] if shown.made is not None else ["texts: too few pictures are described for texts to find them"]
+    page = Page(
+        title=f"Pictures of {shown.name}",
+        subtitle="found by texts and by pictures",
+        facts=[
+            ("pictures", f"{read.pictures.rows:,}"), ("described", f"{read.described:,}"),
+            ("near copies, pairs", f"{shown.near.rows:,}"), ("rejected", f"{read.rejected.rows:,}"),
+        ],
+        tables=[*_measured(shown), *_notes(read), *_rejected(read)],
+        missing=missing,
+        run={"facts": {}, "links": run.links(), "versions": run.versions()},
+        template="image_search.html.j2",
+        more={
+            "found": [(query, [_scored(cards[row], score) for row, score in rows]) for query, rows in found],
+            "classes": [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples],
+            "near": [[_scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
+                     for pair in pairs[:SHOWN_PAIRS]],
+            "more_near": max(0, len(pairs) - SHOWN_PAIRS),
+        },
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
+    """Return what `image-search` answers its caller."""
+    read, found = shown.read, shown.found()
+    names = objects.load_table(read.documents, ["id", "path", "text"]).to_pylist()
+    return {
+        "collection": shown.name if shown.made is not None else "",
+        "generation": shown.made.number if shown.made is not None else 0,
+        "pictures": read.pictures.rows,
+        "described": read.described,
+        "unknown_descriptions": read.unknown,
+        "near_copies": shown.near.rows,
+        "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measures()},
+        "queries": [
+            {"query": query,
+             "hits": [{"rank": rank, "document": names[row]["id"], "path": names[row]["path"], "line": 0,
+                                       "text": names[row]["text"],
+                                       "score": round(score, 4)} for rank, (row, score) in enumerate(rows, start=1)]}
+            for query, rows in found
+        ],
+        "classes": dict(Counter(c.label for c in _classes(shown)).most_common()),
+    }  # fmt: skip
+
+
+def _classes(shown: ShownPictures) -> list[PictureClass]:
+    return objects.load_rows(shown.classes.classes, PictureClass) if shown.classes is not None else []
+
+
+def _examples(shown: ShownPictures) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Return for each class the pictures it is surest of, by the margin to the next class."""
+    by_label: dict[str, list[PictureClass]] = {}
+    for row in sorted(_classes(shown), key=lambda c: -c.margin):
+        by_label.setdefault(row.label, []).append(row)
+    return [
+        (f"{label}: {len(rows):,}", [(row.picture, row.margin) for row in rows[:OF_A_CLASS]])
+        for label, rows in by_label.items()
+    ]
+
+
+def _measured(shown: ShownPictures) -> list[Table]:
+    rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measures()]
+    note = (
+        "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; "
+        "95 % intervals. The hits above are by a head that learned from all."
+    )
+    return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
+
+
+def _notes(read: IngestedPictures) -> list[Table]:
+    told = objects.load_table(read.pictures, ["notes"])["notes"].to_pylist()
+    names = objects.load_table(read.documents, ["id"])["id"].to_pylist()
+    rows = [(name, note) for name, note in zip(names, told, strict=True) if note]
+    return [Table("How pictures were read", ("picture", "note"), rows, most=SHOWN_NOTES)] if rows else []
+
+
+def _rejected(read: IngestedPictures) -> list[Table]:
+    rows = [(r.item, r.reason, r.detail) for r in objects.load_rows(read.rejected, Rejected)]
+    return [Table("Rejected", ("picture", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
+
+
+def _card(document: Document, picture: Picture) -> dict[str, str]:
+    from PIL import Image
+
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(picture.copy), formats=("PNG", "JPEG")) as image:
+        small = image.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+        small.save(made, "PNG" if max(image.size) <= SIDE else "JPEG", quality=85)
+    kind = "png" if made.getvalue().startswith(b"\x89PNG") else "jpeg"
+    data = f"data:image/{kind};base64,{base64.b64encode(made.getvalue()).decode()}"
+    return {"image": data, "name": document.id, "text": document.text}
+
+
+def _scored(card: dict[str, str], score: float) -> dict[str, str]:
+    return {**card, "score": f"{score:.3f}"}

@@ -1,0 +1,91 @@
+"""`image-search`: pictures of a folder are found by texts and by pictures; what cannot be done is said first."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from configs.flows_pictures import ImageSearch
+from configs.ingest import Tables
+from configs.pictures import PictureFiles, PictureHead, Symbols
+from flows.image_search import image_search, preflight
+from flows.semantic_search import semantic_search
+from tasks.data.run import Outcome
+from tasks.errors import ContractError, DataError
+from tasks.ingest.pictures.copies import symbols
+
+FEW = ImageSearch(head=PictureHead(ridge=500.0))
+HOSTILE = "<script>alert(1)</script> leftwards arrow"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of 150 symbols, one of them torn, and a table that describes them."""
+    place = tmp_path / "symbols"
+    place.mkdir()
+    rows = []
+    for name, said, picture in symbols(64, 150):
+        (place / name).write_bytes(picture.copy)
+        rows.append({"file": name, "said": HOSTILE if said == "leftwards arrow" else said, "set": "font"})
+    (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return place
+
+
+def source_of(folder: Path, *, described: bool = True) -> PictureFiles:
+    table = Tables(path=str(folder.parent / "said.jsonl"), id="file", text="said", keep=("set",))
+    return PictureFiles(path=str(folder), described=table if described else None)
+
+
+def found(outcome: Outcome, query: int = 0) -> list[str]:
+    return [hit["document"] for hit in outcome.result["queries"][query]["hits"]]
+
+
+def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        preflight(PictureFiles(path=str(folder / "gone")))
+    with pytest.raises(ContractError, match=r"the picture .*torn.png"):
+        preflight(Symbols(), pictures=[str(folder / "torn.png")])
+    with pytest.raises(DataError, match=r"gone\.jsonl"):
+        preflight(PictureFiles(path=str(folder), described=Tables(path=str(folder / "gone.jsonl"), id="file")))
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_encoded(
+    workspace: Path, folder: Path
+) -> None:
+    asked = str(folder / "u2190.png")
+    made = image_search(source_of(folder), ["an arrow to the left"], [asked], None, FEW)
+    assert made.result["pictures"] == made.result["described"] == 150
+    assert made.result["rejected"] == {"truncated": 1}
+    assert len(set(found(made))) == 12
+    assert found(made, 1)[0] == "u2190.png"
+    assert made.metrics["pictures.head.recall_at_10.n"] == made.result["measures"]["recall@10 head"]["n"] > 0
+    page = Path(made.report).read_text("utf-8")
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; leftwards arrow" in page
+    assert "torn.png" in page
+    assert page.count('<img src="data:image/png;base64,') >= 24
+    again = image_search(source_of(folder), ["an arrow to the left"], [asked], None, FEW)
+    assert (again.tasks["run"], again.result) == (0, made.result)
+
+    Image.new("RGB", (50, 50), (200, 30, 30)).save(folder / "new.png")
+    (folder / "u2192.png").rename(folder / "another-name.png")
+    more = image_search(source_of(folder), None, None, None, FEW)
+    assert more.result["pictures"] == 151
+    assert more.metrics["embed-pictures.pictures.encoded"] == 1
+    by_words = semantic_search(["arrow"], "symbols")
+    assert by_words.result["queries"][0]["hits"]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_pictures_without_descriptions_are_found_by_pictures_alone(workspace: Path, folder: Path) -> None:
+    made = image_search(source_of(folder, described=False), None, [str(folder / "u2191.png")], None, FEW)
+    assert found(made)[0] == "u2191.png"
+    assert (made.result["collection"], made.result["measures"]) == ("", {})
+    assert "too few pictures are described" in Path(made.report).read_text("utf-8")
+    with pytest.raises(DataError, match="texts find pictures only where at least 100 are described"):
+        image_search(source_of(folder, described=False), ["an arrow"], None, None, FEW)
