@@ -148,6 +148,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
     """Say in a few lines what was asked for."""
     if "queries" in outcome.result:
         yield from _hits(outcome.result["queries"], outcome.result.get("cutoff"))
+        if "pictures" in outcome.result:  # a run that reads what it searches says what it read
+            yield from _facts({name: value for name, value in outcome.result.items() if name != "queries"})
     elif "abstained" in outcome.result:
         yield from _answer(outcome.result)
     elif "trails" in outcome.result:

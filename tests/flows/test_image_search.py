@@ -9,6 +9,7 @@ from PIL import Image
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Tables
 from configs.pictures import PictureFiles, PictureHead, Symbols
+from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
@@ -78,6 +79,21 @@ def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_en
     assert more.metrics["embed-pictures.pictures.encoded"] == 1
     by_words = semantic_search(["arrow"], "symbols")
     assert by_words.result["queries"][0]["hits"]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_from_the_shell_a_folder_is_read_and_what_was_rejected_is_said(
+    workspace: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["source.kind=files", f"source.path={folder}", f'pictures=["{folder / "u2191.png"}"]']
+    assert main(["image-search", *words]) == 0
+    said = capsys.readouterr().out
+    assert "  1. u2191.png" in said
+    assert "pictures: 150" in said
+    assert "truncated" in said
+    assert main(["image-search", "source.kind=files", "source.path=/nowhere/at-all"]) == 2
+    assert "is not a folder" in capsys.readouterr().err
 
 
 @pytest.mark.flow
