@@ -271,7 +271,7 @@ class PromptWriter:
         """Return the tokens of a completion, without its end."""
         safe = chat_template.neutralise(text, self.special)
         plain = safe if self.tokenizer.chat_template else NEWLINE + safe
-        return list(self.tokenizer(plain, add_special_tokens=False)["input_ids"])
+        return list(self.tokenizer(plain, add_special_tokens=False, verbose=False)["input_ids"])
 
     def rows(self, rows: Sequence[PromptRow], limit: int, *, rejected: bool = False) -> "list[CompletionTokens]":
         """Return prompts and completions as tokens, cut at a limit; of preferences one of the two answers."""

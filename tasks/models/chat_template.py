@@ -49,7 +49,8 @@ def render(tokenizer: Any, messages: Sequence[Message], *, begin: bool = True) -
 
 def tokens_of(tokenizer: Any, prompt: str) -> list[int]:
     """Return the tokens of a rendered prompt; a template has written the special ones already."""
-    return list(tokenizer(prompt, add_special_tokens=not tokenizer.chat_template)["input_ids"])
+    own = not tokenizer.chat_template
+    return list(tokenizer(prompt, add_special_tokens=own, verbose=False)["input_ids"])  # who asks knows what fits
 
 
 def neutralise(text: str, special: Sequence[str]) -> str:
