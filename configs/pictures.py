@@ -25,7 +25,7 @@ class PictureFiles(Config):
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """The folder; everything below it that matches is read, links that leave it are not followed."""
     patterns: tuple[str, ...] = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
-    """File names to read; others are counted and left alone. What a file is, its content says."""
+    """File names to read; others are left alone. What a file is, its content says."""
     described: Tables | None = None
     """A table whose `id` column names the file below the folder and whose `text` column describes it; columns of
     `keep` become fields to filter by. Left out, pictures are found by pictures alone."""

@@ -1,7 +1,7 @@
 """Image search: pictures and texts in one space; search both ways, classes without training, near copies.
 
 Here:          python -m flows image-search queries='["a chess knight"]'
-Your own:      python -m flows image-search source.kind=files source.path=photos pictures='["one.jpg"]'
+Your own:      python -m flows image-search source.kind=files source.path=photos pictures='["photos/one.jpg"]'
 On a worker:   prefect deployment run 'image-search/image-search' -p queries='["a chess knight"]'
 """
 
@@ -10,7 +10,7 @@ from prefect import flow
 from configs.flows_pictures import ImageSearch
 from configs.pictures import PictureSource, Symbols
 from tasks.classify import class_texts, classify_pictures
-from tasks.data.documents import DocumentsRef
+from tasks.data.documents import SnapshotRef
 from tasks.data.models import Fingerprint
 from tasks.data.pictures import ClassifiedPictures, FeaturesRef, IngestedPictures, LearnedHead, PictureHitsRef
 from tasks.data.run import Outcome
@@ -26,21 +26,27 @@ from tasks.embed import (
     near_pictures,
     place_pictures,
 )
-from tasks.errors import DataError
-from tasks.index import index_dense, index_sparse, publish_generation
+from tasks.errors import ContractError, DataError
+from tasks.index import index_dense, index_sparse, live_before, publish_generation
 from tasks.ingest import (
-    ingest_documents,
     ingest_pictures,
     ingest_queries,
-    list_items,
+    list_descriptions,
     list_pictures,
     name_of_pictures,
+    read_descriptions,
     read_queries,
 )
 from tasks.report.image_search import ShownPictures, pictures_page, pictures_summary
 from tasks.report.names import named
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
+
+PICTURES = "pictures"
+NO_TEXTS = (
+    "{} pictures are described, and texts find pictures only where at least {} are (head.least); describe more in "
+    "source.described, or ask by pictures"
+)
 
 
 def preflight(
@@ -53,32 +59,36 @@ def preflight(
     """Check what can be checked before any work.
 
     Raises:
-        FlowError: The folder or its table is not there, a picture asked for cannot be read, an encoder is not here.
+        FlowError: The folder or its table is not there, a picture asked for cannot be read, an encoder is not here,
+            or the collection is one of texts.
     """
-    name_of_pictures(source, collection)
     list_pictures(source)
     describe_picture_encoder()
     describe_encoder(config.embed)
-    if not isinstance(source, Symbols) and source.described is not None:
-        list_items(source.described)
+    table = None if isinstance(source, Symbols) else source.described
+    if table is not None:
+        list_descriptions(table)
+    elif queries and not isinstance(source, Symbols):
+        raise ContractError(NO_TEXTS.format(0, config.head.least))
     if queries:
         ingest_queries(queries)
     if pictures:
         read_queries(pictures)
     if config.classes is not None:
         class_texts(config.classes)
-
-
-def read_descriptions(source: PictureSource, encoder: Fingerprint, config: ImageSearch) -> DocumentsRef | None:
-    """Return the descriptions of pictures, by the names of their files; None where there are none."""
-    if isinstance(source, Symbols) or source.described is None:
-        return None
-    table = source.described
-    return ingest_documents(list_items(table), table, config.ingest, encoder.encoder).documents
+        kept = table.keep if table is not None else ()
+        if config.classes.truth is not None and config.classes.truth not in kept:
+            raise ContractError(
+                f"classes.truth is {config.classes.truth!r}, no column of source.described.keep; name it there"
+            )
+    name = name_of_pictures(source, collection)
+    live = live_before(name)
+    if live is not None and live.source != PICTURES:
+        raise ContractError(f"the collection {name} holds {live.source}, not pictures; name another with collection=")
 
 
 def put_among_texts(
-    read: IngestedPictures, features: FeaturesRef, encoder: Fingerprint, name: str, config: ImageSearch
+    read: IngestedPictures, snapshot: SnapshotRef, features: FeaturesRef, encoder: Fingerprint, config: ImageSearch
 ) -> tuple[Generation | None, LearnedHead | None]:
     """Return the pictures as a collection that texts find, and the head; None where too few are described."""
     if read.described < config.head.least:
@@ -89,24 +99,15 @@ def put_among_texts(
     learned = learn_head(read.documents, read.pictures, features, texts.vectors, config.head)
     vectors = place_pictures(features, learned.head)
     made = Generation(
-        collection=name, source="pictures", snapshot=list_pictures(Symbols()), documents=read.documents,
+        collection="", source=PICTURES, snapshot=snapshot, documents=read.documents,
         passages=read.passages, vectors=vectors, dense=index_dense(vectors, config.index.dense),
         sparse=index_sparse(read.passages, config.index.sparse), fingerprint=encoder,
     )  # fmt: skip
-    return publish_generation(made, config.keep), learned
+    return made, learned
 
 
-def search_by_text(made: Generation | None, queries: list[str], encoder: Fingerprint, config: ImageSearch) -> HitsRef:
-    """Rank pictures for texts.
-
-    Raises:
-        DataError: Too few pictures are described for texts to find them.
-    """
-    if made is None:
-        raise DataError(
-            f"texts find pictures only where at least {config.head.least} are described (head.least); describe more "
-            "in source.described, or ask by pictures"
-        )
+def search_by_text(made: Generation, queries: list[str], encoder: Fingerprint, config: ImageSearch) -> HitsRef:
+    """Rank pictures for texts."""
     asked = ingest_queries(queries)
     with steps.label("queries"):
         return retrieve(made, asked, embed_queries(asked, encoder), config.retrieve)
@@ -151,14 +152,22 @@ def image_search(
     with tracking.run("image-search", config, source=source, queries=queries, collection=collection) as run:
         preflight(source, queries, pictures, collection, config)
         encoder, name = describe_encoder(config.embed), name_of_pictures(source, collection)
-        read = ingest_pictures(list_pictures(source), read_descriptions(source, encoder, config), source)
+        snapshot, table = list_pictures(source), None if isinstance(source, Symbols) else source.described
+        told = None if table is None else read_descriptions(table, config.ingest)
+        read = ingest_pictures(snapshot, None if told is None else told.cells, source)
+        if queries and read.described < config.head.least:
+            raise DataError(NO_TEXTS.format(read.described, config.head.least))
         with steps.label("pictures"):
             features = embed_pictures(read.pictures, describe_picture_encoder())
         near = near_pictures(features, config.head.near_duplicate)
-        made, learned = put_among_texts(read, features, encoder, name, config)
-        hits = search_by_text(made, queries, encoder, config) if queries else None
+        made, learned = put_among_texts(read, snapshot, features, encoder, config)
+        hits = search_by_text(made, queries, encoder, config) if queries and made is not None else None
         alike = search_by_picture(features, pictures, config) if pictures else None
         classes = tell_apart(made, learned, encoder, config)
+        if made is not None:  # last, so that a run that fails leaves the live pictures as they are
+            made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
         run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes)
-        shown = ShownPictures(name, read, near, made, learned, queries or [], hits, pictures or [], alike, classes)
+        rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
+        asked = (queries or [], hits, pictures or [], alike)
+        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, config)
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

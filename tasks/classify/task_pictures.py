@@ -1,5 +1,8 @@
 """Task of `classify` that tells pictures apart without training: the class whose words are closest."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +19,7 @@ from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 
 Floats = npt.NDArray[np.float32]
+NAMED = 5  # classes of pictures that are none of those asked for
 
 
 def class_texts(config: ZeroShotClasses) -> list[str]:
@@ -63,18 +67,24 @@ def classify_pictures(
         )
         for row, (best, next_) in enumerate(order[:, :2])
     ]
-    measures = [] if config.truth is None else _judged(documents, objects.load_array(held_out), means, config)
+    unmet: tuple[str, ...] = ()
+    measures, others = [], Counter[str]()
+    if config.truth is not None:
+        right = [document.meta.get(config.truth, "") for document in objects.load_rows(documents, Document)]
+        measures = _judged(right, objects.load_array(held_out), means, config)
+        others = Counter(truth for truth in right if truth and truth not in config.names)
+        unmet = tuple(name for name in config.names if name not in right)
     steps.log_metrics(pictures=len(rows))
     steps.log_measures("classes", measures)
     return ClassifiedPictures(
         classes=objects.save_rows(PictureClassesRef, PictureClass, rows),
-        measures=objects.save_rows(MeasuresRef, Measure, measures),
-    )
+        measures=objects.save_rows(MeasuresRef, Measure, measures), others=others.total(),
+        named=tuple(name for name, _ in others.most_common(NAMED)), unmet=unmet,
+    )  # fmt: skip
 
 
-def _judged(documents: DocumentsRef, held_out: Floats, means: Floats, config: ZeroShotClasses) -> list[Measure]:
+def _judged(right: Sequence[str], held_out: Floats, means: Floats, config: ZeroShotClasses) -> list[Measure]:
     """Return how often the class is right, as it is and centred, beside the commonest class."""
-    right = [document.meta.get(str(config.truth), "") for document in objects.load_rows(documents, Document)]
     judged = np.flatnonzero(held_out.any(1) & np.isin(right, config.names))
     if not len(judged):
         known = ", ".join(sorted({truth for truth in right if truth})[:5]) or "nothing"
@@ -82,7 +92,7 @@ def _judged(documents: DocumentsRef, held_out: Floats, means: Floats, config: Ze
             f"no described picture has one of classes.names in its column {config.truth!r}, which holds {known}; "
             "name it in source.described.keep, or correct the names"
         )
-    truths, measures = np.array([config.names.index(right[row]) for row in judged]), []
+    truths, measures = np.array([config.names.index(right[int(row)]) for row in judged]), []
     for name, centred in (("zero-shot", False), ("zero-shot, centred", True)):
         best = cosines_to(held_out[judged], means, centred=centred).argmax(1)
         measures.append(_share(name, int((best == truths).sum()), len(judged)))

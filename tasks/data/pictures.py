@@ -54,15 +54,21 @@ class IngestedPictures(Value):
         pictures: Working copies, row by row.
         rejected: What was not read, and why.
         described: How many have a description.
+        rejected_rows: Rows of the table of descriptions that describe nothing, and why.
         unknown: Descriptions of pictures that are not there.
+        examples: The first names of those.
+        lost: Descriptions of pictures that were rejected.
     """
 
     documents: DocumentsRef
     passages: PassagesRef
     pictures: PicturesRef
     rejected: RejectedRef
+    rejected_rows: RejectedRef
     described: int
     unknown: int
+    examples: tuple[str, ...] = ()
+    lost: int = 0
 
 
 class LearnedHead(Value):
@@ -83,10 +89,21 @@ class LearnedHead(Value):
 
 
 class ClassifiedPictures(Value):
-    """The class of each picture, and how often it is the right one, where that is known."""
+    """The class of each picture, and how often it is the right one, where that is known.
+
+    Attributes:
+        classes: One a picture.
+        measures: Of those whose right class is among the classes.
+        others: Pictures whose right class is another one, which are not judged.
+        named: The commonest of those.
+        unmet: Classes that are right for no picture.
+    """
 
     classes: PictureClassesRef
     measures: MeasuresRef
+    others: int = 0
+    named: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from tasks.ingest.task import (
     name_of,
 )
 from tasks.ingest.task_marked import ingest_marked, list_marked, mark_documentation
-from tasks.ingest.task_pictures import ingest_pictures, list_pictures, name_of_pictures, read_queries
+from tasks.ingest.task_pictures import (
+    ingest_pictures,
+    list_descriptions,
+    list_pictures,
+    name_of_pictures,
+    read_descriptions,
+    read_queries,
+)
 from tasks.ingest.task_rows import ingest_rows
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "ingest_queries",
     "ingest_rows",
     "ingest_texts",
+    "list_descriptions",
     "list_event_files",
     "list_items",
     "list_marked",
@@ -28,5 +36,6 @@ __all__ = [
     "mark_documentation",
     "name_of",
     "name_of_pictures",
+    "read_descriptions",
     "read_queries",
 ]

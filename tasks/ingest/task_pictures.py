@@ -1,23 +1,25 @@
 """Tasks of `ingest` that read pictures: list a folder, and decode it into documents and working copies."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from configs.ingest import Ingest, Tables
 from configs.pictures import PictureFiles, PictureSource, Symbols
+from tasks.data.cells import CellRow, CellsRef, ReadCells
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, Rejected, RejectedRef, SnapshotRef
 from tasks.data.pictures import IngestedPictures, Picture, PicturesRef
 from tasks.errors import ContractError, DataError, MissingExtra
+from tasks.ingest.pictures.told import PictureWords, descriptions_of
+from tasks.ingest.task import list_items
+from tasks.ingest.task_rows import ingest_rows
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import collections, objects
 
-if TYPE_CHECKING:
-    from tasks.ingest.pictures.read import Decoded
-
 MEGABYTE = 1_000_000
+SHOWN = 5  # names of pictures that are described and not there
 
 
 def name_of_pictures(source: PictureSource, collection: str | None) -> str:
@@ -99,13 +101,33 @@ def _require_font() -> None:
         raise MissingExtra(f"source.kind=symbols needs {missing[0]}; pip install matplotlib, or give a folder")
 
 
+def list_descriptions(table: Tables) -> SnapshotRef:
+    """Describe the table of descriptions as it is now. Never looked up, always done.
+
+    Raises:
+        DataError: It is not there.
+        ContractError: It has not the columns, or no column names files.
+    """
+    if table.id is None:
+        raise ContractError("source.described.id is missing: name the column that holds the names of files")
+    try:
+        return list_items(table, [table.id, table.text])
+    except ContractError as error:
+        raise ContractError(str(error).replace("source.", "source.described.")) from error
+
+
+def read_descriptions(table: Tables, limits: Ingest) -> ReadCells:
+    """Read the rows of the table of descriptions; rows of the same words stay."""
+    return ingest_rows(list_descriptions(table), table, [str(table.id), table.text, *table.keep], limits)
+
+
 @step(name="ingest-pictures", libraries=("pillow",))
-def ingest_pictures(snapshot: SnapshotRef, described: DocumentsRef | None, source: PictureSource) -> IngestedPictures:
+def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: PictureSource) -> IngestedPictures:
     """Decode the pictures of a listed folder; reject what cannot be decoded, with the reason.
 
     Args:
         snapshot: What `list_pictures` found.
-        described: Descriptions, by the name of the file; None where there are none.
+        described: Rows of the table of descriptions; None where there is none.
         source: How to read it.
 
     Raises:
@@ -115,10 +137,17 @@ def ingest_pictures(snapshot: SnapshotRef, described: DocumentsRef | None, sourc
         from tasks.ingest.pictures.copies import symbols
 
         made = symbols(source.side, source.limit)
-        documents = [_document(name, said, picture, {}, "DejaVu Sans") for name, said, picture in made]
-        return _stored(documents, [picture for *_, picture in made], [], 0)
+        documents = [_document(name, PictureWords(said, {}), picture, "DejaVu Sans") for name, said, picture in made]
+        return _stored(documents, [picture for *_, picture in made], [], [], {}, set())
     items = objects.load_rows(snapshot, Item)
-    told = {d.id: d for d in objects.load_rows(described, Document)} if described is not None else {}
+    rows = objects.load_rows(described, CellRow) if described is not None else []
+    told, unread = descriptions_of(rows, source.described) if source.described is not None else ({}, [])
+    names = {item.name for item in items}
+    if told and not told.keys() & names:
+        raise DataError(
+            f"no description is of a picture there is: source.described names {next(iter(told))!r} but the folder "
+            f"holds {items[0].name!r}; its id column must name files below the folder"
+        )
     documents, pictures, rejected = _read(items, source, told)
     if not pictures or len(rejected) / len(items) > source.max_rejected_share:
         first = f"{rejected[0].item} {rejected[0].detail}"
@@ -126,66 +155,63 @@ def ingest_pictures(snapshot: SnapshotRef, described: DocumentsRef | None, sourc
             f"{len(rejected)} of {len(items)} pictures cannot be read (first: {first}); mend them, or raise "
             "source.max_rejected_share"
         )
-    unknown = sorted(told.keys() - {item.name for item in items})
-    if unknown and len(unknown) == len(told):
-        raise DataError(
-            f"no description is of a picture there is: source.described names {unknown[0]!r} but the folder holds "
-            f"{items[0].name!r}; its id column must name files below the folder"
-        )
-    return _stored(documents, pictures, rejected, len(unknown))
+    return _stored(documents, pictures, rejected, unread, told, names)
 
 
 def _read(
-    items: list[Item], source: PictureFiles, told: dict[str, Document]
+    items: list[Item], source: PictureFiles, told: Mapping[str, PictureWords]
 ) -> tuple[list[Document], list[Picture], list[Rejected]]:
     from tasks.ingest.pictures.copies import picture_of
     from tasks.ingest.pictures.limits import PictureLimits
-    from tasks.ingest.pictures.read import decode
+    from tasks.ingest.pictures.read import decode_from, listed_file
 
-    root = place_of(source).resolve()
-    limits = PictureLimits(
-        max_pixels=source.max_pixels, max_bytes=int(source.max_file_mb * MEGABYTE), timeout_s=source.timeout_s
-    )
+    root, limit = place_of(source).resolve(), int(source.max_file_mb * MEGABYTE)
+    limits = PictureLimits(max_pixels=source.max_pixels, max_bytes=limit, timeout_s=source.timeout_s)
     documents: list[Document] = []
     pictures: list[Picture] = []
     rejected: list[Rejected] = []
-    first: dict[str, str] = {}
+    first: dict[str, int] = {}
     with progress("decode", len(items), "pictures") as advance:
-        found: Iterable[Decoded | Rejected] = decode((root / item.name for item in items), limits)
+        found = decode_from(((item.name, listed_file(root, item)) for item in items), limits)
         for item, got in zip(items, found, strict=True):
             advance(1)
+            said = told.get(item.name)
             if isinstance(got, Rejected):
-                rejected.append(Rejected(item.name, got.reason, got.detail))
-            elif got.digest in first:
-                rejected.append(
-                    Rejected(item.name, "duplicate", f"shows what {first[got.digest]} shows, to the pixel")
-                )
-            else:
-                first[got.digest] = item.name
-                said = told.get(item.name)
-                picture = picture_of(got)
-                meta = dict(said.meta) if said is not None else {}
-                documents.append(_document(item.name, said.text if said else "", picture, meta, root.name))
-                pictures.append(picture)
+                rejected.append(got)
+                continue
+            at = first.setdefault(got.digest, len(pictures))
+            if at < len(pictures):
+                same = documents[at]
+                rejected.append(Rejected(item.name, "duplicate", f"shows what {same.id} shows, to the pixel"))
+                if said is not None and not same.text:  # words of a picture are not lost with its copy
+                    documents[at] = _document(same.id, said, pictures[at], root.name)
+                continue
+            pictures.append(picture_of(got))
+            documents.append(_document(item.name, said, pictures[-1], root.name))
     return documents, pictures, rejected
 
 
-def _document(name: str, text: str, picture: Picture, meta: dict[str, str], source: str) -> Document:
+def _document(name: str, said: PictureWords | None, picture: Picture, source: str) -> Document:
     size = {"width": str(picture.width), "height": str(picture.height), "pixels": picture.digest}
+    text, meta = (said.text, said.meta) if said is not None else ("", {})
     return Document(name, text, Path(name).stem, source, name, 0, "picture", meta=meta | size)
 
 
 def _stored(
-    documents: list[Document], pictures: list[Picture], rejected: list[Rejected], unknown: int
-) -> IngestedPictures:
+    documents: list[Document], pictures: list[Picture], rejected: list[Rejected], unread: list[Rejected],
+    told: Mapping[str, PictureWords], names: set[str],
+) -> IngestedPictures:  # fmt: skip
     described = sum(bool(d.text) for d in documents)
     passages = [Passage(f"{d.id}#0", d.id, row, 0, len(d.text), "", d.text, 0) for row, d in enumerate(documents)]
-    steps.log_metrics(pictures=len(pictures), described=described, rejected=len(rejected), unknown=unknown)
+    unknown = sorted(told.keys() - names)
+    lost = max(0, len(told) - len(unknown) - described)
+    counts = {"described": described, "unknown": len(unknown), "descriptions_lost": lost}
+    steps.log_metrics(pictures=len(pictures), rejected=len(rejected), rejected_rows=len(unread), **counts)
     return IngestedPictures(
         documents=objects.save_rows(DocumentsRef, Document, documents),
         passages=objects.save_rows(PassagesRef, Passage, passages),
         pictures=objects.save_rows(PicturesRef, Picture, pictures),
         rejected=objects.save_rows(RejectedRef, Rejected, rejected),
-        described=described,
-        unknown=unknown,
-    )
+        rejected_rows=objects.save_rows(RejectedRef, Rejected, unread),
+        described=described, unknown=len(unknown), examples=tuple(unknown[:SHOWN]), lost=lost,
+    )  # fmt: skip

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.data.documents import Document, Rejected
+from configs.flows_pictures import ImageSearch
+from tasks.data.documents import Document, Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.pictures import (
     ClassifiedPictures,
@@ -29,7 +30,7 @@ from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
-from tasks.store import objects
+from tasks.store import objects, rejections
 
 SIDE = 128  # pixels of a thumbnail's longer side
 SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
@@ -42,6 +43,7 @@ class ShownPictures:
     Attributes:
         name: Of the collection.
         read: The pictures.
+        rows: Rows of the table of descriptions that were rejected.
         near: Near copies.
         made: The collection; None where pictures are not among texts.
         learned: The head that put them there.
@@ -50,10 +52,12 @@ class ShownPictures:
         pictures: Pictures that were asked for.
         alike: What they found.
         classes: The class of each picture; None where there are none.
+        config: What was asked.
     """
 
     name: str
     read: IngestedPictures
+    rows: Sequence[RejectedRef]
     near: NearPicturesRef
     made: Generation | None
     learned: LearnedHead | None
@@ -62,6 +66,26 @@ class ShownPictures:
     pictures: Sequence[str]
     alike: PictureHitsRef | None
     classes: ClassifiedPictures | None
+    config: ImageSearch
+
+    def warnings(self) -> list[str]:
+        """Say what was left out or went unused, and what to do."""
+        told, read, classes = [], self.read, self.classes
+        if self.made is None:
+            told.append(
+                f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
+                "find none of them, no classes are told apart, and no collection is made"
+            )
+        if read.unknown:
+            told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
+        if read.lost:
+            told.append(f"{read.lost} descriptions are of pictures that were rejected")
+        if classes is not None and classes.others:
+            told.append(f"{classes.others} pictures are of classes that were not named, as {', '.join(classes.named)}"
+                        "; they are not judged")  # fmt: skip
+        if classes is not None and classes.unmet:
+            told.append(f"no picture is of {', '.join(classes.unmet)}: look at the spelling of classes.names")
+        return told
 
     def found(self) -> list[tuple[str, list[tuple[int, float]]]]:
         """Return each query with the rows of its pictures and their scores, best first."""
@@ -92,16 +116,16 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
     cards = {row: _card(documents[row], copies[row]) for row in wanted}
-    missing = [] if shown.made is not None else ["texts: too few pictures are described for texts to find them"]
     page = Page(
         title=f"Pictures of {shown.name}",
-        subtitle="found by texts and by pictures",
+        subtitle="found by texts and by pictures" if shown.made is not None else "found by pictures",
         facts=[
             ("pictures", f"{read.pictures.rows:,}"), ("described", f"{read.described:,}"),
             ("near copies, pairs", f"{shown.near.rows:,}"), ("rejected", f"{read.rejected.rows:,}"),
         ],
-        tables=[*_measured(shown), *_notes(read), *_rejected(read)],
-        missing=missing,
+        tables=[*_measured(shown), *_notes(read), *_rejected("Rejected", [read.rejected]),
+                *_rejected("Rows of descriptions that were rejected", shown.rows)],
+        missing=shown.warnings(),
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
         template="image_search.html.j2",
         more={
@@ -125,7 +149,10 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
         "pictures": read.pictures.rows,
         "described": read.described,
         "unknown_descriptions": read.unknown,
-        "near_copies": shown.near.rows,
+        "pairs_of_near_copies": shown.near.rows,
+        "rejected": rejections.by_reason([read.rejected]),
+        "rejected_rows": rejections.by_reason(shown.rows),
+        "warnings": shown.warnings(),
         "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measures()},
         "queries": [
             {"query": query,
@@ -169,9 +196,9 @@ def _notes(read: IngestedPictures) -> list[Table]:
     return [Table("How pictures were read", ("picture", "note"), rows, most=SHOWN_NOTES)] if rows else []
 
 
-def _rejected(read: IngestedPictures) -> list[Table]:
-    rows = [(r.item, r.reason, r.detail) for r in objects.load_rows(read.rejected, Rejected)]
-    return [Table("Rejected", ("picture", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
+def _rejected(title: str, refs: Sequence[RejectedRef]) -> list[Table]:
+    rows = [(r.item, r.reason, r.detail) for ref in refs for r in objects.load_rows(ref, Rejected)]
+    return [Table(title, ("which", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
 
 
 def _card(document: Document, picture: Picture) -> dict[str, str]:

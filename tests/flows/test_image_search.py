@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from configs.flows import KnowledgeBase
 from configs.flows_pictures import ImageSearch
-from configs.ingest import Tables
-from configs.pictures import PictureFiles, PictureHead, Symbols
+from configs.ingest import Files, Tables
+from configs.pictures import PictureFiles, PictureHead, Symbols, ZeroShotClasses
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
+from flows.knowledge_base import knowledge_base
 from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
 from tasks.errors import ContractError, DataError
@@ -39,6 +41,10 @@ def source_of(folder: Path, *, described: bool = True) -> PictureFiles:
     return PictureFiles(path=str(folder), described=table if described else None)
 
 
+def table_of(folder: Path) -> str:
+    return str(folder.parent / "said.jsonl")
+
+
 def found(outcome: Outcome, query: int = 0) -> list[str]:
     return [hit["document"] for hit in outcome.result["queries"][query]["hits"]]
 
@@ -50,6 +56,26 @@ def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder:
         preflight(Symbols(), pictures=[str(folder / "torn.png")])
     with pytest.raises(DataError, match=r"gone\.jsonl"):
         preflight(PictureFiles(path=str(folder), described=Tables(path=str(folder / "gone.jsonl"), id="file")))
+    (folder.parent / "semi.csv").write_text("file;said\na.png;arrow\n", "utf-8")
+    with pytest.raises(ContractError, match=r"there are 'file;said'.* set source\.described\.delimiter=';'"):
+        preflight(
+            PictureFiles(
+                path=str(folder), described=Tables(path=str(folder.parent / "semi.csv"), id="file", text="said")
+            )
+        )
+    with pytest.raises(ContractError, match=r"source\.described\.id is missing"):
+        preflight(PictureFiles(path=str(folder), described=Tables(path=table_of(folder))))
+    asked = ImageSearch(classes=ZeroShotClasses(names=("a", "b"), truth="set"))
+    with pytest.raises(ContractError, match=r"'set', no column of source\.described\.keep"):
+        preflight(PictureFiles(path=str(folder)), config=asked)
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_collection_of_texts_is_not_taken_over(workspace: Path, notes: Path, folder: Path) -> None:
+    knowledge_base(source=Files(path=str(notes)), collection="notes", config=KnowledgeBase(topics=None))
+    with pytest.raises(ContractError, match="the collection notes holds files, not pictures; name another"):
+        preflight(source_of(folder), collection="notes")
 
 
 @pytest.mark.flow
@@ -102,6 +128,10 @@ def test_pictures_without_descriptions_are_found_by_pictures_alone(workspace: Pa
     made = image_search(source_of(folder, described=False), None, [str(folder / "u2191.png")], None, FEW)
     assert found(made)[0] == "u2191.png"
     assert (made.result["collection"], made.result["measures"]) == ("", {})
-    assert "too few pictures are described" in Path(made.report).read_text("utf-8")
-    with pytest.raises(DataError, match="texts find pictures only where at least 100 are described"):
+    (said,) = made.result["warnings"]
+    assert said.startswith("0 pictures are described and 100 are needed (head.least)")
+    assert "0 pictures are described and 100 are needed" in Path(made.report).read_text("utf-8")
+    with pytest.raises(
+        ContractError, match="0 pictures are described, and texts find pictures only where at least 100"
+    ):
         image_search(source_of(folder, described=False), ["an arrow"], None, None, FEW)

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.documents import Rejected
+from tasks.data.documents import Item, Rejected
 from tasks.errors import MissingExtra
 from tasks.ingest.pictures.limits import PictureLimits
 from tasks.ingest.pictures.worker import Answer, Worker
@@ -158,7 +158,27 @@ def _file(path: Path, limits: PictureLimits) -> Source:
             with path.open("rb") as file:
                 return file.read(limits.max_bytes)
         except OSError as error:
-            return Rejected(path.as_posix(), "unreadable", f"cannot be opened: {error.strerror}; look at its rights")
+            return Rejected(path.as_posix(), "unreadable", f"cannot be opened: {error.strerror}")
+
+    return read
+
+
+def listed_file(root: Path, item: Item) -> Source:
+    """Return what reads one listed file of a folder; a link is not followed, and one that has changed is not read."""
+
+    def read() -> bytes | Rejected:
+        if item.reason:
+            what = "is a link, which is not followed" if item.reason == "link" else f"was not read: {item.reason}"
+            return Rejected(item.name, item.reason, f"{what}; put a copy there")  # type: ignore[arg-type]
+        try:
+            descriptor = os.open(root / item.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                content = file.read(item.size + 1)
+        except OSError as error:
+            return Rejected(item.name, "unreadable", f"cannot be opened: {error.strerror}")
+        if sha256(content).hexdigest() != item.sha256:
+            return Rejected(item.name, "changed", "has changed since it was listed; run again")
+        return content
 
     return read
 

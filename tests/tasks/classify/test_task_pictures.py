@@ -40,6 +40,7 @@ def test_each_picture_has_the_nearest_class_and_the_share_of_right_ones_its_inte
     measures = {m.what: m for m in objects.load_rows(found.measures, Measure)}
     assert (measures["zero-shot"].value, measures["zero-shot"].n) == (pytest.approx(1.0), 3)  # a bird is no class
     assert measures["commonest class"].value == pytest.approx(2 / 3)
+    assert (found.others, found.named, found.unmet) == (1, ("bird",), ())
     assert all(row.margin >= 0 for row in objects.load_rows(found.classes, PictureClass))
 
 

@@ -1,16 +1,21 @@
 """A folder becomes documents, working copies and rejected files; descriptions find their pictures by file name."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from configs.ingest import Tables
 from configs.pictures import PictureFiles, Symbols
-from tasks.data.documents import Document, DocumentsRef, Rejected
+from tasks.data.cells import CellRow, CellsRef
+from tasks.data.documents import Document, Item, Rejected
 from tasks.data.pictures import IngestedPictures, Picture
 from tasks.errors import ContractError, DataError
+from tasks.ingest.pictures.read import listed_file
+from tasks.ingest.pictures.told import PictureWords, descriptions_of
 from tasks.ingest.task_pictures import ingest_pictures, list_pictures, read_queries
 from tasks.store import objects
 
@@ -27,14 +32,17 @@ def draw(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (40, 
     Image.new("RGB", size, colour).save(path, **more)
 
 
-def told(**texts: str) -> DocumentsRef:
-    rows = [Document(f"{name}.png", text, "", "table", "table", n, "row", meta={"kind": "colour"})
+TABLE = Tables(path="said.csv", id="file", text="said", keep=("kind",))
+
+
+def told(**texts: str) -> CellsRef:
+    rows = [CellRow(f"said.csv#{n}", json.dumps({"file": f"{name}.png", "said": text, "kind": "colour"}))
             for n, (name, text) in enumerate(texts.items(), start=1)]  # fmt: skip
-    return objects.save_rows(DocumentsRef, Document, rows)
+    return objects.save_rows(CellsRef, CellRow, rows)
 
 
-def read(folder: Path, described: DocumentsRef | None = None, **more: object) -> IngestedPictures:
-    source = PictureFiles.model_validate({"path": str(folder), "max_rejected_share": 0.9, **more})
+def read(folder: Path, described: CellsRef | None = None, **more: object) -> IngestedPictures:
+    source = PictureFiles.model_validate({"path": str(folder), "max_rejected_share": 0.9, "described": TABLE, **more})
     return ingest_pictures.fn(list_pictures(source), described, source)
 
 
@@ -104,3 +112,42 @@ def test_symbols_are_drawn_alike_each_time_and_described_by_their_unicode_names(
         d.id: d.text for d in documents
     }.items()
     assert one.described == one.pictures.rows == 60
+
+
+def test_pictures_of_the_same_words_keep_them_and_words_of_an_equal_picture_are_not_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name, red in (("a", 10), ("b", 60), ("c", 110), ("d", 110)):
+        draw(folder / f"{name}.png", (red, 0, 0))
+    (folder / "torn.png").write_bytes(b"\x89PNG")
+    found = read(folder, told(a="red", b="red", d="dark red", torn="nothing", gone="nobody"))
+    assert {d.id: d.text for d in objects.load_rows(found.documents, Document)} == {
+        "a.png": "red", "b.png": "red", "c.png": "dark red",
+    }  # fmt: skip
+    assert (found.described, found.unknown, found.examples, found.lost) == (3, 1, ("gone.png",), 1)
+
+
+def test_a_second_row_of_a_picture_and_one_without_words_are_rejected_with_their_line() -> None:
+    cells = [
+        {"file": "./a.png", "said": "one", "kind": 3},
+        {"file": "a.png", "said": "two"},
+        {"file": "b", "said": " "},
+    ]
+    rows = [CellRow(f"t#{n}", json.dumps(each)) for n, each in enumerate(cells, start=1)]
+    found, rejected = descriptions_of(rows, TABLE)
+    assert found == {"a.png": PictureWords("one", {"kind": "3"})}
+    assert [(r.item, r.reason) for r in rejected] == [("t#2", "duplicate"), ("t#3", "empty")]
+
+
+def test_a_link_is_not_followed_and_a_file_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    draw(folder / "red.png", (255, 0, 0))
+    draw(tmp_path / "outside.png", (0, 0, 255))
+    (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    found = read(folder)
+    assert [d.id for d in objects.load_rows(found.documents, Document)] == ["red.png"]
+    assert [(r.item, r.reason) for r in objects.load_rows(found.rejected, Rejected)] == [("link.png", "link")]
+    (item,) = [one for one in objects.load_rows(list_pictures(PictureFiles(path=str(folder))), Item) if not one.reason]
+    draw(folder / "red.png", (0, 255, 0))
+    gone = listed_file(folder, item)()
+    assert isinstance(gone, Rejected)
+    assert gone.reason == "changed"

@@ -186,7 +186,7 @@ def test_a_file_that_is_not_there_not_a_file_or_too_large_is_rejected(tmp_path: 
     (large,) = files(tmp_path, "large")
     paths = [tmp_path / "none", tmp_path, tmp_path / "pipe", large]
     assert outcomes(decode(paths, replace(LIMITS, max_bytes=50), 1)) == [
-        "unreadable: cannot be opened: No such file or directory; look at its rights",
+        "unreadable: cannot be opened: No such file or directory",
         "unreadable: is not a file",
         "unreadable: is not a file",
         f"too-large: has {large.stat().st_size} bytes, over 50; save it smaller",
