@@ -41,8 +41,8 @@ from tasks.report.image_search import ShownPictures, pictures_page, pictures_sum
 from tasks.report.names import named
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
+from tasks.store.collections import PICTURES
 
-PICTURES = "pictures"
 NO_TEXTS = (
     "{} pictures are described, and texts find pictures only where at least {} are (head.least); describe more in "
     "source.described, or ask by pictures"

@@ -16,6 +16,7 @@ from tasks.errors import ContractError, StoreError
 from tasks.store import versions, workspace
 from tasks.store.versions import Versions
 
+PICTURES = "pictures"  # source of collections that are meant only where they are named, or alone
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -49,7 +50,7 @@ def names() -> list[str]:
 
 
 def resolve(name: str | None) -> str:
-    """Return the name of the collection that is meant: the one given, or the only one there is.
+    """Return the name of the collection that is meant: the one given, or the only one; of several the one of texts.
 
     Raises:
         ContractError: There is none, or more than one and none was named.
@@ -62,11 +63,21 @@ def resolve(name: str | None) -> str:
         raise ContractError(f"there is no collection {where}; build one: python -m flows knowledge-base")
     if name is not None:
         raise ContractError(f"there is no collection {name!r} {where}; there are: {', '.join(known)}")
+    if len(known) > 1 and len(texts := [one for one in known if not _of_pictures(one)]) == 1:
+        return texts[0]
     if len(known) > 1:
         raise ContractError(
             f"there are {len(known)} collections {where}; say collection=NAME, one of: {', '.join(known)}"
         )
     return known[0]
+
+
+def _of_pictures(name: str) -> bool:
+    """Return whether a collection holds pictures; one that is damaged may hold anything."""
+    try:
+        return _generations(name).live().source == PICTURES
+    except StoreError:
+        return False
 
 
 def live(name: str | None) -> Generation:

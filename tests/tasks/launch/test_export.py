@@ -120,7 +120,7 @@ def test_without_a_converter_or_where_it_refuses_one_sentence_says_so_and_no_fil
     assert "no converter of llama.cpp is on PATH" in capsys.readouterr().err
     converter(tmp_path / "bin", 'echo half > "$3"; echo "Model Zoo is not supported" >&2; exit 1')
     assert main(["models", "export", "tuned:zoo@1", str(file)]) == 1
-    assert "wrote no zoo.gguf: Model Zoo is not supported" in capsys.readouterr().err
+    assert "convert_hf_to_gguf.py refused it (Model Zoo is not supported)" in capsys.readouterr().err
     assert not file.exists()
 
 

@@ -256,3 +256,13 @@ def test_a_generation_counts_by_what_is_searched() -> None:
     renamed = counted.model_copy(update={"collection": "other", "number": 9, "source": "elsewhere"})
     assert renamed.cache_key() == counted.cache_key() == ["1"] * 5 + [counted.fingerprint.digest]
     assert generation(mark="2").cache_key() != counted.cache_key()
+
+
+def test_pictures_do_not_keep_the_only_collection_of_texts_from_being_meant() -> None:
+    collections.commit(generation("notes"))
+    collections.commit(generation("photos").model_copy(update={"source": collections.PICTURES}))
+    assert collections.resolve(None) == "notes"
+    assert collections.resolve("photos") == "photos"
+    collections.commit(generation("more"))
+    with pytest.raises(ContractError, match="there are 3 collections"):
+        collections.resolve(None)
