@@ -32,6 +32,18 @@ def test_a_released_model_is_live_and_the_same_one_makes_no_new_record() -> None
     assert tuned.names() == ["mail"]
 
 
+def test_a_model_that_takes_the_place_of_another_says_so_and_one_that_is_refused_or_the_same_does_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert tuned.keep(made("one"), release=True).replaced == ""
+    assert tuned.keep(made("one"), release=True).replaced == ""
+    assert tuned.keep(made("two", "worse"), release=False).replaced == ""
+    assert not caplog.records
+    assert tuned.keep(made("three"), release=True).replaced == "tuned:mail@1"
+    assert "tuned:mail@3 is live now in place of tuned:mail@1" in caplog.text
+    assert "models use tuned:mail@1" in caplog.text
+
+
 def test_a_refused_model_is_kept_with_its_reason_and_the_pointer_stays() -> None:
     tuned.keep(made("one"), release=True)
     refused = tuned.keep(made("two", "worse"), release=False)
