@@ -36,7 +36,7 @@ from tasks.generate import (
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.names import named
-from tasks.report.rag_answers import count_endings, left_out_of, open_book_page, open_book_summary
+from tasks.report.rag_answers import count_endings, open_book_page, open_book_summary, unasked
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -122,7 +122,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     both = load_answers(open_book), load_answers(closed_book)
     ended = count_endings(*both)
     page = open_book_page(run, judged, asked.questions, both, (generator, sampling), asked.left_out)
-    stated = {"questions": asked.queries.rows, **left_out_of(asked.left_out), **open_book_summary(judged), **ended}
+    stated = {"questions": asked.queries.rows, "left_out": asked.left_out, **open_book_summary(judged), **ended}
     told = {
         "collection": live.collection,
         "generation": live.number,
@@ -130,6 +130,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
         "precision": generator.precision,
         "sampling": sampling,
         "citing": resolved.citations,
+        "warnings": unasked(asked.left_out),
     }
     return run.outcome(told, page)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks.embed.pictures import unit
+from tasks.vectors.arithmetic import normalise
 
 Floats = npt.NDArray[np.float32]
 LEAST_SPREAD = 1e-6  # of a feature that never changes
@@ -36,7 +36,7 @@ class RidgeHead:
 
     def __call__(self, features: Floats) -> Floats:
         """Return (N, D) vectors of length 1 of (N, F) features."""
-        return unit(((features - self.mean) / self.spread @ self.weight + self.bias).astype(np.float32))
+        return normalise(((features - self.mean) / self.spread @ self.weight + self.bias).astype(np.float32))
 
 
 def learn(features: Floats, texts: Floats, weight: float) -> RidgeHead:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tasks.vectors.arithmetic import normalise
+
 Floats = npt.NDArray[np.float32]
 BLOCK = 2_048  # rows compared at a time
 CELLS, LEVELS = 2, 4  # of the colour histogram: a picture in 2 x 2, a channel in 4
@@ -28,15 +30,9 @@ def histogram(copy: bytes) -> Floats:
     return np.concatenate(found).astype(np.float32)
 
 
-def unit(rows: Floats) -> Floats:
-    """Return rows of length 1; one of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
-
-
 def near_copies(rows: Floats, near: float) -> list[tuple[int, int, float]]:
     """Return the pairs of (N, F) rows whose cosine is at least `near`, the first the smaller number."""
-    directions, found = unit(rows), []
+    directions, found = normalise(rows), []
     for start in range(0, len(rows), BLOCK):
         cosines = directions[start : start + BLOCK] @ directions.T
         for one, other in zip(*np.nonzero(cosines >= near), strict=True):

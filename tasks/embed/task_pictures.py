@@ -1,9 +1,11 @@
 """Tasks of `embed` for pictures: their features, the head that puts them among texts, and their vectors there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.pictures import PictureHead as HeadConfig
 from tasks.data.documents import DocumentsRef
@@ -60,9 +62,7 @@ def embed_pictures(pictures: PicturesRef, encoder: Fingerprint) -> FeaturesRef:
     keys = vector_cache.keys_of(f"picture {digest}" for digest in digests)  # no text is looked up under such a key
     missing = cache.missing(keys)
     with progress("encode", len(missing), "pictures") as advance:
-        for start in range(0, len(missing), WINDOW):
-            rows = missing[start : start + WINDOW]
-            copies = objects.load_table(pictures, ["copy"])["copy"].take(rows).to_pylist()
+        for rows, copies in _copies(pictures, missing):
             cache.add(keys[rows], encode.features(weights.network(), copies, advance))
     found, there = cache.read(keys)
     steps.log_metrics(pictures=len(keys), encoded=len(missing))
@@ -95,8 +95,7 @@ def learn_head(
     if len(rows) < config.least:
         raise DataError(f"{len(rows)} pictures are described, {config.least} are needed to learn a head (head.least)")
     given, wanted = objects.load_array(features)[rows], objects.load_array(texts)[rows]
-    copies = objects.load_table(pictures, ["copy"])["copy"].take(rows).to_pylist()
-    colours = np.stack([cores.histogram(copy) for copy in copies])
+    colours = np.stack([cores.histogram(copy) for _, copies in _copies(pictures, rows) for copy in copies])
     groups = cores.groups_of(len(rows), cores.near_copies(given, config.near_duplicate))
     folds = picture_recall.folds_of(groups, config.folds, config.seed)
     vectors = picture_recall.placed(given, wanted, folds, config.ridge)
@@ -147,15 +146,24 @@ def find_alike(features: FeaturesRef, asked: FeaturesRef, k: int) -> PictureHits
         asked: (Q, F) of the pictures asked for.
         k: Hits a picture.
     """
-    from tasks.embed.pictures import unit
+    from tasks.vectors.arithmetic import cosine, normalise, top_k
 
-    cosines = unit(objects.load_array(asked)) @ unit(objects.load_array(features)).T
+    found = top_k(cosine(normalise(objects.load_array(asked)), normalise(objects.load_array(features))), k)
     hits = [
-        PictureHit(query, int(row), rank, float(scores[row]))
-        for query, scores in enumerate(cosines)
-        for rank, row in enumerate(np.argsort(-scores, kind="stable")[:k], start=1)
+        PictureHit(query, int(row), rank, float(score))
+        for query, (rows, scores) in enumerate(zip(*found, strict=True))
+        for rank, (row, score) in enumerate(zip(rows, scores, strict=True), start=1)
     ]
     return objects.save_rows(PictureHitsRef, PictureHit, hits)
+
+
+def _copies(pictures: PicturesRef, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], list[bytes]]]:
+    """Yield some rows, in order, with their working copies, a window at a time; no more are in memory."""
+    for start in range(0, pictures.rows, WINDOW):
+        here = rows[(rows >= start) & (rows < start + WINDOW)]
+        if len(here):
+            some = objects.load_slice(pictures, start, min(start + WINDOW, pictures.rows), ["copy"])["copy"]
+            yield here, some.take(here - start).to_pylist()
 
 
 def _save_head(head: "RidgeHead") -> PictureHeadRef:

@@ -50,6 +50,20 @@ def join(prompt: Sequence[int], completion: Sequence[int], end: int, limit: int)
     return CompletionTokens(whole[:limit], len(prompt), len(whole) > limit)
 
 
+def whole_pairs(made: Sequence[CompletionTokens], rows: int, cut: float) -> tuple[Sequence[CompletionTokens], float]:
+    """Return the rows that are read, and the share that is cut: of a pair of which one answer is cut, neither is read.
+
+    Args:
+        made: Rows, and of preferences the rejected answers behind them.
+        rows: How many rows there are.
+        cut: Share of `made` that is cut.
+    """
+    if len(made) != 2 * rows:
+        return made, cut
+    fits = [not chosen.cut and not rejected.cut for chosen, rejected in zip(made[:rows], made[rows:], strict=True)]
+    return [row for row, fit in zip(made, fits * 2, strict=True) if fit], 1 - sum(fits) / rows
+
+
 def end_of_turn(prompt: str, whole: str, completion: str) -> str:
     """Return what a chat template writes after a completion.
 

@@ -59,7 +59,7 @@ def train_reward(split: SplitPrompts, base: Generator, system: str, asked: Prefe
             trained = done.trainer.accelerator.unwrap_model(done.trainer.model, keep_fp32_wrapper=False)
             counted = generator.logical_parameters(trained)
             whole = trained.merge_and_unload(safe_merge=True)
-        model = save_tuned("reward", whole.save_pretrained, base.model, {"precision": "fp32"})
+        model = save_tuned("reward", whole.save_pretrained, base.model)
         result = result_of(done, model, counted)
     chosen, rejected = (on_policy.scores_of(whole, [row.ids for row in side], writer.pad) for side in parts[2])
     right = int((chosen > rejected).sum())

@@ -191,9 +191,9 @@ def look_at_prompts(split: SplitPrompts, base: Generator, system: str, config: T
     completions.require_end(made, collator(writer.pad), writer.ends)
     median, longest, cut = look.lengths_of([len(row.ids) for row in whole], limit)
     learned = sorted(row.learned for row in made)
-    fitting, cut = writer.whole(rows, made, limit, cut)
+    fitting, cut = completions.whole_pairs(made, len(rows), cut)
     shown = [completions.pieces_of(row, writer.decode) for at in range(EXAMPLES) for row in made[at :: len(rows)]]
-    left_out = writer.left_out(split, limit)
+    left_out = writer.left_out(split, limit, (len(made) - len(fitting)) // 2)
     steps.log_metrics("", rows=len(rows), truncated=cut, learned_least=learned[0], left_out=left_out.train)
     return PromptLook(
         **_estimated(base, config, fitting, len(rows) - left_out.train), kind=writer.kind(rows),
@@ -299,43 +299,28 @@ class PromptWriter:
             f"{count:,} rows hold words of the chat template, as {self.special[0]!r}; a blank in them keeps them text."
         ]
 
-    def left_out(self, split: SplitPrompts, limit: int) -> LeftOut:
+    def left_out(self, split: SplitPrompts, limit: int, train: int) -> LeftOut:
         """Return how many pairs of each part are not read, for with its prompt an answer is too long; none of rows.
 
         Raises:
             DataError: No pair of a part that training needs is left.
         """
-        parts = {"train": split.train, "validation": split.validation, "test": split.test}
-        rows = {name: objects.load_rows(part, PromptRow) for name, part in parts.items()}
-        if not any(row.rejected for row in rows["train"]):
+        stop, test = (objects.load_rows(part, PromptRow) for part in (split.validation, split.test))
+        if not any(row.rejected for row in stop):
             return LeftOut()
-        limits = {
-            "train": limit,
-            "validation": limit,
-            "test": self.read,
-        }  # held-out pairs are measured, not trained on
-        cut = {name: sum(not fits for fits in self.fitting(of, limits[name])) for name, of in rows.items()}
-        for name in ("train", "validation"):
-            if cut[name] == len(rows[name]):
+        cut = LeftOut(train=train, validation=self.too_long(stop, limit), test=self.too_long(test, self.read))
+        for what, count, of in (("train on", train, split.train.rows), ("stop by", cut.validation, len(stop))):
+            if count == of:
                 raise DataError(
-                    f"no pair to {'train on' if name == 'train' else 'stop by'} has a prompt and both answers within "
-                    f"{limit} tokens ({cut[name]} have not); raise max_seq_length of the training on preferences"
+                    f"no pair to {what} has a prompt and both answers within {limit} tokens ({count} have not); raise "
+                    "max_seq_length of the training on preferences"
                 )
-        return LeftOut(**cut)
+        return cut
 
-    def whole(
-        self, rows: Sequence[PromptRow], made: "Sequence[CompletionTokens]", limit: int, cut: float
-    ) -> "tuple[Sequence[CompletionTokens], float]":
-        """Return what is read of rows, and the share that is cut: of a pair of which one answer is cut, neither is."""
-        if len(made) != 2 * len(rows):
-            return made, cut
-        fits = self.fitting(rows, limit) * 2
-        return [row for row, fit in zip(made, fits, strict=True) if fit], 1 - sum(fits) / len(made)
-
-    def fitting(self, rows: Sequence[PromptRow], limit: int) -> list[bool]:
-        """Say of each pair whether neither answer is cut at a limit."""
+    def too_long(self, rows: Sequence[PromptRow], limit: int) -> int:
+        """Return of how many pairs an answer is cut at a limit."""
         both = zip(self.rows(rows, limit), self.rows(rows, limit, rejected=True), strict=True)
-        return [not chosen.cut and not rejected.cut for chosen, rejected in both]
+        return sum(chosen.cut or rejected.cut for chosen, rejected in both)
 
     def decode(self, ids: list[int]) -> str:
         """Return tokens as text, special ones included."""

@@ -113,7 +113,7 @@ def list_descriptions(table: Tables) -> SnapshotRef:
     try:
         return list_items(table, [table.id, table.text])
     except ContractError as error:
-        raise ContractError(str(error).replace("source.", "source.described.")) from error
+        raise ContractError(str(error).replace("set source.delimiter", "set source.described.delimiter")) from error
 
 
 def read_descriptions(table: Tables, limits: Ingest) -> ReadCells:

@@ -23,9 +23,9 @@ def count_endings(*answers: Sequence[Answer]) -> dict[str, int]:
     return {"truncated": finishes.count("length"), "repeated": finishes.count("repetition")}
 
 
-def left_out_of(count: int) -> dict[str, int]:
-    """Return how many questions were not asked, by the reason; nothing of none."""
-    return {"left out, for the collection has none of the documents that answer": count} if count else {}
+def unasked(count: int) -> list[str]:
+    """Say that questions were left out, and why; nothing of none."""
+    return [f"{count:,} questions are left out: the collection has no document that answers them"] if count else []
 
 
 def open_book_page(
@@ -59,11 +59,11 @@ def open_book_page(
         subtitle=f"answered by {generator.model}",
         facts=[
             ("questions", f"{questions.rows:,}"),
-            *((name, str(value)) for name, value in left_out_of(left_out).items()),
             ("methods separated", "yes" if judged.told_apart else "no"),
             ("replies cut at max_tokens", f"{ended['truncated']:,}"),
             ("replies that repeat themselves", f"{ended['repeated']:,}"),
         ],
+        missing=unasked(left_out),
         tables=[Table("Retrieval and closed book", ("measure", "of", "value", "interval", "questions"), rows, note),
                 _answers(objects.load_rows(questions, Question), *both)],
         run={"facts": {"fingerprint": generator.digest[:16], "precision": generator.precision, "sampling": sampling},

@@ -15,8 +15,8 @@ from tasks.errors import ContractError, ModelError, StoreError
 from tasks.store import collections, objects, versions, workspace
 from tasks.store.versions import Versions
 
-PREFIX = "tuned:"
 log = logging.getLogger(__name__)
+PREFIX = "tuned:"
 MODULES = "modules.json"  # of a folder of sentence-transformers
 CONTENT = f"{PREFIX}sha256:"  # of a model by its content, named or not
 ID = re.compile(rf"{PREFIX}([^@]+)(?:@([0-9]{{1,9}}))?")

@@ -69,6 +69,7 @@ def test_a_table_is_asked_with_passages_and_without(workspace: Path, notes: Path
     assert measures["refusals unanswerable closed book"]["value"] == 0.0
     assert measures["refusals unanswerable retrieval"]["value"] == 1.0
     assert measures["exact match difference retrieval - closed book"]["value"] == 0.0
+    assert (made.result["left_out"], made.result["warnings"]) == (0, [])
     page = Path(made.report).read_text("utf-8")
     assert "Retrieval and closed book" in page
     assert "replies that repeat themselves" in page

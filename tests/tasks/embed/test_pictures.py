@@ -9,7 +9,8 @@ from PIL import Image
 
 from configs.pictures import PictureHead
 from tasks.embed.picture_recall import folds_of, judged, placed, ranks_of
-from tasks.embed.pictures import groups_of, histogram, near_copies, unit
+from tasks.embed.pictures import groups_of, histogram, near_copies
+from tasks.vectors.arithmetic import normalise as unit
 
 Floats = npt.NDArray[np.float32]
 

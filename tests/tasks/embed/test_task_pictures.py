@@ -9,11 +9,11 @@ from configs.pictures import PictureHead, Symbols
 from tasks.data.pictures import FeaturesRef, NearPictures, Picture, PictureHit, PicturesRef
 from tasks.data.vectors import VectorsRef
 from tasks.embed import task_pictures
-from tasks.embed.pictures import unit
 from tasks.errors import DataError
 from tasks.ingest.task_pictures import ingest_pictures, list_pictures
 from tasks.models.vision import encode, lite0, weights
 from tasks.store import objects
+from tasks.vectors.arithmetic import normalise as unit
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
 
