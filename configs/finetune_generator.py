@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from configs.base import Common, Config, Tabs
 from configs.finetune import FullWeights, Lora, Training
+from configs.generators import LanguageModel, LocalModel
 
 NAMED = r"\w"  # holds a letter or a digit
 # As Llama and its heirs name their linear layers, without the head.
@@ -186,6 +187,23 @@ class Battery(Config):
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"checks has {twice[0]!r} twice, so their measures could not be told apart; rename one")
         return self
+
+
+class PairwiseJudge(Config):
+    """A language model that says which of two replies is better; every pair is asked about in both orders.
+
+    A reply wins where it is better in both; else it is a tie. What the judge is worth stands beside: how often it
+    prefers a held-out answer to that of another prompt. It decides nothing, for a model that writes like its judge
+    pleases it.
+    """
+
+    generator: LanguageModel = LocalModel()
+    """What judges. A small model is rarely worth it; name a server of a larger one."""
+    prompt: str = Field("judge-replies", min_length=1)
+    """Name of a prompt of the project, or path of an .md file with the places first, second, prompt and nonce."""
+    prompt_tokens: int = Field(2_048, ge=64, le=1_048_576)
+    """Tokens of a prompt at most, a third each for the request and the two replies; what does not fit is cut, and
+    counted."""
 
 
 class GeneratorGate(Config):

@@ -13,6 +13,7 @@ from configs.finetune_generator import (
     GeneratorLora,
     GeneratorWeights,
     InstructionColumns,
+    PairwiseJudge,
     Preference,
 )
 from configs.finetune_pairs import Holdout
@@ -32,7 +33,7 @@ class TuneGenerator(Config):
     model: Annotated[str, Common] = SMOLLM2
     """Causal model to start from: a name that `python -m flows models` lists, a folder, or `tuned:NAME`."""
     small: SmallModel | None = None
-    """A tiny model made on the spot, in place of `model`: it tries the whole way, and its words mean nothing. Null for
+    """A tiny model made on the spot in place of `model`. It tries the whole way, and its words mean nothing. Null for
     none."""
     holdout: Holdout = Holdout(near_duplicate=0.8, max_test=500, max_validation=100)
     """What is held out of instructions and of preferences, and how."""
@@ -48,5 +49,8 @@ class TuneGenerator(Config):
     """How preferences are learned from `pairs`; null where none may be."""
     battery: Battery = Battery()
     """What is measured on held-out prompts."""
+    judge: PairwiseJudge | None = None
+    """Language model that compares the replies; null for none. `{}` has its defaults: a win rate stands beside the
+    other measures."""
     gate: GeneratorGate = GeneratorGate()
     """When the model goes live."""

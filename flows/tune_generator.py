@@ -21,9 +21,10 @@ from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
 from tasks.data.rewards import JudgedReplies, RewardModel
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
+from tasks.data.win_rates import WinRates
 from tasks.embed import describe_encoder
 from tasks.errors import ContractError
-from tasks.evaluate import judge_generator
+from tasks.evaluate import compare_replies, judge_generator, judging_by
 from tasks.finetune import (
     columns_of_prompts,
     describe_generator,
@@ -73,12 +74,22 @@ def preflight(
         describe_generator(config.model, config.training)
     else:
         list_items(config.small.source)
+    if config.judge is not None:
+        judging_by(config.judge)
     tuned.require_task(generator_name(source, name), "generator")
     for given in (source, test):
         if given is not None:
             list_prompts(given, config.columns)
-    if pairs is None:
-        return
+    if pairs is not None:
+        check_preferences(pairs, config)
+
+
+def check_preferences(pairs: Source, config: TuneGenerator) -> None:
+    """Check what can be checked of preferences before any work.
+
+    Raises:
+        FlowError: As for `preflight`.
+    """
     if config.preference is None:
         raise ContractError("pairs are given but preference is null, so nothing is learned of them; set preference={}")
     require_training(config.preference.training)
@@ -221,6 +232,13 @@ def try_all(
     return tuple(trials), rewards, judged
 
 
+def win_rates_of(trials: tuple[GeneratorTrial, ...], config: TuneGenerator) -> WinRates | None:
+    """Return what a judge makes of the replies of every two models; None where nobody is to compare them."""
+    if config.judge is None:
+        return None
+    return compare_replies(trials, judging_by(config.judge), config.judge, config.gate)
+
+
 def keep_generator(
     run: tracking.Run,
     name: str,
@@ -269,6 +287,7 @@ def tune_generator(
         made, models, judge = train_all(parts, base, packing, config)
         trials, rewards, judged = try_all(parts, models, judge, config)
         found = judge_generator(trials, rewards, judged, config.battery, config.gate)
+        win_rates = win_rates_of(trials, config)
         last = made[list(made)[-1]]
         start = base.model_copy(update={"model": MADE}) if config.small else base
         kept = keep_generator(run, generator_name(source, name), last, start, parts, found)
@@ -286,6 +305,7 @@ def tune_generator(
             packing,
             config.battery.samples,
             config.preference,
+            win_rates,
         )
         told = generator_summary(shown, rejected, unread)
         return run.outcome(told, generator_page(run, shown, rejected, unread))

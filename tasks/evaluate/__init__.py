@@ -20,10 +20,12 @@ from tasks.evaluate.task_generator_gate import judge_generator
 from tasks.evaluate.task_mteb import measure_both, require_mteb
 from tasks.evaluate.task_replies import evaluate_open_book, evaluate_replies
 from tasks.evaluate.task_topics import evaluate_stability, evaluate_topics
+from tasks.evaluate.task_win_rate import compare_replies, judging_by
 
 __all__ = [
     "calibrate_threshold",
     "compare_releases",
+    "compare_replies",
     "evaluate_answers",
     "evaluate_classes",
     "evaluate_open_book",
@@ -37,6 +39,7 @@ __all__ = [
     "judge_reranker",
     "judge_taggers",
     "judge_tuned",
+    "judging_by",
     "load_calibration",
     "load_questions",
     "load_shared_questions",

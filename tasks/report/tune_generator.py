@@ -23,7 +23,8 @@ from tasks.data.pairs import TuneCheck
 from tasks.data.prompt_rows import PromptLook, PromptSplits
 from tasks.data.rewards import RewardModel
 from tasks.data.training import StepLoss, TrainingResult, TunedModel
-from tasks.report import charts, training
+from tasks.data.win_rates import JudgedPair, WinRates
+from tasks.report import charts, training, win_rates
 from tasks.report import page as pages
 from tasks.report.page import Figure, Page, Table
 from tasks.report.tune_embedder import checks_table, differences, removed_table, stated
@@ -49,6 +50,7 @@ class ShownGenerator:
         packing: Whether rows may stand behind each other; None where they were not to.
         samples: Replies that the page shows.
         preference: How preferences were learned; None where there were none.
+        win_rates: What a judge makes of replies; None where nobody compared them.
     """
 
     kept: TunedModel
@@ -62,6 +64,7 @@ class ShownGenerator:
     packing: PackingProbe | None
     samples: int
     preference: Preference | None
+    win_rates: WinRates | None = None
 
     def learned_by(self) -> dict[str, float]:
         """Return what decided how preferences were learned; nothing where none were."""
@@ -96,7 +99,8 @@ def generator_page(
         + [(f"{m.what}: {m.name}", f"{m.value:.3f}") for m in measures if m.name == ACCURACY]
         + [("held-out rows", f"{losses[0].n:,}")],
         tables=[
-            battery_table(measures), checks_table(checks), training.cost_table(results), merge_table(shown.made),
+            battery_table(measures), checks_table(checks), *win_rates.tables(shown.win_rates),
+            training.cost_table(results), merge_table(shown.made),
             *(looked_table(name, look) for name, look in shown.looks.items()), parts_table(shown),
             *packing_table(shown.packing), *removed_table(rejected),
             *removed_table(of_small, "Removed from the text of the small base"),
@@ -148,6 +152,7 @@ def generator_summary(
         },
         "checks": {check.name: stated(check) for check in objects.load_rows(shown.found.checks, TuneCheck)},
         "measures": {f"{m.name} {m.what}": m.stated() for m in objects.load_rows(shown.found.measures, Measure)},
+        **({"judge": win_rates.stated(shown.win_rates)} if shown.win_rates else {}),
         "merge": {name: {"largest_logit_difference": made.parity.logits, "tokens": made.parity.tokens,
                          "equal_replies": made.parity.replies} for name, made in shown.made.items()},
         "training": {name: {"learning_rate": made.learning_rate, "weights": made.moved,
@@ -168,7 +173,7 @@ def warnings_of(shown: ShownGenerator) -> list[str]:
             f"instructions are not packed, for the model lets one read another: a logit differs by {found.logits:.2g} "
             "between rows alone and behind each other; rows of like length were trained on side by side instead"
         )
-    return [*told, *training.remarks(results_of(shown))]
+    return [*told, *win_rates.remarks(shown.win_rates), *training.remarks(results_of(shown))]
 
 
 def packing_stated(found: PackingProbe) -> dict[str, Any]:
@@ -315,6 +320,8 @@ def _write_tables(folder: Path, shown: ShownGenerator, rejected: Sequence[Reject
         tables[f"curve-{name}"] = objects.load_table(made.result.curve)
     if shown.rewards is not None:
         tables["rewards"] = objects.table_of(PairReward, objects.load_rows(shown.rewards, PairReward))
+    if shown.win_rates is not None:
+        tables["judged-pairs"] = objects.table_of(JudgedPair, objects.load_rows(shown.win_rates.pairs, JudgedPair))
     pages.write_tables(folder, tables)
 
 

@@ -1,0 +1,50 @@
+"""What a page and a result say of a judge: win rates of models two by two, and what the judge is worth."""
+
+from typing import Any
+
+from tasks.data.evaluation import Measure
+from tasks.data.win_rates import WinRates
+from tasks.report.page import Table
+from tasks.store import objects
+
+
+def tables(found: WinRates | None) -> list[Table]:
+    """Return the table of win rates; none where nobody compared replies."""
+    if found is None:
+        return []
+    measures = objects.load_rows(found.measures, Measure)
+    rows = [(m.what, m.name, f"{m.value:.3f}", m.interval, f"{m.n:,}") for m in measures]
+    note = (
+        f"{found.judge} ({found.precision}) was asked about every pair of replies in both orders. A reply wins where "
+        "it is better in both; all else is a tie and counts half. What the judge is worth: how often it prefers the "
+        "held-out answer to that of another prompt. It decides nothing at the gate."
+    )
+    return [Table("Win rates by a judge", ("match", "measure", "value", "95 % interval", "n"), rows, note)]
+
+
+def stated(found: WinRates) -> dict[str, Any]:
+    """Return what the judge said, as the caller of a flow gets it."""
+    measures = objects.load_rows(found.measures, Measure)
+    return {
+        "model": found.judge, "precision": found.precision, "reliable": found.reliable,
+        **{f"{m.name} {m.what}": m.stated() for m in measures},
+        "equal_replies": found.equal, "without_verdict": found.unjudged, "shortened": found.shortened,
+        "tokens": found.tokens,
+    }  # fmt: skip
+
+
+def remarks(found: WinRates | None) -> list[str]:
+    """Return what is odd about the judge, in words."""
+    if found is None:
+        return []
+    told = []
+    if not found.reliable:
+        told.append(
+            f"judge: {found.judge} does not prefer a held-out answer to that of another prompt for sure, so its win "
+            "rates say nothing; name a larger model"
+        )
+    if found.unjudged:
+        told.append(f"judge: {found.unjudged} pairs have no verdict in one of both orders; they are left out")
+    if found.shortened:
+        told.append(f"judge: {found.shortened} prompts and replies were cut; raise judge.prompt_tokens")
+    return told
