@@ -1,5 +1,6 @@
 """Profiles of hypothesis, the fixtures that teams use too, and small documents."""
 
+import gc
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,13 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("test")
 
 pytest_plugins = ["tasks.launch.testing"]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what imports made out of every later garbage collection: the training tests took 25 s for 43 so."""
+    gc.collect()
+    gc.freeze()
+
 
 QUICK_DOCUMENTS = {
     "lighthouse.txt": "The keeper lit the lamp at dusk. The lens was polished every morning with chalk and a cloth.",
