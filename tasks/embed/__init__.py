@@ -11,17 +11,20 @@ from tasks.embed.task import (
 )
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
+    embed_colours,
     embed_pictures,
     find_alike,
     learn_head,
     near_pictures,
     place_pictures,
+    shift_queries,
 )
 
 __all__ = [
     "compare_numerics",
     "describe_encoder",
     "describe_picture_encoder",
+    "embed_colours",
     "embed_passages",
     "embed_pictures",
     "embed_queries",
@@ -32,4 +35,5 @@ __all__ = [
     "place_pictures",
     "pool_documents",
     "query_encoder",
+    "shift_queries",
 ]

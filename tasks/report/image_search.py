@@ -25,6 +25,7 @@ from tasks.data.pictures import (
     PictureClass,
     PictureHit,
     PictureHitsRef,
+    ProbedPictures,
 )
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
@@ -52,6 +53,7 @@ class ShownPictures:
         pictures: Pictures that were asked for.
         alike: What they found.
         classes: The class of each picture; None where there are none.
+        probed: The class of each picture as it was learned; None where that was not asked for.
         config: What was asked.
     """
 
@@ -66,6 +68,7 @@ class ShownPictures:
     pictures: Sequence[str]
     alike: PictureHitsRef | None
     classes: ClassifiedPictures | None
+    probed: ProbedPictures | None
     config: ImageSearch
 
     def warnings(self) -> list[str]:
@@ -85,6 +88,8 @@ class ShownPictures:
                         "; they are not judged")  # fmt: skip
         if classes is not None and classes.unmet:
             told.append(f"no picture is of {', '.join(classes.unmet)}: look at the spelling of classes.names")
+        if self.probed is not None and self.probed.too_few:
+            told.append(f"too few pictures are of {', '.join(self.probed.too_few[:5])}: the probe does not learn it")
         return told
 
     def found(self) -> list[tuple[str, list[tuple[int, float]]]]:
@@ -99,8 +104,8 @@ class ShownPictures:
 
     def measures(self) -> list[Measure]:
         """Return what was measured of the head and of the classes."""
-        of_head = objects.load_rows(self.learned.measures, Measure) if self.learned is not None else []
-        return of_head + (objects.load_rows(self.classes.measures, Measure) if self.classes is not None else [])
+        made = [part for part in (self.learned, self.classes, self.probed) if part is not None]
+        return [measure for part in made for measure in objects.load_rows(part.measures, Measure)]
 
 
 def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
@@ -110,8 +115,9 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
         Path of `index.html`; an empty path while a plan is made.
     """
     read, found = shown.read, shown.found()
-    pairs, examples = objects.load_rows(shown.near, NearPictures), _examples(shown)
-    wanted = {row for _, rows in [*found, *examples] for row, _ in rows}
+    pairs = objects.load_rows(shown.near, NearPictures)
+    told = {"classes": _examples(shown.classes), "probed": _examples(shown.probed)}
+    wanted = {row for _, rows in [*found, *told["classes"], *told["probed"]] for row, _ in rows}
     wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
@@ -130,7 +136,8 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
         template="image_search.html.j2",
         more={
             "found": [(query, [_scored(cards[row], score) for row, score in rows]) for query, rows in found],
-            "classes": [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples],
+            **{name: [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples]
+               for name, examples in told.items()},
             "near": [[_scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
                      for pair in pairs[:SHOWN_PAIRS]],
             "more_near": max(0, len(pairs) - SHOWN_PAIRS),
@@ -161,18 +168,26 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
                                        "score": round(score, 4)} for rank, (row, score) in enumerate(rows, start=1)]}
             for query, rows in found
         ],
-        "classes": dict(Counter(c.label for c in _classes(shown)).most_common()),
+        "classes": dict(Counter(c.label for c in _classes(shown.classes)).most_common()),
+        **({"probe": _stated(shown.probed)} if shown.probed is not None else {}),
     }  # fmt: skip
 
 
-def _classes(shown: ShownPictures) -> list[PictureClass]:
-    return objects.load_rows(shown.classes.classes, PictureClass) if shown.classes is not None else []
+def _stated(probed: ProbedPictures) -> dict[str, Any]:
+    """Return what the probe found, as the caller of a flow gets it."""
+    counted = Counter(c.label for c in _classes(probed)).most_common()
+    return {"truth": probed.truth, "learned_from": probed.labelled, "without_a_class": probed.unlabelled,
+            "classes": dict(counted)}  # fmt: skip
 
 
-def _examples(shown: ShownPictures) -> list[tuple[str, list[tuple[int, float]]]]:
+def _classes(found: ClassifiedPictures | ProbedPictures | None) -> list[PictureClass]:
+    return objects.load_rows(found.classes, PictureClass) if found is not None else []
+
+
+def _examples(found: ClassifiedPictures | ProbedPictures | None) -> list[tuple[str, list[tuple[int, float]]]]:
     """Return for each class the pictures it is surest of, by the margin to the next class."""
     by_label: dict[str, list[PictureClass]] = {}
-    for row in sorted(_classes(shown), key=lambda c: -c.margin):
+    for row in sorted(_classes(found), key=lambda c: -c.margin):
         by_label.setdefault(row.label, []).append(row)
     return [
         (f"{label}: {len(rows):,}", [(row.picture, row.margin) for row in rows[:OF_A_CLASS]])
@@ -184,7 +199,8 @@ def _measured(shown: ShownPictures) -> list[Table]:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measures()]
     note = (
         "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; "
-        "95 % intervals. The hits above are by a head that learned from all."
+        "95 % intervals. The hits above are by a head that learned from all. Probe: each picture of a known class by "
+        "one that never saw it or a near copy."
     )
     return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
 
