@@ -74,7 +74,7 @@ def probe_pictures(
         likely[others] = probe.likely_classes(ours[rows], labels, ours[others], len(classes), config.C)
     measures = probe.probe_measures(labels, likely[rows], by_colours, classes, config)
     steps.log_metrics(labelled=len(rows), unlabelled=len(others))
-    steps.log_measures("probe", measures)
+    steps.log_measures("classes", measures)
     return ProbedPictures(
         classes=objects.save_rows(PictureClassesRef, PictureClass, _given(likely, classes)),
         measures=objects.save_rows(MeasuresRef, Measure, measures), truth=config.truth, labelled=len(rows),
