@@ -67,12 +67,6 @@ class WordShift(Config):
     weight: float = Field(0.5, gt=0, le=10)
     """How far, against 1 of the query itself. Larger: the words count for more than the query."""
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.plus.strip() and not self.minus.strip():
-            raise ValueError("shift has neither plus nor minus; give one of them words")
-        return self
-
     def words(self) -> list[str]:
         """Return the words there are, those of plus first."""
         return [words for words in (self.plus, self.minus) if words.strip()]

@@ -46,15 +46,17 @@ from tasks.ingest import (
     list_descriptions,
     list_pictures,
     name_of_pictures,
+    other_files,
     read_descriptions,
     read_queries,
 )
 from tasks.report.image_search import ShownPictures, pictures_page, pictures_summary
 from tasks.report.names import named
-from tasks.retrieve import retrieve
+from tasks.retrieve import check_where, retrieve
 from tasks.runtime import steps, tracking
 from tasks.store.collections import PICTURES
 
+PICTURE_FIELDS = (FOLDER, "width", "height", "pixels")  # what every picture has beside the columns that are kept
 NO_TEXTS = (
     "{} pictures are described, and texts find pictures only where at least {} are (head.least); describe more in "
     "source.described, or ask by pictures"
@@ -86,7 +88,11 @@ def preflight(
         ingest_queries(queries)
     if pictures:
         read_queries(pictures)
-    check_classes(() if table is None else table.keep, config)
+    if config.shift is not None and not config.shift.words():
+        raise ContractError("shift has neither plus nor minus; give one of them words, or leave shift out")
+    kept = () if table is None else table.keep
+    check_where(config.retrieve.where, (*PICTURE_FIELDS, *kept))
+    check_classes(kept, config)
     name = name_of_pictures(source, collection)
     live = live_before(name)
     if live is not None and live.source != PICTURES:
@@ -233,5 +239,7 @@ def image_search(
                     probed=probed)  # fmt: skip
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
-        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, probed, config)
+        shown = ShownPictures(
+            name, read, other_files(source), rows, near, made, learned, *asked, classes, probed, config
+        )
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

@@ -16,6 +16,7 @@ from tasks.ingest.task_pictures import (
     list_descriptions,
     list_pictures,
     name_of_pictures,
+    other_files,
     read_descriptions,
     read_queries,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "mark_documentation",
     "name_of",
     "name_of_pictures",
+    "other_files",
     "read_descriptions",
     "read_queries",
 ]

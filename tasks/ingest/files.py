@@ -59,6 +59,12 @@ def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
     return sorted(items, key=lambda item: item.name), ignored
 
 
+def count_others(root: Path, patterns: Sequence[str]) -> int:
+    """Return how many files of a folder match no pattern; nothing is opened."""
+    names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
+    return sum(not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns) for name in names)
+
+
 def describe_file(path: Path, name: str, max_bytes: int) -> Item:
     """Describe one file, under the name it has inside its source, by size and digest."""
     return _scan(str(path), None, name, max_bytes)

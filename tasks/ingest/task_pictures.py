@@ -69,6 +69,13 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
     return objects.save_rows(SnapshotRef, Item, [_read_by(item, reader) for item in items])
 
 
+def other_files(source: PictureSource) -> int:
+    """Return how many files of a folder are of other kinds, which are not read. Never looked up, always counted."""
+    from tasks.ingest.files import count_others
+
+    return 0 if isinstance(source, Symbols) else count_others(place_of(source).resolve(), source.patterns)
+
+
 def read_queries(paths: Sequence[str]) -> PicturesRef:
     """Decode pictures that are asked for, so that tasks can refer to them. Never looked up, always read.
 
@@ -117,7 +124,7 @@ def list_descriptions(table: Tables) -> SnapshotRef:
     if table.id is None:
         raise ContractError("source.described.id is missing: name the column that holds the names of files")
     try:
-        return list_items(table, [table.id, table.text])
+        return list_items(table, [table.id, table.text, *table.keep])
     except ContractError as error:
         raise ContractError(str(error).replace("set source.delimiter", "set source.described.delimiter")) from error
 

@@ -44,6 +44,7 @@ class ShownPictures:
     Attributes:
         name: Of the collection.
         read: The pictures.
+        others: Files of other kinds, which were not read.
         rows: Rows of the table of descriptions that were rejected.
         near: Near copies.
         made: The collection; None where pictures are not among texts.
@@ -59,6 +60,7 @@ class ShownPictures:
 
     name: str
     read: IngestedPictures
+    others: int
     rows: Sequence[RejectedRef]
     near: NearPicturesRef
     made: Generation | None
@@ -79,6 +81,8 @@ class ShownPictures:
                 f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
                 "find none of them, no classes are told apart, and no collection is made"
             )
+        if self.others:
+            told.append(f"{self.others} files match none of source.patterns and were not read")
         if read.unknown:
             told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
         if read.lost:
@@ -157,6 +161,7 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
         "described": read.described,
         "unknown_descriptions": read.unknown,
         "pairs_of_near_copies": shown.near.rows,
+        "other_files": shown.others,
         "rejected": rejections.by_reason([read.rejected]),
         "rejected_rows": rejections.by_reason(shown.rows),
         "warnings": shown.warnings(),

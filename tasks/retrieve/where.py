@@ -21,6 +21,23 @@ def names_in(conditions: Sequence[str]) -> set[str]:
     return {condition.partition("=")[0] for condition in conditions}
 
 
+def check_where(conditions: Sequence[str], known: Sequence[str]) -> None:
+    """Check that every condition is about something that documents will have, before any work.
+
+    Args:
+        conditions: `name=value` each.
+        known: Entries of meta that documents will have.
+
+    Raises:
+        ContractError: One is about something else.
+    """
+    there = {*FIELDS, *known}
+    if unknown := sorted(names_in(conditions) - there):
+        raise ContractError(
+            f"where asks for {unknown[0]!r}, which no document will have; there are {', '.join(sorted(there))}"
+        )
+
+
 def documents_where(
     conditions: Sequence[str], fields: Mapping[str, Sequence[str]], meta: Sequence[Mapping[str, str]], count: int
 ) -> npt.NDArray[np.bool_]:

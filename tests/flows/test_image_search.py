@@ -11,6 +11,7 @@ from configs.flows import KnowledgeBase
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Files, Tables
 from configs.pictures import PictureFiles, PictureHead, PictureProbe, Symbols, WordShift, ZeroShotClasses
+from configs.retrieve import Dense
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.knowledge_base import knowledge_base
@@ -37,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
         (place / name).write_bytes(picture.copy)
         rows.append({"file": name, "said": HOSTILE if said == "leftwards arrow" else said, "set": set_of(said)})
     (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (place / "notes.txt").write_text("no picture", "utf-8")
     (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return place
 
@@ -70,6 +72,13 @@ def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder:
         )
     with pytest.raises(ContractError, match=r"source\.described\.id is missing"):
         preflight(PictureFiles(path=str(folder), described=Tables(path=table_of(folder))))
+    with pytest.raises(ContractError, match=r"has the column 'kind'; there are 'file', 'said', 'set'"):
+        table = Tables(path=table_of(folder), id="file", text="said", keep=("kind",))
+        preflight(PictureFiles(path=str(folder), described=table))
+    with pytest.raises(ContractError, match="shift has neither plus nor minus; give one of them words"):
+        preflight(Symbols(), config=ImageSearch(shift=WordShift()))
+    with pytest.raises(ContractError, match="where asks for 'colour', which no document will have; there are "):
+        preflight(Symbols(), config=ImageSearch(retrieve=Dense(where=("colour=red",))))
     asked = ImageSearch(classes=ZeroShotClasses(names=("a", "b"), truth="set"))
     with pytest.raises(ContractError, match=r"'set', no column of source\.described\.keep"):
         preflight(PictureFiles(path=str(folder)), config=asked)
@@ -91,7 +100,7 @@ def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_en
     asked = str(folder / "u2190.png")
     made = image_search(source_of(folder), ["an arrow to the left"], [asked], None, FEW)
     assert made.result["pictures"] == made.result["described"] == 150
-    assert made.result["rejected"] == {"truncated": 1}
+    assert (made.result["rejected"], made.result["other_files"]) == ({"truncated": 1}, 1)
     assert len(set(found(made))) == 12
     assert found(made, 1)[0] == "u2190.png"
     assert made.metrics["pictures.head.recall_at_10.n"] == made.result["measures"]["recall@10 head"]["n"] > 0
@@ -163,7 +172,8 @@ def test_pictures_without_descriptions_are_found_by_pictures_alone(workspace: Pa
     made = image_search(source_of(folder, described=False), None, [str(folder / "u2191.png")], None, FEW)
     assert found(made)[0] == "u2191.png"
     assert (made.result["collection"], made.result["measures"]) == ("", {})
-    (said,) = made.result["warnings"]
+    said, others = made.result["warnings"]
+    assert others == "1 files match none of source.patterns and were not read"
     assert said.startswith("0 pictures are described and 100 are needed (head.least)")
     assert "0 pictures are described and 100 are needed" in Path(made.report).read_text("utf-8")
     with pytest.raises(
