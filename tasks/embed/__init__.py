@@ -9,6 +9,7 @@ from tasks.embed.task import (
     pool_documents,
     query_encoder,
 )
+from tasks.embed.task_dual import count_cut, embed_dual_pictures, encode_pictures, picture_encoder, place_dual
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
     embed_pictures,
@@ -20,15 +21,20 @@ from tasks.embed.task_pictures import (
 
 __all__ = [
     "compare_numerics",
+    "count_cut",
     "describe_encoder",
     "describe_picture_encoder",
+    "embed_dual_pictures",
     "embed_passages",
     "embed_pictures",
     "embed_queries",
+    "encode_pictures",
     "export_vectors",
     "find_alike",
     "learn_head",
     "near_pictures",
+    "picture_encoder",
+    "place_dual",
     "place_pictures",
     "pool_documents",
     "query_encoder",

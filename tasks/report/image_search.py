@@ -26,6 +26,7 @@ from tasks.data.pictures import (
     PictureHit,
     PictureHitsRef,
 )
+from tasks.data.placed import CutTexts, PlacedPictures
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
@@ -33,6 +34,14 @@ from tasks.runtime import tracking
 from tasks.store import objects, rejections
 
 SIDE = 128  # pixels of a thumbnail's longer side
+HEAD_NOTE = (
+    "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; 95 % "
+    "intervals. The hits above are by a head that learned from all."
+)
+DUAL_NOTE = (
+    "Each described picture asked for by its own description among all pictures; 95 % intervals. Nothing was learned "
+    "from them here."
+)
 SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
 
 
@@ -46,13 +55,14 @@ class ShownPictures:
         rows: Rows of the table of descriptions that were rejected.
         near: Near copies.
         made: The collection; None where pictures are not among texts.
-        learned: The head that put them there.
+        learned: The head that put them there, or what a model that reads both did.
         queries: Texts that were asked for.
         hits: What they found.
         pictures: Pictures that were asked for.
         alike: What they found.
         classes: The class of each picture; None where there are none.
         config: What was asked.
+        cut: Texts that are longer than such a model reads; None of other encoders.
     """
 
     name: str
@@ -60,13 +70,14 @@ class ShownPictures:
     rows: Sequence[RejectedRef]
     near: NearPicturesRef
     made: Generation | None
-    learned: LearnedHead | None
+    learned: LearnedHead | PlacedPictures | None
     queries: Sequence[str]
     hits: HitsRef | None
     pictures: Sequence[str]
     alike: PictureHitsRef | None
     classes: ClassifiedPictures | None
     config: ImageSearch
+    cut: CutTexts | None = None
 
     def warnings(self) -> list[str]:
         """Say what was left out or went unused, and what to do."""
@@ -75,6 +86,11 @@ class ShownPictures:
             told.append(
                 f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
                 "find none of them, no classes are told apart, and no collection is made"
+            )
+        if self.cut is not None and self.cut.texts + self.cut.descriptions:
+            told.append(
+                f"{self.cut.texts} queries and sentences about classes and {self.cut.descriptions} descriptions are "
+                f"longer than the {self.cut.limit} tokens that the encoder reads; what stands behind was not read"
             )
         if read.unknown:
             told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
@@ -98,9 +114,9 @@ class ShownPictures:
         return [*zip(self.queries, by_text, strict=True), *zip(self.pictures, by_picture, strict=True)]
 
     def measures(self) -> list[Measure]:
-        """Return what was measured of the head and of the classes."""
-        of_head = objects.load_rows(self.learned.measures, Measure) if self.learned is not None else []
-        return of_head + (objects.load_rows(self.classes.measures, Measure) if self.classes is not None else [])
+        """Return what was measured of the pictures among texts and of the classes."""
+        of_pictures = objects.load_rows(self.learned.measures, Measure) if self.learned is not None else []
+        return of_pictures + (objects.load_rows(self.classes.measures, Measure) if self.classes is not None else [])
 
 
 def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
@@ -182,10 +198,7 @@ def _examples(shown: ShownPictures) -> list[tuple[str, list[tuple[int, float]]]]
 
 def _measured(shown: ShownPictures) -> list[Table]:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measures()]
-    note = (
-        "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; "
-        "95 % intervals. The hits above are by a head that learned from all."
-    )
+    note = DUAL_NOTE if isinstance(shown.learned, PlacedPictures) else HEAD_NOTE
     return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
 
 
