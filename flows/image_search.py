@@ -16,11 +16,10 @@ from tasks.classify import class_texts, classify_pictures
 from tasks.data.documents import SnapshotRef
 from tasks.data.models import Fingerprint
 from tasks.data.pictures import ClassifiedPictures, FeaturesRef, IngestedPictures, LearnedHead, PictureHitsRef
-from tasks.data.placed import CutTexts, PlacedPictures
+from tasks.data.placed import PlacedPictures, TowerLimits
 from tasks.data.run import Outcome
 from tasks.data.search import Generation, HitsRef
 from tasks.embed import (
-    count_cut,
     describe_encoder,
     embed_passages,
     embed_queries,
@@ -31,6 +30,7 @@ from tasks.embed import (
     picture_encoder,
     place_dual,
     place_pictures,
+    tower_limits,
 )
 from tasks.errors import ContractError, DataError
 from tasks.index import index_dense, index_sparse, live_before, publish_generation
@@ -165,14 +165,14 @@ def tell_apart(
     return classify_pictures(made.documents, made.vectors, learned.held_out, vectors, config.classes)
 
 
-def cut_by(
+def limits_of(
     read: IngestedPictures, queries: list[str] | None, encoder: Fingerprint, config: ImageSearch
-) -> CutTexts | None:
-    """Return how many texts are longer than a dual encoder reads; None of other encoders."""
+) -> TowerLimits | None:
+    """Return what a dual encoder does not read of texts and pictures; None of other encoders."""
     if not isinstance(config.encoder, DualEncoder):
         return None
     sentences = class_texts(config.classes) if config.classes is not None else []
-    return count_cut(read.passages, [*(queries or []), *sentences], encoder)
+    return tower_limits(read.passages, [*(queries or []), *sentences], encoder)
 
 
 @flow(name="image-search", flow_run_name=named("queries", "source"))
@@ -207,11 +207,11 @@ def image_search(
         hits = search_by_text(made, queries, encoder, config) if queries and made is not None else None
         alike = search_by_picture(features, pictures, config) if pictures else None
         classes = tell_apart(made, learned, encoder, config)
-        cut = cut_by(read, queries, encoder, config)
+        limits = limits_of(read, queries, encoder, config)
         if made is not None:  # last, so that a run that fails leaves the live pictures as they are
             made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
         run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes)
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
-        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, config, cut)
+        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, config, limits)
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

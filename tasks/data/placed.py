@@ -1,4 +1,4 @@
-"""Pictures among texts by a model that reads both, and the texts it cut."""
+"""Pictures among texts by a model that reads both, and what it did not read of them."""
 
 from tasks.data.base import Value
 from tasks.data.evaluation import MeasuresRef
@@ -17,15 +17,19 @@ class PlacedPictures(Value):
     measures: MeasuresRef
 
 
-class CutTexts(Value):
-    """Texts that are longer than the text tower reads.
+class TowerLimits(Value):
+    """What a dual encoder does not read of texts and of pictures.
 
     Attributes:
-        limit: Tokens it reads, special ones included.
+        tokens: Tokens of a text it reads, special ones included.
         descriptions: Descriptions that were cut.
         texts: Queries and sentences about classes that were cut.
+        side: Pixels of a side it reads of a picture.
+        copies: Pixels of the shorter side that the working copies have at most.
     """
 
-    limit: int
+    tokens: int
     descriptions: int
     texts: int
+    side: int
+    copies: int

@@ -9,7 +9,7 @@ from tasks.embed.task import (
     pool_documents,
     query_encoder,
 )
-from tasks.embed.task_dual import count_cut, embed_dual_pictures, encode_pictures, picture_encoder, place_dual
+from tasks.embed.task_dual import embed_dual_pictures, encode_pictures, picture_encoder, place_dual, tower_limits
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
     embed_pictures,
@@ -21,7 +21,6 @@ from tasks.embed.task_pictures import (
 
 __all__ = [
     "compare_numerics",
-    "count_cut",
     "describe_encoder",
     "describe_picture_encoder",
     "embed_dual_pictures",
@@ -38,4 +37,5 @@ __all__ = [
     "place_pictures",
     "pool_documents",
     "query_encoder",
+    "tower_limits",
 ]

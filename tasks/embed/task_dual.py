@@ -9,7 +9,7 @@ from tasks.data.documents import DocumentsRef, PassagesRef
 from tasks.data.evaluation import Measure, MeasuresRef
 from tasks.data.models import Fingerprint
 from tasks.data.pictures import FeaturesRef, PicturesRef
-from tasks.data.placed import CutTexts, PlacedPictures
+from tasks.data.placed import PlacedPictures, TowerLimits
 from tasks.data.vectors import VectorsRef
 from tasks.embed.task_pictures import describe_picture_encoder, embed_pictures, working_copies
 from tasks.errors import DataError
@@ -93,8 +93,8 @@ def place_dual(documents: DocumentsRef, features: FeaturesRef, texts: VectorsRef
     )
 
 
-@step(name="embed-count-cut", libraries=("transformers", "tokenizers"))
-def count_cut(passages: PassagesRef, texts: Sequence[str], encoder: Fingerprint) -> CutTexts:
+@step(name="embed-tower-limits", libraries=("transformers", "tokenizers"))
+def tower_limits(passages: PassagesRef, texts: Sequence[str], encoder: Fingerprint) -> TowerLimits:
     """Count the texts that are longer than the text tower reads: what stands behind its limit finds nothing.
 
     Args:
@@ -103,10 +103,12 @@ def count_cut(passages: PassagesRef, texts: Sequence[str], encoder: Fingerprint)
         encoder: The dual encoder.
     """
     from tasks.models.encoders import base
+    from tasks.models.vision import dual_files
 
     limit, said = encoder.encoder.max_tokens, objects.load_table(passages, ["text"])["text"].to_pylist()
     descriptions, others = (
         sum(length > limit for length in base.count_tokens(encoder.encoder, some)) for some in (said, texts)
     )
     steps.log_metrics(limit=limit, descriptions=descriptions, texts=others)
-    return CutTexts(limit=limit, descriptions=descriptions, texts=others)
+    side, copies = dual_files.side_read(encoder.encoder.model), dual_files.COPY_SIDE
+    return TowerLimits(tokens=limit, descriptions=descriptions, texts=others, side=side, copies=copies)

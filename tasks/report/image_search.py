@@ -26,7 +26,7 @@ from tasks.data.pictures import (
     PictureHit,
     PictureHitsRef,
 )
-from tasks.data.placed import CutTexts, PlacedPictures
+from tasks.data.placed import PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
@@ -62,7 +62,7 @@ class ShownPictures:
         alike: What they found.
         classes: The class of each picture; None where there are none.
         config: What was asked.
-        cut: Texts that are longer than such a model reads; None of other encoders.
+        limits: What such a model does not read; None of other encoders.
     """
 
     name: str
@@ -77,7 +77,7 @@ class ShownPictures:
     alike: PictureHitsRef | None
     classes: ClassifiedPictures | None
     config: ImageSearch
-    cut: CutTexts | None = None
+    limits: TowerLimits | None = None
 
     def warnings(self) -> list[str]:
         """Say what was left out or went unused, and what to do."""
@@ -87,11 +87,8 @@ class ShownPictures:
                 f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
                 "find none of them, no classes are told apart, and no collection is made"
             )
-        if self.cut is not None and self.cut.texts + self.cut.descriptions:
-            told.append(
-                f"{self.cut.texts} queries and sentences about classes and {self.cut.descriptions} descriptions are "
-                f"longer than the {self.cut.limit} tokens that the encoder reads; what stands behind was not read"
-            )
+        if self.limits is not None:
+            told += _unread(self.limits)
         if read.unknown:
             told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
         if read.lost:
@@ -179,6 +176,22 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
         ],
         "classes": dict(Counter(c.label for c in _classes(shown)).most_common()),
     }  # fmt: skip
+
+
+def _unread(limits: TowerLimits) -> list[str]:
+    """Return what a dual encoder did not read, in words."""
+    told = []
+    if limits.texts + limits.descriptions:
+        told.append(
+            f"{limits.texts} queries and sentences about classes and {limits.descriptions} descriptions are longer "
+            f"than the {limits.tokens} tokens that the encoder reads; what stands behind was not read"
+        )
+    if limits.side > limits.copies:
+        told.append(
+            f"the encoder reads pictures of {limits.side} pixels a side, and working copies have {limits.copies}: "
+            "they are enlarged, and small things in them are lost"
+        )
+    return told
 
 
 def _classes(shown: ShownPictures) -> list[PictureClass]:

@@ -46,16 +46,20 @@ def word_tokenizer(kind: Any, special: Sequence[str], around: tuple[str, str]) -
 def clip(folder: Path, seed: int = 0) -> Path:
     """Make a CLIP with its own kind of tokenizer: pieces of bytes."""
     torch.manual_seed(seed)
-    pieces = [*"abcdefghijklmnopqrstuvwxyz", *(f"{c}</w>" for c in "abcdefghijklmnopqrstuvwxyz")]
+    letters = "abcdefghijklmnopqrstuvwxyz<|>"
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters)]
     vocabulary = {piece: n for n, piece in enumerate([*pieces, "<|startoftext|>", "<|endoftext|>"])}
     tokenizer = hf.CLIPTokenizer(vocab=vocabulary, merges=[])
-    text = {**SIZES, "vocab_size": len(vocabulary), "max_position_embeddings": 24, "eos_token_id": 53,
-            "bos_token_id": 52, "pad_token_id": 53}  # fmt: skip
+    start, end = len(pieces), len(pieces) + 1
+    marks = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
+    text = {**SIZES, **marks, "vocab_size": len(vocabulary), "max_position_embeddings": 24}
     config = hf.CLIPConfig(
         text_config=text, vision_config={**SIZES, "image_size": SIDE, "patch_size": PATCH}, projection_dim=16
     )
     processor = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
-    return save(hf.CLIPModel(config), processor, folder, tokenizer)
+    model = hf.CLIPModel(config)
+    model.vision_model.embeddings.patch_embedding.weight.data *= 50  # else all pictures have one vector, to 1e-6
+    return save(model, processor, folder, tokenizer)
 
 
 def siglip(folder: Path) -> Path:
@@ -70,7 +74,9 @@ def siglip(folder: Path) -> Path:
     tokenizer = hf.SiglipTokenizer(str(folder / "spiece.model"), model_max_length=LIMIT)
     text = {**SIZES, "vocab_size": 64, "max_position_embeddings": LIMIT, "projection_size": 32}
     config = hf.SiglipConfig(text_config=text, vision_config={**SIZES, "image_size": SIDE, "patch_size": PATCH})
-    return save(hf.SiglipModel(config), SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}), folder, tokenizer)
+    return save(
+        hf.SiglipModel(config), SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}), folder, tokenizer
+    )
 
 
 def siglip2(folder: Path) -> Path:
