@@ -16,12 +16,14 @@ from configs.pictures import PictureFiles, Symbols, ZeroShotClasses
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.semantic_search import semantic_search
+from tasks.data.placed import TowerLimits
 from tasks.embed.dual_recall import ranks_among_all
 from tasks.errors import ContractError, ModelError
 from tasks.index import open_collection
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.encoders import load
 from tasks.models.vision import dual_files
+from tasks.report.image_search import _unread
 from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 from tests.tasks.models.vision import dual_models
@@ -160,3 +162,10 @@ def test_each_kind_of_model_finds_pictures_in_the_flow(
 def make_dual(tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that makes a small model of a kind."""
     return lambda kind: dual_models.MAKERS[kind](tmp_path / kind)
+
+
+def test_a_model_that_reads_larger_pictures_than_the_working_copies_is_told() -> None:
+    read = TowerLimits(tokens=64, descriptions=0, texts=0, side=384, copies=256)
+    (told,) = _unread(read)
+    assert told.startswith("the encoder reads pictures of 384 pixels a side, and working copies have 256")
+    assert _unread(read.model_copy(update={"side": 256})) == []

@@ -28,10 +28,10 @@ class DualModel:
     """Both towers, loaded by transformers; pixels are prepared by Pillow."""
 
     def __init__(self, wanted: Fingerprint) -> None:
+        dual_files.require_sound_torchvision()
         import torch
         from transformers import AutoModel
 
-        dual_files.require_sound_torchvision()
         self.name, self.width = wanted.encoder.model, wanted.encoder.width
         self.device = wanted.numerics.engine.removeprefix("torch-")
         self.dtype = torch.bfloat16 if wanted.numerics.precision == "bf16" else torch.float32

@@ -1,5 +1,6 @@
 """Dual encoders made on the spot, loaded as ids are, against transformers' own classes; and what is refused."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -15,8 +16,10 @@ import transformers as hf
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from configs.models import REVISIONS
 from tasks.data.models import Encoder, Fingerprint, Numerics
 from tasks.errors import ModelError
+from tasks.models import files
 from tasks.models.encoders import base, load
 from tasks.models.vision import dual, dual_files, dual_tokens
 from tests.tasks.models.vision import dual_models
@@ -163,9 +166,7 @@ def test_the_field_for_pictures_is_no_part_of_the_identity_of_an_encoder_of_text
     encoder = Encoder(model="m", revision="r", **stated)
     old = '{"weights":"w","tokenizer":"t","pooling":"mean","normalize":true,"max_tokens":8,"width":3,'
     old += '"query_prompt":"","passage_prompt":"","architecture":"transformer"}'
-    from tasks.data.models import _sha256
-
-    assert encoder.identity == _sha256(old)
+    assert encoder.identity == hashlib.sha256(old.encode()).hexdigest()
     assert encoder.model_copy(update={"processor": "p"}).identity != encoder.identity
 
 
@@ -252,3 +253,41 @@ def test_a_torchvision_of_another_torch_is_named_with_what_to_do(
 @pytest.mark.parametrize(("kind", "side"), [("clip", 32), ("siglip", 32), ("siglip2", 32)])
 def test_the_side_a_model_reads_is_known_from_its_files(made: Callable[[str], Path], kind: str, side: int) -> None:
     assert dual_files.side_read(str(made(kind))) == side
+
+
+def test_an_id_is_read_by_the_same_code_as_a_folder_and_one_without_safetensors_at_a_fixed_commit(
+    made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str | None, bool]] = []
+
+    def fetched(model: str, revision: str | None, patterns: tuple[str, ...]) -> files.ModelFiles:
+        asked.append((model, revision, {"merges.txt", "*/merges.txt", "*.safetensors"} <= set(patterns)))
+        return files.ModelFiles(model, made("clip"), revision or "main")
+
+    monkeypatch.setattr(files, "_from_hub", fetched)
+    book, other = "openai/clip-vit-base-patch32", "someone/clip-of-theirs"
+    encoder = dual_files.describe(book)
+    assert (encoder.model, encoder.revision) == (book, REVISIONS[book])
+    assert dual_files.describe(other).revision == "main"
+    assert encoder.identity == dual_files.describe(str(made("clip"))).identity
+    assert asked == [(book, REVISIONS[book], True), (other, None, True)]
+    by_id = load.engine(Fingerprint(encoder=encoder, numerics=Numerics(precision="fp32", engine="torch-cpu")))
+    assert np.array_equal(by_id.encode(TEXTS), load.engine(seen(made("clip"))).encode(TEXTS))
+    dual_files._describe.cache_clear()
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip2"])
+def test_bf16_gives_nearly_the_same_directions(made: Callable[[str], Path], kind: str) -> None:
+    wanted = seen(made(kind))
+    rough = wanted.model_copy(update={"numerics": Numerics(precision="bf16", engine="torch-cpu")})
+    copies = [copy_of(image) for image in images()]
+    assert (dual.features(rough, copies, 4) * dual.features(wanted, copies, 4)).sum(1).min() > 0.99
+    assert (load.engine(rough).encode(TEXTS) * load.engine(wanted).encode(TEXTS)).sum(1).min() > 0.99
+
+
+def test_vectors_that_are_no_numbers_are_refused(made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = seen(made("clip"))
+    nothing = np.full((1, wanted.encoder.width), np.nan, np.float32)
+    monkeypatch.setattr(dual.DualModel, "pictures", lambda self, copies: nothing)
+    with pytest.raises(ModelError, match=r"not numbers in fp32; set encoder\.precision=fp32"):
+        dual.features(wanted, [copy_of(images()[0])], 1)
