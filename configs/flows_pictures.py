@@ -9,7 +9,7 @@ from configs.embed import Embed
 from configs.index import Index
 from configs.ingest import Ingest
 from configs.picture_encoders import Lite0WithHead, PictureEncoder
-from configs.pictures import PictureHead, ZeroShotClasses
+from configs.pictures import PictureHead, PictureProbe, WordShift, ZeroShotClasses
 from configs.retrieve import Dense, Retrieve
 
 
@@ -26,8 +26,12 @@ class ImageSearch(Config):
     """How text finds pictures: `dense` by what they show; `weighted` by the words of their descriptions too."""
     alike: int = Field(12, ge=1, le=1_000)
     """Pictures that are found for a picture."""
+    shift: Annotated[WordShift | None, Common] = None
+    """Words that every query is moved towards or away from; null for none. Needs a head, or a dual encoder."""
     classes: Annotated[ZeroShotClasses | None, Common] = None
     """Classes to tell pictures apart by, without training; null for none."""
+    probe: Annotated[PictureProbe | None, Common] = None
+    """Classes learned from the pictures that have one, `{}` by their folder; null for none."""
     index: Index = Index()
     """The indexes of the collection."""
     ingest: Ingest = Ingest()

@@ -1,8 +1,8 @@
 """What pictures are read, how they become vectors, and how they are looked for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.base import Common, Config, NotInCacheKey, Tabs
 from configs.ingest import Tables
@@ -57,6 +57,27 @@ class PictureHead(Config):
     """Divides the groups into folds."""
 
 
+class WordShift(Config):
+    """Words that every query is moved towards or away from: a picture like this one, but with, or without."""
+
+    plus: Annotated[str, Common] = Field("", max_length=1_000)
+    """What should be seen more of; empty for nothing."""
+    minus: Annotated[str, Common] = Field("", max_length=1_000)
+    """What should be seen less of; empty for nothing."""
+    weight: float = Field(0.5, gt=0, le=10)
+    """How far, against 1 of the query itself. Larger: the words count for more than the query."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.plus.strip() and not self.minus.strip():
+            raise ValueError("shift has neither plus nor minus; give one of them words")
+        return self
+
+    def words(self) -> list[str]:
+        """Return the words there are, those of plus first."""
+        return [words for words in (self.plus, self.minus) if words.strip()]
+
+
 class ZeroShotClasses(Config):
     """Classes that pictures are told apart by without training: the class whose words are closest."""
 
@@ -68,4 +89,29 @@ class ZeroShotClasses(Config):
     """What all pictures share, and all classes, is taken off before they are compared, for it tells none apart. Set to
     false where most pictures are of one class."""
     truth: str | None = None
-    """Column of `described.keep` that says the right class; left out, nothing is judged."""
+    """Column of `described.keep` that says the right class, or `folder`: the folder a picture lies in. Left out,
+    nothing is judged."""
+    none_of_these: float | None = Field(None, gt=0, lt=0.5)
+    """Share of the pictures of these classes that may be called none of them. Which pictures show none is learned from
+    those whose class, by `truth`, is another one. Left out, every picture gets a class."""
+
+    @model_validator(mode="after")
+    def _learned_from_others(self) -> Self:
+        if self.none_of_these is not None and self.truth is None:
+            raise ValueError("classes.none_of_these is learned from pictures of other classes; name classes.truth too")
+        return self
+
+
+class PictureProbe(Config):
+    """A linear probe: a logistic regression on features learns classes from the pictures that have one."""
+
+    truth: Annotated[str, Common] = "folder"
+    """Column of `described.keep` that holds the class, or `folder`: the folder a picture lies in. A picture without
+    one gets one."""
+    C: float = Field(0.003, gt=0)
+    """Inverse strength of the regularisation; features have a spread of 1. Larger: closer to the pictures learned
+    from."""
+    folds: int = Field(5, ge=2, le=50)
+    """Parts by which the probe is judged, near copies in one: each by a probe that learned from the others."""
+    seed: int = Field(0, ge=0)
+    """Divides the groups into folds."""

@@ -12,15 +12,26 @@ from configs.embed import Embed
 from configs.flows_pictures import ImageSearch
 from configs.picture_encoders import DualEncoder
 from configs.pictures import PictureSource, Symbols
-from tasks.classify import class_texts, classify_pictures
+from tasks.classify import class_texts, classify_pictures, probe_pictures, refuse_pictures
 from tasks.data.documents import SnapshotRef
 from tasks.data.models import Fingerprint
-from tasks.data.pictures import ClassifiedPictures, FeaturesRef, IngestedPictures, LearnedHead, PictureHitsRef
-from tasks.data.placed import PlacedPictures, TowerLimits
+from tasks.data.pictures import (
+    ClassifiedPictures,
+    FeaturesRef,
+    IngestedPictures,
+    LearnedHead,
+    NearPicturesRef,
+    PictureHitsRef,
+    ProbedPictures,
+)
+from tasks.data.placed import AmongTexts, TowerLimits
 from tasks.data.run import Outcome
 from tasks.data.search import Generation, HitsRef
+from tasks.data.vectors import VectorsRef
 from tasks.embed import (
+    as_vectors,
     describe_encoder,
+    embed_colours,
     embed_passages,
     embed_queries,
     encode_pictures,
@@ -30,11 +41,13 @@ from tasks.embed import (
     picture_encoder,
     place_dual,
     place_pictures,
+    shift_queries,
     tower_limits,
 )
 from tasks.errors import ContractError, DataError
 from tasks.index import index_dense, index_sparse, live_before, publish_generation
 from tasks.ingest import (
+    FOLDER,
     ingest_pictures,
     ingest_queries,
     list_descriptions,
@@ -80,13 +93,7 @@ def preflight(
         ingest_queries(queries)
     if pictures:
         read_queries(pictures)
-    if config.classes is not None:
-        class_texts(config.classes)
-        kept = table.keep if table is not None else ()
-        if config.classes.truth is not None and config.classes.truth not in kept:
-            raise ContractError(
-                f"classes.truth is {config.classes.truth!r}, no column of source.described.keep; name it there"
-            )
+    check_classes(() if table is None else table.keep, config)
     name = name_of_pictures(source, collection)
     live = live_before(name)
     if live is not None and live.source != PICTURES:
@@ -111,9 +118,29 @@ def texts_find(read: IngestedPictures, config: ImageSearch) -> bool:
     return isinstance(config.encoder, DualEncoder) or read.described >= config.head.least
 
 
+def check_classes(kept: tuple[str, ...], config: ImageSearch) -> None:
+    """Check where the classes of pictures stand.
+
+    Args:
+        kept: Columns that are kept of the table of descriptions.
+        config: Which classes are asked for.
+
+    Raises:
+        ContractError: A column is not kept, or classes cannot be put into words.
+    """
+    if config.classes is not None:
+        class_texts(config.classes)
+    for name, asked in (("classes", config.classes), ("probe", config.probe)):
+        if asked is not None and asked.truth is not None and asked.truth not in (FOLDER, *kept):
+            raise ContractError(
+                f"{name}.truth is {asked.truth!r}, no column of source.described.keep; name it there, or set it to "
+                f"{FOLDER}, the folder a picture lies in"
+            )
+
+
 def put_among_texts(
     read: IngestedPictures, snapshot: SnapshotRef, features: FeaturesRef, encoder: Fingerprint, config: ImageSearch
-) -> tuple[Generation | None, LearnedHead | PlacedPictures | None]:
+) -> tuple[Generation | None, AmongTexts | None]:
     """Return the pictures as a collection that texts find, and what put them there; None where too few are described.
 
     Raises:
@@ -124,7 +151,7 @@ def put_among_texts(
     texts = embed_passages(read.passages, encoder)
     if texts.rejected.rows:
         raise DataError(f"{texts.rejected.rows} descriptions cannot be encoded; correct them, or take them out")
-    learned: LearnedHead | PlacedPictures
+    learned: AmongTexts
     if isinstance(config.encoder, DualEncoder):
         learned = place_dual(read.documents, features, texts.vectors)
         vectors = learned.held_out
@@ -143,26 +170,63 @@ def search_by_text(made: Generation, queries: list[str], encoder: Fingerprint, c
     """Rank pictures for texts."""
     asked = ingest_queries(queries)
     with steps.label("queries"):
-        return retrieve(made, asked, embed_queries(asked, encoder), config.retrieve)
+        return retrieve(made, asked, shifted(embed_queries(asked, encoder), encoder, config), config.retrieve)
 
 
-def search_by_picture(features: FeaturesRef, pictures: list[str], config: ImageSearch) -> PictureHitsRef:
-    """Rank pictures for pictures."""
-    with steps.label("queries"):
+def shifted(queries: VectorsRef, encoder: Fingerprint, config: ImageSearch) -> VectorsRef:
+    """Return queries, moved towards the words of `shift` and away from others; as they are where it names none."""
+    if config.shift is None:
+        return queries
+    with steps.label("shift"):
+        words = embed_queries(ingest_queries(config.shift.words()), encoder)
+    return shift_queries(queries, words, config.shift)
+
+
+def search_by_picture(
+    features: FeaturesRef, pictures: list[str], made: Generation | None, learned: AmongTexts | None,
+    encoder: Fingerprint, config: ImageSearch,
+) -> PictureHitsRef:  # fmt: skip
+    """Rank pictures for pictures, by what they show alone or, where words are to be added, among texts.
+
+    Raises:
+        DataError: Words are to be added and pictures are not among texts.
+    """
+    with steps.label("asked"):
         asked = encode_pictures(read_queries(pictures), config.encoder)
-    return find_alike(features, asked, config.alike)
+        if config.shift is None:
+            return find_alike(features, asked, config.alike)
+        if made is None or learned is None:
+            raise DataError(
+                f"shift adds words to pictures, which needs {config.head.least} described ones (head.least) or "
+                "encoder.kind=dual"
+            )
+        among = place_pictures(asked, learned.head) if isinstance(learned, LearnedHead) else as_vectors(asked)
+    return find_alike(made.vectors, shifted(among, encoder, config), config.alike)
 
 
 def tell_apart(
-    made: Generation | None, learned: LearnedHead | PlacedPictures | None, encoder: Fingerprint, config: ImageSearch
-) -> ClassifiedPictures | None:
+    made: Generation | None, learned: AmongTexts | None, features: FeaturesRef, near: NearPicturesRef,
+    encoder: Fingerprint, config: ImageSearch,
+) -> ClassifiedPictures | None:  # fmt: skip
     """Return the class of each picture; None where no classes are named, or pictures are not among texts."""
     if made is None or learned is None or config.classes is None:
         return None
     words = ingest_queries(class_texts(config.classes))
     with steps.label("classes"):
         vectors = embed_queries(words, encoder)
-    return classify_pictures(made.documents, made.vectors, learned.held_out, vectors, config.classes)
+    found = classify_pictures(made.documents, made.vectors, learned.held_out, vectors, config.classes)
+    if config.classes.none_of_these is None:
+        return found
+    return refuse_pictures(made.documents, features, near, found, config.classes)
+
+
+def learn_classes(
+    read: IngestedPictures, features: FeaturesRef, near: NearPicturesRef, config: ImageSearch
+) -> ProbedPictures | None:
+    """Return the class of each picture as learned from those that have one; None where that is not asked for."""
+    if config.probe is None:
+        return None
+    return probe_pictures(read.documents, features, embed_colours(read.pictures), near, config.probe)
 
 
 def limits_of(
@@ -172,7 +236,8 @@ def limits_of(
     if not isinstance(config.encoder, DualEncoder):
         return None
     sentences = class_texts(config.classes) if config.classes is not None else []
-    return tower_limits(read.passages, [*(queries or []), *sentences], encoder)
+    words = config.shift.words() if config.shift is not None else []
+    return tower_limits(read.passages, [*(queries or []), *words, *sentences], encoder)
 
 
 @flow(name="image-search", flow_run_name=named("queries", "source"))
@@ -205,13 +270,15 @@ def image_search(
         near = near_pictures(features, config.head.near_duplicate)
         made, learned = put_among_texts(read, snapshot, features, encoder, config)
         hits = search_by_text(made, queries, encoder, config) if queries and made is not None else None
-        alike = search_by_picture(features, pictures, config) if pictures else None
-        classes = tell_apart(made, learned, encoder, config)
+        alike = search_by_picture(features, pictures, made, learned, encoder, config) if pictures else None
+        classes = tell_apart(made, learned, features, near, encoder, config)
+        probed = learn_classes(read, features, near, config)
         limits = limits_of(read, queries, encoder, config)
         if made is not None:  # last, so that a run that fails leaves the live pictures as they are
             made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
-        run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes)
+        run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes,
+                    probed=probed)  # fmt: skip
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
-        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, config, limits)
+        shown = ShownPictures(name, read, rows, near, made, learned, *asked, classes, probed, config, limits)
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

@@ -18,7 +18,8 @@ from tasks.classify.task import (
     try_wordings,
 )
 from tasks.classify.task_calibrate import calibrate_labels
-from tasks.classify.task_pictures import class_texts, classify_pictures
+from tasks.classify.task_picture_probe import probe_pictures
+from tasks.classify.task_pictures import class_texts, classify_pictures, refuse_pictures
 from tasks.classify.task_ready import classify_texts, identify, score_labels, time_encoding, try_ready
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "models_that_fit",
     "names_of",
     "phrases_of",
+    "probe_pictures",
+    "refuse_pictures",
     "score_labels",
     "time_encoding",
     "try_ready",

@@ -9,9 +9,16 @@ import numpy.typing as npt
 from configs.pictures import ZeroShotClasses
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure, MeasuresRef
-from tasks.data.pictures import ClassifiedPictures, PictureClass, PictureClassesRef
+from tasks.data.pictures import (
+    ClassifiedPictures,
+    FeaturesRef,
+    NearPictures,
+    NearPicturesRef,
+    PictureClass,
+    PictureClassesRef,
+)
 from tasks.data.vectors import VectorsRef
-from tasks.errors import ContractError
+from tasks.errors import ContractError, DataError
 from tasks.metrics.intervals import wilson
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -19,7 +26,10 @@ from tasks.store import objects
 from tasks.vectors.arithmetic import normalise
 
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 NAMED = 5  # classes of pictures that are none of those asked for
+LEAST_TOLD = 20  # pictures of the classes, and of others, from which "none of these" is learned
+NONE = "none of these"
 
 
 def class_texts(config: ZeroShotClasses) -> list[str]:
@@ -76,11 +86,75 @@ def classify_pictures(
         unmet = tuple(name for name in config.names if name not in right)
     steps.log_metrics(pictures=len(rows))
     steps.log_measures("classes", measures)
+    seen = objects.load_array(held_out)
+    judged = np.zeros((len(seen), len(means)), np.float32)
+    judged[seen.any(1)] = cosines_to(seen[seen.any(1)], means, centred=config.centred)
     return ClassifiedPictures(
         classes=objects.save_rows(PictureClassesRef, PictureClass, rows),
+        cosines=objects.save_array(VectorsRef, cosines), held_out=objects.save_array(VectorsRef, judged),
         measures=objects.save_rows(MeasuresRef, Measure, measures), others=others.total(),
         named=tuple(name for name, _ in others.most_common(NAMED)), unmet=unmet,
     )  # fmt: skip
+
+
+@step(name="classify-none-of-these", libraries=("numpy", "scipy", "scikit-learn"))
+def refuse_pictures(
+    documents: DocumentsRef, features: FeaturesRef, near: NearPicturesRef, found: ClassifiedPictures,
+    config: ZeroShotClasses,
+) -> ClassifiedPictures:  # fmt: skip
+    """Call pictures none of the classes, as learned from those whose right class is another one.
+
+    Args:
+        documents: N pictures as documents.
+        features: (N, F) of them.
+        near: Near copies, which share a half when it is judged.
+        found: The class of each.
+        config: How many pictures of the classes may be lost.
+
+    Raises:
+        DataError: Too few pictures are of the classes, or of others.
+    """
+    from tasks.classify import none_of_these as none
+    from tasks.vectors.groups import groups_of
+
+    cosines, seen = objects.load_array(found.cosines), objects.load_array(found.held_out)
+    known, told = _known(objects.load_rows(documents, Document), seen, config)
+    lost = config.none_of_these or 0.0
+    groups = groups_of(len(known), [(pair.first, pair.second) for pair in objects.load_rows(near, NearPictures)])
+    nearest = none.nearest_of(objects.load_array(features), np.flatnonzero(known), groups)
+    signs = none.signs_of(seen, nearest)[told]
+    measures = none.judge_line(signs, known[told], groups[told], lost=lost, seed=0)
+    line = none.draw_line(signs, known[told], lost)
+    by = np.where(told[:, None], none.signs_of(seen, nearest), none.signs_of(cosines, nearest))
+    refused = line.likely(by) < line.below
+    rows = [
+        PictureClass(row.picture, NONE, row.score, row.margin) if refused[row.picture] else row
+        for row in objects.load_rows(found.classes, PictureClass)
+    ]
+    steps.log_metrics(refused=int(refused.sum()))
+    steps.log_measures("none_of_these", measures)
+    measured = [*objects.load_rows(found.measures, Measure), *measures]
+    return found.model_copy(update={
+        "classes": objects.save_rows(PictureClassesRef, PictureClass, rows),
+        "measures": objects.save_rows(MeasuresRef, Measure, measured), "refused": int(refused.sum()),
+    })  # fmt: skip
+
+
+def _known(documents: Sequence[Document], held_out: Floats, config: ZeroShotClasses) -> tuple[Bools, Bools]:
+    """Return which pictures are of the classes, and of which it is known whether they are.
+
+    Raises:
+        DataError: There are too few of either.
+    """
+    right = [document.meta.get(config.truth or "", "") for document in documents]
+    known, told = np.isin(right, config.names), np.array([bool(name) for name in right]) & held_out.any(1)
+    of_them, of_others = int((known & told).sum()), int((~known & told).sum())
+    if min(of_them, of_others) < LEAST_TOLD:
+        raise DataError(
+            f"classes.none_of_these is learned from {LEAST_TOLD} described pictures of classes.names and as many of "
+            f"others, but {config.truth!r} holds {of_them} and {of_others}; describe more, or leave it out"
+        )
+    return known, told
 
 
 def _judged(right: Sequence[str], held_out: Floats, means: Floats, config: ZeroShotClasses) -> list[Measure]:

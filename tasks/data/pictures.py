@@ -97,13 +97,39 @@ class ClassifiedPictures(Value):
         others: Pictures whose right class is another one, which are not judged.
         named: The commonest of those.
         unmet: Classes that are right for no picture.
+        cosines: (N, C) of each picture to each class.
+        held_out: (N, C) of the same by heads that never saw the picture; zeros where it is not described.
+        refused: Pictures that show none of the classes; None where that was not asked for.
     """
 
     classes: PictureClassesRef
     measures: MeasuresRef
+    cosines: VectorsRef
+    held_out: VectorsRef
+    refused: int | None = None
     others: int = 0
     named: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
+
+
+class ProbedPictures(Value):
+    """The class of each picture by a linear probe, and how often it is right where the class is known.
+
+    Attributes:
+        classes: One a picture; where the class is known, by a probe that never saw the picture or a near copy.
+        measures: Of those whose class is known.
+        truth: Where the classes stand.
+        labelled: Pictures that were learned from.
+        unlabelled: Pictures without a class, which got one.
+        too_few: Classes with too few pictures to be learned.
+    """
+
+    classes: PictureClassesRef
+    measures: MeasuresRef
+    truth: str
+    labelled: int
+    unlabelled: int
+    too_few: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from tasks.data.base import Value
 from tasks.data.evaluation import MeasuresRef
+from tasks.data.pictures import LearnedHead
 from tasks.data.vectors import VectorsRef
 
 
@@ -17,13 +18,17 @@ class PlacedPictures(Value):
     measures: MeasuresRef
 
 
+AmongTexts = LearnedHead | PlacedPictures
+"""What put pictures among texts; both have vectors to judge them by, and what was measured."""
+
+
 class TowerLimits(Value):
     """What a dual encoder does not read of texts and of pictures.
 
     Attributes:
         tokens: Tokens of a text it reads, special ones included.
         descriptions: Descriptions that were cut.
-        texts: Queries and sentences about classes that were cut.
+        texts: Queries, words of `shift` and sentences about classes that were cut.
         side: Pixels of a side it reads of a picture.
         copies: Pixels of the shorter side that the working copies have at most.
     """

@@ -9,20 +9,31 @@ from tasks.embed.task import (
     pool_documents,
     query_encoder,
 )
-from tasks.embed.task_dual import embed_dual_pictures, encode_pictures, picture_encoder, place_dual, tower_limits
+from tasks.embed.task_dual import (
+    as_vectors,
+    embed_dual_pictures,
+    encode_pictures,
+    picture_encoder,
+    place_dual,
+    tower_limits,
+)
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
+    embed_colours,
     embed_pictures,
     find_alike,
     learn_head,
     near_pictures,
     place_pictures,
+    shift_queries,
 )
 
 __all__ = [
+    "as_vectors",
     "compare_numerics",
     "describe_encoder",
     "describe_picture_encoder",
+    "embed_colours",
     "embed_dual_pictures",
     "embed_passages",
     "embed_pictures",
@@ -37,5 +48,6 @@ __all__ = [
     "place_pictures",
     "pool_documents",
     "query_encoder",
+    "shift_queries",
     "tower_limits",
 ]

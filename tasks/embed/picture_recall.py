@@ -22,13 +22,6 @@ RESAMPLES = 1_000
 OF_COLOURS = 1.0  # weight of the ridge on 256 shares
 
 
-def folds_of(groups: Integers, folds: int, seed: int) -> Integers:
-    """Return the (N,) fold of each row; a group is in one, and folds have nearly as many groups."""
-    names = np.unique(groups)
-    drawn = np.random.default_rng(seed).permutation(len(names)) % folds
-    return np.asarray(drawn[np.searchsorted(names, groups)], np.int64)
-
-
 def placed(given: Floats, wanted: Floats, folds: Integers, weight: float) -> Floats:
     """Return (N, D) vectors of pictures, each by a head that learned from the other folds.
 

@@ -71,6 +71,16 @@ def embed_dual_pictures(pictures: PicturesRef, encoder: Fingerprint, config: Dua
     return objects.save_array(FeaturesRef, found)
 
 
+@step(name="embed-as-vectors", libraries=("numpy",))
+def as_vectors(features: FeaturesRef) -> VectorsRef:
+    """Return the vectors of pictures by a dual encoder as vectors among texts, where they stand already.
+
+    Args:
+        features: (N, D) unit-length rows.
+    """
+    return objects.save_array(VectorsRef, np.asarray(objects.load_array(features)))
+
+
 @step(name="embed-place-dual", libraries=("numpy",))
 def place_dual(documents: DocumentsRef, features: FeaturesRef, texts: VectorsRef) -> PlacedPictures:
     """Return pictures among texts, and how often the own description of a picture finds it among all.
@@ -99,7 +109,7 @@ def tower_limits(passages: PassagesRef, texts: Sequence[str], encoder: Fingerpri
 
     Args:
         passages: N pictures with their descriptions.
-        texts: Queries and sentences about classes.
+        texts: Queries, words of `shift` and sentences about classes.
         encoder: The dual encoder.
     """
     from tasks.models.encoders import base

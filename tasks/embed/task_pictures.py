@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.pictures import PictureHead as HeadConfig
+from configs.pictures import WordShift
 from tasks.data.documents import DocumentsRef
 from tasks.data.evaluation import Measure, MeasuresRef
 from tasks.data.models import Fingerprint
@@ -71,6 +72,21 @@ def embed_pictures(pictures: PicturesRef, encoder: Fingerprint) -> FeaturesRef:
     return objects.save_array(FeaturesRef, found)
 
 
+@step(name="embed-colours", libraries=("numpy", "pillow"))
+def embed_colours(pictures: PicturesRef) -> FeaturesRef:
+    """Return the (N, 256) colour histograms of pictures, which any encoder must beat.
+
+    Args:
+        pictures: Working copies.
+    """
+    from tasks.embed.pictures import histogram
+
+    rows = np.arange(pictures.rows)
+    return objects.save_array(
+        FeaturesRef, np.stack([histogram(c) for _, some in working_copies(pictures, rows) for c in some])
+    )
+
+
 @step(name="embed-learn-head", libraries=("numpy", "scipy", "pillow"))
 def learn_head(
     documents: DocumentsRef, pictures: PicturesRef, features: FeaturesRef, texts: VectorsRef, config: HeadConfig
@@ -89,6 +105,7 @@ def learn_head(
     """
     from tasks.embed import picture_head, picture_recall
     from tasks.embed import pictures as cores
+    from tasks.vectors import groups as grouping
 
     said = objects.load_table(documents, ["text"])["text"].to_pylist()
     rows = np.flatnonzero([bool(text) for text in said])
@@ -96,8 +113,8 @@ def learn_head(
         raise DataError(f"{len(rows)} pictures are described, {config.least} are needed to learn a head (head.least)")
     given, wanted = objects.load_array(features)[rows], objects.load_array(texts)[rows]
     colours = np.stack([cores.histogram(copy) for _, copies in working_copies(pictures, rows) for copy in copies])
-    groups = cores.groups_of(len(rows), cores.near_copies(given, config.near_duplicate))
-    folds = picture_recall.folds_of(groups, config.folds, config.seed)
+    groups = grouping.groups_of(len(rows), grouping.near_copies(given, config.near_duplicate))
+    folds = grouping.folds_of(groups, config.folds, config.seed)
     vectors = picture_recall.placed(given, wanted, folds, config.ridge)
     measures = picture_recall.judged(given, vectors, colours, wanted, folds, config)
     steps.log_metrics(described=len(rows), groups=int(groups.max()) + 1)
@@ -130,16 +147,32 @@ def near_pictures(features: FeaturesRef, near: float) -> NearPicturesRef:
         features: (N, F) of them.
         near: Cosine from which on they are.
     """
-    from tasks.embed.pictures import near_copies
+    from tasks.vectors.groups import near_copies
 
     pairs = sorted(near_copies(objects.load_array(features), near), key=lambda pair: -pair[2])
     steps.log_metrics(pairs=len(pairs))
     return objects.save_rows(NearPicturesRef, NearPictures, [NearPictures(*pair) for pair in pairs])
 
 
+@step(name="embed-shift-queries", libraries=("numpy",))
+def shift_queries(queries: VectorsRef, words: VectorsRef, config: WordShift) -> VectorsRef:
+    """Return the vectors of queries, moved towards some words and away from others.
+
+    Args:
+        queries: (Q, D) of texts, or of pictures among texts.
+        words: (1 or 2, D) of what the config names, plus before minus.
+        config: Which words, and how far.
+    """
+    from tasks.vectors.arithmetic import normalise
+
+    signs = [sign for sign, said in ((1.0, config.plus), (-1.0, config.minus)) if said.strip()]
+    step_ = config.weight * np.asarray(signs, np.float32) @ objects.load_array(words)
+    return objects.save_array(VectorsRef, normalise(objects.load_array(queries) + step_.astype(np.float32)))
+
+
 @step(name="embed-find-alike", libraries=("numpy",))
-def find_alike(features: FeaturesRef, asked: FeaturesRef, k: int) -> PictureHitsRef:
-    """Rank pictures by how alike they are to each picture asked for, by the cosine of features.
+def find_alike(features: FeaturesRef | VectorsRef, asked: FeaturesRef | VectorsRef, k: int) -> PictureHitsRef:
+    """Rank pictures by how alike they are to each picture asked for, by the cosine of features or of vectors.
 
     Args:
         features: (N, F) of the pictures looked in.

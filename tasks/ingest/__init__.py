@@ -11,6 +11,7 @@ from tasks.ingest.task import (
 )
 from tasks.ingest.task_marked import ingest_marked, list_marked, mark_documentation
 from tasks.ingest.task_pictures import (
+    FOLDER,
     ingest_pictures,
     list_descriptions,
     list_pictures,
@@ -21,6 +22,7 @@ from tasks.ingest.task_pictures import (
 from tasks.ingest.task_rows import ingest_rows
 
 __all__ = [
+    "FOLDER",
     "ingest_documents",
     "ingest_events",
     "ingest_marked",

@@ -19,6 +19,7 @@ from tasks.runtime.steps import step
 from tasks.store import collections, objects
 
 MEGABYTE = 1_000_000
+FOLDER = "folder"  # of a picture below the source: often its class
 SHOWN = 5  # names of pictures that are described and not there
 
 
@@ -194,6 +195,8 @@ def _read(
 def _document(name: str, said: PictureWords | None, picture: Picture, source: str) -> Document:
     size = {"width": str(picture.width), "height": str(picture.height), "pixels": picture.digest}
     text, meta = (said.text, said.meta) if said is not None else ("", {})
+    if folder := Path(name).parent.name:  # a column of that name comes first
+        meta = {FOLDER: folder, **meta}
     return Document(name, text, Path(name).stem, source, name, 0, "picture", meta=meta | size)
 
 

@@ -18,15 +18,15 @@ from tasks.data.evaluation import Measure
 from tasks.data.pictures import (
     ClassifiedPictures,
     IngestedPictures,
-    LearnedHead,
     NearPictures,
     NearPicturesRef,
     Picture,
     PictureClass,
     PictureHit,
     PictureHitsRef,
+    ProbedPictures,
 )
-from tasks.data.placed import PlacedPictures, TowerLimits
+from tasks.data.placed import AmongTexts, PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
@@ -42,6 +42,7 @@ DUAL_NOTE = (
     "Each described picture asked for by its own description among all pictures; 95 % intervals. Nothing was learned "
     "from them here."
 )
+PROBE_NOTE = " Probe: each picture of a known class by one that never saw it or a near copy."
 SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
 
 
@@ -61,6 +62,7 @@ class ShownPictures:
         pictures: Pictures that were asked for.
         alike: What they found.
         classes: The class of each picture; None where there are none.
+        probed: The class of each picture as it was learned; None where that was not asked for.
         config: What was asked.
         limits: What such a model does not read; None of other encoders.
     """
@@ -70,12 +72,13 @@ class ShownPictures:
     rows: Sequence[RejectedRef]
     near: NearPicturesRef
     made: Generation | None
-    learned: LearnedHead | PlacedPictures | None
+    learned: AmongTexts | None
     queries: Sequence[str]
     hits: HitsRef | None
     pictures: Sequence[str]
     alike: PictureHitsRef | None
     classes: ClassifiedPictures | None
+    probed: ProbedPictures | None
     config: ImageSearch
     limits: TowerLimits | None = None
 
@@ -98,6 +101,8 @@ class ShownPictures:
                         "; they are not judged")  # fmt: skip
         if classes is not None and classes.unmet:
             told.append(f"no picture is of {', '.join(classes.unmet)}: look at the spelling of classes.names")
+        if self.probed is not None and self.probed.too_few:
+            told.append(f"too few pictures are of {', '.join(self.probed.too_few[:5])}: the probe does not learn it")
         return told
 
     def found(self) -> list[tuple[str, list[tuple[int, float]]]]:
@@ -112,8 +117,8 @@ class ShownPictures:
 
     def measures(self) -> list[Measure]:
         """Return what was measured of the pictures among texts and of the classes."""
-        of_pictures = objects.load_rows(self.learned.measures, Measure) if self.learned is not None else []
-        return of_pictures + (objects.load_rows(self.classes.measures, Measure) if self.classes is not None else [])
+        made = [part for part in (self.learned, self.classes, self.probed) if part is not None]
+        return [measure for part in made for measure in objects.load_rows(part.measures, Measure)]
 
 
 def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
@@ -123,8 +128,9 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
         Path of `index.html`; an empty path while a plan is made.
     """
     read, found = shown.read, shown.found()
-    pairs, examples = objects.load_rows(shown.near, NearPictures), _examples(shown)
-    wanted = {row for _, rows in [*found, *examples] for row, _ in rows}
+    pairs = objects.load_rows(shown.near, NearPictures)
+    told = {"classes": _examples(shown.classes), "probed": _examples(shown.probed)}
+    wanted = {row for _, rows in [*found, *told["classes"], *told["probed"]] for row, _ in rows}
     wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
@@ -143,7 +149,8 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
         template="image_search.html.j2",
         more={
             "found": [(query, [_scored(cards[row], score) for row, score in rows]) for query, rows in found],
-            "classes": [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples],
+            **{name: [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples]
+               for name, examples in told.items()},
             "near": [[_scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
                      for pair in pairs[:SHOWN_PAIRS]],
             "more_near": max(0, len(pairs) - SHOWN_PAIRS),
@@ -174,7 +181,8 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
                                        "score": round(score, 4)} for rank, (row, score) in enumerate(rows, start=1)]}
             for query, rows in found
         ],
-        "classes": dict(Counter(c.label for c in _classes(shown)).most_common()),
+        "classes": dict(Counter(c.label for c in _classes(shown.classes)).most_common()),
+        **({"probe": _stated(shown.probed)} if shown.probed is not None else {}),
     }  # fmt: skip
 
 
@@ -183,7 +191,7 @@ def _unread(limits: TowerLimits) -> list[str]:
     told = []
     if limits.texts + limits.descriptions:
         told.append(
-            f"{limits.texts} queries and sentences about classes and {limits.descriptions} descriptions are longer "
+            f"{limits.texts} queries, words and classes and {limits.descriptions} descriptions are longer "
             f"than the {limits.tokens} tokens that the encoder reads; what stands behind was not read"
         )
     if limits.side > limits.copies:
@@ -194,14 +202,21 @@ def _unread(limits: TowerLimits) -> list[str]:
     return told
 
 
-def _classes(shown: ShownPictures) -> list[PictureClass]:
-    return objects.load_rows(shown.classes.classes, PictureClass) if shown.classes is not None else []
+def _stated(probed: ProbedPictures) -> dict[str, Any]:
+    """Return what the probe found, as the caller of a flow gets it."""
+    counted = Counter(c.label for c in _classes(probed)).most_common()
+    return {"truth": probed.truth, "learned_from": probed.labelled, "without_a_class": probed.unlabelled,
+            "classes": dict(counted)}  # fmt: skip
 
 
-def _examples(shown: ShownPictures) -> list[tuple[str, list[tuple[int, float]]]]:
+def _classes(found: ClassifiedPictures | ProbedPictures | None) -> list[PictureClass]:
+    return objects.load_rows(found.classes, PictureClass) if found is not None else []
+
+
+def _examples(found: ClassifiedPictures | ProbedPictures | None) -> list[tuple[str, list[tuple[int, float]]]]:
     """Return for each class the pictures it is surest of, by the margin to the next class."""
     by_label: dict[str, list[PictureClass]] = {}
-    for row in sorted(_classes(shown), key=lambda c: -c.margin):
+    for row in sorted(_classes(found), key=lambda c: -c.margin):
         by_label.setdefault(row.label, []).append(row)
     return [
         (f"{label}: {len(rows):,}", [(row.picture, row.margin) for row in rows[:OF_A_CLASS]])
@@ -212,6 +227,7 @@ def _examples(shown: ShownPictures) -> list[tuple[str, list[tuple[int, float]]]]
 def _measured(shown: ShownPictures) -> list[Table]:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measures()]
     note = DUAL_NOTE if isinstance(shown.learned, PlacedPictures) else HEAD_NOTE
+    note += PROBE_NOTE if shown.probed is not None else ""
     return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
 
 

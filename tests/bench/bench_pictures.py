@@ -44,7 +44,7 @@ def measure() -> list[dict[str, Any]]:
     ours, gained = measures["recall@10 head"], measures["recall@10 difference head - colours"]
     encoded = "embed-pictures.pictures.encoded"
     return [
-        *(plain(_named(name, m), m["value"], "") for name, m in measures.items()),
+        *(plain(named_measure(name, m), m["value"], "") for name, m in measures.items()),
         at_least("recall@10 of the head", ours["value"], "", FOUND),
         at_least("recall@10 of the head less that of colours, lower end", gained["low"], "", 0.0),
         at_most("recall@10 of shuffled descriptions", measures["recall@10 shuffled"]["value"], "", BY_CHANCE),
@@ -55,7 +55,8 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-def _named(name: str, m: dict[str, Any]) -> str:
+def named_measure(name: str, m: dict[str, Any]) -> str:
+    """Return the name of a measure, with its interval where it has one."""
     return f"{name} ({m['low']:.3f} to {m['high']:.3f}, n={m['n']})" if "low" in m else f"{name} (n={m['n']})"
 
 

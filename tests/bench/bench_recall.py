@@ -1,7 +1,7 @@
 """What a conversation still knows: a fact told first, asked for after five, ten and twenty turns, by each memory.
 
 Twenty conversations with `smollm2`, or the model that `LLM_FLOWS_CHAT_MODEL` names, one fact each; between them the
-same small questions in another order each. A fact is recalled where its word stands in the reply. Sixteen
+same small questions in another order each. A fact is recalled where its word stands in the reply. All
 conversations share a batch, so seconds are those of a conversation among others.
 """
 
@@ -72,12 +72,13 @@ def measure() -> list[dict[str, Any]]:
     if (config := model_of()) is None:
         print("  skipped: LLM_FLOWS_CHAT_MODEL names no model here, and smollm2 is not installed")
         return []
+    config = config.model_copy(update={"batch_size": len(FACTS), "batch_tokens": len(FACTS) * CONTEXT})
     replies = client.replies(generators.describe(config), Sampling(max_tokens=REPLY), config, use_cache=False)
     model, rows = MemoryModel(replies, client.message_counter(config)), []
     for name, memory in MEMORIES.items():
         started = time.perf_counter()
         jobs = [partial(converse, number=n, memory=memory, model=model) for n in range(len(FACTS))]
-        made = rows_of(name, together(model.replies, jobs), time.perf_counter() - started)
+        made = rows_of(name, together(model.replies, jobs, len(jobs)), time.perf_counter() - started)
         print(
             *(f"  {row}" for row in made), sep="\n", file=sys.stderr, flush=True
         )  # a memory takes a quarter of an hour

@@ -49,9 +49,9 @@ class Together:
         self.turn.notify_all()
 
 
-def together(replies: Replies, jobs: Sequence[Callable[[Replies], Result]]) -> list[Result]:
-    """Return what jobs return that each ask one request at a time, in order; a batch of them runs at once."""
-    return [made for n in range(0, len(jobs), BATCH_SIZE) for made in _at_once(replies, jobs[n : n + BATCH_SIZE])]
+def together(replies: Replies, jobs: Sequence[Callable[[Replies], Result]], size: int = BATCH_SIZE) -> list[Result]:
+    """Return what jobs return that each ask one request at a time, in order; `size` of them run at once."""
+    return [made for n in range(0, len(jobs), size) for made in _at_once(replies, jobs[n : n + size])]
 
 
 def _at_once(replies: Replies, jobs: Sequence[Callable[[Replies], Result]]) -> list[Result]:

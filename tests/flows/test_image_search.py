@@ -1,6 +1,7 @@
 """`image-search`: pictures of a folder are found by texts and by pictures; what cannot be done is said first."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from configs.flows import KnowledgeBase
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Files, Tables
-from configs.pictures import PictureFiles, PictureHead, Symbols, ZeroShotClasses
+from configs.pictures import PictureFiles, PictureHead, PictureProbe, Symbols, WordShift, ZeroShotClasses
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.knowledge_base import knowledge_base
@@ -22,6 +23,10 @@ FEW = ImageSearch(head=PictureHead(ridge=500.0))
 HOSTILE = "<script>alert(1)</script> leftwards arrow"
 
 
+def set_of(said: str) -> str:
+    return "arrow" if "arrow" in said else "dash" if "box drawings" in said else "sign"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of 150 symbols, one of them torn, and a table that describes them."""
@@ -30,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     rows = []
     for name, said, picture in symbols(64, 150):
         (place / name).write_bytes(picture.copy)
-        rows.append({"file": name, "said": HOSTILE if said == "leftwards arrow" else said, "set": "font"})
+        rows.append({"file": name, "said": HOSTILE if said == "leftwards arrow" else said, "set": set_of(said)})
     (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return place
@@ -105,6 +110,36 @@ def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_en
     assert more.metrics["embed-pictures.pictures.encoded"] == 1
     by_words = semantic_search(["arrow"], "symbols")
     assert by_words.result["queries"][0]["hits"]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_classes_are_learned_some_pictures_show_none_and_words_move_a_query(workspace: Path, folder: Path) -> None:
+    classes = ZeroShotClasses(names=("arrow", "dash"), truth="set", none_of_these=0.1)
+    config = FEW.model_copy(update={"classes": classes, "probe": PictureProbe(truth="set", C=0.05, folds=3)})
+    made = image_search(source_of(folder), None, [str(folder / "u2190.png")], None, config)
+    sets = Counter(set_of(said) for _, said, _ in symbols(64, 150))
+    measures = made.result["measures"]
+    assert made.result["probe"]["learned_from"] == measures["accuracy probe"]["n"] == 150
+    assert sum(made.result["probe"]["classes"].values()) == 150
+    assert measures["accuracy commonest class"]["value"] == pytest.approx(max(sets.values()) / 150, abs=1e-3)
+    assert measures["accuracy probe"]["value"] > measures["accuracy commonest class"]["value"]
+    assert measures["called none pictures of other classes"]["n"] == sets["sign"]
+    assert measures["AUROC none of these"]["value"] > 0.5
+    assert made.result["classes"]["none of these"] > 0
+    assert made.metrics["classes.probe.accuracy"] == pytest.approx(measures["accuracy probe"]["value"], abs=1e-4)
+    page = Path(made.report).read_text("utf-8")
+    assert "Classes learned from pictures" in page
+    assert "none of these: " in page
+    moved = config.model_copy(
+        update={"shift": WordShift(plus="rightwards arrow", minus="leftwards arrow", weight=2.0)}
+    )
+    after = image_search(source_of(folder), None, [str(folder / "u2190.png")], None, moved)
+    said = [hit["text"] for hit in after.result["queries"][0]["hits"]]
+    assert "rightwards" in " ".join(said[:5])
+    assert found(after) != found(made)
+    with pytest.raises(DataError, match="two classes with 2 pictures each"):
+        image_search(source_of(folder, described=False), None, None, None, ImageSearch(probe=PictureProbe()))
 
 
 @pytest.mark.flow

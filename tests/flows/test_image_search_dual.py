@@ -121,7 +121,7 @@ def test_described_pictures_are_judged_all_together_and_texts_that_were_cut_are_
     assert sum(made.result["classes"].values()) == 24
     cut = len([text for text in said if len(text.replace(" ", "")) > 22])
     assert made.result["warnings"] == [
-        f"1 queries and sentences about classes and {cut} descriptions are longer than the 24 tokens that the encoder "
+        f"1 queries, words and classes and {cut} descriptions are longer than the 24 tokens that the encoder "
         "reads; what stands behind was not read"
     ]
     page = Path(made.report).read_text("utf-8")
@@ -150,12 +150,22 @@ def test_what_is_no_such_model_is_refused_before_any_work(
 @pytest.mark.flow
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["siglip2", "sentence-transformers"])
-def test_each_kind_of_model_finds_pictures_in_the_flow(
-    workspace: Path, tmp_path: Path, kind: str, make_dual: Callable[[str], Path]
+def test_each_kind_of_model_finds_pictures_in_the_flow_and_words_are_added_to_a_picture(
+    workspace: Path, folder: Path, kind: str, make_dual: Callable[[str], Path]
 ) -> None:
-    made = image_search(Symbols(limit=12, side=40), ["an arrow"], None, None, by(make_dual(kind)))
-    assert len(made.result["queries"][0]["hits"]) == 12
-    assert made.result["measures"]["recall@10 dual"]["n"] == 12
+    config = by(make_dual(kind), shift={"plus": "red"}, probe={"truth": "is"}, head={"near_duplicate": 1.0})
+    made = image_search(described(folder), ["an arrow"], [str(folder / "u2191.png")], None, config)
+    by_text, by_picture = made.result["queries"]
+    assert len(by_text["hits"]) == len(by_picture["hits"]) == 12
+    assert made.result["measures"]["recall@10 dual"]["n"] == made.result["probe"]["learned_from"] == 20
+    live = open_collection("symbols")
+    vectors = objects.load_array(live.vectors)
+    (own,) = (row for row, path in enumerate(objects.load_table(live.documents, ["path"])["path"].to_pylist())
+              if path == "u2191.png")  # fmt: skip
+    moved = normalise(vectors[own] + 0.5 * load.engine(live.fingerprint).encode(["red"]))
+    assert [hit["score"] for hit in by_picture["hits"]] == pytest.approx(
+        np.sort((moved @ vectors.T)[0])[::-1][:12], abs=1e-4
+    )
 
 
 @pytest.fixture
