@@ -1,8 +1,9 @@
 """Tasks of `ingest` that read pictures: list a folder, and decode it into documents and working copies."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.ingest import Ingest, Tables
 from configs.pictures import PictureFiles, PictureSource, Symbols
@@ -18,7 +19,11 @@ from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import collections, objects
 
+if TYPE_CHECKING:
+    from tasks.ingest.pictures.read import Decoded
+
 MEGABYTE = 1_000_000
+COPIES = 1_024  # working copies in memory at a time, some 15 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
 SHOWN = 5  # names of pictures that are described and not there
 
@@ -138,8 +143,9 @@ def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: P
         from tasks.ingest.pictures.copies import symbols
 
         made = symbols(source.side, source.limit)
-        documents = [_document(name, PictureWords(said, {}), picture, "DejaVu Sans") for name, said, picture in made]
-        return _stored(documents, [picture for *_, picture in made], [], [], {}, set())
+        signs = [_document(name, PictureWords(said, {}), picture, "DejaVu Sans") for name, said, picture in made]
+        drawn = objects.save_stream(PicturesRef, Picture, (picture for *_, picture in made), group=COPIES)
+        return _stored(signs, drawn, [], [], {}, set())
     items = objects.load_rows(snapshot, Item)
     rows = objects.load_rows(described, CellRow) if described is not None else []
     told, unread = descriptions_of(rows, source.described) if source.described is not None else ({}, [])
@@ -149,8 +155,10 @@ def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: P
             f"no description is of a picture there is: source.described names {next(iter(told))!r} but the folder "
             f"holds {items[0].name!r}; its id column must name files below the folder"
         )
-    documents, pictures, rejected = _read(items, source, told)
-    if not pictures or len(rejected) / len(items) > source.max_rejected_share:
+    documents: list[Document] = []
+    rejected: list[Rejected] = []
+    pictures = objects.save_stream(PicturesRef, Picture, _read(items, source, told, documents, rejected), group=COPIES)
+    if not documents or len(rejected) / len(items) > source.max_rejected_share:
         first = f"{rejected[0].item} {rejected[0].detail}"
         raise DataError(
             f"{len(rejected)} of {len(items)} pictures cannot be read (first: {first}); mend them, or raise "
@@ -160,17 +168,16 @@ def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: P
 
 
 def _read(
-    items: list[Item], source: PictureFiles, told: Mapping[str, PictureWords]
-) -> tuple[list[Document], list[Picture], list[Rejected]]:
+    items: list[Item], source: PictureFiles, told: Mapping[str, PictureWords], documents: list[Document],
+    rejected: list[Rejected],
+) -> Iterator[Picture]:  # fmt: skip
+    """Yield pictures as they are decoded, so that few are in memory, and put what else is found into two lists."""
     from tasks.ingest.pictures.copies import picture_of
     from tasks.ingest.pictures.limits import PictureLimits
     from tasks.ingest.pictures.read import decode_from, listed_file
 
     root, limit = place_of(source).resolve(), int(source.max_file_mb * MEGABYTE)
     limits = PictureLimits(max_pixels=source.max_pixels, max_bytes=limit, timeout_s=source.timeout_s)
-    documents: list[Document] = []
-    pictures: list[Picture] = []
-    rejected: list[Rejected] = []
     first: dict[str, int] = {}
     with progress("decode", len(items), "pictures") as advance:
         found = decode_from(((item.name, listed_file(root, item)) for item in items), limits)
@@ -180,19 +187,18 @@ def _read(
             if isinstance(got, Rejected):
                 rejected.append(got)
                 continue
-            at = first.setdefault(got.digest, len(pictures))
-            if at < len(pictures):
+            at = first.setdefault(got.digest, len(documents))
+            if at < len(documents):
                 same = documents[at]
                 rejected.append(Rejected(item.name, "duplicate", f"shows what {same.id} shows, to the pixel"))
                 if said is not None and not same.text:  # words of a picture are not lost with its copy
-                    documents[at] = _document(same.id, said, pictures[at], root.name)
+                    documents[at] = _document(same.id, said, got, root.name)
                 continue
-            pictures.append(picture_of(got))
-            documents.append(_document(item.name, said, pictures[-1], root.name))
-    return documents, pictures, rejected
+            documents.append(_document(item.name, said, got, root.name))
+            yield picture_of(got)
 
 
-def _document(name: str, said: PictureWords | None, picture: Picture, source: str) -> Document:
+def _document(name: str, said: PictureWords | None, picture: "Picture | Decoded", source: str) -> Document:
     size = {"width": str(picture.width), "height": str(picture.height), "pixels": picture.digest}
     text, meta = (said.text, said.meta) if said is not None else ("", {})
     if folder := Path(name).parent.name:  # a column of that name comes first
@@ -201,7 +207,7 @@ def _document(name: str, said: PictureWords | None, picture: Picture, source: st
 
 
 def _stored(
-    documents: list[Document], pictures: list[Picture], rejected: list[Rejected], unread: list[Rejected],
+    documents: list[Document], pictures: PicturesRef, rejected: list[Rejected], unread: list[Rejected],
     told: Mapping[str, PictureWords], names: set[str],
 ) -> IngestedPictures:  # fmt: skip
     described = sum(bool(d.text) for d in documents)
@@ -209,11 +215,11 @@ def _stored(
     unknown = sorted(told.keys() - names)
     lost = max(0, len(told) - len(unknown) - described)
     counts = {"described": described, "unknown": len(unknown), "descriptions_lost": lost}
-    steps.log_metrics(pictures=len(pictures), rejected=len(rejected), rejected_rows=len(unread), **counts)
+    steps.log_metrics(pictures=len(documents), rejected=len(rejected), rejected_rows=len(unread), **counts)
     return IngestedPictures(
         documents=objects.save_rows(DocumentsRef, Document, documents),
         passages=objects.save_rows(PassagesRef, Passage, passages),
-        pictures=objects.save_rows(PicturesRef, Picture, pictures),
+        pictures=pictures,
         rejected=objects.save_rows(RejectedRef, Rejected, rejected),
         rejected_rows=objects.save_rows(RejectedRef, Rejected, unread),
         described=described, unknown=len(unknown), examples=tuple(unknown[:SHOWN]), lost=lost,

@@ -6,6 +6,7 @@ Nothing is pickled: tables are Parquet, arrays npy without objects, small things
 """
 
 import dataclasses
+import itertools
 import json
 import threading
 import types
@@ -55,6 +56,30 @@ def save_table(ref: type[R], table: pa.Table) -> R:
 def save_rows(ref: type[R], row_type: type[Row], rows: Iterable[Row]) -> R:
     """Save rows of a dataclass as a table; return the reference to it."""
     return save_table(ref, table_of(row_type, rows))
+
+
+def save_stream(ref: type[R], row_type: type[Row], rows: Iterable[Row], *, group: int) -> R:
+    """Save rows of a dataclass as a table while they come; return the reference to it.
+
+    Args:
+        ref: The kind of object.
+        row_type: Their dataclass.
+        rows: No more than `group` of them are in memory at a time.
+        group: Rows that are written, and later read, at a time.
+    """
+    columns = [field.name for field in dataclasses.fields(row_type)]  # type: ignore[arg-type]
+    info: durable.Info = {"kind": ref.model_fields["kind"].default, "shape": [0, len(columns)], "dtype": ""}
+
+    def fill(folder: Path) -> durable.Info:
+        waiting = iter(rows)
+        with pq.ParquetWriter(folder / "table.parquet", table_of(row_type, []).schema) as file:
+            while some := list(itertools.islice(waiting, group)):
+                file.write_table(table_of(row_type, some), row_group_size=group)
+                info["shape"][0] += len(some)
+        return info
+
+    digest = durable.write_folder(workspace.folder("objects", info["kind"]), fill)
+    return ref(kind=info["kind"], digest=digest, rows=info["shape"][0], shape=tuple(info["shape"]), dtype="")
 
 
 def save_array(ref: type[R], array: npt.NDArray[Any]) -> R:
@@ -141,9 +166,15 @@ def load_table(ref: Ref, columns: Sequence[str] | None = None) -> pa.Table:
 def load_slice(ref: Ref, start: int, stop: int, columns: Sequence[str]) -> pa.Table:
     """Read some columns of the rows `start` to `stop`; memory holds no more than the groups they lie in."""
     with pq.ParquetFile(path(ref) / "table.parquet") as file:
-        first, last = start // GROUP, max(start, stop - 1) // GROUP
+        size = _group_of(file)
+        first, last = start // size, max(start, stop - 1) // size
         groups = [group for group in range(first, last + 1) if group < file.num_row_groups]
-        return file.read_row_groups(groups, columns=list(columns)).slice(start - first * GROUP, stop - start)
+        return file.read_row_groups(groups, columns=list(columns)).slice(start - first * size, stop - start)
+
+
+def _group_of(file: pq.ParquetFile) -> int:
+    """Return how many rows a group of a table has; the last one may have fewer."""
+    return max(1, file.metadata.row_group(0).num_rows) if file.num_row_groups else 1
 
 
 def load_rows(ref: Ref, row_type: type[Row]) -> list[Row]:
@@ -154,7 +185,14 @@ def load_rows(ref: Ref, row_type: type[Row]) -> list[Row]:
 def rows_at(ref: Ref, row_type: type[Row], numbers: Iterable[int]) -> dict[int, Row]:
     """Read some rows of a table, each once, by their number; of no numbers none."""
     wanted = np.array(sorted(set(numbers)), dtype=np.int64)
-    return dict(zip(wanted.tolist(), rows_of(row_type, load_table(ref).take(wanted)), strict=True))
+    found: dict[int, Row] = {}
+    with pq.ParquetFile(path(ref) / "table.parquet") as file:
+        size = _group_of(file)
+        for group in np.unique(wanted // size).tolist():  # one group is in memory at a time
+            rows = wanted[wanted // size == group]
+            some = file.read_row_group(group).take(rows - group * size)
+            found.update(zip(rows.tolist(), rows_of(row_type, some), strict=True))
+    return found
 
 
 def load_array(ref: Ref) -> npt.NDArray[Any]:

@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import os
@@ -6,10 +7,12 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +89,43 @@ def test_rows_are_read_by_number_each_once_and_none_for_no_numbers() -> None:
     ref = objects.save_rows(PassagesRef, Row, ROWS)
     assert objects.rows_at(ref, Row, [1, 1]) == {1: ROWS[1]}
     assert objects.rows_at(ref, Row, []) == {}
+
+
+def test_rows_that_come_one_by_one_are_stored_by_the_group_and_read_as_any_table() -> None:
+    rows = [dataclasses.replace(ROWS[n % 2], number=n) for n in range(25)]
+    before, taken = [], 0
+    written = durable_groups(lambda: before.append(taken))
+
+    def coming() -> Iterator[Row]:
+        nonlocal taken
+        for row in rows:
+            taken += 1
+            yield row
+
+    with written:
+        ref = objects.save_stream(PassagesRef, Row, coming(), group=10)
+    assert before == [10, 20, 25]  # a group is written before the next is asked for
+    assert (ref.rows, ref.shape) == (25, (25, 10))
+    assert objects.load_rows(ref, Row) == rows
+    assert objects.rows_at(ref, Row, [24, 3, 11, 3]) == {n: rows[n] for n in (3, 11, 24)}
+    for start, stop in ((0, 25), (3, 4), (8, 12), (19, 25), (20, 40), (25, 30)):
+        assert objects.load_slice(ref, start, stop, ["number"])["number"].to_pylist() == list(
+            range(start, min(stop, 25))
+        )
+    assert objects.load_rows(objects.save_stream(PassagesRef, Row, iter([]), group=10), Row) == []
+
+
+def durable_groups(tell: Callable[[], None]) -> AbstractContextManager[object]:
+    """Return a context in which it is told whenever a group of rows is turned into a table."""
+    make = objects.table_of
+
+    def telling(row_type: type[Any], rows: Any) -> pa.Table:
+        made = make(row_type, rows)
+        if made.num_rows:
+            tell()
+        return made
+
+    return mock.patch.object(objects, "table_of", telling)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
