@@ -8,6 +8,7 @@ from configs.base import Common, Config
 from configs.embed import Embed
 from configs.index import Index
 from configs.ingest import Ingest
+from configs.picture_encoders import Lite0WithHead, PictureEncoder
 from configs.pictures import PictureHead, PictureProbe, WordShift, ZeroShotClasses
 from configs.retrieve import Dense, Retrieve
 
@@ -15,6 +16,8 @@ from configs.retrieve import Dense, Retrieve
 class ImageSearch(Config):
     """How pictures are put among texts, searched and told apart."""
 
+    encoder: Annotated[PictureEncoder, Common] = Lite0WithHead()
+    """What turns pictures into vectors; `dual` is a model that reads texts as well, as CLIP."""
     embed: Embed = Embed()
     """The encoder of texts. It stays as it is; pictures are put where it puts their descriptions."""
     head: Annotated[PictureHead, Common] = PictureHead()
@@ -24,7 +27,7 @@ class ImageSearch(Config):
     alike: int = Field(12, ge=1, le=1_000)
     """Pictures that are found for a picture."""
     shift: Annotated[WordShift | None, Common] = None
-    """Words that every query is moved towards or away from; null for none. Needs a head."""
+    """Words that every query is moved towards or away from; null for none. Needs a head, or a dual encoder."""
     classes: Annotated[ZeroShotClasses | None, Common] = None
     """Classes to tell pictures apart by, without training; null for none."""
     probe: Annotated[PictureProbe | None, Common] = None

@@ -73,6 +73,10 @@ CATALOGUE = {
 }
 
 
+REVISIONS = {"openai/clip-vit-base-patch32": "c237dc49a33fc61debc9276459120b7eac67e7ef"}
+"""Commits of models whose main branch holds pickles alone: the conversion to safetensors that the hub's bot made."""
+
+
 class TaskCard(Config):
     """What the project knows of a model that was trained for a task of classification."""
 

@@ -1,13 +1,16 @@
 """Image search: pictures and texts in one space; search both ways, classes without training, near copies.
 
 Here:          python -m flows image-search queries='["a chess knight"]'
+By CLIP:       python -m flows image-search encoder.kind=dual encoder.model=clip source.kind=files source.path=photos
 Your own:      python -m flows image-search source.kind=files source.path=photos pictures='["photos/one.jpg"]'
 On a worker:   prefect deployment run 'image-search/image-search' -p queries='["a chess knight"]'
 """
 
 from prefect import flow
 
+from configs.embed import Embed
 from configs.flows_pictures import ImageSearch
+from configs.picture_encoders import DualEncoder
 from configs.pictures import PictureSource, Symbols
 from tasks.classify import class_texts, classify_pictures, probe_pictures, refuse_pictures
 from tasks.data.documents import SnapshotRef
@@ -21,21 +24,25 @@ from tasks.data.pictures import (
     PictureHitsRef,
     ProbedPictures,
 )
+from tasks.data.placed import AmongTexts, TowerLimits
 from tasks.data.run import Outcome
 from tasks.data.search import Generation, HitsRef
 from tasks.data.vectors import VectorsRef
 from tasks.embed import (
+    as_vectors,
     describe_encoder,
-    describe_picture_encoder,
     embed_colours,
     embed_passages,
-    embed_pictures,
     embed_queries,
+    encode_pictures,
     find_alike,
     learn_head,
     near_pictures,
+    picture_encoder,
+    place_dual,
     place_pictures,
     shift_queries,
+    tower_limits,
 )
 from tasks.errors import ContractError, DataError
 from tasks.index import index_dense, index_sparse, live_before, publish_generation
@@ -77,12 +84,12 @@ def preflight(
             or the collection is one of texts.
     """
     list_pictures(source)
-    describe_picture_encoder()
-    describe_encoder(config.embed)
+    picture_encoder(config.encoder)
+    text_encoder(config)
     table = None if isinstance(source, Symbols) else source.described
     if table is not None:
         list_descriptions(table)
-    elif queries and not isinstance(source, Symbols):
+    elif queries and not isinstance(source, Symbols) and config.encoder.kind == "lite0":
         raise ContractError(NO_TEXTS.format(0, config.head.least))
     if queries:
         ingest_queries(queries)
@@ -97,6 +104,24 @@ def preflight(
     live = live_before(name)
     if live is not None and live.source != PICTURES:
         raise ContractError(f"the collection {name} holds {live.source}, not pictures; name another with collection=")
+
+
+def text_encoder(config: ImageSearch) -> Fingerprint:
+    """Return what encodes texts: the text tower of a dual encoder, else the encoder of texts.
+
+    Raises:
+        FlowError: It is not here, or one is named beside a dual encoder.
+    """
+    if not isinstance(config.encoder, DualEncoder):
+        return describe_encoder(config.embed)
+    if config.embed != Embed():
+        raise ContractError("embed is set but encoder.kind is dual, which reads texts itself; leave embed out")
+    return picture_encoder(config.encoder)
+
+
+def texts_find(read: IngestedPictures, config: ImageSearch) -> bool:
+    """Return whether pictures stand among texts: always by a dual encoder, else where enough are described."""
+    return isinstance(config.encoder, DualEncoder) or read.described >= config.head.least
 
 
 def check_classes(kept: tuple[str, ...], config: ImageSearch) -> None:
@@ -121,15 +146,24 @@ def check_classes(kept: tuple[str, ...], config: ImageSearch) -> None:
 
 def put_among_texts(
     read: IngestedPictures, snapshot: SnapshotRef, features: FeaturesRef, encoder: Fingerprint, config: ImageSearch
-) -> tuple[Generation | None, LearnedHead | None]:
-    """Return the pictures as a collection that texts find, and the head; None where too few are described."""
-    if read.described < config.head.least:
+) -> tuple[Generation | None, AmongTexts | None]:
+    """Return the pictures as a collection that texts find, and what put them there; None where too few are described.
+
+    Raises:
+        DataError: A description cannot be encoded.
+    """
+    if not texts_find(read, config):
         return None, None
     texts = embed_passages(read.passages, encoder)
     if texts.rejected.rows:
         raise DataError(f"{texts.rejected.rows} descriptions cannot be encoded; correct them, or take them out")
-    learned = learn_head(read.documents, read.pictures, features, texts.vectors, config.head)
-    vectors = place_pictures(features, learned.head)
+    learned: AmongTexts
+    if isinstance(config.encoder, DualEncoder):
+        learned = place_dual(read.documents, features, texts.vectors)
+        vectors = learned.held_out
+    else:
+        learned = learn_head(read.documents, read.pictures, features, texts.vectors, config.head)
+        vectors = place_pictures(features, learned.head)
     made = Generation(
         collection="", source=PICTURES, snapshot=snapshot, documents=read.documents,
         passages=read.passages, vectors=vectors, dense=index_dense(vectors, config.index.dense),
@@ -155,7 +189,7 @@ def shifted(queries: VectorsRef, encoder: Fingerprint, config: ImageSearch) -> V
 
 
 def search_by_picture(
-    features: FeaturesRef, pictures: list[str], made: Generation | None, learned: LearnedHead | None,
+    features: FeaturesRef, pictures: list[str], made: Generation | None, learned: AmongTexts | None,
     encoder: Fingerprint, config: ImageSearch,
 ) -> PictureHitsRef:  # fmt: skip
     """Rank pictures for pictures, by what they show alone or, where words are to be added, among texts.
@@ -164,19 +198,20 @@ def search_by_picture(
         DataError: Words are to be added and pictures are not among texts.
     """
     with steps.label("asked"):
-        asked = embed_pictures(read_queries(pictures), describe_picture_encoder())
+        asked = encode_pictures(read_queries(pictures), config.encoder)
         if config.shift is None:
             return find_alike(features, asked, config.alike)
         if made is None or learned is None:
             raise DataError(
-                f"shift adds words to pictures, which needs {config.head.least} described ones (head.least)"
+                f"shift adds words to pictures, which needs {config.head.least} described ones (head.least) or "
+                "encoder.kind=dual"
             )
-        among = place_pictures(asked, learned.head)
+        among = place_pictures(asked, learned.head) if isinstance(learned, LearnedHead) else as_vectors(asked)
     return find_alike(made.vectors, shifted(among, encoder, config), config.alike)
 
 
 def tell_apart(
-    made: Generation | None, learned: LearnedHead | None, features: FeaturesRef, near: NearPicturesRef,
+    made: Generation | None, learned: AmongTexts | None, features: FeaturesRef, near: NearPicturesRef,
     encoder: Fingerprint, config: ImageSearch,
 ) -> ClassifiedPictures | None:  # fmt: skip
     """Return the class of each picture; None where no classes are named, or pictures are not among texts."""
@@ -200,6 +235,17 @@ def learn_classes(
     return probe_pictures(read.documents, features, embed_colours(read.pictures), near, config.probe)
 
 
+def limits_of(
+    read: IngestedPictures, queries: list[str] | None, encoder: Fingerprint, config: ImageSearch
+) -> TowerLimits | None:
+    """Return what a dual encoder does not read of texts and pictures; None of other encoders."""
+    if not isinstance(config.encoder, DualEncoder):
+        return None
+    sentences = class_texts(config.classes) if config.classes is not None else []
+    words = config.shift.words() if config.shift is not None else []
+    return tower_limits(read.passages, [*(queries or []), *words, *sentences], encoder)
+
+
 @flow(name="image-search", flow_run_name=named("queries", "source"))
 def image_search(
     source: PictureSource = Symbols(),
@@ -219,20 +265,21 @@ def image_search(
     """
     with tracking.run("image-search", config, source=source, queries=queries, collection=collection) as run:
         preflight(source, queries, pictures, collection, config)
-        encoder, name = describe_encoder(config.embed), name_of_pictures(source, collection)
+        encoder, name = text_encoder(config), name_of_pictures(source, collection)
         snapshot, table = list_pictures(source), None if isinstance(source, Symbols) else source.described
         told = None if table is None else read_descriptions(table, config.ingest)
         read = ingest_pictures(snapshot, None if told is None else told.cells, source)
-        if queries and read.described < config.head.least:
+        if queries and not texts_find(read, config):
             raise DataError(NO_TEXTS.format(read.described, config.head.least))
         with steps.label("pictures"):
-            features = embed_pictures(read.pictures, describe_picture_encoder())
+            features = encode_pictures(read.pictures, config.encoder)
         near = near_pictures(features, config.head.near_duplicate)
         made, learned = put_among_texts(read, snapshot, features, encoder, config)
         hits = search_by_text(made, queries, encoder, config) if queries and made is not None else None
         alike = search_by_picture(features, pictures, made, learned, encoder, config) if pictures else None
         classes = tell_apart(made, learned, features, near, encoder, config)
         probed = learn_classes(read, features, near, config)
+        limits = limits_of(read, queries, encoder, config)
         if made is not None:  # last, so that a run that fails leaves the live pictures as they are
             made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
         run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes,
@@ -240,6 +287,6 @@ def image_search(
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
         shown = ShownPictures(
-            name, read, other_files(source), rows, near, made, learned, *asked, classes, probed, config
+            name, read, other_files(source), rows, near, made, learned, *asked, classes, probed, config, limits
         )
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

@@ -26,8 +26,9 @@ class Encoder(Value):
         width: D, dimensions.
         query_prompt: Put before every query.
         passage_prompt: Put before every passage.
-        architecture: transformer; static, a table of token vectors; remote, a server.
+        architecture: transformer; static, a table of token vectors; remote, a server; dual, which reads pictures too.
         base_url: Address of the server, empty for other architectures.
+        processor: sha256 of config and picture processor, with what it runs on; empty for encoders of texts alone.
     """
 
     model: str
@@ -40,14 +41,15 @@ class Encoder(Value):
     width: int
     query_prompt: str = ""
     passage_prompt: str = ""
-    architecture: Literal["transformer", "static", "remote"] = "transformer"
+    architecture: Literal["transformer", "static", "remote", "dual"] = "transformer"
     base_url: str = ""
+    processor: str = ""
 
     @property
     def identity(self) -> str:
         """Digest of everything but the names: two encoders with one identity share a vector space."""
-        names = {"model", "revision"} if self.base_url else {"model", "revision", "base_url"}
-        return _sha256(self.model_dump_json(exclude=names))
+        empty = {name for name in ("base_url", "processor") if not getattr(self, name)}
+        return _sha256(self.model_dump_json(exclude={"model", "revision"} | empty))
 
     def cache_key(self) -> Any:
         """Count by identity, not by name."""

@@ -9,6 +9,14 @@ from tasks.embed.task import (
     pool_documents,
     query_encoder,
 )
+from tasks.embed.task_dual import (
+    as_vectors,
+    embed_dual_pictures,
+    encode_pictures,
+    picture_encoder,
+    place_dual,
+    tower_limits,
+)
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
     embed_colours,
@@ -21,19 +29,25 @@ from tasks.embed.task_pictures import (
 )
 
 __all__ = [
+    "as_vectors",
     "compare_numerics",
     "describe_encoder",
     "describe_picture_encoder",
     "embed_colours",
+    "embed_dual_pictures",
     "embed_passages",
     "embed_pictures",
     "embed_queries",
+    "encode_pictures",
     "export_vectors",
     "find_alike",
     "learn_head",
     "near_pictures",
+    "picture_encoder",
+    "place_dual",
     "place_pictures",
     "pool_documents",
     "query_encoder",
     "shift_queries",
+    "tower_limits",
 ]

@@ -63,7 +63,7 @@ def embed_pictures(pictures: PicturesRef, encoder: Fingerprint) -> FeaturesRef:
     keys = vector_cache.keys_of(f"picture {digest}" for digest in digests)  # no text is looked up under such a key
     missing = cache.missing(keys)
     with progress("encode", len(missing), "pictures") as advance:
-        for rows, copies in _copies(pictures, missing):
+        for rows, copies in working_copies(pictures, missing):
             cache.add(keys[rows], encode.features(weights.network(), copies, advance))
     found, there = cache.read(keys)
     steps.log_metrics(pictures=len(keys), encoded=len(missing))
@@ -83,7 +83,7 @@ def embed_colours(pictures: PicturesRef) -> FeaturesRef:
 
     rows = np.arange(pictures.rows)
     return objects.save_array(
-        FeaturesRef, np.stack([histogram(c) for _, some in _copies(pictures, rows) for c in some])
+        FeaturesRef, np.stack([histogram(c) for _, some in working_copies(pictures, rows) for c in some])
     )
 
 
@@ -112,7 +112,7 @@ def learn_head(
     if len(rows) < config.least:
         raise DataError(f"{len(rows)} pictures are described, {config.least} are needed to learn a head (head.least)")
     given, wanted = objects.load_array(features)[rows], objects.load_array(texts)[rows]
-    colours = np.stack([cores.histogram(copy) for _, copies in _copies(pictures, rows) for copy in copies])
+    colours = np.stack([cores.histogram(copy) for _, copies in working_copies(pictures, rows) for copy in copies])
     groups = grouping.groups_of(len(rows), grouping.near_copies(given, config.near_duplicate))
     folds = grouping.folds_of(groups, config.folds, config.seed)
     vectors = picture_recall.placed(given, wanted, folds, config.ridge)
@@ -190,7 +190,9 @@ def find_alike(features: FeaturesRef | VectorsRef, asked: FeaturesRef | VectorsR
     return objects.save_rows(PictureHitsRef, PictureHit, hits)
 
 
-def _copies(pictures: PicturesRef, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], list[bytes]]]:
+def working_copies(
+    pictures: PicturesRef, rows: npt.NDArray[np.int64]
+) -> Iterator[tuple[npt.NDArray[np.int64], list[bytes]]]:
     """Yield some rows, in order, with their working copies, a window at a time; no more are in memory."""
     for start in range(0, pictures.rows, WINDOW):
         here = rows[(rows >= start) & (rows < start + WINDOW)]

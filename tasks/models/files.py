@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.models import CATALOGUE, SMOLLM2
+from configs.models import CATALOGUE, REVISIONS, SMOLLM2
 from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
@@ -72,7 +72,7 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
         raise ModelError(
             f"model {model!r} is not a folder; give the path of one, or an id such as {next(iter(CATALOGUE))}"
         )
-    return _from_hub(model, card.revision if card else None, patterns)
+    return _from_hub(model, card.revision if card else REVISIONS.get(model), patterns)
 
 
 def gguf_file(model: str) -> Path:

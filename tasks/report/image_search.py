@@ -18,7 +18,6 @@ from tasks.data.evaluation import Measure
 from tasks.data.pictures import (
     ClassifiedPictures,
     IngestedPictures,
-    LearnedHead,
     NearPictures,
     NearPicturesRef,
     Picture,
@@ -27,6 +26,7 @@ from tasks.data.pictures import (
     PictureHitsRef,
     ProbedPictures,
 )
+from tasks.data.placed import AmongTexts, PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
@@ -34,6 +34,15 @@ from tasks.runtime import tracking
 from tasks.store import objects, rejections
 
 SIDE = 128  # pixels of a thumbnail's longer side
+HEAD_NOTE = (
+    "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; 95 % "
+    "intervals. The hits above are by a head that learned from all."
+)
+DUAL_NOTE = (
+    "Each described picture asked for by its own description among all pictures; 95 % intervals. Nothing was learned "
+    "from them here."
+)
+PROBE_NOTE = " Probe: each picture of a known class by one that never saw it or a near copy."
 SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
 
 
@@ -48,7 +57,7 @@ class ShownPictures:
         rows: Rows of the table of descriptions that were rejected.
         near: Near copies.
         made: The collection; None where pictures are not among texts.
-        learned: The head that put them there.
+        learned: The head that put them there, or what a model that reads both did.
         queries: Texts that were asked for.
         hits: What they found.
         pictures: Pictures that were asked for.
@@ -56,6 +65,7 @@ class ShownPictures:
         classes: The class of each picture; None where there are none.
         probed: The class of each picture as it was learned; None where that was not asked for.
         config: What was asked.
+        limits: What such a model does not read; None of other encoders.
     """
 
     name: str
@@ -64,7 +74,7 @@ class ShownPictures:
     rows: Sequence[RejectedRef]
     near: NearPicturesRef
     made: Generation | None
-    learned: LearnedHead | None
+    learned: AmongTexts | None
     queries: Sequence[str]
     hits: HitsRef | None
     pictures: Sequence[str]
@@ -72,10 +82,11 @@ class ShownPictures:
     classes: ClassifiedPictures | None
     probed: ProbedPictures | None
     config: ImageSearch
+    limits: TowerLimits | None = None
 
     def warnings(self) -> list[str]:
         """Say what was left out or went unused, and what to do."""
-        told, read, classes = [], self.read, self.classes
+        told, read = [], self.read
         if self.made is None:
             told.append(
                 f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
@@ -83,13 +94,19 @@ class ShownPictures:
             )
         if self.others:
             told.append(f"{self.others} files match none of source.patterns and were not read")
+        if self.limits is not None:
+            told += _unread(self.limits)
         if read.unknown:
             told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
         if read.lost:
             told.append(f"{read.lost} descriptions are of pictures that were rejected")
-        if classes is not None and classes.others:
+        return [*told, *self._about_classes()]
+
+    def _about_classes(self) -> list[str]:
+        told, classes = [], self.classes
+        if classes is not None and classes.others and classes.refused is None:
             told.append(f"{classes.others} pictures are of classes that were not named, as {', '.join(classes.named)}"
-                        "; they are not judged")  # fmt: skip
+                        "; they are not judged (classes.none_of_these learns to tell them)")  # fmt: skip
         if classes is not None and classes.unmet:
             told.append(f"no picture is of {', '.join(classes.unmet)}: look at the spelling of classes.names")
         if self.probed is not None and self.probed.too_few:
@@ -107,7 +124,7 @@ class ShownPictures:
         return [*zip(self.queries, by_text, strict=True), *zip(self.pictures, by_picture, strict=True)]
 
     def measures(self) -> list[Measure]:
-        """Return what was measured of the head and of the classes."""
+        """Return what was measured of the pictures among texts and of the classes."""
         made = [part for part in (self.learned, self.classes, self.probed) if part is not None]
         return [measure for part in made for measure in objects.load_rows(part.measures, Measure)]
 
@@ -178,6 +195,22 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _unread(limits: TowerLimits) -> list[str]:
+    """Return what a dual encoder did not read, in words."""
+    told = []
+    if limits.texts + limits.descriptions:
+        told.append(
+            f"{limits.texts} queries, words and classes and {limits.descriptions} descriptions are longer "
+            f"than the {limits.tokens} tokens that the encoder reads; what stands behind was not read"
+        )
+    if limits.side > limits.copies:
+        told.append(
+            f"the encoder reads pictures of {limits.side} pixels a side, and working copies have {limits.copies}: "
+            "they are enlarged, and small things in them are lost"
+        )
+    return told
+
+
 def _stated(probed: ProbedPictures) -> dict[str, Any]:
     """Return what the probe found, as the caller of a flow gets it."""
     counted = Counter(c.label for c in _classes(probed)).most_common()
@@ -202,11 +235,8 @@ def _examples(found: ClassifiedPictures | ProbedPictures | None) -> list[tuple[s
 
 def _measured(shown: ShownPictures) -> list[Table]:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measures()]
-    note = (
-        "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; "
-        "95 % intervals. The hits above are by a head that learned from all. Probe: each picture of a known class by "
-        "one that never saw it or a near copy."
-    )
+    note = DUAL_NOTE if isinstance(shown.learned, PlacedPictures) else HEAD_NOTE
+    note += PROBE_NOTE if shown.probed is not None else ""
     return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
 
 

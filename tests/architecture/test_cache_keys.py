@@ -290,6 +290,7 @@ CHANGED_FINGERPRINTS = {
     "prompt of passages": encoder(passage_prompt="p: "),
     "architecture": encoder(architecture="static"),
     "server": encoder(base_url="http://localhost/v1"),
+    "how pictures are prepared": encoder(processor="p"),
     "precision": numerics(precision="bf16"),
     "engine": numerics(engine="torch-cuda"),
 }

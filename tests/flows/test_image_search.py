@@ -72,8 +72,8 @@ def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder:
         )
     with pytest.raises(ContractError, match=r"source\.described\.id is missing"):
         preflight(PictureFiles(path=str(folder), described=Tables(path=table_of(folder))))
+    table = Tables(path=table_of(folder), id="file", text="said", keep=("kind",))
     with pytest.raises(ContractError, match=r"has the column 'kind'; there are 'file', 'said', 'set'"):
-        table = Tables(path=table_of(folder), id="file", text="said", keep=("kind",))
         preflight(PictureFiles(path=str(folder), described=table))
     with pytest.raises(ContractError, match="shift has neither plus nor minus; give one of them words"):
         preflight(Symbols(), config=ImageSearch(shift=WordShift()))

@@ -44,6 +44,10 @@ class Meter:
 
 def tokenizer(encoder: Encoder) -> Any:
     """Return the encoder's tokenizer, the embedded one for a server's; what looks like a special token stays text."""
+    if encoder.architecture == "dual":
+        from tasks.models.vision.dual_tokens import DualTokenizer
+
+        return DualTokenizer(encoder)
     from tokenizers import Tokenizer
 
     local = EMBEDDED if encoder.architecture == "remote" else encoder.model

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from configs.embed import Server
-from tasks.data.models import Fingerprint
+from tasks.data.models import Encoder, Fingerprint
 from tasks.errors import ModelError
 from tasks.models import device
 from tasks.models import files as model_files
@@ -42,7 +42,7 @@ def runnable(built: Fingerprint) -> Fingerprint:
     """
     if built.encoder.architecture == "remote":
         return built
-    found = model_files.describe(built.encoder.model)
+    found = _described(built.encoder)
     if found.identity != built.encoder.identity:
         raise ModelError(
             f"the passages were encoded by {built.encoder.model} with identity {built.encoder.identity[:12]} but the "
@@ -51,8 +51,10 @@ def runnable(built: Fingerprint) -> Fingerprint:
     why = device.obstacle(built.numerics)
     if not why:
         return built
-    numerics = device.choose("auto", "auto")
     was = f"{built.numerics.engine} in {built.numerics.precision}"
+    if built.encoder.architecture == "dual":  # how far texts move says nothing of the pictures that are stored
+        raise ModelError(f"the pictures were encoded by {was}, but {why}; search them there, or run image-search here")
+    numerics = device.choose("auto", "auto")
     reason = f"the passages were encoded by {was}, but {why}: {numerics.reason}"
     return built.model_copy(update={"numerics": numerics.model_copy(update={"reason": reason})})
 
@@ -67,12 +69,25 @@ def engine(wanted: Fingerprint) -> Encodes:
         return _engine(wanted)
 
 
+def _described(encoder: Encoder) -> Encoder:
+    """Describe the model that has the name of an encoder here."""
+    if encoder.architecture == "dual":
+        from tasks.models.vision import dual_files
+
+        return dual_files.describe(encoder.model)
+    return model_files.describe(encoder.model)
+
+
 @functools.cache
 def _engine(wanted: Fingerprint) -> Encodes:
     if wanted.encoder.architecture == "remote":
         from tasks.models.encoders.server import RemoteEngine
 
         return RemoteEngine(wanted)
+    if wanted.encoder.architecture == "dual":
+        from tasks.models.vision.dual import DualTextEngine
+
+        return DualTextEngine(wanted)
     found = model_files.describe(wanted.encoder.model)
     if found.identity != wanted.encoder.identity:
         raise ModelError(f"{found.model} has changed since it was described; build the collection again")
