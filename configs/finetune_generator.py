@@ -200,7 +200,8 @@ class PairwiseJudge(Config):
     generator: LanguageModel = LocalModel()
     """What judges. A small model is rarely worth it; name a server of a larger one."""
     prompt: str = Field("judge-replies", min_length=1)
-    """Name of a prompt of the project, or path of an .md file with the places first, second, prompt and nonce."""
+    """Name of a prompt of the project, or path of an .md file that holds the places {first}, {second}, {prompt} and
+    {nonce}, of which the last marks where texts of strangers begin and end."""
     prompt_tokens: int = Field(2_048, ge=64, le=1_048_576)
     """Tokens of a prompt at most, a third each for the request and the two replies; what does not fit is cut, and
     counted."""
@@ -209,7 +210,7 @@ class PairwiseJudge(Config):
 class GeneratorGate(Config):
     """When a trained generator is released."""
 
-    least_gain: float = Field(0.0, ge=0, le=10)
+    least_gain: float = Field(0.01, ge=0, le=10)
     """The held-out loss a token must fall by more than this for sure: the upper end of the 95 % interval of the paired
     difference must lie below its negative."""
     least_accuracy: float = Field(0.5, ge=0, lt=1)

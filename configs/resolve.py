@@ -68,6 +68,7 @@ def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
         if tuple(path) in said:
             raise WrongCall(f"{name} is set twice; leave one of the two out")
         said.add(tuple(path))
+        fill_null(model, tree, path)
         merge(tree, nested(path, _parse(text, _field_types(model, path), name)))
     try:
         return model.model_validate(tree)
@@ -79,6 +80,29 @@ def defaults(model: type[BaseModel]) -> Tree:
     """Return the defaults of a flow's parameters as a tree, so that a change merges into the variant they choose."""
     stated = {name: info.default for name, info in model.model_fields.items()}
     return {name: value.model_dump() for name, value in stated.items() if isinstance(value, BaseModel)}
+
+
+def fill_null(model: type[BaseModel], tree: Tree, path: Sequence[str]) -> None:
+    """Put the defaults of a config where there is none and a field below it is set, so that the others keep theirs.
+
+    Args:
+        model: What the tree is made for.
+        tree: Changed in place.
+        path: Of the field that is set. Where a place may hold one of several kinds, nothing is put there.
+    """
+    place: Any = tree
+    for name in path[:-1]:
+        annotation = model.model_fields[name].annotation if name in model.model_fields else None
+        found = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
+        if len(found) != 1 or not isinstance(place, dict):
+            return
+        model = found[0]
+        if place.get(name) is None:
+            try:
+                place[name] = model().model_dump()
+            except ValidationError:  # some fields must be given
+                return
+        place = place[name]
 
 
 def load_preset(card: FlowCard, name: str) -> Tree:

@@ -23,7 +23,7 @@ from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
 from tasks.data.win_rates import WinRates
 from tasks.embed import describe_encoder
-from tasks.errors import ContractError
+from tasks.errors import BudgetError, ContractError, RemoteError
 from tasks.evaluate import compare_replies, judge_generator, judging_by
 from tasks.finetune import (
     columns_of_prompts,
@@ -232,11 +232,17 @@ def try_all(
     return tuple(trials), rewards, judged
 
 
-def win_rates_of(trials: tuple[GeneratorTrial, ...], config: TuneGenerator) -> WinRates | None:
-    """Return what a judge makes of the replies of every two models; None where nobody is to compare them."""
+def win_rates_of(trials: tuple[GeneratorTrial, ...], config: TuneGenerator) -> tuple[WinRates | None, str]:
+    """Return what a judge makes of the replies of every two models, and why there is nothing where it failed.
+
+    It decides nothing, so a judge that fails must not cost what was trained.
+    """
     if config.judge is None:
-        return None
-    return compare_replies(trials, judging_by(config.judge), config.judge, config.gate)
+        return None, ""
+    try:
+        return compare_replies(trials, judging_by(config.judge), config.judge, config.gate), ""
+    except (BudgetError, RemoteError) as error:
+        return None, f"judge: {error}. There are no win rates; the same run again asks the judge alone"
 
 
 def keep_generator(
@@ -287,7 +293,7 @@ def tune_generator(
         made, models, judge = train_all(parts, base, packing, config)
         trials, rewards, judged = try_all(parts, models, judge, config)
         found = judge_generator(trials, rewards, judged, config.battery, config.gate)
-        win_rates = win_rates_of(trials, config)
+        win_rates, why_none = win_rates_of(trials, config)
         last = made[list(made)[-1]]
         start = base.model_copy(update={"model": MADE}) if config.small else base
         kept = keep_generator(run, generator_name(source, name), last, start, parts, found)
@@ -306,6 +312,7 @@ def tune_generator(
             config.battery.samples,
             config.preference,
             win_rates,
+            why_none,
         )
         told = generator_summary(shown, rejected, unread)
         return run.outcome(told, generator_page(run, shown, rejected, unread))

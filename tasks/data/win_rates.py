@@ -7,6 +7,7 @@ from tasks.data.base import Ref, Value
 from tasks.data.evaluation import MeasuresRef
 
 Verdict = Literal["A", "B", "tie", ""]  # the reply in the first place, in the second, neither; empty: none was given
+Preferred = Literal["ours", "theirs", "tie", "none", "not asked"]
 
 
 class JudgedPairsRef(Ref):
@@ -24,8 +25,8 @@ class JudgedPair:
         id: Of the held-out row.
         ours: Reply of the one that is named first.
         theirs: Reply of the other.
-        forward: Verdict where ours stands first.
-        backward: Verdict where theirs stands first.
+        forward: What is preferred where ours stands first; none: no verdict came. Of equal replies nobody is asked.
+        backward: What is preferred where theirs stands first.
         score: 1 where ours is better in both orders, 0 where theirs is, 0.5 where the verdicts differ or say tie; None
             where the judge gave none.
     """
@@ -34,8 +35,8 @@ class JudgedPair:
     id: str
     ours: str
     theirs: str
-    forward: Verdict
-    backward: Verdict
+    forward: Preferred
+    backward: Preferred
     score: float | None
 
 
@@ -45,20 +46,24 @@ class WinRates(Value):
     Attributes:
         judge: Name of the model that judged.
         precision: What it computed in.
+        prompt: Name of the prompt it was asked by.
         pairs: Every pair.
         measures: Win rates, and what they are worth.
         reliable: Whether the judge tells a held-out answer from an answer to another prompt for sure.
-        shortened: Prompts and replies that it read the beginning of alone.
-        unjudged: Pairs without a verdict.
+        shown: Prompts and replies that it was shown.
+        shortened: Those of them that it read the beginning of alone.
+        unjudged: Pairs without a verdict in one order or both.
         equal: Pairs of equal replies: a tie, which nobody was asked about.
-        tokens: That it read and wrote, those of cached replies too.
+        tokens: That it read and wrote, each request once, those of cached replies too.
     """
 
     judge: str
     precision: str
+    prompt: str
     pairs: JudgedPairsRef
     measures: MeasuresRef
     reliable: bool
+    shown: int
     shortened: int
     unjudged: int
     equal: int

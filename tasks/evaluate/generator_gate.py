@@ -29,7 +29,7 @@ from tasks.metrics.intervals import (
     percentile_interval,
     wilson,
 )
-from tasks.metrics.replies import distinct, repetition
+from tasks.metrics.replies import distinct, has_run, repetition
 
 CHANCE = 0.5  # reward accuracy of a model that prefers neither
 Floats = npt.NDArray[np.float64]
@@ -57,19 +57,22 @@ def measures_of(
     found = [Measure(LOSS, name, float(each.sum() / tokens.sum()), low, high, len(each))]
     kept = {"resamples": config.resamples, "seed": config.seed}
     stops = mean_interval([float(r.stopped) for r in replies], **kept)
-    again = bootstrap_mean([repetition(r.reply) for r in replies], **kept)
+    long = [r.reply for r in replies if has_run(r.reply)]
     lengths = bootstrap_mean([float(r.tokens) for r in replies], **kept)
     alike = bootstrap_mean([token_f1(r.reply, (r.wanted,)) for r in replies], **kept)
     equal = mean_interval([exact_match(r.reply, (r.wanted,)) for r in replies], **kept)
     changed = mean_interval([float(r.reply != b.reply) for r, b in zip(replies, begun, strict=True)], **kept)
-    varied = distinct([r.reply for r in replies])
     found.append(Measure(STOPS, name, stops[0], *stops[1], len(replies)))
     found.append(Measure("token F1", name, alike[0], *alike[1], len(replies)))
     found.append(Measure("exact match", name, equal[0], *equal[1], len(replies)))
     if replies is not begun:
         found.append(Measure("replies unlike the base's", name, changed[0], *changed[1], len(replies)))
-    found.append(Measure("distinct-2", name, varied, varied, varied, len(replies)))
-    found.append(Measure("repeated 4-grams", name, again[0], *again[1], len(replies)))
+    if pairs := [r.reply for r in replies if has_run(r.reply, 2)]:
+        varied = distinct(pairs)
+        found.append(Measure("distinct-2", name, varied, varied, varied, len(pairs)))
+    if long:
+        again, ends = bootstrap_mean([repetition(text) for text in long], **kept)
+        found.append(Measure("repeated 4-grams", name, again, *ends, len(long)))
     found.append(Measure("tokens of a reply", name, lengths[0], *lengths[1], len(replies)))
     return found
 

@@ -59,11 +59,11 @@ def compare_replies(
         pairs += bench.judge(f"{ours} over {theirs}", prompts, both)
     if control := win_rate.control_pairs(said[first]):
         pairs += bench.judge(win_rate.CONTROL, prompts, control)
-    measures = win_rate.measures_of(pairs, resamples=gate.resamples, seed=gate.seed)
+    measures = [*win_rate.measures_of(pairs, resamples=gate.resamples, seed=gate.seed), *bench.first_preferred()]
     return WinRates(
-        judge=judging.generator.model, precision=judging.generator.precision,
+        judge=judging.generator.model, precision=judging.generator.precision, prompt=config.prompt,
         pairs=objects.save_rows(JudgedPairsRef, JudgedPair, pairs), measures=save_measures("judge", measures),
-        reliable=win_rate.is_reliable(measures), shortened=bench.shortened,
+        reliable=win_rate.is_reliable(measures), shown=bench.shown, shortened=bench.shortened,
         unjudged=sum(pair.score is None for pair in pairs), equal=win_rate.equal_pairs(pairs),
-        tokens=ask.spent.prompt_tokens + ask.spent.completion_tokens + ask.spent.saved_tokens,
+        tokens=bench.tokens(),
     )  # fmt: skip

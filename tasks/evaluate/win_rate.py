@@ -14,12 +14,13 @@ from tasks.data.evaluation import Measure
 from tasks.data.generator_tuning import TriedReply
 from tasks.data.messages import Reply, Request, ResponseFormat
 from tasks.data.prompts import Template
-from tasks.data.win_rates import JudgedPair, Verdict
+from tasks.data.win_rates import JudgedPair, Preferred, Verdict
 from tasks.errors import ContractError
 from tasks.metrics.intervals import mean_interval, wilson
 from tasks.text.prompts import Asker, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("first", "nonce", "prompt", "second")
+SAME: tuple[Preferred, Preferred] = ("not asked", "not asked")
 VERDICTS: tuple[Verdict, ...] = ("A", "B", "tie")
 CONTROL = "held-out answer over another's"
 WINS, AGREES, FIRST = "win rate", "same verdict in both orders", "first reply preferred"
@@ -32,7 +33,7 @@ def read_judging_prompt(name: str) -> Template:
     Raises:
         ContractError: There is no such prompt, or its places are not those of two replies.
     """
-    return read_for(name, "a judge", PLACES, ("first", "prompt", "second"))
+    return read_for(name, "a judge", PLACES, PLACES)
 
 
 @dataclass
@@ -41,11 +42,15 @@ class Bench:
 
     Attributes:
         asker: How the judge is asked.
-        shortened: Prompts and replies that did not fit whole.
+        shown: Prompts and replies that were shown.
+        shortened: Those of them that did not fit whole.
+        heard: Every different request, and the reply to it.
     """
 
     asker: Asker
+    shown: int = 0
     shortened: int = 0
+    heard: dict[Request, Reply] = field(default_factory=dict)
     _left: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,13 +72,29 @@ class Bench:
         """
         asked = [n for n, (ours, theirs) in enumerate(pairs) if ours.strip() != theirs.strip()]
         requests = [self._request(ids[n][1], *order) for n in asked for order in (pairs[n], pairs[n][::-1])]
-        heard = [verdict_of(reply) for reply in self.asker.replies(requests)] if requests else []
+        replies = self.asker.replies(requests) if requests else []
+        self.heard |= zip(requests, replies, strict=True)
+        heard = [verdict_of(reply) for reply in replies]
         both = {n: (heard[2 * at], heard[2 * at + 1]) for at, n in enumerate(asked)}
         found = []
         for n, ((row, _), (ours, theirs)) in enumerate(zip(ids, pairs, strict=True)):
-            forward, backward = both.get(n, ("tie", "tie"))
-            found.append(JudgedPair(match, row, ours, theirs, forward, backward, score_of(forward, backward)))
+            verdicts = both.get(n)
+            one, other = SAME if verdicts is None else (preferred_by(verdicts[0], "A"), preferred_by(verdicts[1], "B"))
+            found.append(JudgedPair(match, row, ours, theirs, one, other, score_of(one, other)))
         return found
+
+    def tokens(self) -> int:
+        """Return what the judge read and wrote, each request once, those of cached replies too."""
+        return sum(reply.prompt_tokens + reply.completion_tokens for reply in self.heard.values())
+
+    def first_preferred(self) -> list[Measure]:
+        """Return how often the first reply was preferred, of the verdicts that are no tie; nothing without any.
+
+        Half where places do not attract, for every pair is asked about in both orders.
+        """
+        said = [verdict for verdict in map(verdict_of, self.heard.values()) if verdict in ("A", "B")]
+        count = said.count("A")
+        return [Measure(FIRST, "judge", count / len(said), *wilson(count, len(said)), len(said))] if said else []
 
     def _request(self, prompt: str, first: str, second: str) -> Request:
         nonce = nonce_of(self.asker.prompt, [prompt, first, second])
@@ -81,6 +102,7 @@ class Bench:
         for name, text in (("prompt", prompt), ("first", first), ("second", second)):
             bare = neutralise(text, nonce)[0]
             put[name] = shortened(bare, self._left, self.asker.count)
+            self.shown += 1
             self.shortened += put[name] != bare
         return Request(messages_of(fill(self.asker.prompt, put)), ResponseFormat("choice", choices=VERDICTS))
 
@@ -91,13 +113,18 @@ def verdict_of(reply: Reply) -> Verdict:
     return next((verdict for verdict in VERDICTS if verdict.casefold() == said), "")
 
 
-def score_of(forward: Verdict, backward: Verdict) -> float | None:
-    """Return what a reply scores by the verdicts of both orders, its own place first in the first one."""
-    if not forward or not backward:
+def preferred_by(verdict: Verdict, ours: Verdict) -> Preferred:
+    """Return what a verdict prefers, where ours stands in the place named."""
+    if not verdict:
+        return "none"
+    return "tie" if verdict == "tie" else "ours" if verdict == ours else "theirs"
+
+
+def score_of(forward: Preferred, backward: Preferred) -> float | None:
+    """Return what a reply scores by what both orders prefer."""
+    if "none" in (forward, backward):
         return None
-    if (forward, backward) == ("A", "B"):
-        return 1.0
-    return 0.0 if (forward, backward) == ("B", "A") else TIE
+    return {"ours": 1.0, "theirs": 0.0}.get(forward, TIE) if forward == backward else TIE
 
 
 def control_pairs(rows: Sequence[TriedReply]) -> list[tuple[str, str]]:
@@ -111,27 +138,22 @@ def control_pairs(rows: Sequence[TriedReply]) -> list[tuple[str, str]]:
 
 
 def measures_of(pairs: Sequence[JudgedPair], *, resamples: int, seed: int) -> list[Measure]:
-    """Return the win rate of every match, how often both orders agree, and how often the first place wins.
+    """Return the win rate of every match, and how often both orders agree where the judge was asked.
 
-    A match none of whose pairs has a verdict is left out. The first place wins half of the verdicts that are no tie
-    where places do not attract.
+    A match none of whose pairs has a verdict is left out, and so is one whose replies are all equal: nobody was asked.
     """
     found = []
     for match in dict.fromkeys(pair.match for pair in pairs):
         mine = [pair for pair in pairs if pair.match == match]
         scores = [pair.score for pair in mine if pair.score is not None]
-        if not scores:
+        if not scores or all(map(_equal, mine)):
             continue
         value, (low, high) = mean_interval(scores, resamples=resamples, seed=seed)
         found.append(Measure(WINS, match, value, low, high, len(scores)))
         asked = [pair for pair in mine if pair.score is not None and not _equal(pair)]
         if asked:
-            alike = sum(pair.score != TIE or pair.forward == pair.backward == "tie" for pair in asked)
+            alike = sum(pair.forward == pair.backward for pair in asked)
             found.append(Measure(AGREES, match, alike / len(asked), *wilson(alike, len(asked)), len(asked)))
-    said = [v for pair in pairs if not _equal(pair) for v in (pair.forward, pair.backward) if v in ("A", "B")]
-    if said:
-        first = said.count("A")
-        found.append(Measure(FIRST, "judge", first / len(said), *wilson(first, len(said)), len(said)))
     return found
 
 

@@ -23,6 +23,10 @@ from tasks.store import workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 20_000  # new containers between two collections; with Python's 700 a stored prompt-chain took a tenth more
+ENDED = {  # how a reply of a model ended, where that is not by itself
+    "length": "the answer was cut at sampling.max_tokens",
+    "repetition": "the answer says the same over and over, and was ended there",
+}
 SHOWN = 400  # characters of one line of the summary
 EMPTY: tuple[Any, ...] = ("", [], {}, None)
 
@@ -178,8 +182,10 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
         what = "retrieval " if "citing" in answer else ""
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
     yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))
+    if (finish := answer.get("finish")) in ENDED:
+        yield ENDED[finish]
     if answer["flagged"]:
-        yield f"{answer['flagged']} of the passages read contain instructions for a model; none is followed"
+        yield f"{answer['flagged']} of the passages read contain instructions for a model; check the answer by them"
     value, what = (answer["score"], "closest passage") if answer["probability"] is None else (
         answer["probability"], "probability of an answer"
     )  # fmt: skip

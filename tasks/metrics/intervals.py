@@ -14,6 +14,9 @@ from tasks.errors import ContractError
 
 Z_95 = 1.959963984540054
 Interval = tuple[float, float]
+FEW = 10  # values; fewer are not resampled
+# 97.5 % quantiles of Student's distribution, 1 to 8 degrees of freedom.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306)
 
 
 def mean_interval(values: Sequence[float], *, resamples: int, seed: int) -> tuple[float, Interval]:
@@ -28,12 +31,22 @@ def mean_interval(values: Sequence[float], *, resamples: int, seed: int) -> tupl
     array = _at_least_one(values)
     if np.isin(array, (0.0, 1.0)).all():
         return float(array.mean()), wilson(int(array.sum()), len(array))
-    return bootstrap_mean(values, resamples=resamples, seed=seed)
+    if len(array) == 1:
+        return float(array[0]), (0.0, 1.0)  # one value says nothing of how values differ
+    mean, (low, high) = bootstrap_mean(values, resamples=resamples, seed=seed)
+    return mean, (max(0.0, low), min(1.0, high))
 
 
 def bootstrap_mean(values: Sequence[float], *, resamples: int, seed: int) -> tuple[float, Interval]:
-    """Return the mean of values, one a question, and the 95 % percentile interval of resampled means."""
+    """Return the mean of values, one a question, and the 95 % percentile interval of resampled means.
+
+    Fewer than ten values are not resampled, for that makes intervals of them too narrow: theirs is Student's. One
+    value has none, and its ends are itself.
+    """
     array = _at_least_one(values)
+    if len(array) < FEW:
+        half = STUDENT[len(array) - 2] * float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else 0.0
+        return float(array.mean()), (float(array.mean()) - half, float(array.mean()) + half)
     means = [array[rows].mean() for rows in drawn_rows(len(array), resamples=resamples, seed=seed)]
     return float(array.mean()), percentile_interval(means)
 
@@ -69,15 +82,23 @@ def paired_interval(
 ) -> tuple[float, Interval]:
     """Return the mean difference of values from 0 to 1 over the same questions and its 95 % interval.
 
-    It is that of `paired_bootstrap`, but where each side has one value throughout, every resample would be the same:
-    the interval is then made of those of the two means. A value that is neither 0 nor 1 is fixed, as that of guessing.
+    It is that of `paired_bootstrap`, but where no pair differs, or each side has one value throughout, every
+    resample would be the same. The first is as wide as the share of pairs that may differ unseen; the second is made
+    of the intervals of the two means. A value that is neither 0 nor 1 is fixed, as that of guessing.
 
     Raises:
         ContractError: They are not as many.
     """
     mean, interval = paired_bootstrap(ours, theirs, resamples=resamples, seed=seed)
-    if mean == 0 or len(set(ours)) > 1 or len(set(theirs)) > 1:
+    if not all(0 <= value <= 1 for value in (*ours, *theirs)):  # rewards
         return mean, interval
+    if list(ours) == list(theirs):
+        unseen = wilson(0, len(ours))[1]
+        return 0.0, (-unseen, unseen)
+    if len(ours) == 1:
+        return mean, (-1.0, 1.0)
+    if mean == 0 or len(set(ours)) > 1 or len(set(theirs)) > 1:
+        return mean, (max(-1.0, interval[0]), min(1.0, interval[1]))
     ends = [mean_interval(values, resamples=resamples, seed=seed)[1] for values in (ours, theirs)]
     (low, high), (their_low, their_high) = ends
     below = math.hypot(ours[0] - low, their_high - theirs[0])

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 RUN = 4  # words
 
 
+def has_run(text: str, size: int = RUN) -> bool:
+    """Return whether a text has a run of words at all: of others repetition says nothing."""
+    return len(text.split()) >= size
+
+
 def distinct(texts: Sequence[str], size: int = 2) -> float:
     """Return the share of different runs of words, of all in some texts together; 0 where there is none."""
     runs = [run for text in texts for run in _runs(text, size)]

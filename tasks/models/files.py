@@ -318,7 +318,7 @@ def _pooling(config: Mapping[str, Any], folder: Path) -> str:
 def _required(path: Path) -> Path:
     if not path.is_file():
         raise ModelError(
-            f"{path} is missing; a sentence-transformers folder with safetensors and tokenizer.json was needed"
+            f"{path} is missing; a folder of a model with config.json, safetensors and tokenizer.json was needed"
         )
     return path
 

@@ -51,6 +51,7 @@ class ShownGenerator:
         samples: Replies that the page shows.
         preference: How preferences were learned; None where there were none.
         win_rates: What a judge makes of replies; None where nobody compared them.
+        no_win_rates: Why a judge that was asked for made nothing of them; empty where it did not fail.
     """
 
     kept: TunedModel
@@ -65,6 +66,7 @@ class ShownGenerator:
     samples: int
     preference: Preference | None
     win_rates: WinRates | None = None
+    no_win_rates: str = ""
 
     def learned_by(self) -> dict[str, float]:
         """Return what decided how preferences were learned; nothing where none were."""
@@ -173,6 +175,7 @@ def warnings_of(shown: ShownGenerator) -> list[str]:
             f"instructions are not packed, for the model lets one read another: a logit differs by {found.logits:.2g} "
             "between rows alone and behind each other; rows of like length were trained on side by side instead"
         )
+    told += [shown.no_win_rates] if shown.no_win_rates else []
     return [*told, *win_rates.remarks(shown.win_rates), *training.remarks(results_of(shown))]
 
 
@@ -218,11 +221,12 @@ def battery_table(measures: Sequence[Measure]) -> Table:
     for name in dict.fromkeys(m.name for m in measures):
         there = [by_name.get((name, what)) for what in names]
         cells = [f"{m.value:.3f}{f' ({m.interval})' if m.interval else ''}" if m else "" for m in there]
-        rows.append((name, *cells, f"{next(m.n for m in there if m):,}"))
+        rows.append((name, *cells, ", ".join(dict.fromkeys(f"{m.n:,}" for m in there if m))))
     note = (
         "Held-out rows, 95 % intervals. Replies are greedy. token F1: words that reply and completion share; exact "
         "match: replies with the words of the completion and no others; distinct-2: share of different pairs of words "
-        "in all replies together; repeated 4-grams: share of runs of four words that stand in the reply before."
+        "in all replies together; repeated 4-grams: share of runs of four words that stand in the reply before, of "
+        "replies that have four words."
     )
     return Table("Base and trained models", ("measure", *names, "items"), rows, note)
 

@@ -15,9 +15,11 @@ def tables(found: WinRates | None) -> list[Table]:
     measures = objects.load_rows(found.measures, Measure)
     rows = [(m.what, m.name, f"{m.value:.3f}", m.interval, f"{m.n:,}") for m in measures]
     note = (
-        f"{found.judge} ({found.precision}) was asked about every pair of replies in both orders. A reply wins where "
-        "it is better in both; all else is a tie and counts half. What the judge is worth: how often it prefers the "
-        "held-out answer to that of another prompt. It decides nothing at the gate."
+        f"{found.judge} ({found.precision}), told by the prompt {found.prompt}, was asked about pairs of replies in "
+        "both orders. A reply wins where it is better in both; all else is a tie and counts half. "
+        f"{found.equal} pairs of equal replies are ties that nobody was asked about; a match of nothing else is left "
+        "out. What the judge is worth: how often it prefers the held-out answer to that of another prompt. It decides "
+        "nothing at the gate. Every pair stands in judged-pairs.csv beside this page."
     )
     return [Table("Win rates by a judge", ("match", "measure", "value", "95 % interval", "n"), rows, note)]
 
@@ -26,7 +28,7 @@ def stated(found: WinRates) -> dict[str, Any]:
     """Return what the judge said, as the caller of a flow gets it."""
     measures = objects.load_rows(found.measures, Measure)
     return {
-        "model": found.judge, "precision": found.precision, "reliable": found.reliable,
+        "model": found.judge, "precision": found.precision, "prompt": found.prompt, "reliable": found.reliable,
         **{f"{m.name} {m.what}": m.stated() for m in measures},
         "equal_replies": found.equal, "without_verdict": found.unjudged, "shortened": found.shortened,
         "tokens": found.tokens,
@@ -44,7 +46,9 @@ def remarks(found: WinRates | None) -> list[str]:
             "rates say nothing; name a larger model"
         )
     if found.unjudged:
-        told.append(f"judge: {found.unjudged} pairs have no verdict in one of both orders; they are left out")
+        told.append(f"judge: {found.unjudged} pairs have no verdict in one order or both; they are left out")
     if found.shortened:
-        told.append(f"judge: {found.shortened} prompts and replies were cut; raise judge.prompt_tokens")
+        told.append(
+            f"judge: {found.shortened} of {found.shown} prompts and replies were cut; raise judge.prompt_tokens"
+        )
     return told

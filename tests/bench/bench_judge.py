@@ -40,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
     bench = win_rate.Bench(Asker(ask, client.text_counter(config), budget, judging.prompt))
     ids = [(str(n), row[0]) for n, row in enumerate(rows)]
     found = bench.judge("liked over not", ids, [(liked, not_liked) for _, liked, not_liked in rows])
-    measures = win_rate.measures_of(found, resamples=2_000, seed=0)
+    measures = [*win_rate.measures_of(found, resamples=2_000, seed=0), *bench.first_preferred()]
     told = [plain(f"{config.model}: {m.name} ({m.low:.3f} to {m.high:.3f}, n={m.n})", m.value, "") for m in measures]
     longer = [(len(a) > len(b)) + (len(a) == len(b)) / 2 for _, a, b in rows]
     share, (low, high) = mean_interval(longer, resamples=2_000, seed=0)
@@ -56,7 +56,7 @@ def pairs_of(path: Path) -> list[tuple[str, str, str]]:
     found = []
     for row in json.loads(path.read_text("utf-8")):
         (choice, votes), *_ = Counter(row[f"annotator{n}"] for n in (1, 2, 3)).most_common()
-        one, two = row["response1"], row["response2"]
+        one, two = str(row["response1"]), str(row["response2"])  # some are true or false
         if choice == 0 or votes < 2 or one.strip() == two.strip():  # 0: a tie
             continue
         request = "\n\n".join(filter(None, (row["instruction"], row["input"])))

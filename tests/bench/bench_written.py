@@ -54,7 +54,8 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _books(at: Place, data: Path) -> list[dict[str, Any]]:
+def asked_of_paragraphs(at: Place, data: Path) -> Path:
+    """Return a table of two hundred questions of xquad, with its paragraphs as a collection."""
     paragraphs, asked = xquad(data)
     folder = at.folder / "paragraphs"
     folder.mkdir(exist_ok=True)
@@ -66,9 +67,14 @@ def _books(at: Place, data: Path) -> list[dict[str, Any]]:
     table = at.folder / "asked.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     at.run("knowledge-base", "source.kind=files", f"source.path={folder}", "collection=xquad", "topics=null")
+    return table
+
+
+def _books(at: Place, data: Path) -> list[dict[str, Any]]:
+    table = asked_of_paragraphs(at, data)
     found = at.run("rag-answers", "collection=xquad", f"evaluate.questions={table}", *WRITES)["result"]["measures"]
     return [
-        *(plain(_named(name, m), m["value"], "") for name, m in found.items()),
+        *(plain(named_measure(name, m), m["value"], "") for name, m in found.items()),
         at_least("xquad: token F1 with passages less without, lower end", found[F1]["low"], "", BAR),
     ]
 
@@ -76,7 +82,8 @@ def _books(at: Place, data: Path) -> list[dict[str, Any]]:
 F1 = "token F1 difference retrieval - closed book"
 
 
-def _named(name: str, m: dict[str, Any]) -> str:
+def named_measure(name: str, m: dict[str, Any]) -> str:
+    """Return the name of a measure of xquad, with its interval where it has one."""
     span = f"{m['low']:.3f} to {m['high']:.3f}, " if "low" in m else ""
     return f"xquad: {name} ({span}n={m.get('n', 0)})"
 
@@ -90,4 +97,6 @@ def _sums(at: Place, data: Path) -> list[dict[str, Any]]:
     found = at.run(
         "prompt-chain", "@chain_of_thought", "question=null", f"questions={table}", "generator.model=smollm2"
     )["result"]["exact match"]
-    return [plain(f"gsm8k: {_named(name, m).removeprefix('xquad: ')}", m["value"], "") for name, m in found.items()]
+    return [
+        plain(f"gsm8k: {named_measure(name, m).removeprefix('xquad: ')}", m["value"], "") for name, m in found.items()
+    ]

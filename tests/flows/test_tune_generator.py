@@ -177,7 +177,7 @@ def test_preferences_that_are_not_learned_refuse_the_model_which_is_kept_and_can
 @pytest.mark.flow
 @pytest.mark.slow
 def test_a_reward_model_decides_where_replies_are_drawn_and_a_judge_stands_beside(home: Path, tiny: Path) -> None:
-    (home / "mine.md").write_text("# user\n{prompt}\nA {first}\nB {second}\nA, B or tie?", "utf-8")
+    (home / "mine.md").write_text("# user\n{nonce} {prompt}\nA {first}\nB {second}\nA, B or tie?", "utf-8")
     judge = PairwiseJudge(generator=LocalModel(model=str(tiny)), prompt=str(home / "mine.md"))
     few = FAST.model_copy(update={"max_steps": 3})
     drawn = OnPolicy(reward=FAST.model_copy(update={"max_steps": 4}), num_generations=4, max_completion_length=6)
@@ -210,6 +210,8 @@ def test_a_reward_model_decides_where_replies_are_drawn_and_a_judge_stands_besid
     said = result["judge"]
     assert (said["model"], said["without_verdict"]) == (str(tiny), 0)  # a verdict is forced while it is written
     matches = ("SFT over base", "RLOO over base", "RLOO over SFT", "held-out answer over another's")
-    assert [said[f"win rate {match}"]["n"] for match in matches] == [4, 4, 4, 4]
+    asked_about = [said[f"win rate {match}"]["n"] for match in matches if f"win rate {match}" in said]
+    assert asked_about
+    assert set(asked_about) == {4}
     assert said["reliable"] or any("its win rates say nothing" in text for text in result["warnings"])
     assert outcome.metrics["judge.sft_over_base.win_rate"] == said["win rate SFT over base"]["value"]

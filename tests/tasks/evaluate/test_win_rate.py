@@ -53,7 +53,7 @@ def test_a_judge_that_keeps_to_what_it_reads_gives_every_pair_to_one_side_and_is
     assert len(asked) == 60
     assert {request.response_format.choices for request in asked if request.response_format} == {("A", "B", "tie")}
     assert {pair.score for pair in found} == {1.0}
-    measures = {m.name: m for m in measures_of(found, resamples=100, seed=0)}
+    measures = {m.name: m for m in [*measures_of(found, resamples=100, seed=0), *bench.first_preferred()]}
     assert (measures["win rate"].value, measures["win rate"].n) == (1.0, 30)
     assert (measures["win rate"].low, measures["win rate"].high) == wilson(30, 30)
     assert measures["same verdict in both orders"].value == 1.0
@@ -65,7 +65,7 @@ def test_a_judge_that_keeps_to_what_it_reads_gives_every_pair_to_one_side_and_is
 def test_a_judge_that_likes_a_place_gives_nothing_but_ties_and_is_seen() -> None:
     bench, _ = bench_of(lambda prompt, first, second: "A")
     found = bench.judge("SFT over base", IDS, [(f"mine {n}", f"yours {n}") for n in range(30)])
-    measures = {m.name: m for m in measures_of(found, resamples=100, seed=0)}
+    measures = {m.name: m for m in [*measures_of(found, resamples=100, seed=0), *bench.first_preferred()]}
     assert measures["win rate"].value == 0.5
     assert measures["same verdict in both orders"].value == 0.0
     assert measures["first reply preferred"].value == 1.0
@@ -80,12 +80,24 @@ def test_equal_replies_are_a_tie_that_nobody_is_asked_about() -> None:
     measures = measures_of(found, resamples=100, seed=0)
     assert [(m.name, m.n) for m in measures][:2] == [("win rate", 2), ("same verdict in both orders", 1)]
     assert win_rate.equal_pairs(found) == 1
+    assert (found[0].forward, found[0].backward) == ("not asked", "not asked")
+    assert measures_of(found[:1], resamples=100, seed=0) == []  # a match of nothing else says nothing
+
+
+def test_what_was_asked_twice_is_counted_once() -> None:
+    bench, asked = bench_of(longer)
+    for match in ("SFT over base", "DPO over base"):
+        bench.judge(match, IDS[:3], [("one and the same", "other")] * 3)
+    assert len(asked) == 12
+    assert bench.tokens() == 2 * 6  # a reply of one token to a prompt of one
+    assert bench.first_preferred()[0].n == 6
 
 
 def test_a_verdict_that_is_none_leaves_its_pair_out() -> None:
     bench, _ = bench_of(lambda prompt, first, second: "cannot say" if first == "mine 0" else longer("", first, second))
     found = bench.judge("SFT over base", IDS[:3], [(f"mine {n}", "a longer one") for n in range(3)])
     assert [pair.score for pair in found] == [None, 0.0, 0.0]
+    assert [(pair.forward, pair.backward) for pair in found[:2]] == [("none", "theirs"), ("theirs", "theirs")]
     assert measures_of(found, resamples=100, seed=0)[0].n == 2
     assert measures_of(found[:1], resamples=100, seed=0)[0].name != "win rate"
 
@@ -132,6 +144,8 @@ def test_a_prompt_without_room_for_replies_is_refused() -> None:
 
 def test_a_prompt_file_must_show_the_request_and_both_replies(tmp_path: Path) -> None:
     path = tmp_path / "mine.md"
-    path.write_text("# user\n{prompt}\nA: {first}\nWhich is better, A or B?", "utf-8")
-    with pytest.raises(ContractError, match=r"has no place \{second\}; put one into it"):
-        win_rate.read_judging_prompt(str(path))
+    for missing in ("first", "nonce", "prompt", "second"):
+        places = [f"{{{name}}}" for name in win_rate.PLACES if name != missing]
+        path.write_text("# user\n" + "\n".join(places), "utf-8")
+        with pytest.raises(ContractError, match=rf"has no place \{{{missing}\}}; put one into it"):
+            win_rate.read_judging_prompt(str(path))

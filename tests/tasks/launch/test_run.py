@@ -62,7 +62,7 @@ def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
 def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
     lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
     assert lines[2:] == [
-        "2 of the passages read contain instructions for a model; none is followed",
+        "2 of the passages read contain instructions for a model; check the answer by them",
         "closest passage 0.600; below 0.35 no answer is given (default of the encoder: it has not been calibrated)",
     ]
 

@@ -126,12 +126,32 @@ def test_values_that_cannot_vary_have_an_interval_of_no_width(values: list[float
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 9))
+@given(st.lists(st.floats(0, 1), min_size=10, max_size=30), st.integers(0, 9))
 def test_the_interval_lies_within_the_values_and_grows_with_them(values: list[float], seed: int) -> None:
     mean, (low, high) = bootstrap_mean(values, resamples=200, seed=seed)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
     moved = bootstrap_mean([v + 5 for v in values], resamples=200, seed=seed)
     assert (moved[0], *moved[1]) == pytest.approx((mean + 5, low + 5, high + 5))
+
+
+@pytest.mark.parametrize("count", range(2, 10))
+def test_fewer_than_ten_values_have_the_interval_of_student(count: int) -> None:
+    values = np.random.default_rng(count).random(count)
+    mean, (low, high) = bootstrap_mean(values.tolist(), resamples=100, seed=0)
+    theirs = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
+    assert (mean, low, high) == pytest.approx((values.mean(), *theirs), rel=1e-3)
+    inside = mean_interval(values.tolist(), resamples=100, seed=0)[1]
+    assert inside == pytest.approx((max(0.0, low), min(1.0, high)))
+
+
+def test_pairs_that_do_not_differ_may_differ_elsewhere_and_one_pair_says_nothing() -> None:
+    for values in ([1.0] * 6, [0.3, 0.5, 0.7]):
+        unseen = wilson(0, len(values))[1]
+        assert paired_interval(values, values, resamples=100, seed=0) == (0.0, (-unseen, unseen))
+    assert paired_interval([0.8], [0.3], resamples=100, seed=0) == (pytest.approx(0.5), (-1.0, 1.0))
+    assert mean_interval([0.4], resamples=100, seed=0) == (0.4, (0.0, 1.0))
+    rewards = paired_interval([3.0, -2.0], [1.0, -2.5], resamples=100, seed=0)[1]  # no share: not cut at 1
+    assert rewards[1] > 1
 
 
 def test_no_values_are_refused() -> None:

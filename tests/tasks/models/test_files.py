@@ -165,9 +165,9 @@ BROKEN: dict[str, tuple[Break, str]] = {
     ),
     "no tokenizer": (
         lambda f: (f / "tokenizer.json").unlink(),
-        r"tokenizer.json is missing; a sentence-transformers folder with safetensors and tokenizer.json was needed",
+        r"tokenizer.json is missing; a folder of a model with config.json, safetensors and tokenizer.json was needed",
     ),
-    "no config": (lambda f: (f / "config.json").unlink(), r"config.json is missing; a sentence-transformers folder"),
+    "no config": (lambda f: (f / "config.json").unlink(), r"config.json is missing; a folder of a model"),
     "a config that is no JSON": (
         lambda f: (f / "config.json").write_text("{"),
         r"config.json is not JSON \(.*\); download the model again",
