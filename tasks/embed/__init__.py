@@ -9,6 +9,7 @@ from tasks.embed.task import (
     pool_documents,
     query_encoder,
 )
+from tasks.embed.task_parts import divide_pictures
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
     embed_pictures,
@@ -22,6 +23,7 @@ __all__ = [
     "compare_numerics",
     "describe_encoder",
     "describe_picture_encoder",
+    "divide_pictures",
     "embed_passages",
     "embed_pictures",
     "embed_queries",
