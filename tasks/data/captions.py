@@ -64,7 +64,8 @@ class TrainedCaptioner(Value):
         curve: Of training.
         best_step: Step whose weights these are.
         steps: Steps that were run.
-        seconds: What they took.
+        seconds: What they took, every evaluation included.
+        processor_seconds: Of them, those of this process on its cores.
         trainable: Weights that moved.
         frozen: Weights of the language model, none of which moved.
         cut: Descriptions that were longer than what is learned from, and cut.
@@ -78,6 +79,7 @@ class TrainedCaptioner(Value):
     best_step: int
     steps: int
     seconds: float
+    processor_seconds: float
     trainable: int
     frozen: int
     cut: int

@@ -1,5 +1,6 @@
 """Task of `finetune` that trains a captioner of pictures."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,11 +45,12 @@ def train_captioner(
     )
     with watched_training("finetune-captioner", config.training, *inputs) as watch:
         made = trainer.arguments(config.training, watch.folder, rows=len(recipe.train), **captioner.STATED)
+        began = time.process_time()
         finished = trainer.train(lambda *given: captioner.trainer_of(recipe, *given), made, watch=watch)
         network = objects.save_files(
             CaptionerRef, lambda folder: models.save(finished.trainer.model, folder), shape=(len(recipe.train),)
         )
-        found = _result(finished, network, cut)
+        found = _result(finished, network, cut, time.process_time() - began)
     steps.log_metrics("training", best_step=found.best_step, steps=found.steps, trainable=found.trainable, cut=cut)
     return found
 
@@ -80,12 +82,14 @@ def _recipe(
     return CaptionerRecipe(load, learned, stop, int(tokenizer.eos_token_id)), cut
 
 
-def _result(finished: "FinishedTraining", network: CaptionerRef, cut: int) -> TrainedCaptioner:
+def _result(
+    finished: "FinishedTraining", network: CaptionerRef, cut: int, processor_seconds: float
+) -> TrainedCaptioner:
     """Return what training came to."""
     arguments, captioner = finished.trainer.args, finished.trainer.model
     return TrainedCaptioner(
         model=network, curve=objects.save_rows(StepLossRef, StepLoss, finished.curve), best_step=finished.best_step,
-        steps=finished.steps, seconds=finished.seconds, trainable=parameters_of(finished)[0],
+        steps=finished.steps, seconds=finished.seconds, processor_seconds=processor_seconds, trainable=parameters_of(finished)[0],
         frozen=sum(weight.numel() for weight in captioner.language_model.parameters()), cut=cut,
         stopped_because=finished.stopped_because, precision="bf16" if arguments.bf16 else "fp32",
         device="cpu" if arguments.use_cpu else "cuda",

@@ -156,7 +156,7 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
             "precision": shown.base.precision, "engine": shown.base.engine, "trained": trained.model.digest,
             "trained_in": f"{trained.precision}, {trained.device}", "trainable_parameters": trained.trainable,
             "frozen_parameters": trained.frozen, "steps": trained.steps, "best_step": trained.best_step,
-            "seconds": round(trained.seconds, 1), "stopped_because": trained.stopped_because,
+            "seconds": round(trained.seconds, 1), "processor_seconds": round(trained.processor_seconds, 1), "stopped_because": trained.stopped_because,
         },
         "captions": [
             {"picture": picture.name, "caption": caption.text, "description": picture.text, "finish": caption.finish}
@@ -201,7 +201,7 @@ def _training(shown: ShownCaptions) -> Table:
     rows = [
         ("language model", f"{base.model}, {base.precision}, {base.engine}"),
         ("training computed in", f"{trained.precision}, {trained.device}"),
-        ("steps", f"{trained.steps:,}, the best {trained.best_step:,}"), ("seconds", f"{trained.seconds:.0f}"),
+        ("steps", f"{trained.steps:,}, the best {trained.best_step:,}"), ("seconds", f"{trained.seconds:.0f}, {trained.processor_seconds:.0f} of them on a core"),
         ("ended because", trained.stopped_because), ("groups of near copies", f"{shown.divided.groups:,}"),
     ]  # fmt: skip
     return Table("Training", ("what", "value"), rows)
