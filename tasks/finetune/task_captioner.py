@@ -89,7 +89,8 @@ def _result(
     arguments, captioner = finished.trainer.args, finished.trainer.model
     return TrainedCaptioner(
         model=network, curve=objects.save_rows(StepLossRef, StepLoss, finished.curve), best_step=finished.best_step,
-        steps=finished.steps, seconds=finished.seconds, processor_seconds=processor_seconds, trainable=parameters_of(finished)[0],
+        steps=finished.steps, seconds=finished.seconds, processor_seconds=processor_seconds,
+        trainable=parameters_of(finished)[0],
         frozen=sum(weight.numel() for weight in captioner.language_model.parameters()), cut=cut,
         stopped_because=finished.stopped_because, precision="bf16" if arguments.bf16 else "fp32",
         device="cpu" if arguments.use_cpu else "cuda",

@@ -139,7 +139,7 @@ def captions_table(shown: ShownCaptions) -> pa.Table:
 
 def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
     """Return what `image-captions` answers its caller."""
-    read, divided, trained = shown.read, shown.divided, shown.trained
+    read, divided = shown.read, shown.divided
     return {
         "pictures": read.pictures.rows,
         "described": read.described,
@@ -151,18 +151,25 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
         "rejected_rows": rejections.by_reason(shown.rows),
         "warnings": shown.warnings(),
         "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measured()},
-        "captioner": {
-            "kind": shown.config.captioner.kind, "language_model": shown.base.model, "weights": shown.base.weights,
-            "precision": shown.base.precision, "engine": shown.base.engine, "trained": trained.model.digest,
-            "trained_in": f"{trained.precision}, {trained.device}", "trainable_parameters": trained.trainable,
-            "frozen_parameters": trained.frozen, "steps": trained.steps, "best_step": trained.best_step,
-            "seconds": round(trained.seconds, 1), "processor_seconds": round(trained.processor_seconds, 1), "stopped_because": trained.stopped_because,
-        },
+        "captioner": _captioner(shown),
         "captions": [
             {"picture": picture.name, "caption": caption.text, "description": picture.text, "finish": caption.finish}
             for _, pictures, captions in shown.said()
             for picture, caption in list(zip(pictures, captions, strict=True))[:ANSWERED]
         ],
+    }  # fmt: skip
+
+
+def _captioner(shown: ShownCaptions) -> dict[str, Any]:
+    """Return what writes captions, and what its training took."""
+    trained, base = shown.trained, shown.base
+    return {
+        "kind": shown.config.captioner.kind, "language_model": base.model, "weights": base.weights,
+        "precision": base.precision, "engine": base.engine, "trained": trained.model.digest,
+        "trained_in": f"{trained.precision}, {trained.device}", "trainable_parameters": trained.trainable,
+        "frozen_parameters": trained.frozen, "steps": trained.steps, "best_step": trained.best_step,
+        "seconds": round(trained.seconds, 1), "processor_seconds": round(trained.processor_seconds, 1),
+        "stopped_because": trained.stopped_because,
     }  # fmt: skip
 
 
@@ -201,7 +208,8 @@ def _training(shown: ShownCaptions) -> Table:
     rows = [
         ("language model", f"{base.model}, {base.precision}, {base.engine}"),
         ("training computed in", f"{trained.precision}, {trained.device}"),
-        ("steps", f"{trained.steps:,}, the best {trained.best_step:,}"), ("seconds", f"{trained.seconds:.0f}, {trained.processor_seconds:.0f} of them on a core"),
+        ("steps", f"{trained.steps:,}, the best {trained.best_step:,}"),
+        ("seconds", f"{trained.seconds:.0f}; on cores, {trained.processor_seconds:.0f}"),
         ("ended because", trained.stopped_because), ("groups of near copies", f"{shown.divided.groups:,}"),
     ]  # fmt: skip
     return Table("Training", ("what", "value"), rows)

@@ -1,7 +1,7 @@
 """Captions of photographs: the class of held-out pictures named, by a captioner that learned from 2,000 descriptions.
 
-CIFAR-10 (240 pictures a class, 32 pixels a side) by `image-captions` from the shell; a twelfth is held out by groups of
-near copies, a twelfth chooses the step. Described once in one sentence, and once in eight by turns.
+CIFAR-10 (240 pictures a class, 32 pixels a side) by `image-captions` from the shell; a twelfth is held out by
+groups of near copies, a twelfth chooses the step. Described once in one sentence, and once in eight by turns.
 """
 
 import os

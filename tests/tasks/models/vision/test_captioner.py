@@ -129,7 +129,7 @@ def test_what_cannot_write_captions_is_refused(base: Generator, tmp_path: Path) 
     (tmp_path / "kept").mkdir()
     captioner.save(loaded.model, tmp_path / "kept")
     other = captioner.describe(str(save_causal(tmp_path / "wide", width=128)), "cpu")
-    with pytest.raises(ModelError, match="makes 64 numbers a token but .* reads 128"):
+    with pytest.raises(ModelError, match=r"makes 64 numbers a token but .* reads 128"):
         captioner.load(tmp_path / "kept", other, PROMPT)
     loaded.tokenizer.eos_token = None
     with pytest.raises(ModelError, match="no token that ends a text"):
