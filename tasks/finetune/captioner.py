@@ -15,7 +15,11 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from tasks.finetune.padding import collator
 
 Floats = npt.NDArray[np.float32]
-STATED = {"label_names": ["labels"], "prediction_loss_only": True, "remove_unused_columns": False}  # of a trainer
+STATED: dict[str, Any] = {
+    "label_names": ["labels"],
+    "prediction_loss_only": True,
+    "remove_unused_columns": False,
+}  # of a trainer
 
 
 class DescribedFeatures:
@@ -53,8 +57,8 @@ def trainer_of(recipe: CaptionerRecipe, arguments: TrainingArguments, callbacks:
     return Trainer(
         model=recipe.load(),
         args=arguments,
-        train_dataset=recipe.train,  # type: ignore[arg-type]
-        eval_dataset=recipe.validation,  # type: ignore[arg-type]
+        train_dataset=recipe.train,
+        eval_dataset=recipe.validation,
         data_collator=_collator(recipe.padding),
         callbacks=callbacks,
     )

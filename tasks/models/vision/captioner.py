@@ -63,7 +63,7 @@ class PrefixNetwork(nn.Module):
         """Return (B, P, D) embeddings of (B, F) features."""
         hidden = functional.gelu(self.expand((features - self.mean) / self.spread))
         made: torch.Tensor = self.project(hidden) * self.scale
-        return made.unflatten(1, (self.sizes["prefix"], self.sizes["width"]))
+        return made.view(len(features), self.sizes["prefix"], self.sizes["width"])
 
 
 class PrefixCaptioner(nn.Module):
