@@ -116,15 +116,10 @@ def test_the_described_teach_the_others_and_captions_are_text_that_is_found(work
 @pytest.mark.flow
 @pytest.mark.slow
 def test_from_the_shell_too_few_descriptions_are_one_line(
-    workspace: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked(folder)
-    table, model = folder.parent / "said.jsonl", folder.parent / "model"
-    words = ["source.kind=files", f"source.path={folder}", f"source.described.path={table}",
-             "source.described.id=file", "source.described.text=said", f"captioner.model={model}"]  # fmt: skip
-    assert main(["image-captions", *words]) == 1
+    model = save_causal(tmp_path / "model")
+    assert main(["image-captions", "source.limit=24", "source.side=32", f"captioner.model={model}"]) == 1
     said = capsys.readouterr()
-    assert (
-        f"{DESCRIBED} pictures are described but 60 are needed to learn captions (parts.least)" in said.out + said.err
-    )
-    assert "Traceback" not in said.err
+    assert "24 pictures are described but 60 are needed to learn captions (parts.least)" in said.out + said.err
+    assert "Traceback" not in said.out + said.err
