@@ -22,6 +22,17 @@ class PictureParts(Config):
     """Divides the groups of near copies into parts."""
 
 
+class CaptionTraining(Training):
+    """How the network before the language model is trained; it begins with weights that were drawn."""
+
+    num_train_epochs: Annotated[float, Common] = Field(2.0, gt=0, le=1_000)
+    """Passes over the described pictures. With bf16 a pass over 2,000 takes some two minutes of a core."""
+    per_device_train_batch_size: int = Field(16, ge=1, le=4_096)
+    """Pictures that go through the language model at a time."""
+    learning_rate: Annotated[float, Common] = Field(3e-3, gt=0, le=10)
+    """How far a step goes at most; far more than where weights were trained before."""
+
+
 class EmbeddedCaptioner(Config):
     """A small network before a small language model that stays as it is; trained here on the described pictures."""
 
@@ -37,9 +48,7 @@ class EmbeddedCaptioner(Config):
     """Numbers between the two layers of the network; 256 and 3 tokens are 0.77 million weights."""
     max_new_tokens: int = Field(24, ge=2, le=256)
     """Tokens of a caption at most; descriptions are cut there too."""
-    training: Annotated[Training, Common] = Training(
-        num_train_epochs=2, per_device_train_batch_size=16, learning_rate=3e-3,
-    )  # fmt: skip
+    training: Annotated[CaptionTraining, Common] = CaptionTraining()
     """How the network is trained; `max_seq_length` is not read, for `max_new_tokens` says it."""
 
 

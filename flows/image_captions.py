@@ -1,6 +1,7 @@
 """Image captions: learn to describe pictures from those that are described, and describe the others.
 
 Here:          python -m flows image-captions @quick
+Your own:      python -m flows image-captions source.kind=files source.path=photos source.described.path=said.csv
 On a worker:   prefect deployment run 'image-captions/image-captions'
 """
 

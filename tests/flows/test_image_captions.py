@@ -7,8 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from configs.captions import EmbeddedCaptioner, PictureParts
-from configs.finetune import Training
+from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts
 from configs.flows_captions import ImageCaptions
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Tables
@@ -17,6 +16,8 @@ from configs.pictures import PictureFiles, PictureHead
 from flows.__main__ import main
 from flows.image_captions import image_captions, preflight
 from flows.image_search import image_search
+from tasks.caption import measures
+from tasks.caption.measures import one_line
 from tasks.errors import ContractError, DataError, ModelError
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.generators import local
@@ -51,7 +52,7 @@ def asked(folder: Path, **more: object) -> ImageCaptions:
     model = folder.parent / "model"
     if not model.exists():
         save_causal(model)
-    training = Training(max_steps=12, per_device_train_batch_size=8, learning_rate=3e-3, precision="fp32")
+    training = CaptionTraining(max_steps=12, per_device_train_batch_size=8, learning_rate=3e-3, precision="fp32")
     captioner = EmbeddedCaptioner(model=str(model), max_new_tokens=6, hidden_size=16, training=training)
     parts = PictureParts(least=20, near_duplicate=0.999)
     return ImageCaptions.model_validate({"captioner": captioner, "parts": parts, **more})
@@ -81,7 +82,10 @@ def test_a_model_that_is_not_installed_is_named_with_the_command_that_installs_i
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_the_described_teach_the_others_and_captions_are_text_that_is_found(workspace: Path, folder: Path) -> None:
+def test_the_described_teach_the_others_and_captions_are_text_that_is_found(
+    workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
     late = max(folder.glob("u*.png"))
     kept = late.read_bytes()
     late.unlink()
@@ -97,6 +101,8 @@ def test_the_described_teach_the_others_and_captions_are_text_that_is_found(work
 
     page = Path(made.report).read_text("utf-8")
     assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(2)&gt;" in page
     assert "described: &lt;script&gt;alert(1)&lt;/script&gt; arrow" in page
     assert page.count('<img src="data:image/png;base64,') == PICTURES - DESCRIBED + made.result["held_out"]
     again = image_captions(source_of(folder), asked(folder, named="set"))
@@ -109,7 +115,7 @@ def test_the_described_teach_the_others_and_captions_are_text_that_is_found(work
     described = Tables(path=str(table), id="file", text="text")
     search = ImageSearch(head=PictureHead(least=20, folds=2, ridge=500.0))
     found = image_search(PictureFiles(path=str(folder), described=described), ["an arrow"], None, None, search)
-    assert found.result["described"] == sum(bool(row["text"]) for row in rows.values()) > DESCRIBED
+    assert found.result["described"] == PICTURES
     assert found.result["queries"][0]["hits"]
 
 

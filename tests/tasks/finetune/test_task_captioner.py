@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.captions import EmbeddedCaptioner
-from configs.finetune import Training
+from configs.captions import CaptionTraining, EmbeddedCaptioner
 from tasks.data.captions import DescribedPicture, DescribedPicturesRef, PicturePart
 from tasks.data.pictures import FeaturesRef
 from tasks.finetune import trainer
@@ -36,7 +35,7 @@ def test_a_captioner_is_plain_tensors_and_a_killed_run_ends_as_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = captioner.describe(str(save_causal(tmp_path / "model")), "cpu")
-    training = Training(
+    training = CaptionTraining(
         max_steps=12, per_device_train_batch_size=8, learning_rate=1e-2, precision="fp32", device="cpu", eval_steps=4
     )
     config = EmbeddedCaptioner(model=base.model, hidden_size=16, max_new_tokens=8, training=training)
