@@ -17,6 +17,7 @@ from tasks.embed.task_dual import (
     place_dual,
     tower_limits,
 )
+from tasks.embed.task_parts import divide_pictures
 from tasks.embed.task_pictures import (
     describe_picture_encoder,
     embed_colours,
@@ -33,6 +34,7 @@ __all__ = [
     "compare_numerics",
     "describe_encoder",
     "describe_picture_encoder",
+    "divide_pictures",
     "embed_colours",
     "embed_dual_pictures",
     "embed_passages",

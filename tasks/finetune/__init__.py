@@ -1,6 +1,7 @@
 """Train encoders and generators."""
 
 from tasks.finetune.task_battery import reward_pairs, try_generator
+from tasks.finetune.task_captioner import train_captioner
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
 from tasks.finetune.task_generator import probe_packing, train_completions, train_preferences
@@ -91,6 +92,7 @@ __all__ = [
     "split_pairs",
     "split_prompts",
     "texts_to_mine",
+    "train_captioner",
     "train_classifier",
     "train_completions",
     "train_embedder",

@@ -1,11 +1,8 @@
 """The page of `image-search`: pictures that were found, with scores, classes, near copies, and what was rejected.
 
-Pictures on the page are encoded anew from pixels: nothing that a camera wrote beside them is shown. Names of files and
-descriptions are untrusted, as everywhere.
+Names of files and descriptions are untrusted, as everywhere.
 """
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.flows_pictures import ImageSearch
-from tasks.data.documents import Document, Rejected, RejectedRef
+from tasks.data.documents import Document, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.data.pictures import (
     ClassifiedPictures,
@@ -30,10 +27,10 @@ from tasks.data.placed import AmongTexts, PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
+from tasks.report.picture_cards import card_of, notes_of, rejected_tables, scored, unused_descriptions
 from tasks.runtime import tracking
 from tasks.store import objects, rejections
 
-SIDE = 128  # pixels of a thumbnail's longer side
 HEAD_NOTE = (
     "Each picture by a head that never saw it or a near copy, asked for by its own description among its fold; 95 % "
     "intervals. The hits above are by a head that learned from all."
@@ -43,7 +40,7 @@ DUAL_NOTE = (
     "from them here."
 )
 PROBE_NOTE = " Probe: each picture of a known class by one that never saw it or a near copy."
-SHOWN_PAIRS, SHOWN_REJECTED, SHOWN_NOTES, OF_A_CLASS = 12, 50, 20, 8
+SHOWN_PAIRS, OF_A_CLASS = 12, 8
 
 
 @dataclass(frozen=True)
@@ -96,10 +93,7 @@ class ShownPictures:
             told.append(f"{self.others} files match none of source.patterns and were not read")
         if self.limits is not None:
             told += _unread(self.limits)
-        if read.unknown:
-            told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
-        if read.lost:
-            told.append(f"{read.lost} descriptions are of pictures that were rejected")
+        told += unused_descriptions(read)
         return [*told, *self._about_classes()]
 
     def _about_classes(self) -> list[str]:
@@ -142,7 +136,7 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
     wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
-    cards = {row: _card(documents[row], copies[row]) for row in wanted}
+    cards = {row: card_of(documents[row].id, documents[row].text, copies[row]) for row in wanted}
     page = Page(
         title=f"Pictures of {shown.name}",
         subtitle="found by texts and by pictures" if shown.made is not None else "found by pictures",
@@ -150,16 +144,16 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
             ("pictures", f"{read.pictures.rows:,}"), ("described", f"{read.described:,}"),
             ("near copies, pairs", f"{shown.near.rows:,}"), ("rejected", f"{read.rejected.rows:,}"),
         ],
-        tables=[*_measured(shown), *_notes(read), *_rejected("Rejected", [read.rejected]),
-                *_rejected("Rows of descriptions that were rejected", shown.rows)],
+        tables=[*_measured(shown), *notes_of(read), *rejected_tables("Rejected", [read.rejected]),
+                *rejected_tables("Rows of descriptions that were rejected", shown.rows)],
         missing=shown.warnings(),
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
         template="image_search.html.j2",
         more={
-            "found": [(query, [_scored(cards[row], score) for row, score in rows]) for query, rows in found],
-            **{name: [(label, [_scored(cards[row], score) for row, score in rows]) for label, rows in examples]
+            "found": [(query, [scored(cards[row], score) for row, score in rows]) for query, rows in found],
+            **{name: [(label, [scored(cards[row], score) for row, score in rows]) for label, rows in examples]
                for name, examples in told.items()},
-            "near": [[_scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
+            "near": [[scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
                      for pair in pairs[:SHOWN_PAIRS]],
             "more_near": max(0, len(pairs) - SHOWN_PAIRS),
         },
@@ -238,32 +232,3 @@ def _measured(shown: ShownPictures) -> list[Table]:
     note = DUAL_NOTE if isinstance(shown.learned, PlacedPictures) else HEAD_NOTE
     note += PROBE_NOTE if shown.probed is not None else ""
     return [Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)] if rows else []
-
-
-def _notes(read: IngestedPictures) -> list[Table]:
-    told = objects.load_table(read.pictures, ["notes"])["notes"].to_pylist()
-    names = objects.load_table(read.documents, ["id"])["id"].to_pylist()
-    rows = [(name, note) for name, note in zip(names, told, strict=True) if note]
-    return [Table("How pictures were read", ("picture", "note"), rows, most=SHOWN_NOTES)] if rows else []
-
-
-def _rejected(title: str, refs: Sequence[RejectedRef]) -> list[Table]:
-    rows = [(r.item, r.reason, r.detail) for ref in refs for r in objects.load_rows(ref, Rejected)]
-    return [Table(title, ("which", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
-
-
-def _card(document: Document, picture: Picture) -> dict[str, str]:
-    from PIL import Image
-
-    made = io.BytesIO()
-    with Image.open(io.BytesIO(picture.copy), formats=("PNG", "JPEG")) as image:
-        small = image.convert("RGB")
-        small.thumbnail((SIDE, SIDE))
-        small.save(made, "PNG" if max(image.size) <= SIDE else "JPEG", quality=85)
-    kind = "png" if made.getvalue().startswith(b"\x89PNG") else "jpeg"
-    data = f"data:image/{kind};base64,{base64.b64encode(made.getvalue()).decode()}"
-    return {"image": data, "name": document.id, "text": document.text}
-
-
-def _scored(card: dict[str, str], score: float) -> dict[str, str]:
-    return {**card, "score": f"{score:.3f}"}

@@ -8,6 +8,7 @@ from configs.resolve import resolve
 from configs.signatures import flow_cards
 from flows.answer_lineage import answer_lineage
 from flows.chat_session import chat_session, search_in
+from flows.image_captions import image_captions
 from flows.image_search import image_search
 from flows.knowledge_base import knowledge_base
 from flows.model_anatomy import model_anatomy
@@ -34,6 +35,7 @@ CALLS = {
     "semantic-search": (semantic_search, ["@quick"]),
     "rag-answers": (rag_answers, ["@quick"]),
     "image-search": (image_search, ["@quick", "source.limit=150"]),
+    "image-captions": (image_captions, ["@quick", "source.limit=70", "captioner.training.max_steps=4"]),
     "text-vectors": (text_vectors, ["@quick"]),
     "answer-lineage": (answer_lineage, ["@quick"]),
     "tokenizer-report": (tokenizer_report, ["@quick"]),

@@ -1,0 +1,122 @@
+"""How good captions are: whether they name what they must, beside words of other pictures.
+
+Shapes: N pictures.
+Source: F1 of tokens as in SQuAD, Rajpurkar et al. 2016, arXiv:1606.05250.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.data.captions import Caption, DescribedPicture
+from tasks.data.evaluation import Measure
+from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, paired_interval
+from tasks.text.prompts import disarm
+from tasks.text.sentences import terms, words
+from tasks.vectors.arithmetic import cosine, normalise
+
+RESAMPLES = 1_000
+BLANKS = re.compile(r"\s+")
+OURS, SHUFFLED, NEAREST = "captions", "shuffled pictures", "nearest description"
+
+
+def one_line(text: str) -> str:
+    """Return a caption as one line of printable characters; what could pass for a mark of a speaker is taken apart."""
+    seen = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text)
+    return BLANKS.sub(" ", disarm(seen)).strip()
+
+
+def must_name(picture: DescribedPicture) -> frozenset[str]:
+    """Return the words a caption of a picture must have: those stated, else those of its description.
+
+    Words of a description are cut to their stem and stop words left out; of a description of stop words all count.
+    """
+    if picture.named:
+        return frozenset(terms(picture.named, "none"))
+    return frozenset(terms(picture.text, "english") or terms(picture.text, "none"))
+
+
+def names_it(caption: str, picture: DescribedPicture) -> bool:
+    """Return whether every word that must be named stands in a caption, whole."""
+    said = terms(caption, "none")
+    if not picture.named:
+        said += terms(caption, "english")
+    return must_name(picture) <= set(said)
+
+
+def f1_of_words(caption: str, description: str) -> float:
+    """Return the harmonic mean of precision and recall of the words of a caption; 0 where it shares none."""
+    ours, theirs = words(caption), words(description)
+    shared = sum((Counter(ours) & Counter(theirs)).values())
+    return 2 * shared / (len(ours) + len(theirs)) if shared else 0.0
+
+
+def others(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return for each of N pictures another one, each once; of one picture itself."""
+    order = np.random.default_rng(seed).permutation(count)
+    found = np.empty(count, np.int64)
+    found[order] = np.roll(order, 1)
+    return found
+
+
+def nearest(features: npt.NDArray[np.float32], known: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return (N,) the row of the known features (M, F) that is closest to each of (N, F)."""
+    return np.asarray(cosine(normalise(features), normalise(known)).argmax(1), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPictures:
+    """Held-out pictures, and what is said of them.
+
+    Attributes:
+        pictures: N, described.
+        captions: Of them.
+        shuffled: Written of the features of another picture each.
+        nearest: Descriptions of the pictures learned from that are most alike.
+    """
+
+    pictures: Sequence[DescribedPicture]
+    captions: Sequence[Caption]
+    shuffled: Sequence[Caption]
+    nearest: Sequence[str]
+
+
+def judged(given: JudgedPictures, seed: int) -> list[Measure]:
+    """Return how many captions name what they must, their words' F1 and the loss of descriptions, beside controls.
+
+    Args:
+        given: Held-out pictures.
+        seed: Of the intervals.
+    """
+    said = {OURS: [c.text for c in given.captions], SHUFFLED: [c.text for c in given.shuffled], NEAREST: given.nearest}
+    pairs = {what: list(zip(texts, given.pictures, strict=True)) for what, texts in said.items()}
+    measures = []
+    for name, of in (
+        ("named", {what: [float(names_it(text, p)) for text, p in rows] for what, rows in pairs.items()}),
+        ("token F1", {what: [f1_of_words(text, p.text) for text, p in rows] for what, rows in pairs.items()}),
+    ):
+        measures += _compared(name, of, seed)
+    losses = {what: [c.loss for c in rows if c.loss is not None] for what, rows in
+              ((OURS, given.captions), (SHUFFLED, given.shuffled))}  # fmt: skip
+    for what, values in losses.items():
+        mean, interval = bootstrap_mean(values, resamples=RESAMPLES, seed=seed)
+        measures.append(Measure("loss a token", what, mean, *interval, len(values)))
+    mean, interval = paired_bootstrap(losses[OURS], losses[SHUFFLED], resamples=RESAMPLES, seed=seed)
+    return [*measures, Measure("loss a token difference", f"{OURS} - {SHUFFLED}", mean, *interval, len(losses[OURS]))]
+
+
+def _compared(name: str, values: Mapping[str, list[float]], seed: int) -> list[Measure]:
+    """Return a measure of captions and of what they must beat, and the differences."""
+    found = []
+    for what, cases in values.items():
+        mean, interval = mean_interval(cases, resamples=RESAMPLES, seed=seed)
+        found.append(Measure(name, what, mean, *interval, len(cases)))
+    for what in (SHUFFLED, NEAREST):
+        mean, interval = paired_interval(values[OURS], values[what], resamples=RESAMPLES, seed=seed)
+        found.append(Measure(f"{name} difference", f"{OURS} - {what}", mean, *interval, len(values[OURS])))
+    return found

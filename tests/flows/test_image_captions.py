@@ -1,0 +1,131 @@
+"""`image-captions`: what is described teaches what is not; what cannot be done is said first; captions are found."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts
+from configs.flows_captions import ImageCaptions
+from configs.flows_pictures import ImageSearch
+from configs.ingest import Tables
+from configs.models import CATALOGUE
+from configs.pictures import PictureFiles, PictureHead
+from flows.__main__ import main
+from flows.image_captions import image_captions, preflight
+from flows.image_search import image_search
+from tasks.caption import measures
+from tasks.caption.measures import one_line
+from tasks.errors import ContractError, DataError, ModelError
+from tasks.ingest.pictures.copies import symbols
+from tasks.models.generators import local
+from tests.tasks.models.language_models import save_causal
+
+HOSTILE = "<script>alert(1)</script> arrow"
+PICTURES, DESCRIBED = 64, 50
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of symbols, one of them torn, and a table that describes most."""
+    place = tmp_path / "symbols"
+    place.mkdir()
+    rows = []
+    for at, (name, said, picture) in enumerate(symbols(32, PICTURES)):
+        (place / name).write_bytes(picture.copy)
+        if at < DESCRIBED:
+            rows.append({"file": name, "said": HOSTILE if at % 2 else said, "set": "arrow"})
+    (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return place
+
+
+def source_of(folder: Path, *, described: bool = True) -> PictureFiles:
+    table = Tables(path=str(folder.parent / "said.jsonl"), id="file", text="said", keep=("set",))
+    return PictureFiles(path=str(folder), described=table if described else None)
+
+
+def asked(folder: Path, **more: object) -> ImageCaptions:
+    """Return a config with a language model made on the spot."""
+    model = folder.parent / "model"
+    if not model.exists():
+        save_causal(model)
+    training = CaptionTraining(max_steps=12, per_device_train_batch_size=8, learning_rate=3e-3, precision="fp32")
+    captioner = EmbeddedCaptioner(model=str(model), max_new_tokens=6, hidden_size=16, training=training)
+    parts = PictureParts(least=20, near_duplicate=0.999)
+    return ImageCaptions.model_validate({"captioner": captioner, "parts": parts, **more})
+
+
+def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        preflight(PictureFiles(path=str(folder / "gone")))
+    with pytest.raises(ContractError, match=r"no picture is described.*name a table in source\.described"):
+        preflight(source_of(folder, described=False), asked(folder))
+    with pytest.raises(ContractError, match=r"named is 'kind', no column of source\.described\.keep"):
+        preflight(source_of(folder), asked(folder, named="kind"))
+    with pytest.raises(ModelError, match="nowhere"):
+        preflight(source_of(folder), ImageCaptions(captioner=EmbeddedCaptioner(model=str(folder / "nowhere"))))
+
+
+@pytest.mark.parametrize("package", ["efficientnet-lite0", "smollm2"])
+def test_a_model_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    workspace: Path, folder: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lacking = find_spec, CATALOGUE[package].package
+    local._describe.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name == lacking else real(name, *more))
+    with pytest.raises(ModelError, match=rf"models add {package}"):
+        preflight(source_of(folder), ImageCaptions())
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_the_described_teach_the_others_and_captions_are_text_that_is_found(
+    workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
+    late = max(folder.glob("u*.png"))
+    kept = late.read_bytes()
+    late.unlink()
+    first = image_captions(source_of(folder), asked(folder, named="set"))
+    late.write_bytes(kept)
+    made = image_captions(source_of(folder), asked(folder, named="set"))
+    assert made.result["captioner"] == first.result["captioner"]  # a new picture lets nothing be learned anew
+    assert made.metrics["embed-pictures.encoded"] == 1
+    assert (made.result["pictures"], made.result["described"]) == (PICTURES, DESCRIBED)
+    assert made.result["without_description"] == first.result["without_description"] + 1 == PICTURES - DESCRIBED
+    assert made.result["rejected"] == {"truncated": 1}
+    assert made.result["measures"]["named captions"]["n"] == made.result["held_out"] > 0
+
+    page = Path(made.report).read_text("utf-8")
+    assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(2)&gt;" in page
+    assert "described: &lt;script&gt;alert(1)&lt;/script&gt; arrow" in page
+    assert page.count('<img src="data:image/png;base64,') == PICTURES - DESCRIBED + made.result["held_out"]
+    again = image_captions(source_of(folder), asked(folder, named="set"))
+    assert (again.tasks["run"], again.result) == (0, made.result)
+
+    table = Path(made.report).parent / "captions.parquet"
+    rows = {row["file"]: row for row in pq.read_table(table).to_pylist()}
+    assert len(rows) == PICTURES
+    assert all(row["text"] == (row["description"] or row["caption"]) for row in rows.values())
+    described = Tables(path=str(table), id="file", text="text")
+    search = ImageSearch(head=PictureHead(least=20, folds=2, ridge=500.0))
+    found = image_search(PictureFiles(path=str(folder), described=described), ["an arrow"], None, None, search)
+    assert found.result["described"] == PICTURES
+    assert found.result["queries"][0]["hits"]
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_from_the_shell_too_few_descriptions_are_one_line(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_causal(tmp_path / "model")
+    assert main(["image-captions", "source.limit=24", "source.side=32", f"captioner.model={model}"]) == 1
+    said = capsys.readouterr()
+    assert "24 pictures are described but 60 are needed to learn captions (parts.least)" in said.out + said.err
+    assert "Traceback" not in said.out + said.err
