@@ -148,7 +148,7 @@ def test_what_is_no_such_model_is_refused_before_any_work(
 
 
 @pytest.mark.flow
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["siglip2", "sentence-transformers"])
 def test_each_kind_of_model_finds_pictures_in_the_flow_and_words_are_added_to_a_picture(
     workspace: Path, folder: Path, kind: str, make_dual: Callable[[str], Path]
