@@ -14,7 +14,7 @@ from tasks.data.run import Outcome
 from tasks.embed import describe_picture_encoder, divide_pictures, embed_pictures
 from tasks.errors import ContractError
 from tasks.finetune import require_training, train_captioner
-from tasks.ingest import ingest_pictures, list_descriptions, list_pictures, read_descriptions
+from tasks.ingest import ingest_pictures, list_descriptions, list_pictures, other_files, read_descriptions
 from tasks.report.image_captions import ShownCaptions, captions_page, captions_summary
 from tasks.report.names import named
 from tasks.runtime import steps, tracking
@@ -67,5 +67,5 @@ def image_captions(source: PictureSource = Symbols(), config: ImageCaptions = Im
         measures = judge_captions(divided.test, held_out, shuffled, divided.train, seed)
         run.publish(captioner=trained.model, held_out=held_out, captions=new, measures=measures)
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
-        shown = ShownCaptions(read, rows, divided, base, trained, held_out, new, measures, config)
+        shown = ShownCaptions(read, other_files(source), rows, divided, base, trained, held_out, new, measures, config)
         return run.outcome(captions_summary(shown), captions_page(run, shown))

@@ -162,7 +162,7 @@ def put_among_texts(
         learned = place_dual(read.documents, features, texts.vectors)
         vectors = learned.held_out
     else:
-        learned = learn_head(read.documents, read.pictures, features, texts.vectors, config.head)
+        learned = learn_head(read.documents, embed_colours(read.pictures), features, texts.vectors, config.head)
         vectors = place_pictures(features, learned.head)
     made = Generation(
         collection="", source=PICTURES, snapshot=snapshot, documents=read.documents,

@@ -6,7 +6,6 @@ Source: F1 of tokens as in SQuAD, Rajpurkar et al. 2016, arXiv:1606.05250.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from tasks.data.captions import Caption, DescribedPicture
 from tasks.data.evaluation import Measure
 from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, paired_interval
+from tasks.metrics.shares import f1_of_words
 from tasks.text.prompts import disarm
 from tasks.text.sentences import terms, words
 from tasks.vectors.arithmetic import cosine, normalise
@@ -47,13 +47,6 @@ def names_it(caption: str, picture: DescribedPicture) -> bool:
     if not picture.named:
         said += terms(caption, "english")
     return must_name(picture) <= set(said)
-
-
-def f1_of_words(caption: str, description: str) -> float:
-    """Return the harmonic mean of precision and recall of the words of a caption; 0 where it shares none."""
-    ours, theirs = words(caption), words(description)
-    shared = sum((Counter(ours) & Counter(theirs)).values())
-    return 2 * shared / (len(ours) + len(theirs)) if shared else 0.0
 
 
 def others(count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -95,10 +88,11 @@ def judged(given: JudgedPictures, seed: int) -> list[Measure]:
     """
     said = {OURS: [c.text for c in given.captions], SHUFFLED: [c.text for c in given.shuffled], NEAREST: given.nearest}
     pairs = {what: list(zip(texts, given.pictures, strict=True)) for what, texts in said.items()}
+    shared = {what: [f1_of_words(words(text), words(p.text)) for text, p in rows] for what, rows in pairs.items()}
     measures = []
     for name, of in (
         ("named", {what: [float(names_it(text, p)) for text, p in rows] for what, rows in pairs.items()}),
-        ("token F1", {what: [f1_of_words(text, p.text) for text, p in rows] for what, rows in pairs.items()}),
+        ("token F1", shared),
     ):
         measures += _compared(name, of, seed)
     losses = {what: [c.loss for c in rows if c.loss is not None] for what, rows in

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.data.evaluation import Measure
-from tasks.metrics.intervals import drawn_rows, percentile_interval, wilson
+from tasks.metrics.intervals import drawn_rows, percentile_interval
+from tasks.metrics.shares import share_measure
 from tasks.vectors.arithmetic import normalise
 from tasks.vectors.groups import folds_of
 
@@ -83,6 +84,25 @@ def nearest_of(features: Floats, known: Integers, groups: Integers) -> Floats:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ToldPictures:
+    """Pictures of which it is known whether they show one of the classes.
+
+    Attributes:
+        cosines: (N, C) to the classes.
+        features: (N, F).
+        known: (N,) whether they show one.
+    """
+
+    cosines: Floats
+    features: Floats
+    known: Bools
+
+    def signs(self, among: Integers, groups: Integers) -> Floats:
+        """Return the (N, 4) signs, the nearest picture of the classes looked for among some rows."""
+        return signs_of(self.cosines, nearest_of(self.features, among, groups))
+
+
 def draw_line(signs: Floats, known: Bools, lost: float) -> NoneLine:
     """Return what tells pictures of the classes from others, such that a share of the former is lost.
 
@@ -100,30 +120,30 @@ def draw_line(signs: Floats, known: Bools, lost: float) -> NoneLine:
     return NoneLine(line.mean, line.spread, line.weights, line.bias, below)
 
 
-def judge_line(signs: Floats, known: Bools, groups: Integers, *, lost: float, seed: int) -> list[Measure]:
+def judge_line(told: ToldPictures, groups: Integers, *, lost: float, seed: int) -> list[Measure]:
     """Return how well lines drawn by one half of the pictures tell those of the other half.
 
+    The nearest pictures of the classes are looked for in the half that is learned from, too.
+
     Args:
-        signs: (N, S), the cosine to the closest class first.
-        known: (N,) whether they show one of the classes.
+        told: (N,) pictures of which it is known whether they show one of the classes.
         groups: (N,) groups of near copies.
         lost: Share of pictures of the classes that may be called none.
         seed: Divides the groups.
     """
-    halves, likely, refused = (
-        folds_of(groups, HALVES, seed),
-        np.zeros(len(known), np.float32),
-        np.zeros(len(known), bool),
-    )
+    known, halves = told.known, folds_of(groups, HALVES, seed)
+    likely, refused = np.zeros(len(known), np.float32), np.zeros(len(known), bool)
     for half in range(HALVES):
         here = halves == half
+        signs = told.signs(np.flatnonzero(known & ~here), groups)
         line = draw_line(signs[~here], known[~here], lost)
         likely[here] = line.likely(signs[here])
         refused[here] = likely[here] < line.below
+    others, ours = refused[~known], refused[known]
     return [
-        _auroc("none of these", known, likely, seed), _auroc("cosine alone", known, signs[:, 0], seed),
-        _share("called none", "pictures of other classes", refused[~known]),
-        _share("called none", "pictures of the classes", refused[known]),
+        _auroc("none of these", known, likely, seed), _auroc("cosine alone", known, told.cosines.max(1), seed),
+        share_measure("called none", "pictures of other classes", int(others.sum()), len(others)),
+        share_measure("called none", "pictures of the classes", int(ours.sum()), len(ours)),
     ]  # fmt: skip
 
 
@@ -135,7 +155,3 @@ def _auroc(what: str, known: Bools, scores: Floats, seed: int) -> Measure:
     ]
     low, high = percentile_interval([float(roc_auc_score(known[rows], scores[rows])) for rows in drawn])
     return Measure("AUROC", what, float(roc_auc_score(known, scores)), low, high, len(known))
-
-
-def _share(name: str, what: str, hits: Bools) -> Measure:
-    return Measure(name, what, float(hits.mean()), *wilson(int(hits.sum()), len(hits)), len(hits))

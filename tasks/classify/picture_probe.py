@@ -14,7 +14,8 @@ from tasks.classify.linear import regressions
 from tasks.classify.model import probabilities
 from tasks.data.evaluation import Measure
 from tasks.metrics.classification import macro_f1
-from tasks.metrics.intervals import paired_interval, wilson
+from tasks.metrics.intervals import paired_interval
+from tasks.metrics.shares import share_measure
 from tasks.vectors.groups import folds_of
 
 Floats = npt.NDArray[np.float32]
@@ -76,8 +77,8 @@ def probe_measures(
     count, found = len(labels), []
     right = {name: likely.argmax(1) == labels for name, likely in (("probe", ours), ("colours", colours))}
     for name, hits in right.items():
-        found.append(_share("accuracy", name, hits))
-    found.append(_share("accuracy", "commonest class", labels == np.bincount(labels).argmax()))
+        found.append(share_measure("accuracy", name, int(hits.sum()), count))
+    found.append(share_measure("accuracy", "commonest class", int(np.bincount(labels).max()), count))
     value, (low, high) = paired_interval(
         right["probe"].astype(float).tolist(), right["colours"].astype(float).tolist(), resamples=RESAMPLES,
         seed=config.seed,
@@ -86,10 +87,7 @@ def probe_measures(
     one_hot = np.eye(len(classes), dtype=bool)
     f1 = macro_f1(one_hot[labels], one_hot[ours.argmax(1)])
     found.append(Measure("macro-F1", "probe", f1, f1, f1, count))
-    return found + [
-        _share("accuracy", f"probe, {name}", right["probe"][labels == k]) for k, name in enumerate(classes)
-    ]
-
-
-def _share(name: str, what: str, hits: npt.NDArray[np.bool_]) -> Measure:
-    return Measure(name, what, float(hits.mean()), *wilson(int(hits.sum()), len(hits)), len(hits))
+    for k, name in enumerate(classes):
+        hits = right["probe"][labels == k]
+        found.append(share_measure("accuracy", f"probe, {name}", int(hits.sum()), len(hits)))
+    return found

@@ -19,7 +19,7 @@ from tasks.data.pictures import (
 )
 from tasks.data.vectors import VectorsRef
 from tasks.errors import ContractError, DataError
-from tasks.metrics.intervals import wilson
+from tasks.metrics.shares import share_measure
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -121,11 +121,12 @@ def refuse_pictures(
     known, told = _known(objects.load_rows(documents, Document), seen, config)
     lost = config.none_of_these or 0.0
     groups = groups_of(len(known), [(pair.first, pair.second) for pair in objects.load_rows(near, NearPictures)])
-    nearest = none.nearest_of(objects.load_array(features), np.flatnonzero(known), groups)
-    signs = none.signs_of(seen, nearest)[told]
-    measures = none.judge_line(signs, known[told], groups[told], lost=lost, seed=0)
-    line = none.draw_line(signs, known[told], lost)
-    by = np.where(told[:, None], none.signs_of(seen, nearest), none.signs_of(cosines, nearest))
+    vectors = np.asarray(objects.load_array(features))
+    there = none.ToldPictures(seen[told], vectors[told], known[told])
+    measures = none.judge_line(there, groups[told], lost=lost, seed=0)
+    line = none.draw_line(there.signs(np.flatnonzero(there.known), groups[told]), there.known, lost)
+    nearest = none.nearest_of(vectors, np.flatnonzero(known & told), groups)
+    by = none.signs_of(np.where(told[:, None], seen, cosines), nearest)
     refused = line.likely(by) < line.below
     rows = [
         PictureClass(row.picture, NONE, row.score, row.margin) if refused[row.picture] else row
@@ -169,9 +170,5 @@ def _judged(right: Sequence[str], held_out: Floats, means: Floats, config: ZeroS
     truths, measures = np.array([config.names.index(right[int(row)]) for row in judged]), []
     for name, centred in (("zero-shot", False), ("zero-shot, centred", True)):
         best = cosines_to(held_out[judged], means, centred=centred).argmax(1)
-        measures.append(_share(name, int((best == truths).sum()), len(judged)))
-    return [*measures, _share("commonest class", int(np.bincount(truths).max()), len(judged))]
-
-
-def _share(name: str, hits: int, count: int) -> Measure:
-    return Measure("accuracy", name, hits / count, *wilson(hits, count), count)
+        measures.append(share_measure("accuracy", name, int((best == truths).sum()), len(judged)))
+    return [*measures, share_measure("accuracy", "commonest class", int(np.bincount(truths).max()), len(judged))]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.data.evaluation import Measure
-from tasks.metrics.intervals import wilson
+from tasks.metrics.shares import share_measure
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -37,10 +37,6 @@ def recalls(ranks: Integers, pictures: int) -> list[Measure]:
     count = len(ranks)
     if not count:
         return []
-    found = [
-        Measure(f"recall@{top}", "dual", hits / count, *wilson(hits, count), count)
-        for top in TOPS
-        for hits in [int((ranks <= top).sum())]
-    ]
+    found = [share_measure(f"recall@{top}", "dual", int((ranks <= top).sum()), count) for top in TOPS]
     chance = min(1.0, TOPS[-1] / pictures)
     return [*found, Measure(f"recall@{TOPS[-1]}", "chance", chance, chance, chance, count)]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from configs.pictures import PictureHead as HeadConfig
 from tasks.data.evaluation import Measure
 from tasks.embed.picture_head import learn
-from tasks.metrics.intervals import paired_interval, wilson
+from tasks.metrics.intervals import paired_interval
+from tasks.metrics.shares import share_measure
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -60,8 +61,7 @@ def judged(
     found, count = [], len(wanted)
     for name, of in ranks.items():
         for top in TOPS:
-            hits = int((of <= top).sum())
-            found.append(Measure(f"recall@{top}", name, hits / count, *wilson(hits, count), count))
+            found.append(share_measure(f"recall@{top}", name, int((of <= top).sum()), count))
     ours, theirs = ([float(rank <= TOPS[-1]) for rank in ranks[name]] for name in ("head", "colours"))
     value, (low, high) = paired_interval(ours, theirs, resamples=RESAMPLES, seed=config.seed)
     found.append(Measure(f"recall@{TOPS[-1]} difference", "head - colours", value, low, high, count))

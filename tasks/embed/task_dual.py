@@ -11,12 +11,10 @@ from tasks.data.models import Fingerprint
 from tasks.data.pictures import FeaturesRef, PicturesRef
 from tasks.data.placed import PlacedPictures, TowerLimits
 from tasks.data.vectors import VectorsRef
-from tasks.embed.task_pictures import describe_picture_encoder, embed_pictures, working_copies
-from tasks.errors import DataError
+from tasks.embed.task_pictures import describe_picture_encoder, embed_pictures, encoded
 from tasks.runtime import steps
-from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
-from tasks.store import objects, vector_cache
+from tasks.store import objects
 
 
 def picture_encoder(config: PictureEncoder) -> Fingerprint:
@@ -57,18 +55,10 @@ def embed_dual_pictures(pictures: PicturesRef, encoder: Fingerprint, config: Dua
     """
     from tasks.models.vision import dual
 
-    cache = vector_cache.Items(encoder)
-    digests = objects.load_table(pictures, ["digest"])["digest"].to_pylist()
-    keys = vector_cache.keys_of(f"\0picture {digest}" for digest in digests)  # texts share this cache; none begins so
-    missing = cache.missing(keys)
-    with progress("encode", len(missing), "pictures") as advance:
-        for rows, copies in working_copies(pictures, missing):
-            cache.add(keys[rows], dual.features(encoder, copies, config.batch_size, advance))
-    found, there = cache.read(keys)
-    steps.log_metrics(pictures=len(keys), encoded=len(missing))
-    if not there.all():
-        raise DataError(f"{int((~there).sum())} vectors are missing from the item cache; run again")
-    return objects.save_array(FeaturesRef, found)
+    # texts share this cache; none begins with the zero character
+    return encoded(
+        pictures, encoder, "\0picture", lambda copies, tell: dual.features(encoder, copies, config.batch_size, tell)
+    )
 
 
 @step(name="embed-as-vectors", libraries=("numpy",))

@@ -1,6 +1,6 @@
 """Tasks of `embed` for pictures: their features, the head that puts them among texts, and their vectors there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tasks.embed.picture_head import RidgeHead
 
 LIBRARIES = ("torch", "pillow", "safetensors")
+EncodeCopies = Callable[[list[bytes], Callable[[int], None]], npt.NDArray[np.float32]]
 WINDOW = 1_024  # pictures whose copies are in memory at a time
 ARRAYS = ("mean", "spread", "weight", "bias")
 
@@ -58,13 +59,28 @@ def embed_pictures(pictures: PicturesRef, encoder: Fingerprint) -> FeaturesRef:
     """
     from tasks.models.vision import encode, weights
 
+    return encoded(pictures, encoder, "picture", lambda copies, tell: encode.features(weights.network(), copies, tell))
+
+
+def encoded(pictures: PicturesRef, encoder: Fingerprint, mark: str, encode: EncodeCopies) -> FeaturesRef:
+    """Return what an encoder makes of pictures; encode only what no flow has encoded before.
+
+    Args:
+        pictures: Working copies.
+        encoder: What decides features.
+        mark: Begins the key of a picture in the item cache; no text may begin so.
+        encode: Returns features of working copies, and tells how many it has done.
+
+    Raises:
+        DataError: Features are gone since they were made.
+    """
     cache = vector_cache.Items(encoder)
     digests = objects.load_table(pictures, ["digest"])["digest"].to_pylist()
-    keys = vector_cache.keys_of(f"picture {digest}" for digest in digests)  # no text is looked up under such a key
+    keys = vector_cache.keys_of(f"{mark} {digest}" for digest in digests)
     missing = cache.missing(keys)
     with progress("encode", len(missing), "pictures") as advance:
         for rows, copies in working_copies(pictures, missing):
-            cache.add(keys[rows], encode.features(weights.network(), copies, advance))
+            cache.add(keys[rows], encode(copies, advance))
     found, there = cache.read(keys)
     steps.log_metrics(pictures=len(keys), encoded=len(missing))
     if not there.all():
@@ -87,15 +103,15 @@ def embed_colours(pictures: PicturesRef) -> FeaturesRef:
     )
 
 
-@step(name="embed-learn-head", libraries=("numpy", "scipy", "pillow"))
+@step(name="embed-learn-head", libraries=("numpy", "scipy"))
 def learn_head(
-    documents: DocumentsRef, pictures: PicturesRef, features: FeaturesRef, texts: VectorsRef, config: HeadConfig
+    documents: DocumentsRef, colours: FeaturesRef, features: FeaturesRef, texts: VectorsRef, config: HeadConfig
 ) -> LearnedHead:
     """Learn to put pictures where the texts are that describe them, and measure it on pictures it never saw.
 
     Args:
         documents: N pictures as documents; those with a text are learned from.
-        pictures: Their working copies, of which the baseline takes colours.
+        colours: (N, C) of them, which the head must beat.
         features: (N, F) of them.
         texts: (N, D) vectors of the documents' texts.
         config: How.
@@ -104,7 +120,6 @@ def learn_head(
         DataError: Too few pictures are described.
     """
     from tasks.embed import picture_head, picture_recall
-    from tasks.embed import pictures as cores
     from tasks.vectors import groups as grouping
 
     said = objects.load_table(documents, ["text"])["text"].to_pylist()
@@ -112,11 +127,10 @@ def learn_head(
     if len(rows) < config.least:
         raise DataError(f"{len(rows)} pictures are described, {config.least} are needed to learn a head (head.least)")
     given, wanted = objects.load_array(features)[rows], objects.load_array(texts)[rows]
-    colours = np.stack([cores.histogram(copy) for _, copies in working_copies(pictures, rows) for copy in copies])
     groups = grouping.groups_of(len(rows), grouping.near_copies(given, config.near_duplicate))
     folds = grouping.folds_of(groups, config.folds, config.seed)
     vectors = picture_recall.placed(given, wanted, folds, config.ridge)
-    measures = picture_recall.judged(given, vectors, colours, wanted, folds, config)
+    measures = picture_recall.judged(given, vectors, objects.load_array(colours)[rows], wanted, folds, config)
     steps.log_metrics(described=len(rows), groups=int(groups.max()) + 1)
     steps.log_measures("pictures", measures)
     held_out = np.zeros((documents.rows, wanted.shape[1]), np.float32)

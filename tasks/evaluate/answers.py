@@ -5,13 +5,13 @@ Source: normalisation, exact match and token F1 are SQuAD's, Rajpurkar et al. 20
 
 import re
 import string
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from configs.evaluate import Evaluate
 from tasks.data.answers import Answer
 from tasks.data.evaluation import Measure, Question
 from tasks.metrics.intervals import mean_interval
+from tasks.metrics.shares import f1_of_words
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # Thai to Chinese
@@ -30,7 +30,7 @@ def exact_match(text: str, spans: Sequence[str]) -> float:
 
 def token_f1(text: str, spans: Sequence[str]) -> float:
     """Return the harmonic mean of precision and recall of the words, of the span it is highest for; 0 for no spans."""
-    return max((_f1(normalised(text), normalised(span)) for span in spans), default=0.0)
+    return max((f1_of_words(normalised(text), normalised(span)) for span in spans), default=0.0)
 
 
 def holds_span(sentence: str, spans: Sequence[str]) -> bool:
@@ -89,10 +89,3 @@ def _values(question: Question, answer: Answer) -> Iterator[tuple[str, float]]:
         yield "span quoted first", float(any(held[:1]))
         yield "token F1", token_f1(text, question.spans)
         yield "exact match", exact_match(text, question.spans)
-
-
-def _f1(ours: Sequence[str], theirs: Sequence[str]) -> float:
-    if not ours or not theirs:
-        return float(ours == theirs)
-    shared = sum((Counter(ours) & Counter(theirs)).values())
-    return 2 * shared / (len(ours) + len(theirs))

@@ -50,20 +50,20 @@ def compare_replies(
     sampling = ResolvedSampling(max_tokens=VERDICT_TOKENS)  # greedy, whatever the model states
     ask = client.replies(judging.generator, sampling, config.generator, fix=False).watched_by(progress)
     budget = client.prompt_budget(judging.generator, sampling, config.prompt_tokens)
-    bench = win_rate.Bench(Asker(ask, client.text_counter(config.generator), budget, judging.prompt))
+    judge = win_rate.ReplyJudge(Asker(ask, client.text_counter(config.generator), budget, judging.prompt))
     first, *rest = said
     prompts = [(row.id, row.prompt) for row in said[first]]
     pairs: list[JudgedPair] = []
     for ours, theirs in [(name, first) for name in rest] + [(name, rest[0]) for name in rest[1:]]:
         both = [(a.reply, b.reply) for a, b in zip(said[ours], said[theirs], strict=True)]
-        pairs += bench.judge(f"{ours} over {theirs}", prompts, both)
+        pairs += judge.judge(f"{ours} over {theirs}", prompts, both)
     if control := win_rate.control_pairs(said[first]):
-        pairs += bench.judge(win_rate.CONTROL, prompts, control)
-    measures = [*win_rate.measures_of(pairs, resamples=gate.resamples, seed=gate.seed), *bench.first_preferred()]
+        pairs += judge.judge(win_rate.CONTROL, prompts, control)
+    measures = [*win_rate.measures_of(pairs, resamples=gate.resamples, seed=gate.seed), *judge.first_preferred()]
     return WinRates(
         judge=judging.generator.model, precision=judging.generator.precision, prompt=config.prompt,
         pairs=objects.save_rows(JudgedPairsRef, JudgedPair, pairs), measures=save_measures("judge", measures),
-        reliable=win_rate.is_reliable(measures), shown=bench.shown, shortened=bench.shortened,
+        reliable=win_rate.is_reliable(measures), shown=judge.shown, shortened=judge.shortened,
         unjudged=sum(pair.score is None for pair in pairs), equal=win_rate.equal_pairs(pairs),
-        tokens=bench.tokens(),
+        tokens=judge.tokens(),
     )  # fmt: skip

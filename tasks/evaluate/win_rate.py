@@ -16,7 +16,8 @@ from tasks.data.messages import Reply, Request, ResponseFormat
 from tasks.data.prompts import Template
 from tasks.data.win_rates import JudgedPair, Preferred, Verdict
 from tasks.errors import ContractError
-from tasks.metrics.intervals import mean_interval, wilson
+from tasks.metrics.intervals import mean_interval
+from tasks.metrics.shares import share_measure
 from tasks.text.prompts import Asker, fill, messages_of, neutralise, nonce_of, read_for, shortened
 
 PLACES = ("first", "nonce", "prompt", "second")
@@ -37,8 +38,8 @@ def read_judging_prompt(name: str) -> Template:
 
 
 @dataclass
-class Bench:
-    """Pairs of replies that wait for a judge, and those that need none.
+class ReplyJudge:
+    """Asks a model about pairs of replies, in both orders, and counts what it was shown and said.
 
     Attributes:
         asker: How the judge is asked.
@@ -94,7 +95,7 @@ class Bench:
         """
         said = [verdict for verdict in map(verdict_of, self.heard.values()) if verdict in ("A", "B")]
         count = said.count("A")
-        return [Measure(FIRST, "judge", count / len(said), *wilson(count, len(said)), len(said))] if said else []
+        return [share_measure(FIRST, "judge", count, len(said))] if said else []
 
     def _request(self, prompt: str, first: str, second: str) -> Request:
         nonce = nonce_of(self.asker.prompt, [prompt, first, second])
@@ -153,7 +154,7 @@ def measures_of(pairs: Sequence[JudgedPair], *, resamples: int, seed: int) -> li
         asked = [pair for pair in mine if pair.score is not None and not _equal(pair)]
         if asked:
             alike = sum(pair.forward == pair.backward for pair in asked)
-            found.append(Measure(AGREES, match, alike / len(asked), *wilson(alike, len(asked)), len(asked)))
+            found.append(share_measure(AGREES, match, alike, len(asked)))
     return found
 
 

@@ -19,7 +19,7 @@ from tasks.data.pictures import IngestedPictures, Picture
 from tasks.data.training import StepLoss
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
-from tasks.report.picture_cards import card_of, notes_of, rejected_tables, unused_descriptions
+from tasks.report.picture_cards import card_of, notes_of, other_kinds, rejected_tables, unused_descriptions
 from tasks.report.training import loss_curves
 from tasks.runtime import tracking
 from tasks.store import objects, rejections
@@ -38,6 +38,7 @@ class ShownCaptions:
 
     Attributes:
         read: The pictures.
+        others: Files of other kinds, which were not read.
         rows: Rows of the table of descriptions that were rejected.
         divided: What was learned from, and what was held out.
         base: The language model.
@@ -49,6 +50,7 @@ class ShownCaptions:
     """
 
     read: IngestedPictures
+    others: int
     rows: Sequence[RejectedRef]
     divided: DividedPictures
     base: Generator
@@ -69,7 +71,7 @@ class ShownCaptions:
 
     def warnings(self) -> list[str]:
         """Say what captions cannot be relied on for, and what was left out."""
-        return [*unused_descriptions(self.read), *self._doubts(), *self._cut()]
+        return [*other_kinds(self.others), *unused_descriptions(self.read), *self._doubts(), *self._cut()]
 
     def _doubts(self) -> Iterator[str]:
         for measure in self.measured():
@@ -147,6 +149,7 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
         "validation": divided.validation.pictures.rows,
         "held_out": divided.test.pictures.rows,
         "without_description": divided.new.pictures.rows,
+        "other_files": shown.others,
         "rejected": rejections.by_reason([read.rejected]),
         "rejected_rows": rejections.by_reason(shown.rows),
         "warnings": shown.warnings(),

@@ -27,7 +27,7 @@ from tasks.data.placed import AmongTexts, PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
 from tasks.report import page as pages
 from tasks.report.page import Page, Table
-from tasks.report.picture_cards import card_of, notes_of, rejected_tables, scored, unused_descriptions
+from tasks.report.picture_cards import card_of, notes_of, other_kinds, rejected_tables, scored, unused_descriptions
 from tasks.runtime import tracking
 from tasks.store import objects, rejections
 
@@ -89,8 +89,7 @@ class ShownPictures:
                 f"{read.described} pictures are described and {self.config.head.least} are needed (head.least): texts "
                 "find none of them, no classes are told apart, and no collection is made"
             )
-        if self.others:
-            told.append(f"{self.others} files match none of source.patterns and were not read")
+        told += other_kinds(self.others)
         if self.limits is not None:
             told += _unread(self.limits)
         told += unused_descriptions(read)

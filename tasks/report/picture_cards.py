@@ -50,6 +50,11 @@ def rejected_tables(title: str, refs: Sequence[RejectedRef]) -> list[Table]:
     return [Table(title, ("which", "reason", "detail"), rows, most=SHOWN_REJECTED)] if rows else []
 
 
+def other_kinds(count: int) -> list[str]:
+    """Say how many files of a folder were not read, for they are of other kinds."""
+    return [f"{count} files match none of source.patterns and were not read"] if count else []
+
+
 def unused_descriptions(read: IngestedPictures) -> list[str]:
     """Say which descriptions are of no picture that was read."""
     told = []

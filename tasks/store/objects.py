@@ -67,19 +67,16 @@ def save_stream(ref: type[R], row_type: type[Row], rows: Iterable[Row], *, group
         rows: No more than `group` of them are in memory at a time.
         group: Rows that are written, and later read, at a time.
     """
-    columns = [field.name for field in dataclasses.fields(row_type)]  # type: ignore[arg-type]
-    info: durable.Info = {"kind": ref.model_fields["kind"].default, "shape": [0, len(columns)], "dtype": ""}
 
-    def fill(folder: Path) -> durable.Info:
-        waiting = iter(rows)
-        with pq.ParquetWriter(folder / "table.parquet", table_of(row_type, []).schema) as file:
+    def fill(folder: Path) -> tuple[int, int]:
+        waiting, count, empty = iter(rows), 0, table_of(row_type, [])
+        with pq.ParquetWriter(folder / "table.parquet", empty.schema) as file:
             while some := list(itertools.islice(waiting, group)):
                 file.write_table(table_of(row_type, some), row_group_size=group)
-                info["shape"][0] += len(some)
-        return info
+                count += len(some)
+        return count, empty.num_columns
 
-    digest = durable.write_folder(workspace.folder("objects", info["kind"]), fill)
-    return ref(kind=info["kind"], digest=digest, rows=info["shape"][0], shape=tuple(info["shape"]), dtype="")
+    return _save_folder(ref, fill)
 
 
 def save_array(ref: type[R], array: npt.NDArray[Any]) -> R:
@@ -110,15 +107,20 @@ def save_files(ref: type[R], fill: Callable[[Path], Any], *, shape: Sequence[int
         shape: Rows, then whatever other sizes the object has.
         dtype: Type of the elements, where that has a meaning.
     """
+    return _save_folder(ref, lambda folder: (fill(folder), shape)[1], dtype)
+
+
+def _save_folder(ref: type[R], fill: Callable[[Path], Sequence[int]], dtype: str = "") -> R:
+    """Save what a function writes into an empty folder; it returns the sizes of the object."""
     kind = ref.model_fields["kind"].default
-    info = {"kind": kind, "shape": [int(n) for n in shape], "dtype": dtype}
+    found: list[int] = []
 
     def filled(folder: Path) -> durable.Info:
-        fill(folder)
-        return info
+        found[:] = map(int, fill(folder))
+        return {"kind": kind, "shape": found, "dtype": dtype}
 
     digest = durable.write_folder(workspace.folder("objects", kind), filled)
-    return ref(kind=kind, digest=digest, rows=info["shape"][0], shape=tuple(info["shape"]), dtype=dtype)
+    return ref(kind=kind, digest=digest, rows=found[0], shape=tuple(found), dtype=dtype)
 
 
 def path(ref: Ref) -> Path:

@@ -32,15 +32,15 @@ def measure() -> list[dict[str, Any]]:
         print("  skipped: LLM_FLOWS_DATA names no folder with pandalm, or there is no model")
         return []
     rows = pairs_of(Path(folder) / "pandalm" / "testset-v1.json")
-    judge = PairwiseJudge(generator=config)
-    judging = judging_by(judge)
+    asked = PairwiseJudge(generator=config)
+    judging = judging_by(asked)
     sampling = ResolvedSampling(max_tokens=VERDICT_TOKENS)
     ask = client.replies(judging.generator, sampling, config, use_cache=False, fix=False)
-    budget = client.prompt_budget(judging.generator, sampling, judge.prompt_tokens)
-    bench = win_rate.Bench(Asker(ask, client.text_counter(config), budget, judging.prompt))
+    budget = client.prompt_budget(judging.generator, sampling, asked.prompt_tokens)
+    judge = win_rate.ReplyJudge(Asker(ask, client.text_counter(config), budget, judging.prompt))
     ids = [(str(n), row[0]) for n, row in enumerate(rows)]
-    found = bench.judge("liked over not", ids, [(liked, not_liked) for _, liked, not_liked in rows])
-    measures = [*win_rate.measures_of(found, resamples=2_000, seed=0), *bench.first_preferred()]
+    found = judge.judge("liked over not", ids, [(liked, not_liked) for _, liked, not_liked in rows])
+    measures = [*win_rate.measures_of(found, resamples=2_000, seed=0), *judge.first_preferred()]
     told = [plain(f"{config.model}: {m.name} ({m.low:.3f} to {m.high:.3f}, n={m.n})", m.value, "") for m in measures]
     longer = [(len(a) > len(b)) + (len(a) == len(b)) / 2 for _, a, b in rows]
     share, (low, high) = mean_interval(longer, resamples=2_000, seed=0)

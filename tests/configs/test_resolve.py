@@ -7,6 +7,8 @@ import yaml
 
 from configs import resolve as resolving
 from configs import signatures
+from configs.finetune_generator import PairwiseJudge
+from configs.generators import LocalModel
 from configs.resolve import WrongCall, defaults, fields_of, load_preset, merge, nested, placed, resolve
 from configs.retrieve import Dense, Sparse, Weighted
 from configs.signatures import FlowCard, flow_cards
@@ -100,6 +102,17 @@ def test_what_is_set_after_another_kind_belongs_to_it() -> None:
 def test_a_part_that_was_switched_off_can_be_switched_on_by_one_of_its_fields() -> None:
     assert config_of(KB, "topics=null")["topics"] is None
     assert config_of(KB, "topics=null", "topics.min_documents=20")["topics"]["min_documents"] == 20
+
+
+def test_a_field_below_nothing_leaves_the_defaults_of_what_it_lies_in() -> None:
+    tuning = CARDS["tune-generator"]
+    said = resolve(tuning, ["judge.generator.model=other"]).model_dump()["config"]["judge"]
+    wanted = PairwiseJudge(generator=LocalModel(model="other")).model_dump()
+    assert said == wanted
+    with pytest.raises(
+        WrongCall, match=r"image-search needs classes\.names="
+    ):  # what must be given has no default to put there
+        resolve(CARDS["image-search"], ["classes.truth=kind"])
 
 
 def test_a_name_is_a_parameter_of_the_flow_before_it_is_a_field_of_its_config(made_up: FlowCard) -> None:

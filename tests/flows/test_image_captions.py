@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
         if at < DESCRIBED:
             rows.append({"file": name, "said": HOSTILE if at % 2 else said, "set": "arrow"})
     (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (place / "notes.txt").write_text("no picture", "utf-8")
     (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return place
 
@@ -96,7 +97,8 @@ def test_the_described_teach_the_others_and_captions_are_text_that_is_found(
     assert made.metrics["embed-pictures.encoded"] == 1
     assert (made.result["pictures"], made.result["described"]) == (PICTURES, DESCRIBED)
     assert made.result["without_description"] == first.result["without_description"] + 1 == PICTURES - DESCRIBED
-    assert made.result["rejected"] == {"truncated": 1}
+    assert (made.result["rejected"], made.result["other_files"]) == ({"truncated": 1}, 1)
+    assert "1 files match none of source.patterns and were not read" in made.result["warnings"]
     assert made.result["measures"]["named captions"]["n"] == made.result["held_out"] > 0
 
     page = Path(made.report).read_text("utf-8")

@@ -24,7 +24,7 @@ from configs.finetune_pairs import Holdout
 from configs.flows import ChatSession, PromptChain, RagAnswers
 from configs.flows_generator import TuneGenerator
 from configs.generate import Extractive, Generated
-from configs.generators import LocalModel, Sampling
+from configs.generators import LocalModel, ModelServer, Sampling
 from configs.ingest import Files, Tables
 from flows.__main__ import main
 from flows.chat_session import chat_session
@@ -113,8 +113,12 @@ def test_a_config_that_cannot_be_followed_is_refused(wrong: dict[str, object], s
 def test_a_released_generator_has_a_page_and_answers_in_chains_chats_and_from_documents_by_its_name(
     searchable: Path, tiny: Path
 ) -> None:
-    outcome = tune_generator(source=instructions(searchable.parent), name="animals", config=asked(tiny))
+    nobody = ModelServer(base_url="http://127.0.0.1:9/v1", model="big", retries=0)
+    config = asked(tiny, judge=PairwiseJudge(generator=nobody))
+    outcome = tune_generator(source=instructions(searchable.parent), name="animals", config=config)
     result = outcome.result
+    assert "judge" not in result  # it decides nothing, and costs no model where it is not there
+    assert any(text.startswith("judge: 127.0.0.1:9 does not answer") for text in result["warnings"])
     assert result["released"] is True, result["why"]
     assert result["model"] == "tuned:animals@1"
     assert result["checks"]["SFT over base"]["high"] < 0

@@ -5,7 +5,6 @@ import pytest
 
 from tasks.caption.measures import (
     JudgedPictures,
-    f1_of_words,
     judged,
     must_name,
     names_it,
@@ -34,12 +33,6 @@ def test_without_a_column_the_words_of_the_description_count_that_say_something(
     assert names_it("the beach, and two dogs", plain) is names_it("beach with two dog", plain) is True
     assert not names_it("two dogs", plain)
     assert must_name(DescribedPicture("a", "the", "")) == {"the"}
-
-
-def test_f1_of_words_by_hand() -> None:
-    assert f1_of_words("a photo of a cat", "a photo of a dog") == pytest.approx(0.8)
-    assert f1_of_words("a dog", "a photo of a dog") == pytest.approx(4 / 7)
-    assert f1_of_words("", "a dog") == f1_of_words("cat", "dog") == 0.0
 
 
 def test_a_caption_is_one_line_of_what_can_be_seen() -> None:

@@ -75,11 +75,12 @@ def test_a_stored_head_is_the_one_that_was_learned_and_too_few_descriptions_are_
     draw = np.random.default_rng(1)
     features = objects.save_array(FeaturesRef, draw.normal(size=(150, 12)).astype(np.float32))
     texts = objects.save_array(VectorsRef, unit(draw.normal(size=(150, 6)).astype(np.float32)))
-    learned = task_pictures.learn_head.fn(read.documents, read.pictures, features, texts, PictureHead())
+    colours = task_pictures.embed_colours.fn(read.pictures)
+    learned = task_pictures.learn_head.fn(read.documents, colours, features, texts, PictureHead())
     vectors = objects.load_array(task_pictures.place_pictures.fn(features, learned.head))
     assert vectors.shape == (150, 6)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    again = task_pictures.learn_head.fn(read.documents, read.pictures, features, texts, PictureHead())
+    again = task_pictures.learn_head.fn(read.documents, colours, features, texts, PictureHead())
     assert again == learned
     with pytest.raises(DataError, match="150 pictures are described, 200 are needed"):
-        task_pictures.learn_head.fn(read.documents, read.pictures, features, texts, PictureHead(least=200))
+        task_pictures.learn_head.fn(read.documents, colours, features, texts, PictureHead(least=200))

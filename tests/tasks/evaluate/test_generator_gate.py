@@ -65,6 +65,23 @@ def test_a_fall_that_is_not_sure_or_too_small_is_refused() -> None:
     assert loss_check("x", "shown", before, losses(3.0), GATE).passed
 
 
+def test_a_gain_of_nothing_is_no_gain_by_default() -> None:
+    before = losses(2.0)
+    assert not loss_check("x", "domain", before, losses(1.995), GeneratorGate(resamples=200)).passed
+    assert loss_check("x", "domain", before, losses(1.98), GeneratorGate(resamples=200)).passed
+
+
+def test_replies_without_runs_of_words_say_nothing_of_repetition() -> None:
+    letters = [TriedReply(str(n), "p", "w", "t" * 20, True, 20) for n in range(6)]
+    named = {m.name: m for m in measures_of("SFT", losses(2.0), letters, letters, GATE)}
+    assert "distinct-2" not in named
+    assert "repeated 4-grams" not in named
+    some = [*letters, TriedReply("9", "p", "w", "on and on and on and on", True, 7)]
+    named = {m.name: m for m in measures_of("SFT", losses(2.0), some, some, GATE)}
+    assert (named["distinct-2"].n, named["repeated 4-grams"].n) == (1, 1)
+    assert named["repeated 4-grams"].value > 0
+
+
 def test_losses_of_other_rows_are_no_comparison() -> None:
     with pytest.raises(ContractError, match="on other rows before than after"):
         loss_check("x", "domain", losses(2.0), losses(2.0)[::-1], GATE)

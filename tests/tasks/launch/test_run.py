@@ -67,6 +67,15 @@ def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("finish", "said"),
+    [("length", "the answer was cut at sampling.max_tokens"), ("repetition", "says the same over and over")],
+)
+def test_an_answer_that_did_not_end_by_itself_says_so(finish: str, said: str) -> None:
+    assert said in summary({**ANSWER, "finish": finish})[2]
+    assert summary({**ANSWER, "finish": "stop"}) == summary(ANSWER)
+
+
 def test_a_calibrated_answer_is_summed_up_by_its_probability() -> None:
     lines = summary({**ANSWER, "calibrated": True, "probability": 0.91234, "threshold": 0.412345})
     assert lines[2] == (
