@@ -4,6 +4,7 @@ Every test gets a workspace of its own, with nothing in it. Flows run in this pr
 tests of a session share. `docs/testing.md` has an example.
 """
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -52,18 +53,53 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[str]:
-    """Start a Prefect server; return its address."""
+    """Start a Prefect server, or join the one that another worker started; return its address."""
     os.environ.setdefault("LLM_FLOWS_HOME", str(tmp_path_factory.mktemp("unused")))
+    from prefect.context import refresh_global_settings_context
+    from prefect.events.worker import EventsWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
 
-    folder = shutil.copytree(prefect_tables, tmp_path_factory.mktemp("harness") / "prefect")
-    (folder / "prefect.db").rename(folder / "prefect-test.db")
-    silent = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # a run waits half a second for heartbeats
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # it would make tables of its own
-        with prefect_test_harness(server_startup_timeout=280), silent:  # where others have the cores, 120 were too few
-            yield str(PREFECT_API_URL.value())
+    with FileLock(f"{prefect_tables}-server.lock"):
+        url, held = _join_prefect_server(prefect_tables)
+    with pytest.MonkeyPatch.context() as patch:  # other threads have no settings but those of the process
+        patch.setenv("PREFECT_API_URL", url)
+        refresh_global_settings_context()
+    # A run waits half a second for heartbeats.
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield url
+        EventsWorker.drain_all()
+    os.close(held)
+
+
+def _join_prefect_server(tables: Path) -> tuple[str, int]:
+    """Return the address of a server, started where none runs, and the writing end of the pipe that holds it open."""
+    from tasks.launch.prefect_server import PrefectServer, free_port
+
+    pipe, note = tables.with_name("prefect-server.pipe"), tables.with_name("prefect-server.url")
+    with contextlib.suppress(OSError):  # nothing reads the pipe: the server of it has ended, or there never was one
+        return note.read_text(), os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe, 0o600)
+    reads = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    held = os.open(pipe, os.O_WRONLY)
+    os.set_blocking(reads, True)  # it ends with the last worker that holds the pipe, however that ends
+    folder = shutil.copytree(tables, pipe.with_name("prefect-server"), dirs_exist_ok=True)
+    settings = {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}",
+        "PREFECT_UI_ENABLED": "0",
+    }
+    port = free_port()
+    command = [sys.executable, "-m", "tasks.launch.prefect_server", str(port)]
+    with (folder / "server.log").open("ab") as said:
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=reads, stdout=said, stderr=said, env={**os.environ, **settings}, start_new_session=True
+        )
+    os.close(reads)
+    url = f"http://127.0.0.1:{port}/api"
+    PrefectServer(url, "temporary", process).wait()
+    note.write_text(url)
+    return url, held
 
 
 @pytest.fixture(scope="session")

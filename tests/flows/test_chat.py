@@ -6,6 +6,14 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import resume_flow_run
 
 from configs.flows import ChatSession
@@ -14,6 +22,8 @@ from configs.signatures import flow_cards
 from flows.chat_session import chat_session
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
+PAUSED = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
+TRANSCRIPTS = ArtifactFilter(key=ArtifactFilterKey(any_=["chat-session-transcript"]))
 
 
 def answer_in_the_ui(messages: list[str], seen: list[str]) -> None:
@@ -21,8 +31,8 @@ def answer_in_the_ui(messages: list[str], seen: list[str]) -> None:
     with get_client(sync_client=True) as client:
         while messages:
             time.sleep(0.3)
-            for run in client.read_flow_runs():
-                if run.state is not None and run.state.is_paused() and run.state.state_details.pause_key not in seen:
+            for run in client.read_flow_runs(flow_run_filter=PAUSED):
+                if run.state is not None and run.state.state_details.pause_key not in seen:
                     seen.append(str(run.state.state_details.pause_key))
                     resume_flow_run(run.id, run_input={"message": messages.pop(0)})
                     break
@@ -42,7 +52,7 @@ def test_a_run_without_messages_waits_for_each_and_an_empty_one_ends_it(
     assert seen == ["message-1", "message-2"]
     assert outcome.result["turns"] == 1
     with get_client(sync_client=True) as client:
-        shown = [a for a in client.read_artifacts() if a.key == "chat-session-transcript"]
-    assert "**You:** My name is Ada\\.\n\n**Model:** " in str(shown[0].data)
+        shown = client.read_artifacts(artifact_filter=TRANSCRIPTS)
+    assert any("**You:** My name is Ada\\.\n\n**Model:** " in str(transcript.data) for transcript in shown)
     again = chat_session(messages=["Go on."], conversation="from-the-ui", config=config)
     assert list(again.result)[:3] == ["model", "conversation", "reply 2"]

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
 from tasks.errors import ContractError, DataError
 from tasks.ingest.pictures.copies import symbols
+from tests.flows.conftest import working_in
 
 FEW = ImageSearch(head=PictureHead(ridge=500.0))
 HOSTILE = "<script>alert(1)</script> leftwards arrow"
@@ -28,10 +30,11 @@ def set_of(said: str) -> str:
     return "arrow" if "arrow" in said else "dash" if "box drawings" in said else "sign"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder of 150 symbols, one of them torn, and a table that describes them."""
-    place = tmp_path / "symbols"
+@pytest.fixture(scope="module")
+def built(new_root: Callable[[], Path]) -> Path:
+    """Return a folder of 150 symbols, one of them torn, their table, and a workspace in which they were encoded."""
+    root = new_root()
+    place = root / "symbols"
     place.mkdir()
     rows = []
     for name, said, picture in symbols(64, 150):
@@ -39,8 +42,16 @@ def folder(tmp_path: Path) -> Path:
         rows.append({"file": name, "said": HOSTILE if said == "leftwards arrow" else said, "set": set_of(said)})
     (place / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (place / "notes.txt").write_text("no picture", "utf-8")
-    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return place
+    (root / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with working_in(root / "workspace"):
+        image_search(source_of(place), None, None, None, FEW)
+    return root
+
+
+@pytest.fixture
+def folder(built: Path, copied: Callable[[Path], Path]) -> Path:
+    """Return such a folder, in a workspace of its own."""
+    return copied(built) / "symbols"
 
 
 def source_of(folder: Path, *, described: bool = True) -> PictureFiles:
@@ -56,7 +67,7 @@ def found(outcome: Outcome, query: int = 0) -> list[str]:
     return [hit["document"] for hit in outcome.result["queries"][query]["hits"]]
 
 
-def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder: Path) -> None:
+def test_what_cannot_be_done_is_refused_before_any_work(folder: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         preflight(PictureFiles(path=str(folder / "gone")))
     with pytest.raises(ContractError, match=r"the picture .*torn.png"):
@@ -86,7 +97,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(workspace: Path, folder:
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_a_collection_of_texts_is_not_taken_over(workspace: Path, notes: Path, folder: Path) -> None:
+def test_a_collection_of_texts_is_not_taken_over(notes: Path, folder: Path) -> None:
     knowledge_base(source=Files(path=str(notes)), collection="notes", config=KnowledgeBase(topics=None))
     with pytest.raises(ContractError, match="the collection notes holds files, not pictures; name another"):
         preflight(source_of(folder), collection="notes")
@@ -94,9 +105,7 @@ def test_a_collection_of_texts_is_not_taken_over(workspace: Path, notes: Path, f
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_encoded(
-    workspace: Path, folder: Path
-) -> None:
+def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_encoded(folder: Path) -> None:
     asked = str(folder / "u2190.png")
     made = image_search(source_of(folder), ["an arrow to the left"], [asked], None, FEW)
     assert made.result["pictures"] == made.result["described"] == 150
@@ -123,7 +132,7 @@ def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_en
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_classes_are_learned_some_pictures_show_none_and_words_move_a_query(workspace: Path, folder: Path) -> None:
+def test_classes_are_learned_some_pictures_show_none_and_words_move_a_query(folder: Path) -> None:
     classes = ZeroShotClasses(names=("arrow", "dash"), truth="set", none_of_these=0.1)
     config = FEW.model_copy(update={"classes": classes, "probe": PictureProbe(truth="set", C=0.05, folds=3)})
     made = image_search(source_of(folder), None, [str(folder / "u2190.png")], None, config)
@@ -154,7 +163,7 @@ def test_classes_are_learned_some_pictures_show_none_and_words_move_a_query(work
 @pytest.mark.flow
 @pytest.mark.slow
 def test_from_the_shell_a_folder_is_read_and_what_was_rejected_is_said(
-    workspace: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["source.kind=files", f"source.path={folder}", f'pictures=["{folder / "u2191.png"}"]']
     assert main(["image-search", *words]) == 0
@@ -168,7 +177,7 @@ def test_from_the_shell_a_folder_is_read_and_what_was_rejected_is_said(
 
 @pytest.mark.flow
 @pytest.mark.slow
-def test_pictures_without_descriptions_are_found_by_pictures_alone(workspace: Path, folder: Path) -> None:
+def test_pictures_without_descriptions_are_found_by_pictures_alone(folder: Path) -> None:
     made = image_search(source_of(folder, described=False), None, [str(folder / "u2191.png")], None, FEW)
     assert found(made)[0] == "u2191.png"
     assert (made.result["collection"], made.result["measures"]) == ("", {})
