@@ -32,6 +32,9 @@ SETTINGS = {  # before Prefect, MLflow or a model library is imported
     "HF_HUB_OFFLINE": "1",
     # What a flow in this process does not wait for took a tenth of the processor's time.
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    # Each event of a task was a transaction of its own: half of what the server computed.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     **{
         f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
         for service in (

@@ -21,9 +21,15 @@ def running_server(prefect_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def quick_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quick_home(new_root: Callable[[], Path]) -> Path:
     """Return the one workspace in which the quick presets are run."""
-    return tmp_path_factory.mktemp("quick")
+    return new_root() / "workspace"
+
+
+@pytest.fixture
+def home(workspace: Path, tmp_path: Path) -> Path:
+    """Return a folder for what a test writes, with its workspace in it."""
+    return tmp_path
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`text-classifier` with a small real model that gives probabilities: raw beside calibrated on page and in result."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ def config(model: Path, prompt: Path, calibration: CalibrationKind = "batch", **
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory, model: Path, prompt: Path) -> tuple[Path, Outcome]:
-    home = tmp_path_factory.mktemp("labels")
+def learned(new_root: Callable[[], Path], model: Path, prompt: Path) -> tuple[Path, Outcome]:
+    home = new_root()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
         return home, text_classifier(source=write(home / "notes.jsonl", rows(20, 1)), config=config(model, prompt))

@@ -35,13 +35,13 @@ def papers(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def build(
-    papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
+    papers: Path, new_root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, prefect_server: str
 ) -> Callable[..., Outcome]:
     """Return a function that builds the papers in a workspace of their own with a runner."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
 
-    def run(home: str, runner: Runner) -> Outcome:
-        monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / home))
+    def run(runner: Runner) -> Outcome:
+        monkeypatch.setenv("LLM_FLOWS_HOME", str(new_root() / "workspace"))
         embed = Embed(precision="fp32", shards=Shards(tokens=1_000))
         return knowledge_base(
             source=Files(path=str(papers)), config=KnowledgeBase(embed=embed, topics=None, runner=runner)
@@ -54,7 +54,7 @@ def build(
     "kind", ["threads", *(pytest.param(kind, marks=pytest.mark.faults) for kind in ("processes", "dask"))]
 )
 def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: Callable[..., Outcome]) -> None:
-    alone, together = build("alone", Threads()), build("together", RUNNERS[kind])
+    alone, together = build(Threads()), build(RUNNERS[kind])
     assert together.refs == alone.refs
     assert together.metrics["embed-passages.encoded"] == alone.metrics["embed-passages.encoded"]
     assert together.tasks["run"] == alone.tasks["run"]
@@ -64,7 +64,7 @@ def test_every_runner_gives_the_digests_of_one_after_another(kind: str, build: C
 def test_dask_gives_the_same_digests_though_a_worker_is_killed_in_the_middle(
     build: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = build("alone", Threads()).refs
+    expected = build(Threads()).refs
     run_each, before = steps.Step.run_each, {process.pid for process in psutil.Process().children(recursive=True)}
     killed: list[int] = []
 
@@ -79,7 +79,7 @@ def test_dask_gives_the_same_digests_though_a_worker_is_killed_in_the_middle(
             yield value
 
     monkeypatch.setattr(steps.Step, "run_each", kill_a_worker)
-    assert build("broken", Dask(workers=2)).refs == expected
+    assert build(Dask(workers=2)).refs == expected
     assert len(killed) == 1
 
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -47,10 +48,13 @@ def count_twice(starts: list[int]) -> tuple[str, list[VectorsRef], list[steps.Fi
 
 
 def task_runs(flow_run_id: str) -> list[tuple[str, str, str]]:
-    """Return name, name of the state and type of the state of each task of a run, as the server has them."""
+    """Return name, name of the state and type of the state of both tasks of a run, once the server has them."""
+    wanted, until = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])), time.monotonic() + 30
     with get_client(sync_client=True) as client:
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
         runs = client.read_task_runs(flow_run_filter=wanted)
+        while sum(run.end_time is not None for run in runs) < 2 and time.monotonic() < until:
+            time.sleep(0.2)
+            runs = client.read_task_runs(flow_run_filter=wanted)
     return sorted((run.name, run.state_name or "", str(run.state_type and run.state_type.value)) for run in runs)
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,9 @@ def write(path: Path, given: list[dict[str, Any]]) -> Tables:
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+def learned(new_root: Callable[[], Path]) -> tuple[Path, Outcome]:
     """Return a workspace and a run over texts with wrong, rare, empty and odd labels in it."""
-    home = tmp_path_factory.mktemp("classes")
+    home = new_root()
     odd = [
         {"id": "turned", "text": "flour oven yeast dough baker rye", "label": "ships"},
         {"id": "cased", "text": "anchor deck crew lighthouse pilot", "label": "Ships "},

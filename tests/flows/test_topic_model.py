@@ -1,6 +1,7 @@
 """`topic-model` keeps ids from run to run, shows what is new, and says what it cannot do."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,9 @@ def kept_or_told(then: dict[str, int], now: dict[str, int], fates: list[Fate]) -
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+def first(new_root: Callable[[], Path]) -> tuple[Path, Outcome]:
     """Return a workspace and the first run in it."""
-    home = tmp_path_factory.mktemp("topics")
+    home = new_root()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_FLOWS_HOME", str(home / "workspace"))
         wanted = config(

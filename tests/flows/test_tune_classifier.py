@@ -26,12 +26,6 @@ from tasks.store import classifiers, objects, tuned
 FAST = Training(max_steps=6, per_device_train_batch_size=8, max_seq_length=16, device="cpu", precision="fp32")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
-    return tmp_path
-
-
 def write(path: Path, count: int, *, seed: int = 0) -> Tables:
     """Write texts whose labels follow from one word, a label that must not be read as HTML."""
     draw, rows = random.Random(seed), []

@@ -38,12 +38,6 @@ from tasks.store import tuned
 NO_QUESTIONS = GeneralQuality(packaged=False)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
-    return tmp_path
-
-
 def write(path: Path, rows: list[dict[str, object]]) -> Tables:
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     return Tables(path=str(path))

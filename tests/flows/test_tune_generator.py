@@ -45,12 +45,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_generator(tmp_path_factory.mktemp("tiny") / "model", steps=20, context=1_024)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
-    return tmp_path
-
-
 def asked(tiny: Path, **changes: object) -> TuneGenerator:
     given = {
         "model": str(tiny), "parameters": FullWeights(), "training": FAST, "holdout": Holdout(near_duplicate=1.0),

@@ -17,12 +17,6 @@ from tasks.models import sequence_classifier
 from tasks.store import tuned
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
-    return tmp_path
-
-
 def write(path: Path, count: int) -> Tables:
     draw = random.Random(4)
     words = [a + b for a in ("ka", "lo", "mi", "ru", "te") for b in ("ban", "dir", "fel", "gos", "hun", "jat")]

@@ -17,12 +17,6 @@ from tasks.store import tuned
 FAST = Training(max_steps=4, per_device_train_batch_size=8, max_seq_length=32, device="cpu", precision="fp32")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "workspace"))
-    return tmp_path
-
-
 def write(path: Path, count: int) -> Conll:
     draw, blocks = random.Random(1), []
     for at in range(count):
