@@ -17,8 +17,17 @@ class PythonDocs(Config):
     """Encoder tokens to read at most. Public classes and functions of all packages in turn, then methods."""
 
 
+class Ocr(Config):
+    """Recognition of text in pictures, and on PDF pages that hold none."""
+
+    min_score: float = Field(0.5, ge=0, le=1)
+    """Lines that are recognised with a lower score are left out and counted."""
+    dpi: int = Field(200, ge=72, le=600)
+    """Dots per inch at which PDF pages are rendered. Higher: smaller print is read, and a page takes longer."""
+
+
 class Files(Config):
-    """Text and PDF files of a folder."""
+    """Text and PDF files of a folder; with `ocr`, scans and pictures of text too."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
@@ -33,6 +42,9 @@ class Files(Config):
     """PDF files of more pages are rejected."""
     timeout_s: float = Field(60.0, gt=0, le=3_600)
     """Seconds of processor time a PDF may take; its parser is then stopped and the file rejected."""
+    ocr: Ocr | None = None
+    """Recognises text on PDF pages that hold none, and reads pictures (png, jpg, webp, gif, bmp, tiff) beside
+    `patterns`; `{}` takes the defaults. Left out, such a PDF is rejected and pictures are not read."""
 
 
 class Tables(Config):

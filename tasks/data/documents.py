@@ -147,6 +147,11 @@ class Document:
         """What tells one state of the document from another: the sha256 of its text."""
         return version_of(self.text)
 
+    def first_letter(self, position: int) -> int:
+        """Return where the next letter stands: a sentence or passage that begins with a blank is seen after it."""
+        rest = self.text[position:]
+        return position + len(rest) - len(rest.lstrip()) if rest.strip() else position
+
     def path_of(self, position: int) -> str:
         """Return the file, and its page where it has pages, on which a character of the text stands."""
         starts = [part.split(":") for part in self.meta.get("pages", "").split()]

@@ -12,6 +12,8 @@ from configs.ingest import Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest import files, hub, python_docs, tables
 from tasks.ingest.pdf import read as pdf_read
+from tasks.ingest.pdf.scans import PageReader
+from tasks.ingest.pictures.shown_text import PICTURES, read_pictures, shows_text
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 MEGABYTE = 1_000_000
@@ -43,7 +45,7 @@ def list_source(source: Source) -> tuple[list[Item], int]:
             items = [files.describe_file(f.resolve(), f.relative_to(roots[p]).as_posix(), 1 << 30) for p, f in found]
             return items, 0
         case Files():
-            items, ignored = files.list_folder(place(source), source.patterns, _bytes(source.max_file_mb))
+            items, ignored = files.list_folder(place(source), looked_for(source), _bytes(source.max_file_mb))
             return [replace(i, reader=pdf_read.reader()) if pdf_read.is_pdf(i.name) else i for i in items], ignored
         case Tables():
             path = place(source)
@@ -55,13 +57,16 @@ def list_source(source: Source) -> tuple[list[Item], int]:
     assert_never(source)
 
 
-def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens) -> SourceContents:
+def read_source(
+    source: Source, items: Sequence[Item], count_tokens: CountTokens, pages: PageReader | None = None
+) -> SourceContents:
     """Read the documents of a listed source.
 
     Args:
         source: How to read it.
         items: What `list_source` found.
         count_tokens: Counts the encoder tokens of texts; used where the source has a budget.
+        pages: Recognises text; needed where the source has `ocr`.
     """
     match source:
         case PythonDocs():
@@ -69,7 +74,7 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
                 [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
             )
         case Files():
-            return _read_files(source, items)
+            return _read_files(source, items, pages)
         case Tables():
             path = place(source)
             return _unique(
@@ -83,19 +88,25 @@ def read_source(source: Source, items: Sequence[Item], count_tokens: CountTokens
     assert_never(source)
 
 
-def _read_files(source: Files, items: Sequence[Item]) -> SourceContents:
+def _read_files(source: Files, items: Sequence[Item], pages: PageReader | None) -> SourceContents:
     root = place(source)
-    parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source)
+    parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source, pages)
+    seen = read_pictures(root, [item for item in items if shows_text(item.name, source)], source, pages)
     counts: Counter[str] = Counter()
     rows: list[Document | Rejected] = []
     for item in items:
-        if pdf_read.is_pdf(item.name):
-            file = next(parsed)
+        if pdf_read.is_pdf(item.name) or shows_text(item.name, source):
+            file = next(parsed if pdf_read.is_pdf(item.name) else seen)
             rows += file.rows
             counts += file.counts
         else:
             rows.append(files.read_file(root, item, source.encoding))
     return replace(_unique(rows), counts=counts)
+
+
+def looked_for(source: Files) -> tuple[str, ...]:
+    """Return the patterns of file names that are read."""
+    return source.patterns if source.ocr is None else (*source.patterns, *PICTURES)
 
 
 def place(source: Files | Tables) -> Path:

@@ -12,6 +12,7 @@ from tasks.data.models import Encoder
 from tasks.data.search import QueriesRef, Query
 from tasks.data.words import EventLists, Line, LinesRef
 from tasks.errors import ContractError, DataError
+from tasks.ingest.task_ocr import KeptPages, name_readers
 from tasks.models.encoders import base as encoder_base
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -56,12 +57,15 @@ def list_items(source: Source, required: Sequence[str] = ()) -> SnapshotRef:
 
         root = place(source)
         require_columns([root if root.is_file() else root / item.name for item in items], source, required)
+    if isinstance(source, Files):
+        items = name_readers(items, source)
     return objects.save_rows(SnapshotRef, Item, items)
 
 
 def _nothing_to_read(source: Source, ignored: int) -> str:
     """Say where was looked for what, and what to do."""
     from tasks.ingest import tables
+    from tasks.ingest.sources import looked_for
 
     others = f"; of other kinds it holds {ignored}" if ignored else ""
     match source:
@@ -71,7 +75,7 @@ def _nothing_to_read(source: Source, ignored: int) -> str:
         case Hub():
             return f"source.dataset {source.dataset!r} holds nothing to read; name another, or its subset and split"
         case Files():
-            looked, way = source.patterns, "put documents there, name another source.path, or set source.patterns"
+            looked, way = looked_for(source), "put documents there, name another source.path, or set source.patterns"
         case Tables():
             looked, way = tables.PATTERNS, "put tables there, or name another source.path"
         case _:
@@ -180,6 +184,7 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
         source,
         objects.load_rows(snapshot, Item),
         lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
+        KeptPages(source.ocr) if isinstance(source, Files) and source.ocr is not None else None,
     )
     items = len(found.documents) + len(found.rejected)
     bad = [r for r in found.rejected if r.reason not in REPEATED]

@@ -32,6 +32,9 @@ COUNTED = {
     "hidden": "hidden characters removed",
     "slanted": "rotated characters removed",
     "pages_without_text": "pages without text",
+    "recognised": "pages whose text was recognised (OCR)",
+    "turned": "of these, turned upright",
+    "unsure": "recognised lines left out, below ocr.min_score",
 }
 MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
 

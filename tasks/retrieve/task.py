@@ -110,8 +110,8 @@ def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) ->
                 "sparse": None if math.isnan(hit.sparse) else round(hit.sparse, 4),
                 "document": document.id,
                 "title": document.title,
-                "path": document.path_of(passage.start),
-                "line": document.line_of(passage.start),
+                "path": document.path_of(document.first_letter(passage.start)),
+                "line": document.line_of(document.first_letter(passage.start)),
                 "text": passage.text.strip(),
             }
         )

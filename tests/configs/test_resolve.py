@@ -277,6 +277,7 @@ def test_no_field_of_fractions_takes_a_value_that_is_no_share_of_anything(value:
         "source.max_file_mb": ["source.kind=files", "source.path=x"],
         "source.timeout_s": ["source.kind=files", "source.path=x"],
         "source.max_row_mb": ["source.kind=tables", "source.path=x"],
+        "source.ocr.min_score": ["source.kind=files", "source.path=x"],
         "config.embed.server.timeout_s": ["embed.server.base_url=http://x"],
         "config.index.dense.recall": ["index.dense.kind=hnsw"],
         "config.topics.guide.weight": ["topics.guide.kind=guided", 'topics.guide.seeds=["x"]'],

@@ -356,3 +356,13 @@ def _started_by_schedule(site: Site, deployment: UUID) -> list[Any]:
         for run in site.client.read_flow_runs()
         if run.deployment_id == deployment and run.auto_scheduled and run.start_time
     ]
+
+
+def test_the_servers_keep_no_processes_for_jobs_that_no_flow_asks_for(site: Site, deployed: str) -> None:
+    said = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("HOME") == site.shell()["HOME"]:
+                said.append(" ".join(process.cmdline()))
+    assert [line for line in said if "mlflow" in line]
+    assert not [line for line in said if "huey" in line or "_job_runner" in line]

@@ -1,5 +1,7 @@
 """What runs in a process of its own: a PDF comes in on standard input, its sections go out as one JSON object.
 
+A line of JSON comes first: lines that were recognised on pages, by the number of the page.
+
 The process may be killed at any moment. It limits its own memory and processor time before it reads a byte, opens no
 file of the user and knows nothing of the environment.
 """
@@ -10,7 +12,11 @@ import logging
 import resource
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+
+Placed = tuple[str, float, float, float, float]  # see `tasks.ingest.pdf.recognised`
 
 MAX_CHARACTERS = 20_000_000
 MAX_UNKNOWN = 0.3  # share of letters that the file does not map to Unicode
@@ -24,7 +30,8 @@ def main(max_pages: int, seconds: int, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.disable(logging.CRITICAL)
     try:
-        found = parsed(sys.stdin.buffer.read(), max_pages)
+        recognised = json.loads(sys.stdin.buffer.readline())
+        found = parsed(sys.stdin.buffer.read(), max_pages, {int(page): lines for page, lines in recognised.items()})
     except (MemoryError, RecursionError) as error:
         found = refused("too-large", f"needs more than {memory >> 20:,} MB or nests too deep: {type(error).__name__}")
     sys.stdout.write(json.dumps(found))
@@ -35,8 +42,16 @@ def refused(reason: str, detail: str) -> dict[str, Any]:
     return {"reason": reason, "detail": detail}
 
 
-def parsed(content: bytes, max_pages: int) -> dict[str, Any]:
-    """Return the title, sections and counts of a PDF, or the reason why it is rejected."""
+def parsed(
+    content: bytes, max_pages: int, recognised: Mapping[int, Sequence[Placed]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the title, sections and counts of a PDF, or the reason why it is rejected.
+
+    Args:
+        content: The file.
+        max_pages: More are too many.
+        recognised: Lines of pages, by number, to be taken where a page shows no text.
+    """
     from pdfminer.pdfdocument import PDFEncryptionError
     from pdfminer.psparser import PSException
 
@@ -47,7 +62,7 @@ def parsed(content: bytes, max_pages: int) -> dict[str, Any]:
     if b"%%EOF" not in content[-END_WITHIN:]:
         return refused("unreadable", "is cut short: it does not end with %%EOF")
     try:
-        return _sections(content, max_pages)
+        return _sections(content, max_pages, recognised)
     except TooManyPages:
         return refused("too-large", f"has over {max_pages:,} pages; raise source.max_pages")
     except PDFEncryptionError:
@@ -57,15 +72,17 @@ def parsed(content: bytes, max_pages: int) -> dict[str, Any]:
         return refused("unreadable", f"is not whole: {type(error).__name__} {str(error)[:120]}".strip())
 
 
-def _sections(content: bytes, max_pages: int) -> dict[str, Any]:
+def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[Placed]]) -> dict[str, Any]:
     from tasks.ingest.pdf import sections as pdf_sections
     from tasks.ingest.pdf.glyphs import read_pages
     from tasks.ingest.pdf.lines import lines_of
+    from tasks.ingest.pdf.recognised import boxes_of, glyphs_of
 
     counts: Counter[str] = Counter()
-    pages, letters = [], 0
+    pages, letters, blank = [], 0, []
     for number, page in enumerate(read_pages(content, max_pages), start=1):
-        turns = [lines_of(turn, counts) for turn in page.turns]
+        shown = page.turns if any(page.turns) else (glyphs_of(recognised.get(number, ())),)
+        turns = [lines_of(turn, counts) for turn in shown]
         lines = [
             dataclasses.replace(line, page=number, y=line.y - pdf_sections.BELOW * turn)
             for turn, found in enumerate(turns)
@@ -76,14 +93,21 @@ def _sections(content: bytes, max_pages: int) -> dict[str, Any]:
             return refused("too-large", f"holds over {MAX_CHARACTERS:,} characters")
         pages.append(lines)
         counts.update(pages=1, hidden=page.hidden, slanted=page.slanted, pages_without_text=not lines)
+        blank += [] if any(page.turns) else [number]
     if not letters:
+        said = f"has no text on {counts['pages']:,} pages"
         if counts["hidden"]:
-            return refused("hidden", f"shows no text; {counts['hidden']:,} characters of it cannot be seen")
-        return refused("empty", f"has no text on {counts['pages']:,} pages; recognise the text of a scan first")
+            said = f"shows no text; {counts['hidden']:,} characters of it cannot be seen"
+        way = "" if recognised else "; recognise the text of a scan by source.ocr={}"
+        return refused("hidden" if counts["hidden"] else "empty", said + way) | {"blank": blank}
     unknown = sum(line.text.count("\ufffd") for lines in pages for line in lines)
     if unknown > MAX_UNKNOWN * letters:
         return refused("unreadable", f"does not say what {unknown:,} of its {letters:,} letters are")
     title, sections = pdf_sections.split(pages, counts)
     known = pdf_sections.words_of(pages)
-    texts = [(s.heading, *pdf_sections.text_of(s.lines, known, counts)) for s in sections]
-    return {"title": title, "sections": texts, "counts": counts}
+    texts, boxes = [], []
+    for section in sections:
+        text, stands, starts = pdf_sections.text_of(section.lines, known, counts)
+        texts.append((section.heading, text, stands))
+        boxes.append(boxes_of(section.lines, starts, recognised))
+    return {"title": title, "sections": texts, "counts": counts, "blank": blank, "boxes": boxes}

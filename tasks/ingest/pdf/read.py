@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -23,6 +23,8 @@ from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import MissingExtra
 from tasks.ingest.pdf import process
+from tasks.ingest.pdf.recognised import Placed
+from tasks.ingest.pdf.scans import PageReader, recognise_pages
 from tasks.text.sentences import unfit
 
 MEMORY = 1 << 30  # bytes a parser may take
@@ -68,21 +70,22 @@ def reader() -> str:
     return f"pdfminer.six {metadata.version('pdfminer.six')}"
 
 
-def read_pdfs(root: Path, items: Sequence[Item], source: Files) -> Iterator[PdfFile]:
+def read_pdfs(root: Path, items: Sequence[Item], source: Files, reader: PageReader | None = None) -> Iterator[PdfFile]:
     """Read listed files, several at a time, and yield them in order.
 
     Args:
         root: The folder.
         items: As they were listed.
         source: Limits of pages and seconds a file.
+        reader: Recognises the text of pages that show none; None for nobody.
     """
     if not items:
         return
     with ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
-        yield from pool.map(lambda item: read_pdf(root, item, source), items)
+        yield from pool.map(lambda item: read_pdf(root, item, source, reader), items)
 
 
-def read_pdf(root: Path, item: Item, source: Files) -> PdfFile:
+def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> PdfFile:
     """Read one listed file as a document a section, or say why it is rejected."""
     if item.reason:
         detail = f"not read: {item.reason}, {item.size:,} bytes"
@@ -93,13 +96,20 @@ def read_pdf(root: Path, item: Item, source: Files) -> PdfFile:
         content, sha = b"", ""
     if sha != item.sha256:
         return PdfFile([Rejected(item.name, "changed", "changed while it was being read; run again")])
-    found = _parse(content, source)
-    if "reason" in found:
-        return PdfFile([Rejected(item.name, found["reason"], found["detail"])])
-    return _documents(item, found)
+    found = _parse(content, source, {})
+    if source.ocr is None or reader is None or not found.get("blank"):
+        return _documents(item, found, {})
+    scanned = recognise_pages(content, sha, found["blank"], source, source.ocr, reader)
+    made = _documents(item, _parse(content, source, scanned.pages), scanned.pages)
+    made.counts.update(scanned.counts)
+    made.rows += [
+        Rejected(f"{item.name}#page-{number}", "unreadable", "could not be rendered, to recognise its text")
+        for number in scanned.lost
+    ]
+    return made
 
 
-def _parse(content: bytes, source: Files) -> dict[str, Any]:
+def _parse(content: bytes, source: Files, recognised: Mapping[int, Sequence[Placed]]) -> dict[str, Any]:
     """Parse a file in a process of its own, which is killed when its time is up.
 
     What is limited is processor time, which other work on the machine does not use up; a parser that only waits is
@@ -111,7 +121,8 @@ def _parse(content: bytes, source: Files) -> dict[str, Any]:
     late = {"reason": "timeout", "detail": f"was not read in {source.timeout_s:g} s; raise source.timeout_s"}
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
-            command, input=content, capture_output=True, env={"PYTHONPATH": path, "PYTHONHASHSEED": "0"},
+            command, input=json.dumps(recognised).encode() + b"\n" + content, capture_output=True,
+            env={"PYTHONPATH": path, "PYTHONHASHSEED": "0"},
             timeout=source.timeout_s * WAITING + WAITING, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -127,21 +138,25 @@ def _parse(content: bytes, source: Files) -> dict[str, Any]:
     return found
 
 
-def _documents(item: Item, found: dict[str, Any]) -> PdfFile:
+def _documents(item: Item, found: dict[str, Any], recognised: Mapping[int, Sequence[Placed]]) -> PdfFile:
+    if "reason" in found:
+        return PdfFile([Rejected(item.name, found["reason"], found["detail"])])
     counts = Counter({name: int(n) for name, n in found["counts"].items()})
     title = found["title"] or Path(item.name).stem
     made = PdfFile([], counts)
-    for number, (heading, text, pages) in enumerate(found["sections"], start=1):
+    for number, ((heading, text, pages), boxes) in enumerate(zip(found["sections"], found["boxes"], strict=True), 1):
         identity = f"{item.name}#section-{number}"
         if (bad := unfit(text)) is not None:
             made.rows.append(Rejected(identity, *bad))
             continue
         named = " > ".join(part for part in (title, heading if heading != title else "") if part)
         stated = " ".join(f"{start}:{page}" for start, page in pages)
+        scanned = " ".join(str(page) for _, page in pages if page in recognised)
         made.rows.append(
             Document(
                 id=identity, text=text, title=named[:MAX_TITLE_LENGTH], source="files", path=item.name, kind="pdf",
-                meta={"sha256": item.sha256, "page": str(pages[0][1]), "pages": stated},
+                meta={"sha256": item.sha256, "page": str(pages[0][1]), "pages": stated}
+                | ({"recognised": scanned, "boxes": boxes} if scanned else {}),
             )
         )  # fmt: skip
     if counts["hidden"]:

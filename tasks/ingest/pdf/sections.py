@@ -146,7 +146,9 @@ def _is_heading(lines: Sequence[TextLine], at: int, body: float, bold_means: boo
     return alone and apart and line.text[-1] not in ".,;:"
 
 
-def text_of(lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]) -> tuple[str, list[tuple[int, int]]]:
+def text_of(
+    lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]
+) -> tuple[str, list[tuple[int, int]], list[int]]:
     """Put the lines of a section together.
 
     Args:
@@ -155,11 +157,11 @@ def text_of(lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]
         counts: Counts `hyphens`, hyphenated words joined.
 
     Returns:
-        Paragraphs parted by a blank line, and (first character, page) for each page.
+        Paragraphs parted by a blank line, (first character, page) for each page, and the first character of each line.
     """
     gaps = [a.y - b.y for a, b in itertools.pairwise(lines) if a.page == b.page and 0 < a.y - b.y < 3 * a.size]
     usual = statistics.median(gaps) if gaps else 1.2 * lines[0].size
-    parts, length, pages = [lines[0].text], len(lines[0].text), [(0, lines[0].page)]
+    parts, length, pages, starts = [lines[0].text], len(lines[0].text), [(0, lines[0].page)], [0]
     for before, line in itertools.pairwise(lines):
         between = _between(before, line, usual)
         cut, rest = HYPHENATED.search(before.text), WORD.match(line.text)
@@ -173,8 +175,9 @@ def text_of(lines: Sequence[TextLine], known: Counter[str], counts: Counter[str]
         if line.page != pages[-1][1]:
             pages.append((length + len(between), line.page))
         parts += [between, line.text]
+        starts.append(length + len(between))
         length += len(between) + len(line.text)
-    return "".join(parts), pages
+    return "".join(parts), pages, starts
 
 
 def _between(before: TextLine, line: TextLine, usual: float) -> str:

@@ -43,3 +43,12 @@ def test_the_page_of_a_character_stands_with_the_file_where_it_has_pages() -> No
     made = document("a\n\nb", line=0, kind="pdf", pages="0:3 2:4 3:7")
     assert [made.path_of(at) for at in (0, 1, 2, 3)] == [f"d.txt page {page}" for page in (3, 3, 4, 7)]
     assert document("a").path_of(0) == "d.txt"
+
+
+def test_a_span_that_begins_with_a_blank_is_cited_where_its_first_letter_stands() -> None:
+    scanned = document("one.\n\ntwo.", pages="0:1 6:2")
+    found = [scanned.path_of(scanned.first_letter(at)) for at in (0, 4, 6)]
+    assert found == ["d.txt page 1", "d.txt page 2", "d.txt page 2"]
+    plain = document("one.\n\ntwo. \n")
+    assert [plain.line_of(plain.first_letter(at)) for at in (0, 4, 6)] == [1, 3, 3]
+    assert plain.first_letter(10) == 10

@@ -85,7 +85,10 @@ def test_text_that_can_be_seen_is_read_whatever_its_colour(tmp_path: Path, conte
 
 def test_a_scan_whose_text_is_all_invisible_is_rejected(tmp_path: Path) -> None:
     found = read_twice(tmp_path, page_of(said(INSTRUCTION, before="3 Tr")))
-    assert found.rejected == [Rejected("a.pdf", "hidden", f"shows no text; {BLANKED} characters of it cannot be seen")]
+    detail = (
+        f"shows no text; {BLANKED} characters of it cannot be seen; recognise the text of a scan by source.ocr={{}}"
+    )
+    assert found.rejected == [Rejected("a.pdf", "hidden", detail)]
 
 
 def encrypted(user: str) -> bytes:

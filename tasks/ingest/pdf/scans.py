@@ -1,0 +1,152 @@
+"""Text of pictures and of PDF pages that show none: pages are rendered in a process of its own, then recognised.
+
+Who recognises, and keeps what was recognised, is handed in: a page is read once, whatever else changes in its folder.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.ingest import Files, Ocr
+from tasks.data.recognised import ReadLine, ReadPage
+from tasks.ingest.pdf import render
+from tasks.ingest.pdf.recognised import Placed, placed
+
+AT_ONCE = 8  # pages rendered by one process
+MEMORY = 1 << 30  # bytes it may take
+WIDEST = 3.0  # heights of a line that a letter may take
+WAITING = 4  # times the processor time that it may take on a busy machine
+ROOT = Path(__file__).parents[3]
+RENDERER = f"""
+import sys, types
+package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no renderer needs
+package.__path__ = [sys.argv[1]]
+sys.modules["tasks.ingest"] = package
+from {render.__name__} import main
+main(*map(int, sys.argv[2:]))
+"""
+
+
+class PageReader(Protocol):
+    """Who recognises text, and keeps what was recognised."""
+
+    def kept(self, key: str) -> ReadPage | None:
+        """Return the page that was read under this key; None where none was."""
+
+    def read(self, key: str, rgb: NDArray[np.uint8], points: float) -> ReadPage:
+        """Read a page, and keep it under this key."""
+
+
+@dataclass(slots=True)
+class Recognised:
+    """What was recognised of a file.
+
+    Attributes:
+        pages: The lines of each page that could be rendered, by its number.
+        lost: Numbers of pages that could not.
+        counts: `recognised` pages, `turned` ones, and lines that were too `unsure`.
+    """
+
+    pages: dict[int, list[Placed]] = field(default_factory=dict)
+    lost: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def recognise_pages(
+    content: bytes, sha: str, pages: Sequence[int], source: Files, ocr: Ocr, reader: PageReader
+) -> Recognised:
+    """Return the text of some pages of a PDF.
+
+    Args:
+        content: The file.
+        sha: Its digest.
+        pages: Numbers from 1.
+        source: Seconds of processor time that eight pages may take to be rendered.
+        ocr: How to recognise.
+        reader: Who does.
+    """
+    found = Recognised()
+    keys = {number: f"{sha}-{number}" for number in pages}
+    read = {number: reader.kept(key) for number, key in keys.items()}
+    missing = [number for number in pages if read[number] is None]
+    for start in range(0, len(missing), AT_ONCE):
+        for number, points, grey in _rendered(content, missing[start : start + AT_ONCE], source, ocr):
+            read[number] = reader.read(keys[number], np.repeat(grey[:, :, None], 3, axis=2), points)
+    for number, page in read.items():
+        if page is None:
+            found.lost.append(number)
+        else:
+            found.pages[number] = _sure(page, ocr, found.counts)
+    return found
+
+
+def recognise_picture(rgb: NDArray[np.uint8], digest: str, ocr: Ocr, reader: PageReader) -> Recognised:
+    """Return the text of a picture as that of page 1; a pixel is a point.
+
+    Args:
+        rgb: Pixels of shape (rows, columns, 3).
+        digest: Of the pixels.
+        ocr: How to recognise.
+        reader: Who does.
+    """
+    found = Recognised()
+    page = reader.kept(digest) or reader.read(digest, rgb, 1.0)
+    found.pages[1] = _sure(page, ocr, found.counts)
+    return found
+
+
+def _sure(page: ReadPage, ocr: Ocr, counts: Counter[str]) -> list[Placed]:
+    sure = [line for line in page.lines if line.score >= ocr.min_score and not _is_unread(line)]
+    counts.update(recognised=1, turned=page.turned > 0, unsure=len(page.lines) - len(sure))
+    return placed(sure, page.height, page.points)
+
+
+def _is_unread(line: ReadLine) -> bool:
+    """Return whether a line is far longer than what was read of it, as where its script is unknown."""
+    return line.x1 - line.x0 > WIDEST * (line.y1 - line.y0) * len(line.text)
+
+
+def _rendered(
+    content: bytes, pages: Sequence[int], source: Files, ocr: Ocr
+) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
+    """Yield number, points of a pixel and grey pixels of each page, until the process fails or its time is up."""
+    limits = [str(math.ceil(source.timeout_s)), str(MEMORY)]
+    command = [sys.executable, "-P", "-c", RENDERER, str(Path(__file__).parents[1]), *limits]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    request = json.dumps({"pages": list(pages), "dpi": ocr.dpi}).encode() + b"\n" + content
+    try:
+        said = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
+            command, input=request, capture_output=True, timeout=source.timeout_s * WAITING + WAITING, check=False,
+            env={"PYTHONPATH": path, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
+        ).stdout  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout or b""
+    yield from _pages_of(said, set(pages))
+
+
+def _pages_of(said: bytes, asked: set[int]) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
+    """Take apart what a process says that a file may have taken over; stop where it does not keep to the form."""
+    at = 0
+    while (end := said.find(b"\n", at)) >= 0:
+        try:
+            header = json.loads(said[at:end])
+            number, points, (rows, columns) = int(header["page"]), float(header["points"]), header["shape"]
+            sound = isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0
+        except (ValueError, KeyError, TypeError):
+            return
+        at = end + 1
+        if not sound or number not in asked or not 0 < points < render.POINTS or len(said) - at < rows * columns:
+            return
+        asked.remove(number)
+        yield number, points, np.frombuffer(said, np.uint8, rows * columns, at).reshape(rows, columns)
+        at += rows * columns
