@@ -7,6 +7,7 @@ against. Text is compared with blanks and line breaks made one, as no scan says 
 import os
 import re
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ def measure() -> list[dict[str, Any]]:
         seconds = time.perf_counter() - started
         os.environ["LLM_FLOWS_HOME"] = at.environment["LLM_FLOWS_HOME"]
         read: dict[str, str] = {}
-        for row in objects.load_rows(DocumentsRef(**made["refs"]["collection.documents"]), Document):
+        stated = made["refs"]["collection.documents"]
+        for row in objects.load_rows(
+            DocumentsRef.model_validate({**stated, "shape": (stated["rows"], len(fields(Document)))}), Document
+        ):
             read[row.path] = f"{read.get(row.path, '')} {row.text}"
     flat = {number: " ".join(text.split()) for number, text in enumerate(texts)}
     rates = [
