@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 # Others may have the cores, so an example has no deadline; coverage must not waver, so quick ones are always the same.
-hypothesis.settings.register_profile("test", deadline=None, max_examples=60)
+hypothesis.settings.register_profile("test", deadline=None, max_examples=40)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("test")

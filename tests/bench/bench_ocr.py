@@ -16,18 +16,19 @@ from tasks.metrics.intervals import mean_interval
 from tasks.store import objects
 from tests.bench.pairs import at_most, plain
 from tests.bench.tuning import place
-from tests.tasks.ingest.pdf.scanned_pages import FONTS, character_errors, drawn, noisy, scan
+from tests.tasks.ingest.pdf.scanned_pages import A4, FONTS, character_errors, drawn, noisy, scan
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES, LETTERS, WORST = 20, 2_200, 0.02
 ON_ITS_SIDE = 7
-PROSE = re.compile(r"^[A-Z][^|`<>\[\]*_#]{60,}[.:]$")
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+PROSE = re.compile(r"^[A-Z-][^|<>{}#]{60,}[.:]$")
 
 
 def own_texts() -> list[str]:
     """Return the prose of the pages of the documentation, cut to what a page holds."""
     lines = [
-        " ".join(block.split())
+        LINK.sub(r"\1", " ".join(block.split())).replace("`", "").replace("*", "")
         for path in sorted(DOCS.rglob("*.md"))
         for block in path.read_text("utf-8").split("\n\n")
     ]
@@ -44,7 +45,7 @@ def own_texts() -> list[str]:
 def measure() -> list[dict[str, Any]]:
     """Return the error rate of a scan of own text, with its interval, and seconds a page."""
     texts = own_texts()
-    pages = [noisy(drawn(text, FONTS[n % 3], points=10, columns=88), n) for n, text in enumerate(texts)]
+    pages = [noisy(drawn(text, FONTS[n % 3], points=10, columns=88, size=A4), n) for n, text in enumerate(texts)]
     pages[ON_ITS_SIDE] = pages[ON_ITS_SIDE].rotate(90, expand=True)
     with place() as at:
         folder = at.folder / "scans"

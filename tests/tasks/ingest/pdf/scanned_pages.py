@@ -10,17 +10,20 @@ from PIL import Image, ImageDraw, ImageFont
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSansMono.ttf")
 DPI = 200
-PAGE = (1_654, 2_339)  # A4
+PAGE = (1_654, 900)  # as wide as A4, and as high as a few paragraphs: what is looked at costs time
+A4 = (1_654, 2_339)
 MARGIN = 150
 
 
-def drawn(text: str, font: str = FONTS[0], *, points: float = 11, columns: int = 84) -> Image.Image:
+def drawn(
+    text: str, font: str = FONTS[0], *, points: float = 11, columns: int = 84, size: tuple[int, int] = PAGE
+) -> Image.Image:
     """Return a page with paragraphs that are parted by blank lines."""
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / font
     letters = ImageFont.truetype(str(path), round(points * DPI / 72))
-    page = Image.new("L", PAGE, 255)
+    page = Image.new("L", size, 255)
     pen, y = ImageDraw.Draw(page), MARGIN
     for paragraph in text.split("\n\n"):
         for line in textwrap.wrap(paragraph, columns):
