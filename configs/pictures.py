@@ -19,11 +19,11 @@ class Symbols(Config):
 
 
 class PictureFiles(Config):
-    """Pictures of a folder, and a table that describes some or all of them."""
+    """Pictures of a folder or a zip archive, and a table that describes some or all of them."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
-    """The folder; everything below it that matches is read, links that leave it are not followed."""
+    """The folder or zip archive; everything in it that matches is read, links are not followed."""
     patterns: tuple[str, ...] = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
     """File names to read; others are left alone. What a file is, its content says."""
     described: Tables | None = None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from tasks.runtime.steps import step
 from tasks.store import collections, objects
 
 if TYPE_CHECKING:
+    from tasks.ingest.pictures.limits import PictureLimits
     from tasks.ingest.pictures.read import Decoded
 
 MEGABYTE = 1_000_000
@@ -36,11 +38,14 @@ def name_of_pictures(source: PictureSource, collection: str | None) -> str:
     """
     if collection is not None:
         return collections.checked_name(collection)
-    return "symbols" if isinstance(source, Symbols) else collections.name_from(place_of(source).resolve().name)
+    if isinstance(source, Symbols):
+        return "symbols"
+    place = place_of(source).resolve()
+    return collections.name_from(place.stem if place.is_file() else place.name)
 
 
 def place_of(source: PictureFiles) -> Path:
-    """Return where the folder is; `~` is the home of a user."""
+    """Return where the folder or archive is; `~` is the home of a user."""
     return Path(os.path.expanduser(source.path))
 
 
@@ -52,6 +57,7 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         MissingExtra: What decodes pictures is not installed.
     """
     from tasks.ingest import files
+    from tasks.ingest.pictures.archive import list_archive
     from tasks.ingest.pictures.read import decoder
 
     reader = decoder()
@@ -59,7 +65,10 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         _require_font()
         return objects.save_rows(SnapshotRef, Item, [])
     root = place_of(source)
-    items, others = files.list_folder(root, source.patterns, int(source.max_file_mb * MEGABYTE))
+    if root.is_file():
+        items, others = list_archive(root, source.patterns, _limits(source))
+    else:
+        items, others = files.list_folder(root, source.patterns, int(source.max_file_mb * MEGABYTE))
     if not items:
         beside = f"; of other kinds it holds {others}" if others else ""
         raise DataError(
@@ -72,8 +81,12 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
 def other_files(source: PictureSource) -> int:
     """Return how many files of a folder are of other kinds, which are not read. Never looked up, always counted."""
     from tasks.ingest.files import count_others
+    from tasks.ingest.pictures.archive import count_other_members
 
-    return 0 if isinstance(source, Symbols) else count_others(place_of(source).resolve(), source.patterns)
+    if isinstance(source, Symbols):
+        return 0
+    place = place_of(source).resolve()
+    return (count_other_members if place.is_file() else count_others)(place, source.patterns)
 
 
 def read_queries(paths: Sequence[str]) -> PicturesRef:
@@ -100,6 +113,13 @@ def _read_by(item: Item, reader: str) -> Item:
     from dataclasses import replace
 
     return replace(item, reader=reader)
+
+
+def _limits(source: PictureFiles) -> "PictureLimits":
+    from tasks.ingest.pictures.limits import PictureLimits
+
+    limit = int(source.max_file_mb * MEGABYTE)
+    return PictureLimits(max_pixels=source.max_pixels, max_bytes=limit, timeout_s=source.timeout_s)
 
 
 def _require_font() -> None:
@@ -179,15 +199,18 @@ def _read(
     rejected: list[Rejected],
 ) -> Iterator[Picture]:  # fmt: skip
     """Yield pictures as they are decoded, so that few are in memory, and put what else is found into two lists."""
+    from tasks.ingest.pictures.archive import listed_members, opened
     from tasks.ingest.pictures.copies import picture_of
-    from tasks.ingest.pictures.limits import PictureLimits
     from tasks.ingest.pictures.read import decode_from, listed_file
 
-    root, limit = place_of(source).resolve(), int(source.max_file_mb * MEGABYTE)
-    limits = PictureLimits(max_pixels=source.max_pixels, max_bytes=limit, timeout_s=source.timeout_s)
+    root, limits = place_of(source).resolve(), _limits(source)
     first: dict[str, int] = {}
-    with progress("decode", len(items), "pictures") as advance:
-        found = decode_from(((item.name, listed_file(root, item)) for item in items), limits)
+    with progress("decode", len(items), "pictures") as advance, ExitStack() as stack:
+        if root.is_file():
+            sources = listed_members(stack.enter_context(opened(root)), items, limits)
+        else:
+            sources = ((item.name, listed_file(root, item)) for item in items)
+        found = decode_from(sources, limits)
         for item, got in zip(items, found, strict=True):
             advance(1)
             said = told.get(item.name)

@@ -1,6 +1,7 @@
 """`image-search`: pictures of a folder are found by texts and by pictures; what cannot be done is said first."""
 
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +172,16 @@ def test_from_the_shell_a_folder_is_read_and_what_was_rejected_is_said(
     assert "  1. u2191.png" in said
     assert "pictures: 150" in said
     assert "truncated" in said
+    with zipfile.ZipFile(folder.parent / "packed.zip", "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+    packed = ["source.kind=files", f"source.path={folder.parent / 'packed.zip'}", words[2]]
+    assert main(["image-search", *packed]) == 0
+    said = capsys.readouterr().out
+    report = json.loads(said.splitlines()[-1])
+    assert "  1. u2191.png" in said
+    assert (report["result"]["pictures"], report["result"]["rejected"]) == (150, {"truncated": 1})
+    assert report["result"]["other_files"] == 1
     assert main(["image-search", "source.kind=files", "source.path=/nowhere/at-all"]) == 2
     assert "is not a folder" in capsys.readouterr().err
 

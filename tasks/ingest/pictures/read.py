@@ -6,13 +6,12 @@ Results come back in the order given. A few pictures are on their way at a time,
 import os
 import queue
 import stat
-import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,6 @@ from tasks.ingest.pictures.limits import PictureLimits
 from tasks.ingest.pictures.worker import Answer, Worker
 
 DOMAIN = b"llm-flows picture 1\0"  # keeps digests of pixels apart from those of texts
-MAX_MEMBERS = 100_000
-MAX_UNPACKED = 20 << 30  # bytes of all members of an archive
 Source = Callable[[], bytes | Rejected]
 
 
@@ -81,17 +78,6 @@ def decode(paths: Iterable[Path], limits: PictureLimits, workers: int = 0) -> It
         ContractError: No process starts within the memory it may take.
     """
     return decode_from(((path.as_posix(), _file(path, limits)) for path in paths), limits, workers)
-
-
-def decode_archive(path: Path, limits: PictureLimits, workers: int = 0) -> Iterator[Decoded | Rejected]:
-    """Decode the members of a zip archive as `decode` does files; the name of a member follows that of the archive."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        yield Rejected(path.as_posix(), "unreadable", "is not a whole zip archive; copy or download it again")
-        return
-    with archive:
-        yield from decode_from(_members(archive, path.as_posix(), limits), limits, workers)
 
 
 def decode_from(
@@ -154,7 +140,7 @@ def _file(path: Path, limits: PictureLimits) -> Source:
             if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
                 return Rejected(path.as_posix(), "unreadable", "is not a file")
             if status.st_size > limits.max_bytes:
-                return _too_many_bytes(path.as_posix(), status.st_size, limits)
+                return too_many_bytes(path.as_posix(), status.st_size, limits)
             with path.open("rb") as file:
                 return file.read(limits.max_bytes)
         except OSError as error:
@@ -183,41 +169,6 @@ def listed_file(root: Path, item: Item) -> Source:
     return read
 
 
-def _too_many_bytes(name: str, size: int, limits: PictureLimits) -> Rejected:
+def too_many_bytes(name: str, size: int, limits: PictureLimits) -> Rejected:
+    """Return why a file of so many bytes is not read."""
     return Rejected(name, "too-large", f"has {size:,} bytes, over {limits.max_bytes:,}; save it smaller")
-
-
-def _members(archive: zipfile.ZipFile, path: str, limits: PictureLimits) -> Iterator[tuple[str, Source]]:
-    unpacked = 0
-    for number, member in enumerate(archive.infolist()):
-        if member.is_dir():
-            continue
-        unpacked += min(member.file_size, limits.max_bytes)
-        full = number >= MAX_MEMBERS or unpacked > MAX_UNPACKED
-        yield f"{path}/{member.filename}", _member(archive, member, f"{path}/{member.filename}", limits, full)
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, limits: PictureLimits, full: bool) -> Source:
-    def read() -> bytes | Rejected:
-        place = PurePosixPath(member.filename.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or _is_link(member):
-            return Rejected(name, "link", "names a place outside the archive; pack it again under a plain name")
-        if full:
-            detail = f"comes after {MAX_MEMBERS:,} members or {MAX_UNPACKED:,} bytes unpacked; divide the archive"
-            return Rejected(name, "too-large", detail)
-        if member.file_size > limits.max_bytes:
-            return _too_many_bytes(name, member.file_size, limits)
-        if member.flag_bits & 1:
-            return Rejected(name, "encrypted", "needs a password; pack it without one")
-        try:
-            with archive.open(member) as file:
-                return file.read(limits.max_bytes)
-        except Exception as error:  # each way of packing has errors of its own
-            detail = f"cannot be unpacked: {type(error).__name__}; pack it again"
-            return Rejected(name, "unreadable", detail)
-
-    return read
-
-
-def _is_link(member: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(member.external_attr >> 16)

@@ -3,9 +3,7 @@
 import io
 import json
 import os
-import stat
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from tasks.data.documents import Rejected
 from tasks.errors import ContractError, MissingExtra
 from tasks.ingest.pictures import process, worker
-from tasks.ingest.pictures.read import Decoded, decode, decode_archive, decode_from
+from tasks.ingest.pictures.read import Decoded, decode, decode_from
 from tests.tasks.ingest.pictures.picture_files import LIMITS, apart, png, saved, tiles, waves
 
 ODD = """
@@ -191,69 +189,6 @@ def test_a_file_that_is_not_there_not_a_file_or_too_large_is_rejected(tmp_path: 
         "unreadable: is not a file",
         f"too-large: has {large.stat().st_size} bytes, over 50; save it smaller",
     ]
-
-
-def archived(path: Path) -> Path:
-    """Write an archive of a good member and of bad ones."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.mkdir("of")
-        archive.writestr("of/good.png", saved(tiles(), "PNG"))
-        archive.writestr("../above.png", saved(tiles(), "PNG"))
-        archive.writestr("/root.png", saved(tiles(), "PNG"))
-        archive.writestr("C:\\windows.png", saved(tiles(), "PNG"))
-        archive.writestr("large.png", bytes(90_000))
-        link = zipfile.ZipInfo("link.png")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/etc/hostname")
-        archive.writestr("words.txt", "Some words.")
-        archive.writestr("zz.png", saved(tiles(), "PNG"))
-    content = bytearray(path.read_bytes())
-    last = content.rindex(b"zz.png")
-    content[last - 46 + 8] |= 1  # says in the list of members that the last one is encrypted
-    path.write_bytes(content)
-    return path
-
-
-def test_members_of_an_archive_are_decoded_within_limits(tmp_path: Path) -> None:
-    path = archived(tmp_path / "all.zip")
-    rows = list(decode_archive(path, replace(LIMITS, max_bytes=50_000), 1))
-    assert [(row.item, row.reason) for row in rows if isinstance(row, Rejected)] == [
-        (f"{path}/{name}", reason)
-        for name, reason in (
-            ("../above.png", "link"), ("/root.png", "link"), ("C:\\windows.png", "link"), ("large.png", "too-large"),
-            ("link.png", "link"), ("words.txt", "not-a-picture"), ("zz.png", "encrypted"),
-        )
-    ]  # fmt: skip
-    (good,) = (row for row in rows if isinstance(row, Decoded))
-    assert (good.name, apart(good.rgb, tiles())) == (f"{path}/of/good.png", 0)
-
-
-def test_an_archive_with_too_many_members_or_bytes_is_read_so_far(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for name in "abc":
-            archive.writestr(name, "words")
-    monkeypatch.setattr("tasks.ingest.pictures.read.MAX_MEMBERS", 2)
-    assert [o.partition(":")[0] for o in outcomes(decode_archive(tmp_path / "a.zip", LIMITS, 1))] == [
-        "not-a-picture", "not-a-picture", "too-large",
-    ]  # fmt: skip
-    monkeypatch.setattr("tasks.ingest.pictures.read.MAX_UNPACKED", 7)
-    assert outcomes(decode_archive(tmp_path / "a.zip", LIMITS, 1))[1:] == [
-        "too-large: comes after 2 members or 7 bytes unpacked; divide the archive"
-    ] * 2  # fmt: skip
-
-
-def test_a_broken_archive_and_a_broken_member_are_rejected(tmp_path: Path) -> None:
-    path = tmp_path / "a.zip"
-    path.write_bytes(b"PK\x03\x04 and no more")
-    assert outcomes(decode_archive(path, LIMITS, 1)) == [
-        "unreadable: is not a whole zip archive; copy or download it again"
-    ]
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.png", saved(tiles(), "PNG"))
-    path.write_bytes(path.read_bytes().replace(b"IEND", b"IENX"))
-    assert outcomes(decode_archive(path, LIMITS, 1)) == ["unreadable: cannot be unpacked: BadZipFile; pack it again"]
 
 
 @pytest.mark.parametrize("shape", [[-1, 5], [5, 0], [1.5, 2], [9_000, 9_000], "ab", [1], None])
