@@ -230,4 +230,4 @@ def knowledge_base(
         run.publish(collection=released.generation, rejected=ingested.rejected, topics=topics, evaluation=evaluation)
         page = collection_page(run, released, ingested, embedded, topics, evaluation)
         refuse_worse(released, page)
-        return run.outcome(collection_summary(released, topics, evaluation), page)
+        return run.outcome(collection_summary(released, ingested, topics, evaluation), page)

@@ -1,5 +1,6 @@
 """The pages of the flows: from references to what `report` shows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,7 +97,9 @@ def collection_page(
     return pages.write_page(run, page)
 
 
-def collection_summary(released: Release, topics: TopicMap | None, evaluation: Evaluation | None) -> dict[str, Any]:
+def collection_summary(
+    released: Release, ingested: Ingested, topics: TopicMap | None, evaluation: Evaluation | None
+) -> dict[str, Any]:
     """Return what `knowledge-base` answers its caller."""
     live = released.generation
     found: dict[str, Any] = {
@@ -104,6 +107,7 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
         "generation": live.number,
         "documents": live.documents.rows,
         "passages": live.passages.rows,
+        **_recognised(ingested.counts),
         **knowledge_base.summary(released),
         "topics": "not done: turned off, or too few documents",
         "evaluation": "not done: no questions",
@@ -115,6 +119,15 @@ def collection_summary(released: Release, topics: TopicMap | None, evaluation: E
         measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
         found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
     return found
+
+
+def _recognised(counts: Mapping[str, int]) -> dict[str, str]:
+    """Say what of the text was recognised, and may have errors; nothing where none was."""
+    if not (pages := counts.get("recognised", 0)):
+        return {}
+    turned, unsure = counts.get("turned", 0), counts.get("unsure", 0)
+    said = f"the text of {pages:,} pages (OCR), {turned:,} of them turned; {unsure:,} unsure lines left out"
+    return {"recognised": said}
 
 
 def _calibration(live: Generation) -> str:

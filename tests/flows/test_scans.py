@@ -33,6 +33,7 @@ def test_a_scan_becomes_a_collection_whose_answers_cite_the_page(
     assert main(["knowledge-base", *words, "source.ocr={}"]) == 0
     said = capsys.readouterr().out
     assert "documents: 2" in said
+    assert "recognised: the text of 4 pages (OCR), 1 of them turned; 0 unsure lines left out" in said
     report = json.loads(said.splitlines()[-1])
     assert report["metrics"]["ingest-documents.recognised"] == 4
     assert report["metrics"]["ingest-documents.turned"] == 1

@@ -178,8 +178,16 @@ def test_a_generation_that_was_refused_says_so_first_with_the_comparison(shelf: 
     assert said in text
     assert "refused: generation 4 stays live" in text
     assert text.index("<h2>Release</h2>") < text.index("<h2>Quality</h2>")
-    found = knowledge_base.collection_summary(unpublished, None, None)
+    found = knowledge_base.collection_summary(unpublished, ingested(shelf), None, None)
     assert (found["generation"], found["changes"], found["gate"]) == (0, CHANGES, said)
+
+
+def test_what_was_recognised_is_said_for_it_may_have_errors(shelf: Generation) -> None:
+    read = ingested(shelf)
+    assert "recognised" not in knowledge_base.collection_summary(released(shelf), read, None, None)
+    scanned = read.model_copy(update={"counts": {"recognised": 1_200, "turned": 2, "unsure": 7}})
+    found = knowledge_base.collection_summary(released(shelf), scanned, None, None)
+    assert found["recognised"] == "the text of 1,200 pages (OCR), 2 of them turned; 7 unsure lines left out"
 
 
 def test_a_map_shows_every_document_with_its_topic_and_place(shelf: Generation) -> None:
@@ -255,7 +263,7 @@ def test_a_run_that_encoded_nothing_names_no_padding_and_no_speed(shelf: Generat
 @pytest.mark.parametrize("done", [True, False], ids=["everything", "nothing more"])
 def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Generation) -> None:
     found = knowledge_base.collection_summary(
-        released(shelf), topics(shelf) if done else None, evaluation() if done else None
+        released(shelf), ingested(shelf), topics(shelf) if done else None, evaluation() if done else None
     )
     assert [found[name] for name in ("collection", "generation", "documents", "passages")] == ["shelf", 1, 3, 3]
     assert found["topics"] == (1 if done else "not done: turned off, or too few documents")
