@@ -11,7 +11,7 @@ from tasks.data.releases import Release
 from tasks.data.search import Generation
 from tasks.data.topics import Topic, TopicMap
 from tasks.data.vectors import Embedded, Encoded
-from tasks.report import charts, knowledge_base
+from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
@@ -83,7 +83,7 @@ def collection_page(
         tables[:0] = [_quality(evaluation, live)]
         figures = charts.bars("compared", charts.grouped(objects.load_rows(evaluation.rankings, Measure)))
         answers, judged = _examples(evaluation)
-    tables.insert(0 if released.comparison.refused else len(tables), knowledge_base.table(released))
+    tables.insert(0 if released.comparison.refused else len(tables), table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad]
@@ -108,7 +108,7 @@ def collection_summary(
         "documents": live.documents.rows,
         "passages": live.passages.rows,
         **_recognised(ingested.counts),
-        **knowledge_base.summary(released),
+        **summary(released),
         "topics": "not done: turned off, or too few documents",
         "evaluation": "not done: no questions",
         "calibration": _calibration(live),
