@@ -71,6 +71,11 @@ class WordShift(Config):
         """Return the words there are, those of plus first."""
         return [words for words in (self.plus, self.minus) if words.strip()]
 
+    def stated(self) -> str:
+        """Return what was added and taken off, as a reader of the hits needs to know it."""
+        parts = [f"{sign} {words!r}" for sign, words in (("plus", self.plus), ("minus", self.minus)) if words.strip()]
+        return f"{' and '.join(parts)}, weight {self.weight:g}"
+
 
 class ZeroShotClasses(Config):
     """Classes that pictures are told apart by without training: the class whose words are closest."""

@@ -11,7 +11,7 @@ from prefect import flow
 from configs.embed import Embed
 from configs.flows_pictures import ImageSearch
 from configs.picture_encoders import DualEncoder
-from configs.pictures import PictureSource, Symbols
+from configs.pictures import PictureSource, Symbols, WordShift
 from tasks.classify import class_texts, classify_pictures, probe_pictures, refuse_pictures
 from tasks.data.documents import SnapshotRef
 from tasks.data.models import Fingerprint
@@ -95,8 +95,8 @@ def preflight(
         ingest_queries(queries)
     if pictures:
         read_queries(pictures)
-    if config.shift is not None and not config.shift.words():
-        raise ContractError("shift has neither plus nor minus; give one of them words, or leave shift out")
+    if config.shift is not None:
+        check_shift(config.shift, config, asked=bool(queries or pictures))
     kept = () if table is None else table.keep
     check_where(config.retrieve.where, (*PICTURE_FIELDS, *kept))
     check_classes(kept, config)
@@ -104,6 +104,23 @@ def preflight(
     live = live_before(name)
     if live is not None and live.source != PICTURES:
         raise ContractError(f"the collection {name} holds {live.source}, not pictures; name another with collection=")
+
+
+def check_shift(shift: WordShift, config: ImageSearch, *, asked: bool) -> None:
+    """Check that words move something.
+
+    Raises:
+        ContractError: There are no words, nothing is asked, or queries are compared by their words.
+    """
+    if not shift.words():
+        raise ContractError("shift has neither plus nor minus; give one of them words, or leave shift out")
+    if not asked:
+        raise ContractError("shift moves queries and there are none; give queries or pictures, or leave shift out")
+    if config.retrieve.kind != "dense":
+        raise ContractError(
+            f"shift moves vectors, and retrieve.kind={config.retrieve.kind} compares words too, which it cannot "
+            "move; set retrieve.kind=dense, or leave shift out"
+        )
 
 
 def text_encoder(config: ImageSearch) -> Fingerprint:

@@ -91,10 +91,17 @@ def _scan(name: str, folder: int | None, label: str, max_bytes: int) -> Item:
         return Item(label, status.st_size, digests.of_file(file))
 
 
+def unread(item: Item) -> str:
+    """Return why a listed file was not read, and what to do."""
+    if item.reason == "too-large":
+        return f"has {item.size:,} bytes, more than source.max_file_mb; raise it"
+    return f"not read: {item.reason}, {item.size:,} bytes"
+
+
 def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
     """Read one listed file as a document, or say why it is rejected."""
     if item.reason:
-        return Rejected(item.name, item.reason, f"not read: {item.reason}, {item.size:,} bytes")  # type: ignore[arg-type]
+        return Rejected(item.name, item.reason, unread(item))  # type: ignore[arg-type]
     try:
         content, sha = digests.read(root / item.name)
     except OSError:

@@ -93,6 +93,8 @@ class ShownPictures:
         if self.limits is not None:
             told += _unread(self.limits)
         told += unused_descriptions(read)
+        if self.config.shift is not None:
+            told.append(f"every query was moved: {self.config.shift.stated()}")
         return [*told, *self._about_classes()]
 
     def _about_classes(self) -> list[str]:

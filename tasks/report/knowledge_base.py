@@ -33,6 +33,7 @@ COUNTED = {
     "hidden": "hidden characters removed",
     "slanted": "rotated characters removed",
     "pages_without_text": "pages without text",
+    "pictured": "pages that are pictures with little text; source.ocr={} reads them",
     "recognised": "pages whose text was recognised (OCR)",
     "turned": "of these, turned upright",
     "unsure": "recognised lines left out, below ocr.min_score",

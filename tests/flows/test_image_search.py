@@ -13,7 +13,7 @@ from configs.flows import KnowledgeBase
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Files, Tables
 from configs.pictures import PictureFiles, PictureHead, PictureProbe, Symbols, WordShift, ZeroShotClasses
-from configs.retrieve import Dense
+from configs.retrieve import Dense, Weighted
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.knowledge_base import knowledge_base
@@ -89,6 +89,10 @@ def test_what_cannot_be_done_is_refused_before_any_work(folder: Path) -> None:
         preflight(PictureFiles(path=str(folder), described=table))
     with pytest.raises(ContractError, match="shift has neither plus nor minus; give one of them words"):
         preflight(Symbols(), config=ImageSearch(shift=WordShift()))
+    with pytest.raises(ContractError, match="shift moves queries and there are none"):
+        preflight(Symbols(), config=ImageSearch(shift=WordShift(plus="snow")))
+    with pytest.raises(ContractError, match=r"retrieve\.kind=weighted compares words too, which it cannot move"):
+        preflight(Symbols(), ["a dog"], config=ImageSearch(shift=WordShift(plus="snow"), retrieve=Weighted()))
     with pytest.raises(ContractError, match="where asks for 'colour', which no document will have; there are "):
         preflight(Symbols(), config=ImageSearch(retrieve=Dense(where=("colour=red",))))
     asked = ImageSearch(classes=ZeroShotClasses(names=("a", "b"), truth="set"))
@@ -154,6 +158,8 @@ def test_classes_are_learned_some_pictures_show_none_and_words_move_a_query(fold
         update={"shift": WordShift(plus="rightwards arrow", minus="leftwards arrow", weight=2.0)}
     )
     after = image_search(source_of(folder), None, [str(folder / "u2190.png")], None, moved)
+    moved_by = "every query was moved: plus 'rightwards arrow' and minus 'leftwards arrow', weight 2"
+    assert moved_by in after.result["warnings"]
     said = [hit["text"] for hit in after.result["queries"][0]["hits"]]
     assert "rightwards" in " ".join(said[:5])
     assert found(after) != found(made)

@@ -40,11 +40,12 @@ STROKED_MODES = {1, 5}
 
 @dataclass(frozen=True, slots=True)
 class PageGlyphs:
-    """What stands on a page: the glyphs seen, by quarter turn of their direction, and how many are hidden."""
+    """What stands on a page: glyphs by quarter turn of their direction, how many are hidden, share of pictures."""
 
     turns: tuple[list[Glyph], list[Glyph], list[Glyph], list[Glyph]]
     hidden: int
     slanted: int
+    pictured: float
 
 
 class TooManyPages(Exception):
@@ -67,7 +68,7 @@ def read_pages(content: bytes, max_pages: int) -> Iterator[PageGlyphs]:
             raise TooManyPages
         interpreter.process_page(page)
         yield PageGlyphs((device.turns[0], device.turns[1], device.turns[2], device.turns[3]),
-                         device.hidden, device.slanted)  # fmt: skip
+                         device.hidden, device.slanted, device.pictured)  # fmt: skip
 
 
 def _layers_off(document: PDFDocument) -> frozenset[int]:
@@ -138,6 +139,7 @@ class _Device(PDFTextDevice):
         self.layers: list[bool] = []
         self.hidden = self.slanted = self.count = 0
         self.page_box: Box = apply_matrix_rect(ctm, page.cropbox)
+        self.pictured = 0.0
 
     def render_string(self, textstate: Any, seq: Any, ncs: Any, graphicstate: Any) -> None:
         stroked = textstate.render in STROKED_MODES
@@ -204,7 +206,15 @@ class _Device(PDFTextDevice):
         self.boxes.append((box, _rgb(graphicstate.ncs, graphicstate.ncolor) if opaque else None))
 
     def render_image(self, name: str, stream: Any) -> None:
-        self.boxes.append((apply_matrix_rect(self.ctm, (0, 0, 1, 1)), None))  # type: ignore[arg-type]
+        box: Box = apply_matrix_rect(self.ctm, (0, 0, 1, 1))  # type: ignore[arg-type]
+        self.boxes.append((box, None))
+        self.pictured += _area(box, self.page_box) / max(_area(self.page_box, self.page_box), 1e-6)
+
+
+def _area(box: Box, within: Box) -> float:
+    """Return the area that two boxes share."""
+    wide, high = (min(box[k + 2], within[k + 2]) - max(box[k], within[k]) for k in (0, 1))
+    return max(0.0, wide) * max(0.0, high)
 
 
 def _plain(text: str) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 
 Placed = tuple[str, float, float, float, float]  # see `tasks.ingest.pdf.recognised`
 
+FEW_LETTERS = 200  # on a page that is a picture: a stamp, not its text
+MOSTLY_PICTURE = 0.5  # of the page
 MAX_CHARACTERS = 20_000_000
 MAX_UNKNOWN = 0.3  # share of letters that the file does not map to Unicode
 END_WITHIN = 1_024  # bytes in which the start and the end of a PDF must show
@@ -72,6 +74,12 @@ def parsed(
         return refused("unreadable", f"is not whole: {type(error).__name__} {str(error)[:120]}".strip())
 
 
+def is_scan(turns: Sequence[Sequence[Any]], pictured: float) -> bool:
+    """Return whether a page shows no text, or little beside a picture that fills it: a stamp, the number of a page."""
+    letters = sum(len(line.text) for lines in turns for line in lines)
+    return not letters or (letters < FEW_LETTERS and pictured >= MOSTLY_PICTURE)
+
+
 def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[Placed]]) -> dict[str, Any]:
     from tasks.ingest.pdf import sections as pdf_sections
     from tasks.ingest.pdf.glyphs import read_pages
@@ -81,8 +89,11 @@ def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[
     counts: Counter[str] = Counter()
     pages, letters, blank = [], 0, []
     for number, page in enumerate(read_pages(content, max_pages), start=1):
-        shown = page.turns if any(page.turns) else (glyphs_of(recognised.get(number, ())),)
-        turns = [lines_of(turn, counts) for turn in shown]
+        turns = [lines_of(turn, counts) for turn in page.turns]
+        scanned = is_scan(turns, page.pictured)
+        if scanned:
+            blank.append(number)
+            turns = [lines_of(glyphs_of(recognised.get(number, ())), counts), *([] if number in recognised else turns)]
         lines = [
             dataclasses.replace(line, page=number, y=line.y - pdf_sections.BELOW * turn)
             for turn, found in enumerate(turns)
@@ -93,7 +104,7 @@ def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[
             return refused("too-large", f"holds over {MAX_CHARACTERS:,} characters")
         pages.append(lines)
         counts.update(pages=1, hidden=page.hidden, slanted=page.slanted, pages_without_text=not lines)
-        blank += [] if any(page.turns) else [number]
+        counts["pictured"] += scanned and bool(lines) and number not in recognised
     if not letters:
         said = f"has no text on {counts['pages']:,} pages"
         if counts["hidden"]:

@@ -22,6 +22,7 @@ from configs.ingest import Files
 from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import MissingExtra
+from tasks.ingest.files import unread
 from tasks.ingest.pdf import process
 from tasks.ingest.pdf.recognised import Placed
 from tasks.ingest.pdf.scans import PageReader, recognise_pages
@@ -88,8 +89,7 @@ def read_pdfs(root: Path, items: Sequence[Item], source: Files, reader: PageRead
 def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> PdfFile:
     """Read one listed file as a document a section, or say why it is rejected."""
     if item.reason:
-        detail = f"not read: {item.reason}, {item.size:,} bytes"
-        return PdfFile([Rejected(item.name, item.reason, detail)])  # type: ignore[arg-type]
+        return PdfFile([Rejected(item.name, item.reason, unread(item))])  # type: ignore[arg-type]
     try:
         content, sha = digests.read(root / item.name)
     except OSError:

@@ -17,6 +17,7 @@ MAX_HEADING_LENGTH = 200
 MAX_BOLD_HEADING_LENGTH = 80
 EDGE_LINES = 2  # lines at the top and at the bottom of a page that may be running ones
 LEAST_REPEATS = 3  # pages with a line at the same place; of a document of two pages both
+APART = 1.6  # letter sizes from baseline to baseline: more than lines of a paragraph have
 PARAGRAPH_GAP = 1.35  # times the usual distance of lines
 FULL_LINE = 0.75  # of the column; after a shorter line the next begins anew
 BELOW = 100_000.0  # points: what runs in another direction comes after all that does not
@@ -84,17 +85,20 @@ def _joined(lines: Iterable[TextLine]) -> str:
 def _without_running(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> list[TextLine]:
     """Leave out what stands at the same place of several pages; of a repeated heading the first is kept.
 
-    What counts as the same: equal words, numbers aside; or a number that grows as the number of the page does.
+    What counts as the same: equal words; of what stands apart from the text also equal words but for numbers, or a
+    number that grows as the number of the page does.
     """
     body = _usual_size(line for page in pages for line in page)
     places: defaultdict[tuple[str, int], list[TextLine]] = defaultdict(list)
     for page in pages:
-        fixed_shapes = sorted({line.y for line in page})
-        edge = {*fixed_shapes[:EDGE_LINES], *fixed_shapes[-EDGE_LINES:]}
+        heights = sorted({line.y for line in page})
+        edge = {*heights[:EDGE_LINES], *heights[-EDGE_LINES:]}
+        apart = {*_apart(heights, body), *_apart(heights[::-1], body)}
         for line in (line for line in page if line.y in edge):
             large = line.size >= LARGER * body
-            places[line.text if large else NUMBER.sub("#", line.text), round(line.y)].append(line)
-            for number in NUMBER.findall(line.text)[-1:] if len(pages) >= LEAST_REPEATS and not large else ():
+            varies = not large and line.y in apart
+            places[NUMBER.sub("#", line.text) if varies else line.text, round(line.y)].append(line)
+            for number in NUMBER.findall(line.text)[-1:] if len(pages) >= LEAST_REPEATS and varies else ():
                 places[f"page {int(number) - line.page}", round(line.y)].append(line)
     running: set[int] = set()
     for found in places.values():
@@ -103,6 +107,14 @@ def _without_running(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) 
             running.update(id(line) for line in found[kept:])
     counts["repeated"] += len(running)
     return [line for page in pages for line in page if id(line) not in running]
+
+
+def _apart(heights: Sequence[float], body: float) -> Sequence[float]:
+    """Return the first lines from an edge that a gap parts from the text; none where the text itself begins there."""
+    for at in range(1, min(EDGE_LINES, len(heights) - 1) + 1):
+        if abs(heights[at] - heights[at - 1]) > APART * body:
+            return heights[:at]
+    return heights if len(heights) == 1 else ()
 
 
 def _usual_size(lines: Iterable[TextLine]) -> float:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tasks.data.documents import Item, Rejected
 from tasks.errors import MissingExtra
+from tasks.ingest.files import unread
 from tasks.ingest.pictures.limits import PictureLimits
 from tasks.ingest.pictures.worker import Answer, Worker
 
@@ -154,8 +155,9 @@ def listed_file(root: Path, item: Item) -> Source:
 
     def read() -> bytes | Rejected:
         if item.reason:
-            what = "is a link, which is not followed" if item.reason == "link" else f"was not read: {item.reason}"
-            return Rejected(item.name, item.reason, f"{what}; put a copy there")  # type: ignore[arg-type]
+            linked = item.reason == "link"
+            what = "is a link, which is not followed; put a copy there" if linked else unread(item)
+            return Rejected(item.name, item.reason, what)  # type: ignore[arg-type]
         try:
             descriptor = os.open(root / item.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as file:

@@ -40,7 +40,11 @@ def read_pictures(root: Path, items: Sequence[Item], source: Files, reader: Page
         if isinstance(got, Rejected):
             yield PdfFile([got])
         else:
-            yield _document(item, got.rgb, got.digest, source.ocr, reader)
+            made = _document(item, got.rgb, got.digest, source.ocr, reader)
+            if got.kind == "tiff" and got.frames > 1:
+                detail = f"has {got.frames} pages, of which the first was read; save it as a PDF"
+                made.rows.append(Rejected(f"{item.name}#page-2", "unreadable", detail))
+            yield made
 
 
 def _document(item: Item, rgb: "NDArray[np.uint8]", digest: str, ocr: Ocr, reader: PageReader) -> PdfFile:

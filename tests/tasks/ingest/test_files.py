@@ -149,7 +149,12 @@ BAD: dict[str, tuple[str, bytes, str, str]] = {
     "latin-1": ("x.txt", "Gr\u00fc\u00dfe".encode("latin-1"), "not-decodable", "is not utf-8"),
     "half of UTF-16": ("x.txt", b"\xff\xfea\x00b", "not-decodable", "is not utf-8"),
     "UTF-32": ("x.txt", "ab".encode("utf-32"), "binary", "holds a NUL byte at character 0"),
-    "10 MB line": ("x.txt", b"x" * 10_000_000, "too-large", "not read: too-large, 10,000,000 bytes"),
+    "10 MB line": (
+        "x.txt",
+        b"x" * 10_000_000,
+        "too-large",
+        "has 10,000,000 bytes, more than source.max_file_mb; raise it",
+    ),
     "page of a script": ("x.html", b"<script>alert('x')</script>", "empty", "has no visible character"),
 }
 

@@ -91,6 +91,29 @@ def test_pages_with_text_are_parsed_and_only_the_others_recognised(tmp_path: Pat
     assert (found.counts["pages"], found.counts["recognised"], found.counts["pages_without_text"]) == (2, 1, 0)
 
 
+@pytest.mark.parametrize("mode", ["0 Tr", "3 Tr"], ids=["a stamp", "an invisible layer"])
+def test_a_page_that_is_a_picture_is_recognised_whatever_little_is_typed_on_it(tmp_path: Path, mode: str) -> None:
+    typed = PdfReader(io.BytesIO(page_of(said("Archive copy, page 1", y=20, before=mode))))
+    writer = PdfWriter(clone_from=io.BytesIO(scan([drawn(OTHER)])))
+    writer.pages[0].merge_page(typed.pages[0])
+    made = io.BytesIO()
+    writer.write(made)
+    (tmp_path / "stamped.pdf").write_bytes(made.getvalue())
+    found = read(tmp_path)
+    (document,) = found.documents
+    assert "The lighthouse was built in 1871 of granite from the island." in document.text
+    assert found.counts["recognised"] == 1
+    without = read(tmp_path, ocr=None)
+    assert without.counts["pictured"] == (mode == "0 Tr")
+
+
+def test_further_pages_of_a_tiff_are_said_not_to_be_read(tmp_path: Path) -> None:
+    drawn(OTHER).save(tmp_path / "fax.tiff", save_all=True, append_images=[drawn(TEXT)])
+    (rejected,) = read(tmp_path).rejected
+    assert (rejected.item, rejected.reason) == ("fax.tiff#page-2", "unreadable")
+    assert rejected.detail == "has 2 pages, of which the first was read; save it as a PDF"
+
+
 def test_without_ocr_a_scan_is_rejected_with_the_way_out_and_pictures_are_not_listed(tmp_path: Path) -> None:
     (tmp_path / "scan.pdf").write_bytes(scan([drawn(OTHER)]))
     drawn(OTHER).save(tmp_path / "page.png")

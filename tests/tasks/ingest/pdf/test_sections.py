@@ -168,6 +168,23 @@ def test_running_lines_are_dropped_and_counted_and_a_repeated_heading_is_kept_on
     assert found.counts["repeated"] == 4 + 4 + 3
 
 
+def test_lines_of_a_form_that_differ_by_their_numbers_are_text_and_not_running_lines(tmp_path: Path) -> None:
+    def page(number: int) -> Draw:
+        return together(
+            paragraph(
+                f"Mine of level {number}, where men", f"dig {number * 731} baskets of ore", f"for {number} overseers."
+            ),
+            paragraph(f"Page {number}", y=40),
+        )
+
+    found = read_twice(tmp_path, made(*(page(n) for n in range(1, 7))))
+    text = " ".join(" ".join(texts(found)).split())
+    assert text == " ".join(
+        f"Mine of level {n}, where men dig {n * 731} baskets of ore for {n} overseers." for n in range(1, 7)
+    )
+    assert found.counts["repeated"] == 6
+
+
 def test_an_identical_section_is_reported_as_a_duplicate(tmp_path: Path) -> None:
     def page(name: str, top: float) -> Draw:
         return together(
