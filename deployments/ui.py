@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # Else MLflow keeps eight processes, 2 GB, for jobs of its own that no flow asks for.
+    # Else MLflow keeps eight processes, 1.6 GB, for jobs of its own that no flow asks for.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")  # of 10 s, a busy machine made "database is locked"
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
