@@ -6,6 +6,8 @@ from pydantic import Field
 
 from configs.base import Config, NotInCacheKey, Tabs
 
+PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
+
 
 class PythonDocs(Config):
     """The documentation of Python packages installed beside this one, read from their source files."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.base import Common, Config, NotInCacheKey, Tabs
-from configs.ingest import Tables
+from configs.ingest import PICTURES, Tables
 
 
 class Symbols(Config):
@@ -24,7 +24,7 @@ class PictureFiles(Config):
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """The folder or zip archive; everything in it that matches is read, links are not followed."""
-    patterns: tuple[str, ...] = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
+    patterns: tuple[str, ...] = PICTURES
     """File names to read; others are left alone. What a file is, its content says."""
     described: Tables | None = None
     """A table whose `id` column names the file below the folder and whose `text` column describes it; columns of

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
-from configs.ingest import Files, Hub, PythonDocs, Source, Tables
+from configs.ingest import PICTURES, Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest import files, hub, python_docs, tables
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.pdf.scans import PageReader
-from tasks.ingest.pictures.shown_text import PICTURES, read_pictures, shows_text
+from tasks.ingest.pictures.shown_text import read_pictures, shows_text
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 MEGABYTE = 1_000_000

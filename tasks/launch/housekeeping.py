@@ -13,6 +13,7 @@ from tasks.store import collections, durable, workspace
 DAY_S = 86_400
 KEPT = ("collections", "topics", "classifiers", "conversations", "tuned")  # kept under a name, and refer to objects
 CACHED = ("items", "replies")  # what was paid for, and would be again
+PAGES = "recognised"  # text of scanned pages, a file each
 
 
 def main(words: list[str]) -> int:
@@ -134,7 +135,7 @@ def _show() -> int:
 
 
 def _check() -> int:
-    """Verify every object, cached vector, reply and record."""
+    """Verify every object, cached vector, reply, recognised page and record."""
     damaged = []
     folders = list(_folders("objects", *CACHED))
     for folder in folders:
@@ -144,7 +145,8 @@ def _check() -> int:
             damaged.append(str(error))
     built = [workspace.folder(name) for name in KEPT]
     live = [path for folder in built for path in folder.glob("*/live")]
-    records = [path for folder in (workspace.folder("steps"), *built) for path in folder.rglob("*.json")] + live
+    noted = [workspace.folder("steps"), workspace.folder(PAGES), *built]
+    records = [path for folder in noted for path in folder.rglob("*.json")] + live
     for path in records:
         try:
             durable.read_json(path)
@@ -156,7 +158,7 @@ def _check() -> int:
 
 
 def _prune(days: float) -> int:
-    """Remove step records, cached vectors and replies not written for some days, then objects nothing refers to."""
+    """Remove records, cached vectors, replies and pages not written for some days, then objects nothing refers to."""
     before = time.time() - days * DAY_S
     records = [p for p in workspace.folder("steps").rglob("*.json") if p.stat().st_mtime < before]
     for record in records:
@@ -168,6 +170,9 @@ def _prune(days: float) -> int:
     drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
     drafts += [d for d in workspace.folder("training").iterdir() if d.stat().st_mtime < before]  # of killed runs
     freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
+    for page in [p for p in workspace.folder(PAGES).rglob("*.json") if p.stat().st_mtime < before]:
+        freed += page.stat().st_size
+        page.unlink()
     print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
     print(json.dumps({"workspace": str(workspace.home()), "freed_bytes": freed}))
     return 0

@@ -74,6 +74,5 @@ def measure() -> list[dict[str, Any]]:
         *(plain(f"of these in {font.removesuffix('.ttf')}", sum(rates[n::3]) / len(rates[n::3]), "%")
           for n, font in enumerate(FONTS)),
         plain("the page on its side", rates[ON_ITS_SIDE], "%"),
-        plain("pages read without source.ocr", 0, ""),
         plain("seconds of the whole run, a page", seconds / len(rates), "s"),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-Placed = tuple[str, float, float, float, float]  # see `tasks.ingest.pdf.recognised`
+from tasks.ingest.pdf.recognised import Placed, boxes_of, glyphs_of
 
 FEW_LETTERS = 200  # on a page that is a picture: a stamp, not its text
 MOSTLY_PICTURE = 0.5  # of the page
@@ -84,7 +84,6 @@ def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[
     from tasks.ingest.pdf import sections as pdf_sections
     from tasks.ingest.pdf.glyphs import read_pages
     from tasks.ingest.pdf.lines import lines_of
-    from tasks.ingest.pdf.recognised import boxes_of, glyphs_of
 
     counts: Counter[str] = Counter()
     pages, letters, blank = [], 0, []
@@ -109,8 +108,7 @@ def _sections(content: bytes, max_pages: int, recognised: Mapping[int, Sequence[
         said = f"has no text on {counts['pages']:,} pages"
         if counts["hidden"]:
             said = f"shows no text; {counts['hidden']:,} characters of it cannot be seen"
-        way = "" if recognised else "; recognise the text of a scan by source.ocr={}"
-        return refused("hidden" if counts["hidden"] else "empty", said + way) | {"blank": blank}
+        return refused("hidden" if counts["hidden"] else "empty", said) | {"blank": blank}
     unknown = sum(line.text.count("\ufffd") for lines in pages for line in lines)
     if unknown > MAX_UNKNOWN * letters:
         return refused("unreadable", f"does not say what {unknown:,} of its {letters:,} letters are")

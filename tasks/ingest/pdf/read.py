@@ -9,7 +9,6 @@ import math
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from configs.ingest import Files
 from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import MissingExtra
+from tasks.ingest import sandbox
 from tasks.ingest.files import unread
 from tasks.ingest.pdf import process
 from tasks.ingest.pdf.recognised import Placed
@@ -30,16 +30,7 @@ from tasks.text.sentences import unfit
 
 MEMORY = 1 << 30  # bytes a parser may take
 MAX_TITLE_LENGTH = 512
-WAITING = 4  # times the processor time that a parser may take on a busy machine
-ROOT = Path(__file__).parents[3]
-PARSER = f"""
-import sys, types
-package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no parser needs
-package.__path__ = [sys.argv[1]]
-sys.modules["tasks.ingest"] = package
-from {process.__name__} import main
-main(*map(int, sys.argv[2:]))
-"""
+PARSER = sandbox.program(process)
 
 
 @dataclass(slots=True)
@@ -97,7 +88,11 @@ def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = 
     if sha != item.sha256:
         return PdfFile([Rejected(item.name, "changed", "changed while it was being read; run again")])
     found = _parse(content, source, {})
-    if source.ocr is None or reader is None or not found.get("blank"):
+    if not found.get("blank"):
+        return _documents(item, found, {})
+    if source.ocr is None or reader is None:
+        if "reason" in found:
+            found["detail"] += "; recognise the text of a scan by source.ocr={}"
         return _documents(item, found, {})
     scanned = recognise_pages(content, sha, found["blank"], source, source.ocr, reader)
     made = _documents(item, _parse(content, source, scanned.pages), scanned.pages)
@@ -115,15 +110,12 @@ def _parse(content: bytes, source: Files, recognised: Mapping[int, Sequence[Plac
     What is limited is processor time, which other work on the machine does not use up; a parser that only waits is
     stopped after several times as long.
     """
-    limits = [str(source.max_pages), str(math.ceil(source.timeout_s)), str(MEMORY)]
-    command = [sys.executable, "-P", "-c", PARSER, str(Path(__file__).parents[1]), *limits]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    command = sandbox.command(PARSER, source.max_pages, math.ceil(source.timeout_s), MEMORY)
     late = {"reason": "timeout", "detail": f"was not read in {source.timeout_s:g} s; raise source.timeout_s"}
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
             command, input=json.dumps(recognised).encode() + b"\n" + content, capture_output=True,
-            env={"PYTHONPATH": path, "PYTHONHASHSEED": "0"},
-            timeout=source.timeout_s * WAITING + WAITING, check=False,
+            timeout=source.timeout_s * sandbox.WAITING + sandbox.WAITING, check=False, env=sandbox.environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return late

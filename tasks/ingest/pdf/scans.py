@@ -5,13 +5,10 @@ Who recognises, and keeps what was recognised, is handed in: a page is read once
 
 import json
 import math
-import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,22 +16,14 @@ from numpy.typing import NDArray
 
 from configs.ingest import Files, Ocr
 from tasks.data.recognised import ReadLine, ReadPage
+from tasks.ingest import sandbox
 from tasks.ingest.pdf import render
 from tasks.ingest.pdf.recognised import Placed, placed
 
 AT_ONCE = 8  # pages rendered by one process
 MEMORY = 1 << 30  # bytes it may take
 WIDEST = 3.0  # heights of a line that a letter may take
-WAITING = 4  # times the processor time that it may take on a busy machine
-ROOT = Path(__file__).parents[3]
-RENDERER = f"""
-import sys, types
-package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no renderer needs
-package.__path__ = [sys.argv[1]]
-sys.modules["tasks.ingest"] = package
-from {render.__name__} import main
-main(*map(int, sys.argv[2:]))
-"""
+RENDERER = sandbox.program(render)
 
 
 class PageReader(Protocol):
@@ -79,8 +68,10 @@ def recognise_pages(
     keys = {number: f"{sha}-{number}" for number in pages}
     read = {number: reader.kept(key) for number, key in keys.items()}
     missing = [number for number in pages if read[number] is None]
-    for start in range(0, len(missing), AT_ONCE):
-        for number, points, grey in _rendered(content, missing[start : start + AT_ONCE], source, ocr):
+    at_once = [missing[start : start + AT_ONCE] for start in range(0, len(missing), AT_ONCE)]
+    for asked in [*at_once, *([number] for number in missing)]:  # alone too: one that fails takes others with it
+        left = [number for number in asked if read[number] is None]
+        for number, points, grey in _rendered(content, left, source, ocr) if left else ():
             read[number] = reader.read(keys[number], np.repeat(grey[:, :, None], 3, axis=2), points)
     for number, page in read.items():
         if page is None:
@@ -120,14 +111,12 @@ def _rendered(
     content: bytes, pages: Sequence[int], source: Files, ocr: Ocr
 ) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
     """Yield number, points of a pixel and grey pixels of each page, until the process fails or its time is up."""
-    limits = [str(math.ceil(source.timeout_s)), str(MEMORY)]
-    command = [sys.executable, "-P", "-c", RENDERER, str(Path(__file__).parents[1]), *limits]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    command = sandbox.command(RENDERER, math.ceil(source.timeout_s), MEMORY)
     request = json.dumps({"pages": list(pages), "dpi": ocr.dpi}).encode() + b"\n" + content
     try:
         said = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
-            command, input=request, capture_output=True, timeout=source.timeout_s * WAITING + WAITING, check=False,
-            env={"PYTHONPATH": path, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
+            command, input=request, capture_output=True, check=False, env=sandbox.environment(),
+            timeout=source.timeout_s * sandbox.WAITING + sandbox.WAITING,
         ).stdout  # fmt: skip
     except subprocess.TimeoutExpired as late:
         said = late.stdout or b""

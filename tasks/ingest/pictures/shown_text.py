@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.ingest import Files, Ocr
+from configs.ingest import PICTURES, Files, Ocr
 from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest.pdf.read import MAX_TITLE_LENGTH, PdfFile
 from tasks.ingest.pdf.scans import PageReader, recognise_picture
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
 LONGEST = 4_096  # pixels of the longer side; larger pictures are shrunk to it
 
 

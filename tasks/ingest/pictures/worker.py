@@ -3,32 +3,21 @@
 import contextlib
 import dataclasses
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any, cast
 
 from tasks.errors import ContractError
+from tasks.ingest import sandbox
 from tasks.ingest.pictures import process
 from tasks.ingest.pictures.limits import PictureLimits
 
-WAITING = 4  # times the processor time that a picture may take on a busy machine
 START_WITHIN = 60  # seconds
 MAX_HEADER = 1 << 16  # bytes
-ROOT = Path(__file__).parents[3]
-DECODER = f"""
-import sys, types
-package = types.ModuleType("tasks.ingest")  # the real one would load Prefect, which no decoder needs
-package.__path__ = [sys.argv[1]]
-sys.modules["tasks.ingest"] = package
-from {process.__name__} import main
-main(int(sys.argv[2]))
-"""
+DECODER = sandbox.program(process)
 Answer = tuple[dict[str, Any], bytes]
 
 
@@ -90,13 +79,11 @@ class Worker:
                 self._end()
 
     def _start(self) -> None:
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        threads = {"OPENBLAS_NUM_THREADS": "1"}  # each would take address space of its own
-        command = [sys.executable, "-P", "-c", DECODER, str(Path(__file__).parents[1]), str(self._limits.memory)]
+        command = sandbox.command(DECODER, self._limits.memory)
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code; files come in as data
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
-            env={"PYTHONPATH": path, "PYTHONHASHSEED": "0"} | threads,
+            env=sandbox.environment(),
         )  # fmt: skip
         self._served = 0
         with self._killed_after(START_WITHIN):
@@ -115,7 +102,7 @@ class Worker:
         running = cast("subprocess.Popen[bytes]", self._process)
         requests, answers = cast(IO[bytes], running.stdin), cast(IO[bytes], running.stdout)
         request = {"name": name, "bytes": len(content), "limits": dataclasses.asdict(self._limits)}
-        with self._killed_after(self._limits.timeout_s * WAITING + WAITING):
+        with self._killed_after(self._limits.timeout_s * sandbox.WAITING + sandbox.WAITING):
             try:
                 requests.write(json.dumps(request).encode() + b"\n")
                 requests.write(content)

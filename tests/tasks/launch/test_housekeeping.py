@@ -300,6 +300,20 @@ def test_a_conversation_under_a_name_outlives_pruning_and_old_replies_do_not(
     assert not segment.exists()
 
 
+def test_recognised_pages_are_checked_and_old_ones_removed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [home / "recognised" / "reader" / f"{name}-1.json" for name in ("old", "new")]
+    for page, days in zip(pages, (31, 29), strict=True):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        durable.write_json(page, {"lines": []})
+        age(page, days)
+    size = pages[0].stat().st_size
+    assert call(capsys, "store", "prune")[2]["freed_bytes"] == size
+    assert [page.exists() for page in pages] == [False, True]
+    assert call(capsys, "store", "check")[0] == 0
+    flip(pages[1])
+    assert len(call(capsys, "store", "check")[2]["damaged"]) == 1
+
+
 def test_a_damaged_reply_and_a_damaged_conversation_are_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     durable.write_json(home / "conversations" / "ada.json", {"turns": 1})
     ReplyCache(Generator(kind="server", model="m", revision="server", weights="w")).add(

@@ -12,6 +12,7 @@ from pypdf import PdfReader, PdfWriter
 from configs.ingest import Files
 from tasks.data.documents import Rejected
 from tasks.errors import MissingExtra
+from tasks.ingest import sandbox
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.sources import list_source, read_source
 from tests.tasks.ingest.pdf.pdf_files import (
@@ -177,7 +178,7 @@ def test_a_parser_that_hangs_is_killed_when_its_time_is_up(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_parser_that_waits_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_read, "PARSER", "import time; time.sleep(100)")
-    monkeypatch.setattr(pdf_read, "WAITING", 1)
+    monkeypatch.setattr(sandbox, "WAITING", 1)
     found = read(tmp_path, made(paragraph(WORDS)), timeout_s=0.5)
     assert found.rejected == [Rejected("a.pdf", "timeout", "was not read in 0.5 s; raise source.timeout_s")]
 

@@ -14,6 +14,7 @@ import pytest
 
 from tasks.data.documents import Rejected
 from tasks.errors import ContractError, MissingExtra
+from tasks.ingest import sandbox
 from tasks.ingest.pictures import process, worker
 from tasks.ingest.pictures.read import Decoded, decode, decode_from
 from tests.tasks.ingest.pictures.picture_files import LIMITS, apart, png, saved, tiles, waves
@@ -44,14 +45,14 @@ def answer(path, content, limits):
     globals()["served"] = 1
     return usual(path, content, limits)
 process.answer = answer
-main(int"""
+main(*map(int"""
 
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let files with certain names do harm to the process that decodes them."""
-    monkeypatch.setattr(worker, "DECODER", worker.DECODER.replace("main(int", ODD, 1))
-    monkeypatch.setattr(worker, "WAITING", 1)
+    monkeypatch.setattr(worker, "DECODER", worker.DECODER.replace("main(*map(int", ODD, 1))
+    monkeypatch.setattr(sandbox, "WAITING", 1)
 
 
 def files(folder: Path, *names: str) -> list[Path]:
