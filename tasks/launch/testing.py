@@ -64,13 +64,14 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Pat
 
     with FileLock(f"{prefect_tables}-server.lock"):
         url, held = _join_prefect_server(prefect_tables)
-    with pytest.MonkeyPatch.context() as patch:  # other threads have no settings but those of the process
-        patch.setenv("PREFECT_API_URL", url)
-        refresh_global_settings_context()
     # A run waits half a second for heartbeats.
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield url
-        EventsWorker.drain_all()
+    settings = {PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with pytest.MonkeyPatch.context() as patch:  # else `main` starts a temporary server: seconds for each worker
+        patch.setenv("PREFECT_API_URL", url)
+        refresh_global_settings_context()  # other threads have no settings but those of the process
+        with temporary_settings(settings):
+            yield url
+            EventsWorker.drain_all()
     os.close(held)
 
 

@@ -229,7 +229,7 @@ def test_a_second_server_over_one_workspace_is_refused_and_the_first_stays_noted
     assert (site.home / "server.json").exists()
 
 
-def test_a_worker_runs_the_main_job_and_its_page_opens_from_the_ui(
+def test_a_worker_runs_the_main_job_says_what_steps_did_and_its_page_opens_from_the_ui(
     site: Site, worker: subprocess.Popen[bytes], notes: Path
 ) -> None:
     (notes / "empty.txt").write_bytes(b"")
@@ -239,6 +239,11 @@ def test_a_worker_runs_the_main_job_and_its_page_opens_from_the_ui(
     ended = site.until(started.id, lambda run: run.state is not None and run.state.is_final())
     assert ended.state_name == "Completed"
     assert re.fullmatch(r"knowledge-base notes · \d\d [A-Z][a-z]{2} \d\d:\d\d", ended.name)
+    said = [message for _, message in site.logs(started.id)]
+    assert any(re.fullmatch(r"tokenize-chunk: 5 passages, \d+\.\d s", message) for message in said), said
+    assert not [message for message in said if message.startswith("Finished in state Completed(type")]
+    tasks = site.client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[started.id])))
+    assert "index-sparse bm25" in {task.name for task in tasks}
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[started.id]))
     found = {str(a.key): a for a in site.client.read_artifacts(artifact_filter=wanted)}
     assert "empty.txt" in str(found["knowledge-base-rejected"].data)
@@ -275,24 +280,11 @@ def clicked(artifact: str) -> str:
     return heading
 
 
-def test_steps_say_in_words_what_they_did_and_are_called_by_their_labels(
-    site: Site, worker: subprocess.Popen[bytes]
-) -> None:
-    started = run_deployment("tokenizer-report/tokenizer-report", parameters={"text": ["Tuesday"]}, timeout=0,
-                             flow_run_name="mine")  # fmt: skip
-    ended = site.until(started.id, lambda run: run.state is not None and run.state.is_final())
-    assert (ended.state_name, ended.name) == ("Completed", "mine")
-    said = [message for _, message in site.logs(started.id)]
-    assert any(re.fullmatch(r"tokenize-show\S*: .*\d\.\d s", message) for message in said), said
-    assert not [message for message in said if message.startswith("Finished in state Completed(type")]
-    tasks = site.client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[started.id])))
-    assert "tokenize-show" in {task.name for task in tasks}
-
-
 def test_a_failure_of_ours_is_one_message_and_no_traceback(site: Site, worker: subprocess.Popen[bytes]) -> None:
-    started = site.launch("rag-answers/rag-answers", question="Where is it?", collection="nowhere")
+    parameters = {"question": "Where is it?", "collection": "nowhere"}
+    started = run_deployment("rag-answers/rag-answers", parameters=parameters, timeout=0, flow_run_name="mine")
     ended = site.until(started.id, lambda run: run.state is not None and run.state.is_final())
-    assert ended.state_name == "Failed"
+    assert (ended.state_name, ended.name) == ("Failed", "mine")
     errors = [message for level, message in site.logs(started.id) if level >= logging.ERROR]
     assert len(errors) == 1, errors
     assert "nowhere" in errors[0]

@@ -1,6 +1,7 @@
 """How the server is chosen; starting one is tested with the flows."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -179,8 +180,9 @@ def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> Non
 
 @pytest.mark.slow
 def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
-    workspace: Path, capfd: pytest.CaptureFixture[str]
+    workspace: Path, prefect_tables: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copytree(prefect_tables, workspace / "prefect")  # it would make them first
     process = prefect_server._spawn(-1)  # no port: it ends with a traceback
     process.wait()
     assert capfd.readouterr() == ("", "")
