@@ -180,9 +180,10 @@ def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> Non
 
 @pytest.mark.slow
 def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
-    workspace: Path, prefect_tables: Path, capfd: pytest.CaptureFixture[str]
+    workspace: Path, prefect_tables: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(prefect_tables, workspace / "prefect")  # it would make them first
+    monkeypatch.setitem(os.environ, "PREFECT_HOME", str(workspace / "prefect"))
     process = prefect_server._spawn(-1)  # no port: it ends with a traceback
     process.wait()
     assert capfd.readouterr() == ("", "")
