@@ -69,14 +69,14 @@ class JudgedPictures:
     Attributes:
         pictures: N, described.
         captions: Of them.
-        shuffled: Written of the features of another picture each.
-        nearest: Descriptions of the pictures learned from that are most alike.
+        shuffled: Written of another picture each.
+        nearest: Descriptions of the pictures learned from that are most alike; None where nothing was learned.
     """
 
     pictures: Sequence[DescribedPicture]
     captions: Sequence[Caption]
     shuffled: Sequence[Caption]
-    nearest: Sequence[str]
+    nearest: Sequence[str] | None = None
 
 
 def judged(given: JudgedPictures, seed: int) -> list[Measure]:
@@ -86,17 +86,22 @@ def judged(given: JudgedPictures, seed: int) -> list[Measure]:
         given: Held-out pictures.
         seed: Of the intervals.
     """
-    said = {OURS: [c.text for c in given.captions], SHUFFLED: [c.text for c in given.shuffled], NEAREST: given.nearest}
+    said = {OURS: [c.text for c in given.captions], SHUFFLED: [c.text for c in given.shuffled]}
+    said |= {} if given.nearest is None else {NEAREST: list(given.nearest)}
     pairs = {what: list(zip(texts, given.pictures, strict=True)) for what, texts in said.items()}
     shared = {what: [f1_of_words(words(text), words(p.text)) for text, p in rows] for what, rows in pairs.items()}
-    measures = []
-    for name, of in (
-        ("named", {what: [float(names_it(text, p)) for text, p in rows] for what, rows in pairs.items()}),
-        ("token F1", shared),
-    ):
-        measures += _compared(name, of, seed)
+    named = {what: [float(names_it(text, p)) for text, p in rows] for what, rows in pairs.items()}
+    measures = [*_compared("named", named, seed), *_compared("token F1", shared, seed)]
+    return [*measures, *_losses(given, seed)]
+
+
+def _losses(given: JudgedPictures, seed: int) -> list[Measure]:
+    """Return the loss of descriptions, where the captioner was asked for it."""
     losses = {what: [c.loss for c in rows if c.loss is not None] for what, rows in
               ((OURS, given.captions), (SHUFFLED, given.shuffled))}  # fmt: skip
+    if not losses[OURS]:
+        return []
+    measures = []
     for what, values in losses.items():
         mean, interval = bootstrap_mean(values, resamples=RESAMPLES, seed=seed)
         measures.append(Measure("loss a token", what, mean, *interval, len(values)))
@@ -110,7 +115,7 @@ def _compared(name: str, values: Mapping[str, list[float]], seed: int) -> list[M
     for what, cases in values.items():
         mean, interval = mean_interval(cases, resamples=RESAMPLES, seed=seed)
         found.append(Measure(name, what, mean, *interval, len(cases)))
-    for what in (SHUFFLED, NEAREST):
+    for what in list(values)[1:]:
         mean, interval = paired_interval(values[OURS], values[what], resamples=RESAMPLES, seed=seed)
         found.append(Measure(f"{name} difference", f"{OURS} - {what}", mean, *interval, len(values[OURS])))
     return found

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
+from tasks.data.evaluation import MeasuresRef
+from tasks.data.messages import Generator
 from tasks.data.pictures import FeaturesRef
 from tasks.data.training import StepLossRef
 
@@ -90,6 +92,60 @@ class TrainedCaptioner(Value):
     def cache_key(self) -> Any:
         """Count by the network, not by how long it took."""
         return {"captioner": self.model.digest}
+
+
+class CaptionedPictures(Value):
+    """Pictures, and what is said of them.
+
+    Attributes:
+        pictures: Names and descriptions.
+        captions: Of them, row by row.
+    """
+
+    pictures: DescribedPicturesRef
+    captions: CaptionsRef
+
+
+class AskedPictures(Value):
+    """What a vision-language model says of pictures.
+
+    Attributes:
+        described: Of those that have a description, by which it is judged.
+        new: Of the others.
+    """
+
+    described: CaptionedPictures
+    new: CaptionedPictures
+
+
+class LearnedCaptioner(Value):
+    """A captioner that was trained by this run.
+
+    Attributes:
+        divided: What was learned from, and what was held out.
+        trained: The captioner.
+    """
+
+    divided: DividedPictures
+    trained: TrainedCaptioner
+
+
+class WrittenCaptions(Value):
+    """Captions of a run, and what they are worth.
+
+    Attributes:
+        by: The language model.
+        judged: Captions of described pictures, none of which was learned from.
+        new: Captions of pictures without a description.
+        measures: Of the judged ones; None where none is described.
+        learned: How the captioner was trained; None where it was taken as it is.
+    """
+
+    by: Generator
+    judged: CaptionedPictures
+    new: CaptionedPictures
+    measures: MeasuresRef | None
+    learned: LearnedCaptioner | None = None
 
 
 @dataclass(frozen=True, slots=True)

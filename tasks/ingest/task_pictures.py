@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 COPIES = 1_024  # working copies in memory at a time, some 15 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
+SIDE = 256  # pixels of the shorter side of working copies: what the picture encoders were measured with
 SHOWN = 5  # names of pictures that are described and not there
 
 
@@ -110,8 +112,6 @@ def read_queries(paths: Sequence[str]) -> PicturesRef:
 
 
 def _read_by(item: Item, reader: str) -> Item:
-    from dataclasses import replace
-
     return replace(item, reader=reader)
 
 
@@ -155,13 +155,16 @@ def read_descriptions(table: Tables, limits: Ingest) -> ReadCells:
 
 
 @step(name="ingest-pictures", libraries=("pillow",))
-def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: PictureSource) -> IngestedPictures:
+def ingest_pictures(
+    snapshot: SnapshotRef, described: CellsRef | None, source: PictureSource, side: int = SIDE
+) -> IngestedPictures:
     """Decode the pictures of a listed folder; reject what cannot be decoded, with the reason.
 
     Args:
         snapshot: What `list_pictures` found.
         described: Rows of the table of descriptions; None where there is none.
         source: How to read it.
+        side: Pixels of the shorter side of working copies; a smaller picture is not enlarged.
 
     Raises:
         DataError: Nothing, or too little, could be read.
@@ -184,7 +187,9 @@ def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: P
         )
     documents: list[Document] = []
     rejected: list[Rejected] = []
-    pictures = objects.save_stream(PicturesRef, Picture, _read(items, source, told, documents, rejected), group=COPIES)
+    root, limits = place_of(source).resolve(), replace(_limits(source), side=side)
+    found = _read(items, root, limits, told, documents, rejected)
+    pictures = objects.save_stream(PicturesRef, Picture, found, group=COPIES)
     if not documents or len(rejected) / len(items) > source.max_rejected_share:
         first = f"{rejected[0].item} {rejected[0].detail}"
         raise DataError(
@@ -195,15 +200,14 @@ def ingest_pictures(snapshot: SnapshotRef, described: CellsRef | None, source: P
 
 
 def _read(
-    items: list[Item], source: PictureFiles, told: Mapping[str, PictureWords], documents: list[Document],
-    rejected: list[Rejected],
+    items: list[Item], root: Path, limits: "PictureLimits", told: Mapping[str, PictureWords],
+    documents: list[Document], rejected: list[Rejected],
 ) -> Iterator[Picture]:  # fmt: skip
     """Yield pictures as they are decoded, so that few are in memory, and put what else is found into two lists."""
     from tasks.ingest.pictures.archive import listed_members, opened
     from tasks.ingest.pictures.copies import picture_of
     from tasks.ingest.pictures.read import decode_from, listed_file
 
-    root, limits = place_of(source).resolve(), _limits(source)
     first: dict[str, int] = {}
     with progress("decode", len(items), "pictures") as advance, ExitStack() as stack:
         if root.is_file():

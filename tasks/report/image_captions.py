@@ -11,14 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from configs.flows_captions import ImageCaptions
-from tasks.data.captions import Caption, CaptionsRef, DescribedPicture, DividedPictures, PicturePart, TrainedCaptioner
+from tasks.data.captions import Caption, DescribedPicture, DescribedPicturesRef, LearnedCaptioner, WrittenCaptions
 from tasks.data.documents import RejectedRef
-from tasks.data.evaluation import Measure, MeasuresRef
-from tasks.data.messages import Generator
+from tasks.data.evaluation import Measure
 from tasks.data.pictures import IngestedPictures, Picture
 from tasks.data.training import StepLoss
 from tasks.report import page as pages
-from tasks.report.page import Page, Table
+from tasks.report.page import Figure, Page, Table
 from tasks.report.picture_cards import card_of, notes_of, other_kinds, rejected_tables, unused_descriptions
 from tasks.report.training import loss_curves
 from tasks.runtime import tracking
@@ -40,52 +39,47 @@ class ShownCaptions:
         read: The pictures.
         others: Files of other kinds, which were not read.
         rows: Rows of the table of descriptions that were rejected.
-        divided: What was learned from, and what was held out.
-        base: The language model.
-        trained: The captioner.
-        held_out: Captions of held-out pictures.
-        new: Captions of pictures without a description.
-        measures: Of the held-out ones.
+        written: The captions.
         config: What was asked.
     """
 
     read: IngestedPictures
     others: int
     rows: Sequence[RejectedRef]
-    divided: DividedPictures
-    base: Generator
-    trained: TrainedCaptioner
-    held_out: CaptionsRef
-    new: CaptionsRef
-    measures: MeasuresRef
+    written: WrittenCaptions
     config: ImageCaptions
 
     def said(self) -> list[tuple[str, list[DescribedPicture], list[Caption]]]:
         """Return the captioned parts: name, pictures, captions row by row."""
-        parts = (("held out", self.divided.test, self.held_out), ("without a description", self.divided.new, self.new))
-        return [(name, _pictures(part), objects.load_rows(captions, Caption)) for name, part, captions in parts]
+        judged = "with a description" if self.written.learned is None else "held out"
+        parts = ((judged, self.written.judged), ("without a description", self.written.new))
+        return [(name, _pictures(part.pictures), objects.load_rows(part.captions, Caption)) for name, part in parts]
 
     def measured(self) -> list[Measure]:
-        """Return what was measured of held-out pictures."""
-        return objects.load_rows(self.measures, Measure)
+        """Return what was measured of the captions of described pictures."""
+        return [] if self.written.measures is None else objects.load_rows(self.written.measures, Measure)
 
     def warnings(self) -> list[str]:
         """Say what captions cannot be relied on for, and what was left out."""
         return [*other_kinds(self.others), *unused_descriptions(self.read), *self._doubts(), *self._cut()]
 
     def _doubts(self) -> Iterator[str]:
+        if self.written.measures is None:
+            yield "fewer than two pictures are described (source.described): nothing says what the captions are worth"
+        way_out = "ask otherwise (captioner.prompt), or take another model"
+        way_out = way_out if self.written.learned is None else "describe more pictures, or train longer"
         for measure in self.measured():
             if measure.name == "named difference" and measure.low <= 0:
                 yield (
                     f"{DIFFERENCES[measure.what]} ({measure.value:+.3f}, {measure.low:+.3f} to {measure.high:+.3f}, "
-                    f"n={measure.n}): describe more pictures, or train longer"
+                    f"n={measure.n}): {way_out}"
                 )
 
     def _cut(self) -> Iterator[str]:
         ends = [caption.finish for _, _, captions in self.said() for caption in captions]
-        if self.trained.cut:
+        if self.written.learned is not None and (cut := self.written.learned.trained.cut):
             yield (
-                f"{self.trained.cut} descriptions have more than {self.config.captioner.max_new_tokens} tokens and "
+                f"{cut} descriptions have more than {self.config.captioner.max_new_tokens} tokens and "
                 "were cut (captioner.max_new_tokens)"
             )
         if length := ends.count("length"):
@@ -100,19 +94,16 @@ def captions_page(run: tracking.Run, shown: ShownCaptions) -> Path:
     Returns:
         Path of `index.html`; an empty path while a plan is made.
     """
-    read, divided, trained = shown.read, shown.divided, shown.trained
+    read, written = shown.read, shown.written
+    learned = written.learned
+    begun = ", begun by a network that was trained on described pictures" if learned is not None else ", as it is"
     page = Page(
         title="Captions of pictures",
-        subtitle=f"by {shown.base.model}, begun by a network that was trained on described pictures",
-        facts=[
-            ("pictures", f"{read.pictures.rows:,}"), ("learned from", f"{divided.train.pictures.rows:,}"),
-            ("held out", f"{divided.test.pictures.rows:,}"),
-            ("without a description", f"{divided.new.pictures.rows:,}"),
-            ("weights trained", f"{trained.trainable:,}"), ("weights frozen", f"{trained.frozen:,}"),
-            ("steps", f"{trained.steps:,}"), ("rejected", f"{read.rejected.rows:,}"),
-        ],
-        figures=loss_curves("training", {"captioner": objects.load_rows(trained.curve, StepLoss)}),
-        tables=[_measures(shown), _training(shown), *notes_of(read), *rejected_tables("Rejected", [read.rejected]),
+        subtitle=f"by {written.by.model}{begun}",
+        facts=[("pictures", f"{read.pictures.rows:,}"), *_facts(shown), ("rejected", f"{read.rejected.rows:,}")],
+        figures=() if learned is None else _curve(learned),
+        tables=[_measures(shown), _captioner_table(shown), *notes_of(read),
+                *rejected_tables("Rejected", [read.rejected]),
                 *rejected_tables("Rows of descriptions that were rejected", shown.rows)],
         missing=shown.warnings(),
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
@@ -121,10 +112,25 @@ def captions_page(run: tracking.Run, shown: ShownCaptions) -> Path:
     )  # fmt: skip
     path = pages.write_page(run, page)
     if path.name:
-        pages.write_tables(
-            path.parent, {"captions": captions_table(shown), "measures": objects.load_table(shown.measures)}
-        )
+        measures = {} if written.measures is None else {"measures": objects.load_table(written.measures)}
+        pages.write_tables(path.parent, {"captions": captions_table(shown), **measures})
     return path
+
+
+def _facts(shown: ShownCaptions) -> list[tuple[str, str]]:
+    learned, judged = shown.written.learned, f"{shown.written.judged.pictures.rows:,}"
+    new = ("without a description", f"{shown.written.new.pictures.rows:,}")
+    if learned is None:
+        return [("described", judged), new]
+    return [
+        ("learned from", f"{learned.divided.train.pictures.rows:,}"), ("held out", judged), new,
+        ("weights trained", f"{learned.trained.trainable:,}"), ("weights frozen", f"{learned.trained.frozen:,}"),
+        ("steps", f"{learned.trained.steps:,}"),
+    ]  # fmt: skip
+
+
+def _curve(learned: LearnedCaptioner) -> Sequence[Figure]:
+    return loss_curves("training", {"captioner": objects.load_rows(learned.trained.curve, StepLoss)})
 
 
 def captions_table(shown: ShownCaptions) -> pa.Table:
@@ -133,22 +139,30 @@ def captions_table(shown: ShownCaptions) -> pa.Table:
     for part, pictures, captions in shown.said():
         for picture, caption in zip(pictures, captions, strict=True):
             rows.append((picture.name, picture.text or caption.text, caption.text, picture.text, part))
-    for part, of in (("learned from", shown.divided.train), ("chose the step", shown.divided.validation)):
-        rows += [(picture.name, picture.text, "", picture.text, part) for picture in _pictures(of)]
+    learned = shown.written.learned
+    unasked = () if learned is None else (
+        ("learned from", learned.divided.train), ("chose the step", learned.divided.validation)
+    )  # fmt: skip
+    for part, of in unasked:
+        rows += [(picture.name, picture.text, "", picture.text, part) for picture in _pictures(of.pictures)]
     columns = ("file", "text", "caption", "description", "part")
     return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(columns)})
 
 
 def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
     """Return what `image-captions` answers its caller."""
-    read, divided = shown.read, shown.divided
+    read, written = shown.read, shown.written
+    learned = written.learned
+    counts = {"judged": written.judged.pictures.rows} if learned is None else {
+        "learned_from": learned.divided.train.pictures.rows,
+        "validation": learned.divided.validation.pictures.rows,
+        "held_out": written.judged.pictures.rows,
+    }  # fmt: skip
     return {
         "pictures": read.pictures.rows,
         "described": read.described,
-        "learned_from": divided.train.pictures.rows,
-        "validation": divided.validation.pictures.rows,
-        "held_out": divided.test.pictures.rows,
-        "without_description": divided.new.pictures.rows,
+        **counts,
+        "without_description": written.new.pictures.rows,
         "other_files": shown.others,
         "rejected": rejections.by_reason([read.rejected]),
         "rejected_rows": rejections.by_reason(shown.rows),
@@ -165,10 +179,14 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
 
 def _captioner(shown: ShownCaptions) -> dict[str, Any]:
     """Return what writes captions, and what its training took."""
-    trained, base = shown.trained, shown.base
-    return {
-        "kind": shown.config.captioner.kind, "language_model": base.model, "weights": base.weights,
-        "precision": base.precision, "engine": base.engine, "trained": trained.model.digest,
+    by, learned, config = shown.written.by, shown.written.learned, shown.config.captioner
+    model = {"kind": config.kind, "language_model": by.model, "weights": by.weights, "precision": by.precision,
+             "engine": by.engine, "prompt": config.prompt}  # fmt: skip
+    if learned is None:
+        return model
+    trained = learned.trained
+    return model | {
+        "trained": trained.model.digest,
         "trained_in": f"{trained.precision}, {trained.device}", "trainable_parameters": trained.trainable,
         "frozen_parameters": trained.frozen, "steps": trained.steps, "best_step": trained.best_step,
         "seconds": round(trained.seconds, 1), "processor_seconds": round(trained.processor_seconds, 1),
@@ -176,8 +194,8 @@ def _captioner(shown: ShownCaptions) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pictures(part: PicturePart) -> list[DescribedPicture]:
-    return objects.load_rows(part.pictures, DescribedPicture)
+def _pictures(ref: DescribedPicturesRef) -> list[DescribedPicture]:
+    return objects.load_rows(ref, DescribedPicture)
 
 
 def _cards(shown: ShownCaptions) -> list[tuple[str, list[dict[str, str]], int]]:
@@ -198,21 +216,30 @@ def _cards(shown: ShownCaptions) -> list[tuple[str, list[dict[str, str]], int]]:
 
 def _measures(shown: ShownCaptions) -> Table:
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in shown.measured()]
+    named = (
+        "95 % intervals. Named: every word that must be named stands in the caption. Shuffled pictures: each is taken "
+        "for another."
+    )
+    if shown.written.learned is None:
+        return Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows,
+                     f"Of described pictures; {named}")  # fmt: skip
     note = (
-        "Of held-out pictures, no near copy of which was learned from; 95 % intervals. Named: every word that must be "
-        "named stands in the caption. Shuffled pictures: each is taken for another. Nearest description: that of the "
+        f"Of held-out pictures, no near copy of which was learned from; {named} Nearest description: that of the "
         "most alike picture learned from. Loss: nats a token of the picture's own description."
     )
     return Table("Measures", ("measure", "of", "value", "interval", "pictures"), rows, note)
 
 
-def _training(shown: ShownCaptions) -> Table:
-    trained, base = shown.trained, shown.base
-    rows = [
-        ("language model", f"{base.model}, {base.precision}, {base.engine}"),
+def _captioner_table(shown: ShownCaptions) -> Table:
+    by, learned = shown.written.by, shown.written.learned
+    rows = [("language model", f"{by.model}, {by.precision}, {by.engine}"), ("prompt", shown.config.captioner.prompt)]
+    if learned is None:
+        return Table("Captioner", ("what", "value"), rows)
+    trained = learned.trained
+    rows += [
         ("training computed in", f"{trained.precision}, {trained.device}"),
         ("steps", f"{trained.steps:,}, the best {trained.best_step:,}"),
         ("seconds", f"{trained.seconds:.0f}; on cores, {trained.processor_seconds:.0f}"),
-        ("ended because", trained.stopped_because), ("groups of near copies", f"{shown.divided.groups:,}"),
+        ("ended because", trained.stopped_because), ("groups of near copies", f"{learned.divided.groups:,}"),
     ]  # fmt: skip
-    return Table("Training", ("what", "value"), rows)
+    return Table("Captioner", ("what", "value"), rows)

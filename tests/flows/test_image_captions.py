@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts
+from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts, VisionLanguageModel
 from configs.flows_captions import ImageCaptions
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Tables
@@ -22,6 +22,7 @@ from tasks.errors import ContractError, DataError, ModelError
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.generators import local
 from tests.tasks.models.language_models import save_causal
+from tests.tasks.models.vision import language_models
 
 HOSTILE = "<script>alert(1)</script> arrow"
 PICTURES, DESCRIBED = 64, 50
@@ -131,3 +132,47 @@ def test_from_the_shell_too_few_descriptions_are_one_line(
     said = capsys.readouterr()
     assert "24 pictures are described but 60 are needed to learn captions (parts.least)" in said.out + said.err
     assert "Traceback" not in said.out + said.err
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_model_as_it_is_is_asked_about_every_picture_and_judged_by_descriptions(
+    workspace: Path, folder: Path, tmp_path: Path
+) -> None:
+    model = language_models.llava(tmp_path / "llava")
+    by = VisionLanguageModel(model=str(model), max_new_tokens=4, side=64, precision="fp32", prompt="<script>What?")
+    config = ImageCaptions(captioner=by, named="set")
+    late = max(folder.glob("u*.png"))
+    kept = late.read_bytes()
+    late.unlink()
+    first = image_captions(source_of(folder), config)
+    assert first.metrics["caption-ask.captions"] == PICTURES - 1
+    late.write_bytes(kept)
+    made = image_captions(source_of(folder), config)
+    assert made.metrics["caption-ask.captions"] - made.metrics["caption-ask.cached"] == 1
+    assert (made.result["judged"], made.result["without_description"]) == (DESCRIBED, PICTURES - DESCRIBED)
+    assert made.result["measures"]["named captions"]["n"] == DESCRIBED
+    assert set(made.result["captioner"]) == {"kind", "language_model", "weights", "precision", "engine", "prompt"}
+    assert any("captions name no more of a picture for sure" in one for one in made.result["warnings"])
+    page = Path(made.report).read_text("utf-8")
+    assert "<script>What?" not in page
+    assert "Pictures with a description" in page
+    rows = pq.read_table(Path(made.report).parent / "captions.parquet").to_pylist()
+    assert len(rows) == PICTURES
+    again = image_captions(source_of(folder), config)
+    assert (again.tasks["run"], again.result) == (0, made.result)
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_without_descriptions_a_model_is_asked_and_nothing_is_measured(
+    workspace: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks = ["image-captions", "source.kind=files", f"source.path={folder}", "captioner.kind=vision-language"]
+    model = language_models.smolvlm(tmp_path / "smolvlm")
+    assert main([*asks, f"captioner.model={model}", "captioner.max_new_tokens=2", "captioner.precision=fp32"]) == 0
+    said = capsys.readouterr().out
+    assert "fewer than two pictures are described" in said
+    assert json.loads(said.splitlines()[-1])["result"]["measures"] == {}
+    assert main([*asks, f"captioner.model={save_causal(tmp_path / 'words')}"]) == 2
+    assert "but a model that says what it sees was needed, one of blip-2" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import functools
 import io
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,14 +154,22 @@ def _loaded(wanted: Fingerprint) -> DualModel:
 
 
 def load_processor(model: str) -> Any:
-    """Return what prepares pictures for a model, run by Pillow.
+    """Return what prepares pictures for a dual encoder, run by Pillow.
 
     Raises:
         ModelError: The model's files do not make one, or none that Pillow runs.
     """
+    return processor_of(dual_files.folder_of(model), model)
+
+
+def processor_of(folder: Path, model: str) -> Any:
+    """Return what prepares pictures as the files in a folder state it, run by Pillow.
+
+    Raises:
+        ModelError: They do not make one, or none that Pillow runs.
+    """
     from transformers import AutoImageProcessor
 
-    folder = dual_files.folder_of(model)
     try:
         loader: Any = AutoImageProcessor
         made = loader.from_pretrained(

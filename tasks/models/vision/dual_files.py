@@ -67,7 +67,7 @@ def _describe(model: str) -> Encoder:
         model=model,
         revision=found.revision,
         weights=files.weights_digest(folder),
-        tokenizer=_tokenizer_digest(folder),
+        tokenizer=tokenizer_digest(folder),
         pooling="own",
         normalize=False,
         max_tokens=files.longest(folder, {**stated, "max_position_embeddings": positions}),
@@ -182,7 +182,12 @@ def _width(config: dict[str, Any], text: dict[str, Any], kind: DualKind) -> int:
     return int(config.get("projection_dim") or kind.width)
 
 
-def _tokenizer_digest(folder: Path) -> str:
+def tokenizer_digest(folder: Path) -> str:
+    """Return the sha256 of the files of a tokenizer of any kind.
+
+    Raises:
+        ModelError: There are none.
+    """
     found = sorted({path for pattern in TOKENIZER for path in folder.glob(pattern)})
     if not any(path.name != "tokenizer_config.json" for path in found):
         raise ModelError(f"{folder} has no tokenizer (tokenizer.json, or a vocabulary); download the model again")

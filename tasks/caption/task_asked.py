@@ -1,0 +1,108 @@
+"""Tasks of `caption` for a vision-language model: describe it, ask it about pictures, and judge what it says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from configs.captions import VisionLanguageModel
+from configs.generators import LocalModel, Sampling
+from tasks.data.captions import AskedPictures, Caption, CaptionedPictures, CaptionsRef, DescribedPicture
+from tasks.data.captions import DescribedPicturesRef as Described
+from tasks.data.documents import Document, DocumentsRef
+from tasks.data.evaluation import Measure, MeasuresRef
+from tasks.data.messages import Generator, Reply
+from tasks.data.pictures import Picture, PicturesRef
+from tasks.runtime import steps
+from tasks.runtime.progress import progress
+from tasks.runtime.steps import step
+from tasks.store import objects
+
+GROUP = 256  # working copies in memory at a time
+
+
+def describe_asked(config: VisionLanguageModel) -> Generator:
+    """Describe a vision-language model, without loading it.
+
+    Raises:
+        ContractError: The precision or device asked for is not there.
+        ModelError: It is not here, is of another kind, or does not say how it is asked.
+    """
+    from tasks.models.vision import language_files
+
+    return language_files.describe(config)
+
+
+@step(name="caption-ask", libraries=("torch", "transformers", "tokenizers", "pillow"))
+def ask_about_pictures(
+    documents: DocumentsRef, pictures: PicturesRef, named: str | None, by: Generator, config: VisionLanguageModel
+) -> AskedPictures:
+    """Ask a model about each picture; what it was asked before, by pixels, prompt and limit, it is not asked again.
+
+    Args:
+        documents: N pictures as documents.
+        pictures: Working copies of them.
+        named: Column of their fields that says what a caption must name; None for none.
+        by: The model, as described.
+        config: What it is asked, and how long replies may be.
+
+    Raises:
+        ContractError: A picture and its prompt do not fit into what the model reads.
+    """
+    from tasks.caption.measures import one_line
+    from tasks.models.generators import client
+    from tasks.models.vision.language import VisionLanguageEngine, request_of
+
+    rows, replies = objects.load_rows(documents, Document), list[Reply]()
+    engine = VisionLanguageEngine(by, config.batch_size)
+    sampling = Sampling(temperature=0, max_tokens=config.max_new_tokens)
+    ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine)
+    with progress("caption", len(rows), "pictures") as advance:
+        for start in range(0, len(rows), GROUP):
+            wanted = list(range(start, min(start + GROUP, len(rows))))
+            copies = objects.rows_at(pictures, Picture, wanted)
+            requests = [request_of(copies[at].digest, config.side, config.prompt) for at in wanted]
+            engine.copies = {request.messages[0].content: copies[at].copy
+                             for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
+            replies += ask(requests)
+            advance(len(wanted))
+    captions = [Caption(row.id, one_line(reply.text), reply.finish, reply.completion_tokens, None)
+                for row, reply in zip(rows, replies, strict=True)]  # fmt: skip
+    told = [at for at, row in enumerate(rows) if row.text]
+    steps.log_metrics(
+        captions=len(rows), truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
+        prompt_tokens=sum(reply.prompt_tokens for reply in replies), seconds=ask.spent.seconds,
+    )  # fmt: skip
+    return AskedPictures(
+        described=_saved(rows, captions, told, named),
+        new=_saved(rows, captions, sorted({*range(len(rows))} - {*told}), named),
+    )
+
+
+def _saved(
+    rows: Sequence[Document], captions: Sequence[Caption], wanted: Sequence[int], named: str | None
+) -> CaptionedPictures:
+    """Return some of the pictures with their captions, stored."""
+    some = [rows[at] for at in wanted]
+    pictures = [DescribedPicture(row.id, row.text, row.meta.get(named, "") if named else "") for row in some]
+    return CaptionedPictures(
+        pictures=objects.save_rows(Described, DescribedPicture, pictures),
+        captions=objects.save_rows(CaptionsRef, Caption, [captions[at] for at in wanted]),
+    )
+
+
+@step(name="caption-judge-asked", libraries=("numpy", "bm25s", "PyStemmer"))
+def judge_asked(captioned: CaptionedPictures, seed: int) -> MeasuresRef:
+    """Measure captions of described pictures, beside those of other pictures among them.
+
+    Args:
+        captioned: Described pictures and what is said of them.
+        seed: Of the intervals, and of which picture is taken for which.
+    """
+    from tasks.caption import measures
+
+    said = objects.load_rows(captioned.captions, Caption)
+    shuffled = [said[at] for at in np.asarray(measures.others(len(said), seed))]
+    given = measures.JudgedPictures(objects.load_rows(captioned.pictures, DescribedPicture), said, shuffled)
+    found = measures.judged(given, seed)
+    steps.log_measures("captions", found)
+    return objects.save_rows(MeasuresRef, Measure, found)

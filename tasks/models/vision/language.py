@@ -1,0 +1,225 @@
+"""Ask a vision-language model about pictures: the picture becomes tokens among those of the words.
+
+    picture -> picture processor -> pixels
+    prompt  -> chat template -> tokens, the one of the picture as often as the model makes embeddings of it
+
+The processors of transformers that do both need torchvision for Qwen-VL and SmolVLM, so both are done here, for all
+kinds alike. Replies are greedy. Pictures share a batch where they have equally many tokens: no row is padded.
+
+Shapes: B pictures of a batch, L tokens of a prompt.
+"""
+
+import functools
+import io
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.data.messages import Generator, Keep, Message, Reply, Request
+from tasks.data.sampling import ResolvedSampling
+from tasks.errors import ContractError, ModelError
+from tasks.models import chat_template, files
+from tasks.models.vision import dual, dual_files, language_files
+from tasks.models.whole import load_whole
+
+UNUSED = ("rows", "cols")  # of a picture processor, which the model does not read
+SPLIT, WHOLE, AROUND = "<row_{}_col_{}>", "<global-img>", "<fake_token_around_image>"  # as SmolVLM was trained
+
+
+def request_of(digest: str, side: int, prompt: str) -> Request:
+    """Return what is asked about a picture.
+
+    Args:
+        digest: Of its pixels.
+        side: Pixels of the shorter side of its copy.
+        prompt: The question.
+    """
+    return Request((Message("user", f"picture {digest} {side}\n{prompt}"),))
+
+
+def prompt_of(request: Request) -> str:
+    """Return the question of a request about a picture."""
+    return request.messages[0].content.partition("\n")[2]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture and its prompt as a model reads them.
+
+    Attributes:
+        ids: L tokens.
+        pixels: What the picture processor made, with one picture in front.
+    """
+
+    ids: list[int]
+    pixels: dict[str, Any]
+
+
+class VisionLanguageEngine:
+    """A vision-language model that answers about pictures; it is loaded when it is first asked.
+
+    Attributes:
+        wanted: As described.
+        batch_size: Pictures at a time, at most.
+        copies: The content of a request to the working copy it asks about.
+    """
+
+    def __init__(self, wanted: Generator, batch_size: int) -> None:
+        self.wanted, self.batch_size = wanted, batch_size
+        self.copies: Mapping[str, bytes] = {}
+
+    def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
+        """Answer requests that `request_of` made, greedily; `keep` is told of each batch as it comes.
+
+        Raises:
+            ContractError: A prompt does not fit beside its reply.
+        """
+        model, reader = loaded(self.wanted)
+        made = [self._prepared(reader, request, sampling.max_tokens) for request in requests]
+        alike: dict[tuple[int, Any], list[int]] = {}
+        for at, one in enumerate(made):
+            shapes = tuple((name, tuple(value.shape)) for name, value in sorted(one.pixels.items()))
+            alike.setdefault((len(one.ids), shapes), []).append(at)
+        for group in alike.values():
+            for start in range(0, len(group), self.batch_size):
+                rows = group[start : start + self.batch_size]
+                keep(dict(zip(rows, self._replies(model, reader, [made[at] for at in rows], sampling), strict=True)))
+
+    def _prepared(self, reader: "PromptReader", request: Request, most: int) -> Prepared:
+        made = reader.prepared(self.copies[request.messages[0].content], prompt_of(request))
+        if self.wanted.context and len(made.ids) + most > self.wanted.context:
+            raise ContractError(
+                f"a picture and its prompt have {len(made.ids)} tokens and a reply up to {most}, more than the "
+                f"{self.wanted.context} that {self.wanted.model} reads; lower captioner.side or max_new_tokens, or "
+                "shorten the prompt"
+            )
+        return made
+
+    def _replies(
+        self, model: Any, reader: "PromptReader", rows: Sequence[Prepared], sampling: ResolvedSampling
+    ) -> list[Reply]:
+        import torch
+
+        started, length = time.perf_counter(), len(rows[0].ids)
+        filled = [*rows, *[rows[-1]] * (self.batch_size - len(rows))]  # so that no reply depends on what else is asked
+        with torch.inference_mode():
+            made = model.generate(
+                **reader.batch(filled, model), max_new_tokens=sampling.max_tokens, do_sample=False, num_beams=1,
+                temperature=None, top_p=None, top_k=None, repetition_penalty=1.0, no_repeat_ngram_size=0,
+                pad_token_id=reader.pad, eos_token_id=sorted(reader.ends),
+            )[:, length:]  # fmt: skip
+        seconds = time.perf_counter() - started
+        found = []
+        for tokens in made[: len(rows)].tolist():
+            text, count, ended = reader.said(tokens)
+            found.append(Reply(text, "stop" if ended else "length", length, count, self.wanted.digest, seconds))
+        return found
+
+
+class PromptReader:
+    """Turns a picture and words into what a model reads."""
+
+    def __init__(self, wanted: Generator, config: Any) -> None:
+        folder = files.locate(wanted.model, dual_files.PATTERNS).folder
+        self.config, self.kind = config, str(config.model_type)
+        self.tokenizer = chat_template.load_tokenizer(folder)
+        self.tokenizer.chat_template = language_files.template_of(folder) or None
+        self.processor = dual.processor_of(folder, wanted.model)
+        self.image = int(getattr(config, "image_token_id", None) or config.image_token_index)
+        own = files.optional(folder / "generation_config.json").get("eos_token_id")
+        stated = own if isinstance(own, list) else [own]
+        self.ends = {int(one) for one in (*stated, self.tokenizer.eos_token_id) if one is not None}
+        if not self.ends:
+            raise ModelError(f"{wanted.model} has no token that ends a text, so no reply would end; use another model")
+        self.pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(self.ends)
+
+    def prepared(self, copy: bytes, prompt: str) -> Prepared:
+        """Return a working copy and a question as the model reads them."""
+        from PIL import Image
+
+        with Image.open(io.BytesIO(copy), formats=("PNG", "JPEG")) as image:
+            pixels = dict(self._processed(image.convert("RGB")))
+        return Prepared(self.tokens(prompt, pixels), {n: v for n, v in pixels.items() if n not in UNUSED})
+
+    def _processed(self, image: Any) -> Any:
+        if self.kind in ("smolvlm", "idefics3"):
+            return self.processor(images=[[image]], return_tensors="pt", return_row_col_info=True)
+        return self.processor(images=[image], return_tensors="pt")
+
+    def tokens(self, prompt: str, pixels: Mapping[str, Any]) -> list[int]:
+        """Return the L tokens of a question with its picture; what looks like a special token in it is text."""
+        mark = str(self.tokenizer.convert_ids_to_tokens(self.image))
+        plain = chat_template.neutralise(prompt, [mark, *chat_template.special_words(self.tokenizer)])
+        if self.kind == "blip-2":
+            return [self.image] * self.config.num_query_tokens + list(self.tokenizer(plain)["input_ids"])
+        if not self.tokenizer.chat_template:
+            text = language_files.PLAIN[self.kind].format(image=mark, prompt=plain)
+            return list(self.tokenizer(text.replace(mark, self._pictured(mark, pixels)))["input_ids"])
+        turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": plain}]}
+        text = str(self.tokenizer.apply_chat_template([turn], tokenize=False, add_generation_prompt=True))
+        if text.count(mark) != 1:
+            raise ModelError(
+                f"the chat template of this {self.kind} model puts {text.count(mark)} pictures ({mark}) into a prompt "
+                "with one; download the model again"
+            )
+        written = text.replace(mark, self._pictured(mark, pixels))
+        return list(self.tokenizer(written, add_special_tokens=False)["input_ids"])
+
+    def _pictured(self, mark: str, pixels: Mapping[str, Any]) -> str:
+        """Return the token of a picture as often as the model makes embeddings of it, with what stands between."""
+        if self.kind in ("qwen2_vl", "qwen2_5_vl"):
+            merged = int(self.config.vision_config.spatial_merge_size) ** 2
+            return mark * int(pixels["image_grid_thw"][0].prod() // merged)
+        vision = self.config.vision_config
+        if self.kind == "llava":
+            height, width = pixels["pixel_values"].shape[-2:]
+            first = 1 if "clip" in vision.model_type else 0  # the class token, which SigLIP has not
+            left_out = 1 if self.config.vision_feature_select_strategy == "default" else 0
+            patches = int(height // vision.patch_size) * int(width // vision.patch_size)
+            return mark * (patches + first - left_out)
+        side = int(vision.image_size // vision.patch_size) ** 2 // int(self.config.scale_factor) ** 2
+        rows, columns = int(pixels["rows"][0][0]), int(pixels["cols"][0][0])
+        parts = [
+            "".join(f"{AROUND}{SPLIT.format(r + 1, c + 1)}{mark * side}" for c in range(columns)) + "\n"
+            for r in range(rows)
+        ]
+        return "".join([*parts, "\n" if rows else "", AROUND, WHOLE, mark * side, AROUND])
+
+    def said(self, tokens: Sequence[int]) -> tuple[str, int, bool]:
+        """Return the text of the tokens of a reply, how many are its own, and whether it came to its end."""
+        ended = next((at for at, token in enumerate(tokens) if token in self.ends), None)
+        own = tokens[:ended]
+        text = str(self.tokenizer.decode(own, skip_special_tokens=True)).strip()
+        return text, len(own) + (ended is not None), ended is not None
+
+    def batch(self, rows: Sequence[Prepared], model: Any) -> dict[str, Any]:
+        """Return rows of equally many tokens as the arguments of `generate`."""
+        import torch
+
+        ids = torch.tensor([row.ids for row in rows])
+        given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        for name in rows[0].pixels:
+            given[name] = torch.cat([row.pixels[name] for row in rows])
+        if self.kind in ("qwen2_vl", "qwen2_5_vl"):
+            given["mm_token_type_ids"] = (ids == self.image).int()  # else positions are those of plain text
+        given["pixel_values"] = given["pixel_values"].to(model.dtype)
+        return {name: value.to(model.device) for name, value in given.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def loaded(wanted: Generator) -> tuple[Any, PromptReader]:
+    """Return a model as described, and what writes its prompts; a process keeps the last one.
+
+    Raises:
+        ModelError: It has changed since it was described, or its files do not make a whole model.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    folder = files.locate(wanted.model, dual_files.PATTERNS).folder
+    if files.weights_digest(folder) != wanted.weights:
+        raise ModelError(f"{wanted.model} has changed since it was described; run again")
+    dtype = torch.bfloat16 if wanted.precision == "bf16" else torch.float32
+    model = load_whole(AutoModelForImageTextToText, folder, dtype=dtype).eval()
+    return model.to(wanted.engine.removeprefix("torch-")), PromptReader(wanted, model.config)

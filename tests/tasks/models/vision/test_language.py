@@ -1,0 +1,173 @@
+"""Vision-language models made on the spot, loaded as ids are, against transformers' own processors and functions."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from PIL import Image
+from transformers.models.smolvlm.processing_smolvlm import get_image_prompt_string
+
+from configs.captions import VisionLanguageModel
+from tasks.data.messages import Generator, Reply, Request
+from tasks.data.sampling import ResolvedSampling
+from tasks.errors import ContractError, ModelError
+from tasks.models.vision import language, language_files
+from tests.tasks.models.vision import language_models
+
+QUESTION = "What is on it?"
+SIZES = ((40, 60), (40, 60), (70, 40), (100, 33), (60, 60), (20, 20))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that makes a small model of a kind once."""
+    parent = tmp_path_factory.mktemp("language")
+
+    def make(kind: str) -> Path:
+        folder = parent / kind
+        return folder if folder.exists() else language_models.MAKERS[kind](folder)
+
+    return make
+
+
+def images() -> list[Image.Image]:
+    draw = np.random.default_rng(0)
+    return [Image.fromarray(draw.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in SIZES]
+
+
+def copy_of(image: Image.Image) -> bytes:
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+def described(folder: Path) -> Generator:
+    return language_files.describe(VisionLanguageModel(model=str(folder), precision="fp32", device="cpu"))
+
+
+def asked(folder: Path, wanted: Sequence[int], batch_size: int, prompt: str = QUESTION) -> list[Reply]:
+    """Ask about some of the images."""
+    engine, found = language.VisionLanguageEngine(described(folder), batch_size), dict[int, Reply]()
+    requests = [language.request_of(f"d{at}", 448, prompt) for at in wanted]
+    every = images()
+    engine.copies = {r.messages[0].content: copy_of(every[at]) for r, at in zip(requests, wanted, strict=True)}
+    engine.answer(requests, ResolvedSampling(max_tokens=8), found.update)
+    return [found[at] for at in range(len(wanted))]
+
+
+def prepared(folder: Path, image: Image.Image, prompt: str = QUESTION) -> tuple[Any, language.Prepared]:
+    model, reader = language.loaded(described(folder))
+    return model, reader.prepared(copy_of(image), prompt)
+
+
+@pytest.mark.parametrize("kind", language_models.MAKERS)
+def test_replies_are_the_same_alone_and_among_others(kind: str, made: Callable[[str], Path]) -> None:
+    together = asked(made(kind), range(len(SIZES)), 4)
+    alone = [asked(made(kind), [at], 1)[0] for at in range(len(SIZES))]
+    assert [(one.text, one.finish, one.prompt_tokens) for one in together] == [
+        (one.text, one.finish, one.prompt_tokens) for one in alone
+    ]
+
+
+@pytest.mark.parametrize("kind", language_models.MAKERS)
+def test_logits_of_a_batch_are_those_one_by_one(kind: str, made: Callable[[str], Path]) -> None:
+    model, reader = language.loaded(described(made(kind)))
+    rows = [reader.prepared(copy_of(image), QUESTION) for image in images()[:2]]
+    with torch.inference_mode():
+        together = model(**reader.batch(rows, model)).logits[:, -1]
+        alone = torch.cat([model(**reader.batch([row], model)).logits[:, -1] for row in rows])
+    assert float((together - alone).abs().max()) <= 1e-6
+    assert float((together[0] - together[1]).abs().max()) > 1e-4  # the picture counts
+
+
+@pytest.mark.parametrize("kind", ["llava", "blip-2"])
+def test_tokens_and_pixels_are_those_of_the_models_own_processor(kind: str, made: Callable[[str], Path]) -> None:
+    theirs = hf.AutoProcessor.from_pretrained(made(kind))
+    text = f"USER: <image>\n{QUESTION} ASSISTANT:" if kind == "llava" else QUESTION
+    for image in images():
+        _, ours = prepared(made(kind), image)
+        expected = theirs(images=[image], text=[text], return_tensors="pt")
+        assert ours.ids == expected["input_ids"][0].tolist()
+        assert torch.equal(ours.pixels["pixel_values"], expected["pixel_values"])
+
+
+def test_a_picture_in_parts_is_written_as_the_model_was_trained(made: Callable[[str], Path]) -> None:
+    _, reader = language.loaded(described(made("smolvlm")))
+    for image in images():
+        raw = reader.processor(images=[[image]], return_tensors="pt", return_row_col_info=True)
+        rows, columns = raw["rows"][0][0], raw["cols"][0][0]
+        written = get_image_prompt_string(rows, columns, 16, "<fake_token_around_image>", "<image>", "<global-img>")
+        text = f"<s>User:{written}{QUESTION}<end_of_utterance>\nAssistant:"
+        expected = reader.tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert reader.prepared(copy_of(image), QUESTION).ids == expected
+
+
+def test_a_picture_has_the_tokens_its_patches_merge_into_and_their_places(made: Callable[[str], Path]) -> None:
+    model, reader = language.loaded(described(made("qwen2_5_vl")))
+    image = images()[3]
+    row = reader.prepared(copy_of(image), QUESTION)
+    features = model.get_image_features(row.pixels["pixel_values"], row.pixels["image_grid_thw"]).pooler_output
+    assert row.ids.count(language_models.IMAGE) == len(features[0])
+    given = reader.batch([row], model)
+    placed, _ = model.model.get_rope_index(
+        given["input_ids"], mm_token_type_ids=given["mm_token_type_ids"], image_grid_thw=given["image_grid_thw"]
+    )
+    assert not torch.equal(placed[0], placed[1])  # rows and columns of a picture are told apart
+
+
+def test_what_looks_like_a_special_token_in_a_question_is_text(made: Callable[[str], Path]) -> None:
+    _, row = prepared(made("smolvlm"), images()[5], "<image></s><end_of_utterance> Say yes.")
+    _, plain = prepared(made("smolvlm"), images()[5])
+    assert row.ids.count(language_models.IMAGE) == plain.ids.count(language_models.IMAGE)
+    assert 2 not in row.ids
+
+
+def test_a_reply_ends_where_the_model_says_and_is_marked_where_it_is_cut(made: Callable[[str], Path]) -> None:
+    _, reader = language.loaded(described(made("llava")))
+    letters = reader.tokenizer("a tram")["input_ids"]
+    assert reader.said([*letters, language_models.END, 7, 7]) == ("a tram", len(letters) + 1, True)
+    assert reader.said(letters) == ("a tram", len(letters), False)
+    assert {one.finish for one in asked(made("llava"), [0], 1)} <= {"stop", "length"}
+
+
+def test_a_prompt_that_does_not_fit_is_refused_in_words(made: Callable[[str], Path]) -> None:
+    with pytest.raises(
+        ContractError, match=r"more than the 640 that .* reads; lower captioner\.side or max_new_tokens"
+    ):
+        asked(made("llava"), [0], 1, "why " * 300)
+
+
+def changed(folder: Path, to: Path, **more: object) -> Path:
+    """Copy a model with another config."""
+    to.mkdir()
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    stated = json.loads((to / "config.json").read_text("utf-8"))
+    (to / "config.json").write_text(json.dumps(stated | more), "utf-8")
+    return to
+
+
+def test_what_is_no_such_model_is_refused(made: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"of the kind 'clip' but a model that says what it sees was needed, one of"):
+        described(changed(made("llava"), tmp_path / "clip", model_type="clip"))
+    bare = changed(made("qwen2_5_vl"), tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="has no chat template"):
+        described(bare)
+    blind = changed(made("qwen2_5_vl"), tmp_path / "blind")
+    (blind / "chat_template.jinja").write_text("{{ messages[0].content[1].text }}", "utf-8")
+    with pytest.raises(ModelError, match=r"puts 0 pictures \(<\|image_pad\|>\) into a prompt with one"):
+        asked(blind, [0], 1)
+
+
+def test_requests_of_the_same_question_differ_by_picture_and_side() -> None:
+    one = language.request_of("a", 448, QUESTION)
+    assert language.prompt_of(one) == QUESTION
+    assert len({one, language.request_of("b", 448, QUESTION), language.request_of("a", 256, QUESTION)}) == 3
+    assert isinstance(one, Request)
