@@ -6,6 +6,7 @@ from pydantic import Field
 
 from configs.base import Common, Config, Tabs
 from configs.finetune import Training
+from configs.generators import ModelServer
 from configs.models import SMOLLM2
 
 
@@ -52,7 +53,20 @@ class EmbeddedCaptioner(Config):
     """How the network is trained; `max_seq_length` is not read, for `max_new_tokens` says it."""
 
 
-class VisionLanguageModel(Config):
+class PictureQuestion(Config):
+    """What a model is asked of each picture."""
+
+    prompt: Annotated[str, Common] = Field("Describe the picture in one sentence.", max_length=4_000)
+    """What it is asked of each picture: for a description, or a question. BLIP-2 continues it as it is, and describes
+    where it is empty; others are asked by their chat template."""
+    max_new_tokens: Annotated[int, Common] = Field(64, ge=1, le=4_096)
+    """Tokens of a reply at most; one that is cut there is marked."""
+    side: int = Field(448, ge=32, le=2_048)
+    """Pixels of the shorter side of what the model is shown; larger pictures are shrunk to it before. Larger: finer
+    things are seen, and most models read more tokens."""
+
+
+class VisionLanguageModel(PictureQuestion):
     """A model that was trained on pictures and texts, run as it is: BLIP-2, LLaVA, Qwen2-VL, Qwen2.5-VL, SmolVLM.
 
     Nothing is learned here, so no picture must be described; those that are judge it. Replies are greedy.
@@ -61,14 +75,6 @@ class VisionLanguageModel(Config):
     kind: Literal["vision-language"] = "vision-language"
     model: Annotated[str, Common] = Field(min_length=1)
     """Id on the hub, or the path of a folder with safetensors, tokenizer and preprocessor_config.json."""
-    prompt: Annotated[str, Common] = Field("Describe the picture in one sentence.", max_length=4_000)
-    """What it is asked of each picture: for a description, or a question. BLIP-2 continues it as it is, and describes
-    where it is empty; others are asked by their chat template."""
-    max_new_tokens: Annotated[int, Common] = Field(64, ge=1, le=4_096)
-    """Tokens of a reply at most; one that is cut there is marked."""
-    side: int = Field(448, ge=32, le=2_048)
-    """Pixels of the shorter side of what the model is shown; larger pictures are shrunk to it before. Larger: finer
-    things are seen, and Qwen-VL and SmolVLM read more tokens."""
     batch_size: int = Field(4, ge=1, le=1_024)
     """Pictures at a time. Larger: faster, more memory."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -77,4 +83,16 @@ class VisionLanguageModel(Config):
     """Where the model runs; auto takes a GPU that is there."""
 
 
-Captioner = Annotated[EmbeddedCaptioner | VisionLanguageModel, Field(discriminator="kind"), Tabs]
+class PictureServer(PictureQuestion, ModelServer):
+    """A server that sees pictures, by OpenAI's chat protocol: each leaves this machine, shrunk and encoded anew.
+
+    Nothing of a file but its pixels is sent: no name, place or date. Else as for `generator.kind=server`.
+    """
+
+    kind: Literal["server"] = "server"
+    picture_tokens: int = Field(4_096, ge=1, le=1_048_576)
+    """Tokens that a picture may cost at most; so many are reserved of a budget before it is sent."""
+
+
+Asked = VisionLanguageModel | PictureServer
+Captioner = Annotated[EmbeddedCaptioner | VisionLanguageModel | PictureServer, Field(discriminator="kind"), Tabs]

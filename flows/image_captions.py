@@ -8,7 +8,7 @@ On a worker:   prefect deployment run 'image-captions/image-captions'
 
 from prefect import flow
 
-from configs.captions import EmbeddedCaptioner, VisionLanguageModel
+from configs.captions import Asked, EmbeddedCaptioner
 from configs.flows_captions import ImageCaptions
 from configs.pictures import PictureSource, Symbols
 from tasks.caption import (
@@ -44,7 +44,7 @@ def preflight(source: PictureSource = Symbols(), config: ImageCaptions = ImageCa
         list_descriptions(table)
     if config.named is not None and config.named not in (table.keep if table is not None else ()):
         raise ContractError(f"named is {config.named!r}, no column of source.described.keep; name it there")
-    if isinstance(config.captioner, VisionLanguageModel):
+    if isinstance(config.captioner, Asked):
         describe_asked(config.captioner)
         return
     if table is None and not isinstance(source, Symbols):
@@ -62,7 +62,7 @@ def read_all(source: PictureSource, config: ImageCaptions) -> tuple[IngestedPict
     snapshot, table = list_pictures(source), None if isinstance(source, Symbols) else source.described
     told = None if table is None else read_descriptions(table, config.ingest)
     cells = None if told is None else told.cells
-    if isinstance(config.captioner, VisionLanguageModel):
+    if isinstance(config.captioner, Asked):
         return ingest_pictures(snapshot, cells, source, config.captioner.side), told
     return ingest_pictures(snapshot, cells, source), told
 
@@ -87,7 +87,7 @@ def learn(read: IngestedPictures, captioner: EmbeddedCaptioner, config: ImageCap
     )  # fmt: skip
 
 
-def ask(read: IngestedPictures, captioner: VisionLanguageModel, config: ImageCaptions) -> WrittenCaptions:
+def ask(read: IngestedPictures, captioner: Asked, config: ImageCaptions) -> WrittenCaptions:
     """Ask a model about every picture, and judge what it says of those that are described."""
     by = describe_asked(captioner)
     asked = ask_about_pictures(read.documents, read.pictures, config.named, by, captioner)
@@ -106,7 +106,7 @@ def image_captions(source: PictureSource = Symbols(), config: ImageCaptions = Im
     with tracking.run("image-captions", config, source=source) as run:
         preflight(source, config)
         read, told = read_all(source, config)
-        if isinstance(config.captioner, VisionLanguageModel):
+        if isinstance(config.captioner, Asked):
             written = ask(read, config.captioner, config)
         else:
             written = learn(read, config.captioner, config)

@@ -1,10 +1,11 @@
-"""Tasks of `caption` for a vision-language model: describe it, ask it about pictures, and judge what it says."""
+"""Tasks of `caption` for a model that sees, here or behind a server: ask it about pictures, and judge what it says."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.captions import VisionLanguageModel
+from configs.captions import Asked, PictureServer
 from configs.generators import LocalModel, Sampling
 from tasks.data.captions import AskedPictures, Caption, CaptionedPictures, CaptionsRef, DescribedPicture
 from tasks.data.captions import DescribedPicturesRef as Described
@@ -17,16 +18,24 @@ from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
+if TYPE_CHECKING:
+    from tasks.models.vision.language import VisionLanguageEngine
+    from tasks.models.vision.language_server import PictureServerEngine
+
 GROUP = 256  # working copies in memory at a time
 
 
-def describe_asked(config: VisionLanguageModel) -> Generator:
-    """Describe a vision-language model, without loading it.
+def describe_asked(config: Asked) -> Generator:
+    """Describe what is asked about pictures, without loading it; a server is not asked.
 
     Raises:
         ContractError: The precision or device asked for is not there.
         ModelError: It is not here, is of another kind, or does not say how it is asked.
     """
+    if isinstance(config, PictureServer):
+        from tasks.models.generators import server
+
+        return server.describe(config)
     from tasks.models.vision import language_files
 
     return language_files.describe(config)
@@ -34,7 +43,7 @@ def describe_asked(config: VisionLanguageModel) -> Generator:
 
 @step(name="caption-ask", libraries=("torch", "transformers", "tokenizers", "pillow"))
 def ask_about_pictures(
-    documents: DocumentsRef, pictures: PicturesRef, named: str | None, by: Generator, config: VisionLanguageModel
+    documents: DocumentsRef, pictures: PicturesRef, named: str | None, by: Generator, config: Asked
 ) -> AskedPictures:
     """Ask a model about each picture; what it was asked before, by pixels, prompt and limit, it is not asked again.
 
@@ -50,10 +59,10 @@ def ask_about_pictures(
     """
     from tasks.caption.measures import one_line
     from tasks.models.generators import client
-    from tasks.models.vision.language import VisionLanguageEngine, request_of
+    from tasks.models.vision.requests import request_of
 
     rows, replies = objects.load_rows(documents, Document), list[Reply]()
-    engine = VisionLanguageEngine(by, config.batch_size)
+    engine = _engine(by, config)
     sampling = Sampling(temperature=0, max_tokens=config.max_new_tokens)
     ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine)
     with progress("caption", len(rows), "pictures") as advance:
@@ -71,11 +80,22 @@ def ask_about_pictures(
     steps.log_metrics(
         captions=len(rows), truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
         prompt_tokens=sum(reply.prompt_tokens for reply in replies), seconds=ask.spent.seconds,
+        bytes_sent=getattr(engine, "sent", 0),
     )  # fmt: skip
     return AskedPictures(
         described=_saved(rows, captions, told, named),
         new=_saved(rows, captions, sorted({*range(len(rows))} - {*told}), named),
     )
+
+
+def _engine(by: Generator, config: Asked) -> "VisionLanguageEngine | PictureServerEngine":
+    if isinstance(config, PictureServer):
+        from tasks.models.vision.language_server import PictureServerEngine
+
+        return PictureServerEngine(by, config)
+    from tasks.models.vision.language import VisionLanguageEngine
+
+    return VisionLanguageEngine(by, config.batch_size)
 
 
 def _saved(

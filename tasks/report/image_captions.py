@@ -61,7 +61,9 @@ class ShownCaptions:
 
     def warnings(self) -> list[str]:
         """Say what captions cannot be relied on for, and what was left out."""
-        return [*other_kinds(self.others), *unused_descriptions(self.read), *self._doubts(), *self._cut()]
+        sent = self.written.by.base_url
+        left = [f"the pictures were sent to {sent}, shrunk and encoded anew"] if sent else []
+        return [*left, *other_kinds(self.others), *unused_descriptions(self.read), *self._doubts(), *self._cut()]
 
     def _doubts(self) -> Iterator[str]:
         if self.written.measures is None:
@@ -182,6 +184,7 @@ def _captioner(shown: ShownCaptions) -> dict[str, Any]:
     by, learned, config = shown.written.by, shown.written.learned, shown.config.captioner
     model = {"kind": config.kind, "language_model": by.model, "weights": by.weights, "precision": by.precision,
              "engine": by.engine, "prompt": config.prompt}  # fmt: skip
+    model |= {"base_url": by.base_url} if by.base_url else {}
     if learned is None:
         return model
     trained = learned.trained

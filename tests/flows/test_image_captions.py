@@ -1,13 +1,16 @@
 """`image-captions`: what is described teaches what is not; what cannot be done is said first; captions are found."""
 
+import base64
+import io
 import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts, VisionLanguageModel
+from configs.captions import CaptionTraining, EmbeddedCaptioner, PictureParts, PictureServer, VisionLanguageModel
 from configs.flows_captions import ImageCaptions
 from configs.flows_pictures import ImageSearch
 from configs.ingest import Tables
@@ -18,9 +21,10 @@ from flows.image_captions import image_captions, preflight
 from flows.image_search import image_search
 from tasks.caption import measures
 from tasks.caption.measures import one_line
-from tasks.errors import ContractError, DataError, ModelError
+from tasks.errors import BudgetError, ContractError, DataError, ModelError
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.generators import local
+from tests.tasks.models.chat_server import served
 from tests.tasks.models.language_models import save_causal
 from tests.tasks.models.vision import language_models
 
@@ -176,3 +180,38 @@ def test_without_descriptions_a_model_is_asked_and_nothing_is_measured(
     assert json.loads(said.splitlines()[-1])["result"]["measures"] == {}
     assert main([*asks, f"captioner.model={save_causal(tmp_path / 'words')}"]) == 2
     assert "but a model that says what it sees was needed, one of blip-2" in capsys.readouterr().err
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
+    workspace: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "holiday"
+    place.mkdir()
+    for number in range(3):
+        noted = Image.Exif()
+        noted[0x010E] = "At home, 52.5 N 13.4 E"  # a description, as a camera writes it
+        shown = Image.new("RGB", (300, 200), (40 * number, 90, 60))
+        shown.save(place / f"secret{number}.jpg", exif=noted)
+    with served() as server:
+        server.say = lambda body: "a green square"
+        by = PictureServer(base_url=server.base_url, model="seer", side=64, prompt="What colour?", picture_tokens=100)
+        made = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=by))
+        assert [one["caption"] for one in made.result["captions"]] == ["a green square"] * 3
+        assert made.result["warnings"][0] == f"the pictures were sent to {server.base_url}, shrunk and encoded anew"
+        assert made.result["captioner"]["base_url"] == server.base_url
+        assert made.metrics["caption-ask.bytes_sent"] > 0
+        assert len(server.asked) == 3
+        for body in server.asked:
+            picture, question = body["messages"][0]["content"]
+            assert question == {"type": "text", "text": "What colour?"}
+            content = base64.b64decode(picture["image_url"]["url"].partition("base64,")[2])
+            with Image.open(io.BytesIO(content)) as sent:
+                assert (sent.size, dict(sent.getexif())) == ((96, 64), {})
+            assert b"secret" not in json.dumps(body).encode()
+            assert b"52.5" not in content
+        costly = by.model_copy(update={"budget_tokens": 50, "prompt": "And what else?"})
+        with pytest.raises(BudgetError, match="50"):
+            image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=costly))
+        assert len(server.asked) == 3

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from configs.generators import ModelServer
-from tasks.data.messages import Cost, Finish, Generator, Keep, Reply, Request, ResponseFormat
+from tasks.data.messages import Cost, Finish, Generator, Keep, Message, Reply, Request, ResponseFormat
 from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
@@ -146,10 +146,14 @@ class ServerEngine:
         seconds = time.perf_counter() - started
         return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
 
+    def _content(self, message: Message) -> Any:
+        """Return what a message says as the protocol has it."""
+        return message.content
+
     def _body(self, request: Request, sampling: ResolvedSampling) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.config.model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": [{"role": m.role, "content": self._content(m)} for m in request.messages],
             "temperature": sampling.temperature,
             "max_tokens": sampling.max_tokens,
         }

@@ -16,31 +16,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.data.messages import Generator, Keep, Message, Reply, Request
+from tasks.data.messages import Generator, Keep, Reply, Request
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
 from tasks.models import chat_template, files
 from tasks.models.vision import dual, dual_files, language_files
+from tasks.models.vision.requests import question_of
 from tasks.models.whole import load_whole
 
 UNUSED = ("rows", "cols")  # of a picture processor, which the model does not read
 SPLIT, WHOLE, AROUND = "<row_{}_col_{}>", "<global-img>", "<fake_token_around_image>"  # as SmolVLM was trained
-
-
-def request_of(digest: str, side: int, prompt: str) -> Request:
-    """Return what is asked about a picture.
-
-    Args:
-        digest: Of its pixels.
-        side: Pixels of the shorter side of its copy.
-        prompt: The question.
-    """
-    return Request((Message("user", f"picture {digest} {side}\n{prompt}"),))
-
-
-def prompt_of(request: Request) -> str:
-    """Return the question of a request about a picture."""
-    return request.messages[0].content.partition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ class VisionLanguageEngine:
                 keep(dict(zip(rows, self._replies(model, reader, [made[at] for at in rows], sampling), strict=True)))
 
     def _prepared(self, reader: "PromptReader", request: Request, most: int) -> Prepared:
-        made = reader.prepared(self.copies[request.messages[0].content], prompt_of(request))
+        made = reader.prepared(self.copies[request.messages[0].content], question_of(request.messages[0]))
         if self.wanted.context and len(made.ids) + most > self.wanted.context:
             raise ContractError(
                 f"a picture and its prompt have {len(made.ids)} tokens and a reply up to {most}, more than the "

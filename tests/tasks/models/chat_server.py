@@ -52,7 +52,8 @@ class ChatHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][-1]["content"]
+        content = body["messages"][-1]["content"]
+        prompt = content if isinstance(content, str) else content[-1]["text"]  # a picture stands before it
         with server.turn:
             server.asked.append(body)
             server.keys.append(self.headers["Authorization"])

@@ -17,7 +17,7 @@ from configs.captions import VisionLanguageModel
 from tasks.data.messages import Generator, Reply, Request
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
-from tasks.models.vision import language, language_files
+from tasks.models.vision import language, language_files, requests
 from tests.tasks.models.vision import language_models
 
 QUESTION = "What is on it?"
@@ -54,10 +54,10 @@ def described(folder: Path) -> Generator:
 def asked(folder: Path, wanted: Sequence[int], batch_size: int, prompt: str = QUESTION) -> list[Reply]:
     """Ask about some of the images."""
     engine, found = language.VisionLanguageEngine(described(folder), batch_size), dict[int, Reply]()
-    requests = [language.request_of(f"d{at}", 448, prompt) for at in wanted]
+    questions = [requests.request_of(f"d{at}", 448, prompt) for at in wanted]
     every = images()
-    engine.copies = {r.messages[0].content: copy_of(every[at]) for r, at in zip(requests, wanted, strict=True)}
-    engine.answer(requests, ResolvedSampling(max_tokens=8), found.update)
+    engine.copies = {r.messages[0].content: copy_of(every[at]) for r, at in zip(questions, wanted, strict=True)}
+    engine.answer(questions, ResolvedSampling(max_tokens=8), found.update)
     return [found[at] for at in range(len(wanted))]
 
 
@@ -167,7 +167,7 @@ def test_what_is_no_such_model_is_refused(made: Callable[[str], Path], tmp_path:
 
 
 def test_requests_of_the_same_question_differ_by_picture_and_side() -> None:
-    one = language.request_of("a", 448, QUESTION)
-    assert language.prompt_of(one) == QUESTION
-    assert len({one, language.request_of("b", 448, QUESTION), language.request_of("a", 256, QUESTION)}) == 3
+    one = requests.request_of("a", 448, QUESTION)
+    assert requests.question_of(one.messages[0]) == QUESTION
+    assert len({one, requests.request_of("b", 448, QUESTION), requests.request_of("a", 256, QUESTION)}) == 3
     assert isinstance(one, Request)

@@ -1,0 +1,19 @@
+"""Requests about pictures: what tells the reply cache one picture from another, and a question from its picture."""
+
+from tasks.data.messages import Message, Request
+
+
+def request_of(digest: str, side: int, prompt: str) -> Request:
+    """Return what is asked about a picture.
+
+    Args:
+        digest: Of its pixels.
+        side: Pixels of the shorter side of its copy.
+        prompt: The question.
+    """
+    return Request((Message("user", f"picture {digest} {side}\n{prompt}"),))
+
+
+def question_of(message: Message) -> str:
+    """Return the question of a request about a picture."""
+    return message.content.partition("\n")[2]
