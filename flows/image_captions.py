@@ -92,7 +92,9 @@ def ask(read: IngestedPictures, captioner: Asked, config: ImageCaptions) -> Writ
     by = describe_asked(captioner)
     asked = ask_about_pictures(read.documents, read.pictures, config.named, by, captioner)
     measures = judge_asked(asked.described, config.parts.seed) if read.described > 1 else None
-    return WrittenCaptions(by=by, judged=asked.described, new=asked.new, measures=measures)
+    return WrittenCaptions(
+        by=by, judged=asked.described, new=asked.new, measures=measures, prompt_tokens=asked.prompt_tokens
+    )
 
 
 @flow(name="image-captions", flow_run_name=named("source"))

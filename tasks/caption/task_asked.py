@@ -77,14 +77,16 @@ def ask_about_pictures(
     captions = [Caption(row.id, one_line(reply.text), reply.finish, reply.completion_tokens, None)
                 for row, reply in zip(rows, replies, strict=True)]  # fmt: skip
     told = [at for at, row in enumerate(rows) if row.text]
+    prompt_tokens = sum(reply.prompt_tokens for reply in replies)
     steps.log_metrics(
         captions=len(rows), truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies), seconds=ask.spent.seconds,
+        prompt_tokens=prompt_tokens, seconds=ask.spent.seconds,
         bytes_sent=getattr(engine, "sent", 0),
     )  # fmt: skip
     return AskedPictures(
         described=_saved(rows, captions, told, named),
         new=_saved(rows, captions, sorted({*range(len(rows))} - {*told}), named),
+        prompt_tokens=prompt_tokens / len(rows),
     )
 
 

@@ -112,10 +112,12 @@ class AskedPictures(Value):
     Attributes:
         described: Of those that have a description, by which it is judged.
         new: Of the others.
+        prompt_tokens: A picture with its prompt has on average, as the model reads it or the server counts it.
     """
 
     described: CaptionedPictures
     new: CaptionedPictures
+    prompt_tokens: float
 
 
 class LearnedCaptioner(Value):
@@ -139,6 +141,7 @@ class WrittenCaptions(Value):
         new: Captions of pictures without a description.
         measures: Of the judged ones; None where none is described.
         learned: How the captioner was trained; None where it was taken as it is.
+        prompt_tokens: A picture with its prompt has on average; None where nothing was asked.
     """
 
     by: Generator
@@ -146,6 +149,7 @@ class WrittenCaptions(Value):
     new: CaptionedPictures
     measures: MeasuresRef | None
     learned: LearnedCaptioner | None = None
+    prompt_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ def _captioner(shown: ShownCaptions) -> dict[str, Any]:
              "engine": by.engine, "prompt": config.prompt}  # fmt: skip
     model |= {"base_url": by.base_url} if by.base_url else {}
     if learned is None:
-        return model
+        return model | {"prompt_tokens": round(shown.written.prompt_tokens or 0, 1), "context": by.context}
     trained = learned.trained
     return model | {
         "trained": trained.model.digest,
@@ -237,6 +237,9 @@ def _captioner_table(shown: ShownCaptions) -> Table:
     by, learned = shown.written.by, shown.written.learned
     rows = [("language model", f"{by.model}, {by.precision}, {by.engine}"), ("prompt", shown.config.captioner.prompt)]
     if learned is None:
+        tokens = shown.written.prompt_tokens or 0
+        share = f", {tokens / by.context:.1%} of the {by.context:,} it reads" if by.context else ""
+        rows += [("tokens of a picture with its prompt", f"{tokens:,.0f} on average{share}")]
         return Table("Captioner", ("what", "value"), rows)
     trained = learned.trained
     rows += [

@@ -156,11 +156,14 @@ def test_a_model_as_it_is_is_asked_about_every_picture_and_judged_by_description
     assert made.metrics["caption-ask.captions"] - made.metrics["caption-ask.cached"] == 1
     assert (made.result["judged"], made.result["without_description"]) == (DESCRIBED, PICTURES - DESCRIBED)
     assert made.result["measures"]["named captions"]["n"] == DESCRIBED
-    assert set(made.result["captioner"]) == {"kind", "language_model", "weights", "precision", "engine", "prompt"}
+    asked_by = made.result["captioner"]
+    assert (asked_by["kind"], asked_by["context"]) == ("vision-language", 640)
+    assert asked_by["prompt_tokens"] == 16 + len("USER: \n<script>What? ASSISTANT:")  # patches, and bytes of the words
     assert any("captions name no more of a picture for sure" in one for one in made.result["warnings"])
     page = Path(made.report).read_text("utf-8")
     assert "<script>What?" not in page
     assert "Pictures with a description" in page
+    assert "% of the 640 it reads" in page
     rows = pq.read_table(Path(made.report).parent / "captions.parquet").to_pylist()
     assert len(rows) == PICTURES
     again = image_captions(source_of(folder), config)
@@ -201,6 +204,7 @@ def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
         assert [one["caption"] for one in made.result["captions"]] == ["a green square"] * 3
         assert made.result["warnings"][0] == f"the pictures were sent to {server.base_url}, shrunk and encoded anew"
         assert made.result["captioner"]["base_url"] == server.base_url
+        assert made.result["captioner"]["prompt_tokens"] == 7  # as the server counts
         assert made.metrics["caption-ask.bytes_sent"] > 0
         assert len(server.asked) == 3
         for body in server.asked:
