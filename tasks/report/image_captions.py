@@ -104,7 +104,7 @@ def captions_page(run: tracking.Run, shown: ShownCaptions) -> Path:
         subtitle=f"by {written.by.model}{begun}",
         facts=[("pictures", f"{read.pictures.rows:,}"), *_facts(shown), ("rejected", f"{read.rejected.rows:,}")],
         figures=() if learned is None else _curve(learned),
-        tables=[_measures(shown), _captioner_table(shown), *notes_of(read),
+        tables=[*([_measures(shown)] if shown.measured() else []), _captioner_table(shown), *notes_of(read),
                 *rejected_tables("Rejected", [read.rejected]),
                 *rejected_tables("Rows of descriptions that were rejected", shown.rows)],
         missing=shown.warnings(),
@@ -172,7 +172,8 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
         "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measured()},
         "captioner": _captioner(shown),
         "captions": [
-            {"picture": picture.name, "caption": caption.text, "description": picture.text, "finish": caption.finish}
+            {"picture": picture.name, "caption": caption.text,
+             **({"description": picture.text} if picture.text else {}), "finish": caption.finish}
             for _, pictures, captions in shown.said()
             for picture, caption in list(zip(pictures, captions, strict=True))[:ANSWERED]
         ],
