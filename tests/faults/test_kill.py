@@ -110,11 +110,10 @@ def wait_for_server(process: "subprocess.Popen[str]") -> psutil.Process:
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_ends_with_status_130(
-    job: Callable[..., Job], tmp_path: Path
+    job: Callable[..., Job], workspace: Path
 ) -> None:
-    process = job(tmp_path / "home", "topics=null").start()
-    home = tmp_path / "home" / "steps"
-    while not home.exists() and process.poll() is None:
+    process = job(workspace, "topics=null").start()
+    while not (workspace / "steps").exists() and process.poll() is None:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=120)
