@@ -19,16 +19,21 @@ class Symbols(Config):
 
 
 class PictureFiles(Config):
-    """Pictures of a folder or a zip archive, and a table that describes some or all of them."""
+    """Pictures of a folder, a zip archive or a parquet table, and a table that describes some or all of them."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
-    """The folder or zip archive; everything in it that matches is read, links are not followed."""
+    """The folder, zip archive or parquet table; all in it that matches is read, links are not followed."""
     patterns: tuple[str, ...] = PICTURES
     """File names to read; others are left alone. What a file is, its content says."""
     described: Tables | None = None
     """A table whose `id` column names the file below the folder and whose `text` column describes it; columns of
     `keep` become fields to filter by. Left out, pictures are found by pictures alone."""
+    picture: str = Field("image", min_length=1)
+    """Of a parquet table: the column with the bytes of pictures, as such or as `datasets` and the hub keep them."""
+    id: str | None = Field(None, min_length=1)
+    """Of a parquet table: the column with the names of pictures. Left out, the file name that `datasets` keeps beside
+    the bytes, else the number of the row."""
     max_pixels: int = Field(50_000_000, ge=1_000, le=1_000_000_000)
     """Pixels a picture may have, as its header says; larger ones are rejected undecoded."""
     max_file_mb: float = Field(100.0, gt=0, le=1_000)

@@ -62,8 +62,7 @@ def ask_about_pictures(
     from tasks.models.vision.requests import request_of
 
     rows, replies = objects.load_rows(documents, Document), list[Reply]()
-    engine = _engine(by, config)
-    sampling = Sampling(temperature=0, max_tokens=config.max_new_tokens)
+    engine, sampling = _engine(by, config), Sampling(temperature=0, max_tokens=config.max_new_tokens)
     ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine)
     with progress("caption", len(rows), "pictures") as advance:
         for start in range(0, len(rows), GROUP):

@@ -59,6 +59,7 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         MissingExtra: What decodes pictures is not installed.
     """
     from tasks.ingest import files
+    from tasks.ingest.pictures import table
     from tasks.ingest.pictures.archive import list_archive
     from tasks.ingest.pictures.read import decoder
 
@@ -67,7 +68,9 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         _require_font()
         return objects.save_rows(SnapshotRef, Item, [])
     root = place_of(source)
-    if root.is_file():
+    if root.is_file() and table.is_table(root):
+        items, others = table.list_table(root.resolve(), source, _limits(source)), 0
+    elif root.is_file():
         items, others = list_archive(root, source.patterns, _limits(source))
     else:
         items, others = files.list_folder(root, source.patterns, int(source.max_file_mb * MEGABYTE))
@@ -84,10 +87,11 @@ def other_files(source: PictureSource) -> int:
     """Return how many files of a folder are of other kinds, which are not read. Never looked up, always counted."""
     from tasks.ingest.files import count_others
     from tasks.ingest.pictures.archive import count_other_members
+    from tasks.ingest.pictures.table import is_table
 
-    if isinstance(source, Symbols):
+    place = None if isinstance(source, Symbols) else place_of(source).resolve()
+    if isinstance(source, Symbols) or place is None or (place.is_file() and is_table(place)):
         return 0
-    place = place_of(source).resolve()
     return (count_other_members if place.is_file() else count_others)(place, source.patterns)
 
 
@@ -187,8 +191,7 @@ def ingest_pictures(
         )
     documents: list[Document] = []
     rejected: list[Rejected] = []
-    root, limits = place_of(source).resolve(), replace(_limits(source), side=side)
-    found = _read(items, root, limits, told, documents, rejected)
+    found = _read(items, source, replace(_limits(source), side=side), told, documents, rejected)
     pictures = objects.save_stream(PicturesRef, Picture, found, group=COPIES)
     if not documents or len(rejected) / len(items) > source.max_rejected_share:
         first = f"{rejected[0].item} {rejected[0].detail}"
@@ -200,17 +203,21 @@ def ingest_pictures(
 
 
 def _read(
-    items: list[Item], root: Path, limits: "PictureLimits", told: Mapping[str, PictureWords],
+    items: list[Item], source: PictureFiles, limits: "PictureLimits", told: Mapping[str, PictureWords],
     documents: list[Document], rejected: list[Rejected],
 ) -> Iterator[Picture]:  # fmt: skip
     """Yield pictures as they are decoded, so that few are in memory, and put what else is found into two lists."""
     from tasks.ingest.pictures.archive import listed_members, opened
     from tasks.ingest.pictures.copies import picture_of
     from tasks.ingest.pictures.read import decode_from, listed_file
+    from tasks.ingest.pictures.table import is_table, listed_rows
 
+    root = place_of(source).resolve()
     first: dict[str, int] = {}
     with progress("decode", len(items), "pictures") as advance, ExitStack() as stack:
-        if root.is_file():
+        if root.is_file() and is_table(root):
+            sources = listed_rows(root, source, items, limits)
+        elif root.is_file():
             sources = listed_members(stack.enter_context(opened(root)), items, limits)
         else:
             sources = ((item.name, listed_file(root, item)) for item in items)
