@@ -1,7 +1,7 @@
 """How a generator is trained: columns of instructions and preferences, which weights move, when it is released."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,18 @@ NAMED = r"\w"  # holds a letter or a digit
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
+Columns = TypeVar("Columns", bound=Config)
+
+
+def _differ(columns: Columns, *names: str) -> Columns:
+    """Return columns that are different ones: of a column that is prompt and answer a model learns to repeat."""
+    given = [(name, getattr(columns, name)) for name in names if getattr(columns, name) is not None]
+    for at, (name, column) in enumerate(given):
+        if other := next((earlier for earlier, same in given[:at] if same == column), None):
+            raise ValueError(f"{name} and {other} both name the column {column!r}; name another for one of them")
+    return columns
+
+
 class InstructionColumns(Config):
     """Columns of what is asked and of what answers it; a row is a prompt and its completion."""
 
@@ -23,6 +35,10 @@ class InstructionColumns(Config):
     """Column of what the instruction is about, put below it; a row may lack it. Null for none."""
     output: str = Field("output", min_length=1)
     """Column of the answer: the completion that is learned."""
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        return _differ(self, "instruction", "input", "output")
 
 
 class PreferenceColumns(Config):
@@ -36,6 +52,10 @@ class PreferenceColumns(Config):
     """Column of the answer that was preferred."""
     rejected: str = Field("rejected", min_length=1)
     """Column of the other answer."""
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        return _differ(self, "prompt", "input", "chosen", "rejected")
 
 
 class GeneratorLora(Lora):
@@ -179,7 +199,8 @@ class Battery(Config):
     samples: int = Field(5, ge=0, le=50)
     """Replies that the page shows, of each model."""
     checks: tuple[ReplyCheck, ...] = ()
-    """What each reply is checked for without a judge: keywords, length, format. The page has the share that passes."""
+    """What each reply is checked for without a judge: keywords, length, format. The page has the share that passes,
+    which decides nothing at the gate."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -17,7 +17,7 @@ from tasks.data.documents import RejectedRef, SnapshotRef
 from tasks.data.generator_tuning import GeneratorTrial, PackingProbe, PairRewardsRef, TunedGenerator
 from tasks.data.generator_verdict import GeneratorVerdict
 from tasks.data.messages import Generator
-from tasks.data.prompt_rows import PromptLook, PromptSplits, PromptTable
+from tasks.data.prompt_rows import HeldOutPrompts, PromptLook, PromptSplits, PromptTable
 from tasks.data.rewards import JudgedReplies, RewardModel
 from tasks.data.run import Outcome
 from tasks.data.training import TunedModel
@@ -28,6 +28,7 @@ from tasks.evaluate import compare_replies, judge_generator, judging_by
 from tasks.finetune import (
     columns_of_prompts,
     describe_generator,
+    hold_out,
     look_at_prompts,
     probe_packing,
     prompts_of_documents,
@@ -217,13 +218,17 @@ def described(made: TunedGenerator, config: TuneGenerator) -> Generator:
 
 
 def try_all(
-    parts: PromptSplits, models: dict[str, Generator], judge: RewardModel | None, config: TuneGenerator
+    parts: PromptSplits,
+    held: HeldOutPrompts,
+    models: dict[str, Generator],
+    judge: RewardModel | None,
+    config: TuneGenerator,
 ) -> tuple[tuple[GeneratorTrial, ...], PairRewardsRef | None, JudgedReplies | None]:
     """Measure every model on the same held-out rows, the last one on held-out pairs, and replies by a reward model."""
     trials = []
     for name, model in models.items():
         with steps.label(name):
-            trials.append(try_generator(parts.instructions.test, name, model, config.system, config.battery))
+            trials.append(try_generator(held.rows, name, model, config.system, config.battery))
     rewards = None
     if parts.pairs is not None and config.preference is not None:
         last = list(models)[-1]
@@ -241,7 +246,7 @@ def win_rates_of(trials: tuple[GeneratorTrial, ...], config: TuneGenerator) -> t
         return None, ""
     try:
         return compare_replies(trials, judging_by(config.judge), config.judge, config.gate), ""
-    except (BudgetError, RemoteError) as error:
+    except (BudgetError, ContractError, RemoteError) as error:  # a request that a server refuses, of whatever reason
         return None, f"judge: {error}. There are no win rates; the same run again asks the judge alone"
 
 
@@ -289,9 +294,10 @@ def tune_generator(
         base, unread = base_of(config)
         parts, rejected = read_parts(source, test, pairs, config)
         looks = look_at_parts(parts, base, config)
+        held = hold_out(parts.instructions.test, base, config.system, config.battery)
         packing = probe(parts, base, config)
         made, models, judge = train_all(parts, base, packing, config)
-        trials, rewards, judged = try_all(parts, models, judge, config)
+        trials, rewards, judged = try_all(parts, held, models, judge, config)
         found = judge_generator(trials, rewards, judged, config.battery, config.gate)
         win_rates, why_none = win_rates_of(trials, config)
         last = made[list(made)[-1]]
@@ -308,6 +314,7 @@ def tune_generator(
             rewards,
             judge,
             parts,
+            held,
             packing,
             config.battery.samples,
             config.preference,

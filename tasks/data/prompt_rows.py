@@ -79,6 +79,26 @@ class LeftOut(Value):
     test: int = 0
 
 
+class HeldOutPrompts(Value):
+    """Held-out instructions that every model is measured on.
+
+    Attributes:
+        rows: That fit into the model whole, with room for a reply.
+        left_out: Rows that do not.
+        first: The first of those; empty where there are none.
+        limit: Tokens a row may have.
+        longest: The row with the largest share of the tokens that count in the loss.
+        share: That share.
+    """
+
+    rows: PromptRowsRef
+    left_out: int
+    first: str
+    limit: int
+    longest: str
+    share: float
+
+
 class PromptLook(Value):
     """What rows look like to the tokenizer, before anything is trained.
 

@@ -23,6 +23,7 @@ class JudgedPair:
     Attributes:
         match: Whose replies they are, as `SFT over base`.
         id: Of the held-out row.
+        prompt: What was asked.
         ours: Reply of the one that is named first.
         theirs: Reply of the other.
         forward: What is preferred where ours stands first; none: no verdict came. Of equal replies nobody is asked.
@@ -33,6 +34,7 @@ class JudgedPair:
 
     match: str
     id: str
+    prompt: str
     ours: str
     theirs: str
     forward: Preferred
@@ -53,6 +55,7 @@ class WinRates(Value):
         shown: Prompts and replies that it was shown.
         shortened: Those of them that it read the beginning of alone.
         unjudged: Pairs without a verdict in one order or both.
+        unread: What the judge said in place of the first verdict that did not come; empty where all came.
         equal: Pairs of equal replies: a tie, which nobody was asked about.
         tokens: That it read and wrote, each request once, those of cached replies too.
     """
@@ -66,5 +69,6 @@ class WinRates(Value):
     shown: int
     shortened: int
     unjudged: int
+    unread: str
     equal: int
     tokens: int

@@ -1,6 +1,7 @@
 """Task of `evaluate` in which a language model compares the replies of base and trained models, two by two."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from configs.finetune_generator import GeneratorGate, PairwiseJudge
 from tasks.data.generator_tuning import GeneratorTrial, TriedReply
@@ -14,18 +15,37 @@ from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
-VERDICT_TOKENS = 8
+if TYPE_CHECKING:
+    from tasks.evaluate.win_rate import ReplyJudge
+
+SAMPLING = ResolvedSampling(max_tokens=8)  # of a verdict; greedy, whatever the model states
 
 
 def judging_by(config: PairwiseJudge) -> Prompting:
     """Say what judges replies, without loading it.
 
     Raises:
-        FlowError: The model is not here, or the prompt lacks what it needs.
+        FlowError: The model is not here, or the prompt lacks what it needs or leaves no room for replies.
     """
     from tasks.evaluate.win_rate import read_judging_prompt
 
-    return Prompting(generator=generators.describe(config.generator), prompt=read_judging_prompt(config.prompt))
+    judging = Prompting(generator=generators.describe(config.generator), prompt=read_judging_prompt(config.prompt))
+    _judge_of(judging, config)
+    return judging
+
+
+def _judge_of(judging: Prompting, config: PairwiseJudge) -> "ReplyJudge":
+    """Return what asks the judge; nothing is loaded before it is asked.
+
+    Raises:
+        ContractError: Its own words leave no room for replies.
+    """
+    from tasks.evaluate.win_rate import ReplyJudge
+    from tasks.text.prompts import Asker
+
+    ask = client.replies(judging.generator, SAMPLING, config.generator, fix=False).watched_by(progress)
+    budget = client.prompt_budget(judging.generator, SAMPLING, config.prompt_tokens)
+    return ReplyJudge(Asker(ask, client.text_counter(config.generator), budget, judging.prompt))
 
 
 @step(name="evaluate-win-rate", libraries=("numpy", "torch", "transformers", "llguidance"))
@@ -44,13 +64,9 @@ def compare_replies(
         BudgetError: What a run may cost is spent.
     """
     from tasks.evaluate import win_rate
-    from tasks.text.prompts import Asker
 
     said = {trial.name: objects.load_rows(trial.replies, TriedReply) for trial in trials}
-    sampling = ResolvedSampling(max_tokens=VERDICT_TOKENS)  # greedy, whatever the model states
-    ask = client.replies(judging.generator, sampling, config.generator, fix=False).watched_by(progress)
-    budget = client.prompt_budget(judging.generator, sampling, config.prompt_tokens)
-    judge = win_rate.ReplyJudge(Asker(ask, client.text_counter(config.generator), budget, judging.prompt))
+    judge = _judge_of(judging, config)
     first, *rest = said
     prompts = [(row.id, row.prompt) for row in said[first]]
     pairs: list[JudgedPair] = []
@@ -64,6 +80,6 @@ def compare_replies(
         judge=judging.generator.model, precision=judging.generator.precision, prompt=config.prompt,
         pairs=objects.save_rows(JudgedPairsRef, JudgedPair, pairs), measures=save_measures("judge", measures),
         reliable=win_rate.is_reliable(measures), shown=judge.shown, shortened=judge.shortened,
-        unjudged=sum(pair.score is None for pair in pairs), equal=win_rate.equal_pairs(pairs),
+        unjudged=sum(pair.score is None for pair in pairs), unread=judge.unread(), equal=win_rate.equal_pairs(pairs),
         tokens=judge.tokens(),
     )  # fmt: skip

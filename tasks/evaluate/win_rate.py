@@ -26,6 +26,8 @@ VERDICTS: tuple[Verdict, ...] = ("A", "B", "tie")
 CONTROL = "held-out answer over another's"
 WINS, AGREES, FIRST = "win rate", "same verdict in both orders", "first reply preferred"
 TIE = 0.5
+LEAST = 6  # pairs
+QUOTED = 80  # characters
 
 
 def read_judging_prompt(name: str) -> Template:
@@ -78,15 +80,20 @@ class ReplyJudge:
         heard = [verdict_of(reply) for reply in replies]
         both = {n: (heard[2 * at], heard[2 * at + 1]) for at, n in enumerate(asked)}
         found = []
-        for n, ((row, _), (ours, theirs)) in enumerate(zip(ids, pairs, strict=True)):
+        for n, ((row, prompt), (ours, theirs)) in enumerate(zip(ids, pairs, strict=True)):
             verdicts = both.get(n)
             one, other = SAME if verdicts is None else (preferred_by(verdicts[0], "A"), preferred_by(verdicts[1], "B"))
-            found.append(JudgedPair(match, row, ours, theirs, one, other, score_of(one, other)))
+            found.append(JudgedPair(match, row, prompt, ours, theirs, one, other, score_of(one, other)))
         return found
 
     def tokens(self) -> int:
         """Return what the judge read and wrote, each request once, those of cached replies too."""
         return sum(reply.prompt_tokens + reply.completion_tokens for reply in self.heard.values())
+
+    def unread(self) -> str:
+        """Return the beginning of the first reply that is no verdict; empty where all are."""
+        said = (reply.text for reply in self.heard.values() if not verdict_of(reply))
+        return next((" ".join(text.split())[:QUOTED] or "nothing" for text in said), "")
 
     def first_preferred(self) -> list[Measure]:
         """Return how often the first reply was preferred, of the verdicts that are no tie; nothing without any.
@@ -159,8 +166,11 @@ def measures_of(pairs: Sequence[JudgedPair], *, resamples: int, seed: int) -> li
 
 
 def is_reliable(measures: Sequence[Measure]) -> bool:
-    """Return whether a judge prefers a held-out answer to another prompt's for sure: more often than not."""
-    return any(m.name == WINS and m.what == CONTROL and m.low > TIE for m in measures)
+    """Return whether a judge prefers a held-out answer to another prompt's for sure: more often than not.
+
+    Of fewer than `LEAST` pairs it is never sure: a coin gives all of five the same way more often than once in twenty.
+    """
+    return any(m.name == WINS and m.what == CONTROL and m.low > TIE and m.n >= LEAST for m in measures)
 
 
 def equal_pairs(pairs: Sequence[JudgedPair]) -> int:

@@ -1,6 +1,6 @@
 """Train encoders and generators."""
 
-from tasks.finetune.task_battery import reward_pairs, try_generator
+from tasks.finetune.task_battery import hold_out, reward_pairs, try_generator
 from tasks.finetune.task_captioner import train_captioner
 from tasks.finetune.task_classifier import describe_base, prepare_classes, train_classifier
 from tasks.finetune.task_embedder import train_embedder
@@ -63,6 +63,7 @@ __all__ = [
     "describe_reranker_base",
     "documents_of_questions",
     "find_entities",
+    "hold_out",
     "identify_tagger",
     "judged_questions",
     "judged_set",

@@ -12,7 +12,7 @@ from tasks.data.generator_tuning import (
     TriedReply,
 )
 from tasks.data.messages import Generator, Message, Request
-from tasks.data.prompt_rows import PromptRow, PromptRowsRef
+from tasks.data.prompt_rows import HeldOutPrompts, PromptRow, PromptRowsRef
 from tasks.errors import DataError
 from tasks.finetune.task_generator import loader, pairs_of, reference_of
 from tasks.finetune.task_prompts import LONGEST, PromptWriter
@@ -27,19 +27,48 @@ SEED = 0  # draws the prompts that every model replies to: files may be sorted
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
+@step(name="finetune-hold-out", libraries=("numpy", "tokenizers", "transformers"))
+def hold_out(held: PromptRowsRef, base: Generator, system: str, config: Battery) -> HeldOutPrompts:
+    """Return the held-out rows that can be measured: whole, and with room for a reply behind the prompt.
+
+    Args:
+        held: Held-out rows.
+        base: Whose tokenizer and chat template write.
+        system: System message; empty for that of the template.
+        config: How long replies may be.
+
+    Raises:
+        DataError: None can.
+    """
+    rows, writer = objects.load_rows(held, PromptRow), PromptWriter(base, system)
+    limit, room = min(base.context or LONGEST, LONGEST), (base.context or 10**9) - config.max_tokens
+    made = writer.rows(rows, limit)
+    kept = [at for at, m in enumerate(made) if not m.cut and m.prompt <= room]
+    lost = [row.id for at, row in enumerate(rows) if at not in set(kept)]
+    if not kept:
+        raise DataError(
+            f"none of {len(rows)} held-out rows fits into {limit} tokens with room for a reply of "
+            f"{config.max_tokens} (battery.max_tokens; first: {lost[0]}); give shorter rows to judge by"
+        )
+    longest = max(kept, key=lambda at: made[at].learned)
+    steps.log_metrics("", rows=len(kept), left_out=len(lost))
+    return HeldOutPrompts(
+        rows=objects.save_rows(PromptRowsRef, PromptRow, [rows[at] for at in kept]), left_out=len(lost),
+        first=lost[0] if lost else "", limit=limit, longest=rows[longest].id,
+        share=made[longest].learned / sum(made[at].learned for at in kept),
+    )  # fmt: skip
+
+
 @step(name="finetune-try-generator", run_name="finetune-try-generator {name}", libraries=LIBRARIES)
 def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str, config: Battery) -> GeneratorTrial:
     """Measure the loss of a model on held-out completions, and let it reply to some of their prompts.
 
     Args:
-        held: Held-out rows.
+        held: Held-out rows that fit into the model.
         name: base, SFT or DPO.
         model: As described, in fp32.
         system: System message; empty for that of the template.
         config: How many prompts, and how long replies may be.
-
-    Raises:
-        DataError: No held-out row has a token to measure.
     """
     from tasks.finetune.draws import drawn
     from tasks.finetune.generator import completion_losses
@@ -50,10 +79,7 @@ def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str,
     made = writer.rows(rows, min(model.context or LONGEST, LONGEST))
     with progress(steps.labelled("losses"), len(rows), "rows") as advance:
         losses = completion_losses(loaded, made, writer.pad, advance)
-    found = [PromptLoss(row.id, float(loss), m.learned)
-             for row, loss, m in zip(rows, losses, made, strict=True) if m.learned]  # fmt: skip
-    if not found:
-        raise DataError("no held-out row has a completion within what the model reads; give shorter rows to judge by")
+    found = [PromptLoss(row.id, float(loss), m.learned) for row, loss, m in zip(rows, losses, made, strict=True)]
     few = drawn(rows, config.prompts, SEED)
     before = (Message("system", system),) if system else ()
     requests = [Request((*before, Message("user", row.prompt))) for row in few]

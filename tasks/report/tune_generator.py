@@ -20,7 +20,7 @@ from tasks.data.generator_tuning import (
 )
 from tasks.data.generator_verdict import ACCURACY, LOSS, GeneratorVerdict
 from tasks.data.pairs import TuneCheck
-from tasks.data.prompt_rows import PromptLook, PromptSplits
+from tasks.data.prompt_rows import HeldOutPrompts, PromptLook, PromptSplits
 from tasks.data.rewards import RewardModel
 from tasks.data.training import StepLoss, TrainingResult, TunedModel
 from tasks.data.win_rates import JudgedPair, WinRates
@@ -31,6 +31,7 @@ from tasks.report.tune_embedder import checks_table, differences, removed_table,
 from tasks.runtime import tracking
 from tasks.store import objects, rejections
 
+MOST_OF_ALL = 0.25  # share of the tokens of a loss from which one row is named
 SHOWN_TEXT = 1_500  # characters of an example or a reply
 
 
@@ -47,6 +48,7 @@ class ShownGenerator:
         rewards: Of held-out pairs; None where no preferences were learned.
         judge: The reward model, where one was trained.
         parts: The rows.
+        held: What every model is measured on.
         packing: Whether rows may stand behind each other; None where they were not to.
         samples: Replies that the page shows.
         preference: How preferences were learned; None where there were none.
@@ -62,6 +64,7 @@ class ShownGenerator:
     rewards: PairRewardsRef | None
     judge: RewardModel | None
     parts: PromptSplits
+    held: HeldOutPrompts
     packing: PackingProbe | None
     samples: int
     preference: Preference | None
@@ -176,7 +179,28 @@ def warnings_of(shown: ShownGenerator) -> list[str]:
             "between rows alone and behind each other; rows of like length were trained on side by side instead"
         )
     told += [shown.no_win_rates] if shown.no_win_rates else []
-    return [*told, *win_rates.remarks(shown.win_rates), *training.remarks(results_of(shown))]
+    return [
+        *told,
+        *held_out_remarks(shown.held),
+        *win_rates.remarks(shown.win_rates),
+        *training.remarks(results_of(shown)),
+    ]
+
+
+def held_out_remarks(held: HeldOutPrompts) -> list[str]:
+    """Return what is odd about the rows that models are measured on, in words."""
+    told = []
+    if held.left_out:
+        told.append(
+            f"{held.left_out:,} of {held.left_out + held.rows.rows:,} held-out rows are not measured, for they do not "
+            f"fit into {held.limit:,} tokens with room for a reply (first: {held.first})"
+        )
+    if held.share > MOST_OF_ALL:
+        told.append(
+            f"{held.longest} has {held.share:.0%} of the tokens that the loss is measured by, so it decides more than "
+            "the other held-out rows; give answers of like length to judge by"
+        )
+    return told
 
 
 def packing_stated(found: PackingProbe) -> dict[str, Any]:

@@ -13,6 +13,8 @@ def tables(found: WinRates | None) -> list[Table]:
     if found is None:
         return []
     measures = objects.load_rows(found.measures, Measure)
+    if not measures:
+        return []
     rows = [(m.what, m.name, f"{m.value:.3f}", m.interval, f"{m.n:,}") for m in measures]
     note = (
         f"{found.judge} ({found.precision}), told by the prompt {found.prompt}, was asked about pairs of replies in "
@@ -39,14 +41,22 @@ def remarks(found: WinRates | None) -> list[str]:
     """Return what is odd about the judge, in words."""
     if found is None:
         return []
-    told = []
+    told, asked = [], found.pairs.rows - found.equal
+    if found.unjudged and found.unjudged == asked:
+        return [
+            f"judge: none of {asked} pairs has a verdict, so there are no win rates; {found.judge} was asked for A, B "
+            f"or tie and said {found.unread!r}"
+        ]
     if not found.reliable:
         told.append(
             f"judge: {found.judge} does not prefer a held-out answer to that of another prompt for sure, so its win "
             "rates say nothing; name a larger model"
         )
     if found.unjudged:
-        told.append(f"judge: {found.unjudged} pairs have no verdict in one order or both; they are left out")
+        told.append(
+            f"judge: {found.unjudged} of {asked} pairs have no verdict in one order or both and are left out; one "
+            f"reply was {found.unread!r}"
+        )
     if found.shortened:
         told.append(
             f"judge: {found.shortened} of {found.shown} prompts and replies were cut; raise judge.prompt_tokens"

@@ -27,7 +27,7 @@ def checked_name(name: str) -> str:
         ContractError: It may not.
     """
     if not NAME.fullmatch(name) or ".." in name:
-        raise ContractError(f"collection {name!r} is not a name; use up to 64 of a-z, 0-9, dot, dash and underscore")
+        raise ContractError(f"{name!r} is not a name; use up to 64 of a-z, 0-9, dot, dash and underscore")
     return name
 
 

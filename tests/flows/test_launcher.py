@@ -75,7 +75,7 @@ WRONG_CALLS = [
     (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
     (["rag-answers", "question="], "query 1 has no visible character; give a question"),
     (["rag-answers", "question=x"], "there is no collection in"),
-    (["rag-answers", "question=x", "collection=../x"], "collection '../x' is not a name"),
+    (["rag-answers", "question=x", "collection=../x"], "'../x' is not a name"),
     (["knowledge-base", "source.kind=files", "source.path=/no/such"], "source.path '/no/such' is not a folder"),
     (
         ["knowledge-base", "source.kind=hub", "source.dataset=/no/such"],

@@ -30,8 +30,8 @@ from flows.__main__ import main
 from flows.chat_session import chat_session
 from flows.prompt_chain import prompt_chain
 from flows.rag_answers import rag_answers
-from flows.tune_generator import preflight, tune_generator
-from tasks.errors import ContractError, DataError, ModelError
+from flows.tune_generator import preflight, tune_generator, win_rates_of
+from tasks.errors import BudgetError, ContractError, DataError, ModelError, RemoteError
 from tasks.runtime.mlflow_run import tracking_uri
 from tasks.store import tuned
 from tests.tasks.finetune.tiny_generator import ANIMALS, animal_rows, make_generator
@@ -86,6 +86,23 @@ def test_what_cannot_be_trained_is_refused_before_any_work(home: Path, tiny: Pat
     with pytest.raises(DataError):
         preflight(Tables(path=str(home / "none.csv")), config=asked(tiny))
     preflight(source, pairs=preferences(home), config=asked(tiny))
+    small = PairwiseJudge(generator=LocalModel(model=str(tiny)), prompt_tokens=64)
+    with pytest.raises(ContractError, match=r"leave no room for replies; raise judge\.prompt_tokens"):
+        preflight(source, config=asked(tiny, judge=small))
+
+
+@pytest.mark.parametrize("error", [ContractError("h answers 400"), RemoteError("h is gone"), BudgetError("spent")])
+def test_whatever_fails_a_judge_costs_the_win_rates_alone(
+    error: Exception, home: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("flows.tune_generator.compare_replies", fail)
+    judge = PairwiseJudge(generator=ModelServer(base_url="http://127.0.0.1:9/v1", model="big"))
+    found, why = win_rates_of((), asked(tiny, judge=judge))
+    assert found is None
+    assert why == f"judge: {error}. There are no win rates; the same run again asks the judge alone"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +111,8 @@ def test_what_cannot_be_trained_is_refused_before_any_work(home: Path, tiny: Pat
         ({"parameters": {"kind": "lora", "merge": False}}, "merge is false but a generator is kept whole"),
         ({"parameters": {"kind": "lora", "target_modules": ["lm_head"]}}, "names lm_head, which TRL does not train"),
         ({"preference": {"beta": 0}}, "greater than 0"),
+        ({"columns": {"instruction": "output"}}, "output and instruction both name the column 'output'"),
+        ({"preference": {"columns": {"rejected": "chosen"}}}, "rejected and chosen both name the column 'chosen'"),
         ({"parameters": {"kind": "head"}}, "does not match any of the expected tags"),
     ],
 )

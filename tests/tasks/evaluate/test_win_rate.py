@@ -100,6 +100,14 @@ def test_a_verdict_that_is_none_leaves_its_pair_out() -> None:
     assert [(pair.forward, pair.backward) for pair in found[:2]] == [("none", "theirs"), ("theirs", "theirs")]
     assert measures_of(found, resamples=100, seed=0)[0].n == 2
     assert measures_of(found[:1], resamples=100, seed=0) == []
+    assert judge.unread() == "cannot say"  # what it said in place of a verdict is kept
+
+
+def test_a_few_pairs_never_make_a_judge_reliable() -> None:
+    judge, _ = judge_of(lambda prompt, first, second: "A" if first == "right" else "B")
+    for pairs, sure in ((5, False), (6, True)):  # by a coin all of five fall the same way once in sixteen
+        found = judge.judge(CONTROL, IDS[:pairs], [("right", "wrong")] * pairs)
+        assert is_reliable(measures_of(found, resamples=100, seed=0)) is sure
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_name_that_was_given_is_taken() -> None:
 
 
 def test_a_given_name_that_is_none_is_refused() -> None:
-    with pytest.raises(ContractError, match=r"collection '../x' is not a name; use up to 64 of a-z"):
+    with pytest.raises(ContractError, match=r"'../x' is not a name; use up to 64 of a-z"):
         name_of(PythonDocs(), "../x")
 
 
