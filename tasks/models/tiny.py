@@ -105,7 +105,7 @@ def make_small_model(text: str, config: SmallModel, folder: Path, device: str = 
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = _tokenizer(text, config)
-    ids = torch.tensor(tokenizer(text)["input_ids"])
+    ids = torch.tensor(tokenizer(text, verbose=False)["input_ids"])  # longer than it reads, in parts
     sizes: dict[str, Any] = {
         "hidden_size": config.width,
         "intermediate_size": 2 * config.width,
