@@ -35,6 +35,9 @@ class InstructionColumns(Config):
     """Column of what the instruction is about, put below it; a row may lack it. Null for none."""
     output: str = Field("output", min_length=1)
     """Column of the answer: the completion that is learned."""
+    messages: str | None = Field(None, min_length=1)
+    """Column of a conversation in place of the three: a list of `role` and `content`, as TRL and the hub keep it. The
+    last answer is learned, and the turns before it are its prompt."""
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
@@ -42,7 +45,7 @@ class InstructionColumns(Config):
 
 
 class PreferenceColumns(Config):
-    """Columns of a prompt and of two answers to it, of which one was preferred."""
+    """Columns of a prompt and of two answers to it, of which one was preferred; each text, or a list of turns."""
 
     prompt: str = Field("prompt", min_length=1)
     """Column of what is asked; `pairs.text` counts for nothing."""

@@ -40,9 +40,9 @@ class TuneGenerator(Config):
     parameters: GeneratorWeights = GeneratorLora()
     """Which weights learn from instructions."""
     packing: bool = False
-    """Put instructions behind each other, `training.max_seq_length` tokens a row. A batch then holds more of them, and
-    there are fewer steps. Where the model lets one read another, which is tried first, rows of like length stand side
-    by side as without it, and the result says so."""
+    """Several instructions share a row. Rows have `training.max_seq_length` tokens, so a batch holds more of them,
+    and there are fewer steps. Where the model lets one read another, which is tried first, rows of like length stand
+    side by side as without it, and the result says so."""
     training: Training = Training(num_train_epochs=2, per_device_train_batch_size=8, learning_rate=3e-4)
     """How long instructions are learned, and how fast; all weights take a tenth of the rate of updates."""
     preference: Preference | None = Preference()

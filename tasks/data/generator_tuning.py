@@ -128,6 +128,7 @@ class TriedReply:
         reply: What came.
         stopped: Whether the model ended it by itself.
         tokens: Of the reply.
+        history: Turns before the prompt, as a `PromptRow` has them.
     """
 
     id: str
@@ -136,6 +137,7 @@ class TriedReply:
     reply: str
     stopped: bool
     tokens: int
+    history: str = ""
 
 
 class GeneratorTrial(Value):

@@ -1,7 +1,9 @@
 """Prompts and their completions, as a generator learns from them: references, rows, and what a look at them finds."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tasks.data.base import Ref, Value
 from tasks.data.documents import RejectedRef
@@ -13,6 +15,33 @@ class PromptRowsRef(Ref):
     kind: Literal["prompt-rows"] = "prompt-rows"
 
 
+class Turn(NamedTuple):
+    """A turn of a conversation.
+
+    Attributes:
+        role: system, user or assistant.
+        content: What is said.
+    """
+
+    role: str
+    content: str
+
+
+def written_turns(turns: Sequence[Turn]) -> str:
+    """Return turns as JSON; of none an empty text."""
+    return json.dumps(turns, ensure_ascii=False) if turns else ""
+
+
+def turns_in(history: str) -> list[Turn]:
+    """Return the turns that `written_turns` wrote."""
+    return [Turn(*one) for one in json.loads(history)] if history else []
+
+
+def asked_text(history: str, prompt: str) -> str:
+    """Return all that is said before an answer, as a reader sees it."""
+    return "\n\n".join([*(f"{turn.role}: {turn.content}" for turn in turns_in(history)), prompt])
+
+
 @dataclass(frozen=True, slots=True)
 class PromptRow:
     """A prompt and what a model shall answer.
@@ -22,12 +51,19 @@ class PromptRow:
         prompt: What is asked, the input below the instruction.
         completion: The answer; of a preference, the one that was chosen.
         rejected: Of a preference, the other answer; empty where there is none.
+        history: Turns of a conversation before the prompt, as JSON; empty where there are none.
     """
 
     id: str
     prompt: str
     completion: str
     rejected: str = ""
+    history: str = ""
+
+    @property
+    def asked(self) -> str:
+        """All that is said before the answer, by which rows are told apart."""
+        return asked_text(self.history, self.prompt)
 
 
 class PromptTable(Value):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from configs.finetune_generator import GeneratorGate, PairwiseJudge
 from tasks.data.generator_tuning import GeneratorTrial, TriedReply
+from tasks.data.prompt_rows import asked_text
 from tasks.data.prompts import Prompting
 from tasks.data.sampling import ResolvedSampling
 from tasks.data.win_rates import JudgedPair, JudgedPairsRef, WinRates
@@ -68,7 +69,7 @@ def compare_replies(
     said = {trial.name: objects.load_rows(trial.replies, TriedReply) for trial in trials}
     judge = _judge_of(judging, config)
     first, *rest = said
-    prompts = [(row.id, row.prompt) for row in said[first]]
+    prompts = [(row.id, asked_text(row.history, row.prompt)) for row in said[first]]
     pairs: list[JudgedPair] = []
     for ours, theirs in [(name, first) for name in rest] + [(name, rest[0]) for name in rest[1:]]:
         both = [(a.reply, b.reply) for a, b in zip(said[ours], said[theirs], strict=True)]

@@ -16,9 +16,10 @@ from typing import Any
 from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.finetune_pairs import Holdout
 from tasks.data.documents import Document, Rejected
-from tasks.data.prompt_rows import PromptRow
+from tasks.data.prompt_rows import PromptRow, Turn, written_turns
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
+from tasks.finetune.conversations import NoConversationError, answer_of, asked_of, exchange_of, turns_of
 from tasks.finetune.draws import drawn
 from tasks.text.sentences import sentences, unfit
 
@@ -44,6 +45,8 @@ class PromptParts:
 
 def columns_of(columns: Columns) -> tuple[str, ...]:
     """Return the columns that are read, the one that every row must have first."""
+    if isinstance(columns, InstructionColumns) and columns.messages is not None:
+        return (columns.messages,)
     more = (columns.input,) if columns.input else ()
     if isinstance(columns, InstructionColumns):
         return (columns.instruction, *more, columns.output)
@@ -58,21 +61,18 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
         cells: By column.
         columns: What each holds.
     """
+    if isinstance(columns, InstructionColumns) and columns.messages is not None:
+        return _told(name, cells, columns.messages)
     first, *rest = columns_of(columns)
     answers = rest[1:] if columns.input else rest
     texts: dict[str, str] = {}
+    history: list[Turn] = []
     for column in (first, *answers):
-        value = cells.get(column)
-        if not isinstance(value, str):
-            known = ", ".join(repr(str(there)[:40]) for there in list(cells)[:8])
-            what = "no text (missing, null or a list)" if value is None else type(value).__name__
-            said = f"column {column!r} holds {what}, text was needed; there are {known}"
-            return Rejected(name, "bad-row", said)
-        if not value.strip():
-            return Rejected(name, "empty", f"column {column!r} is empty, so there is nothing to learn")
-        if (found := unfit(value)) is not None:
-            return Rejected(name, found[0], f"column {column!r} {found[1]}")
-        texts[column] = value.strip()
+        said = _said(name, cells, column, asks=column == first, turns=isinstance(columns, PreferenceColumns))
+        if isinstance(said, Rejected):
+            return said
+        before, texts[column] = said
+        history += before
     given = cells.get(columns.input) if columns.input else None
     below = given.strip() if isinstance(given, str) else ""
     if below and (found := unfit(below)) is not None:
@@ -80,7 +80,43 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
     completion, rejected = texts[answers[0]], texts[answers[1]] if len(answers) > 1 else ""
     if rejected and completion.split() == rejected.split():
         return Rejected(name, "contradiction", "the chosen answer is the rejected one; nothing is preferred")
-    return PromptRow(name, texts[first] + (BETWEEN + below if below else ""), completion, rejected)
+    prompt = texts[first] + (BETWEEN + below if below else "")
+    return PromptRow(name, prompt, completion, rejected, written_turns(history))
+
+
+def _said(
+    name: str, cells: Mapping[str, Any], column: str, *, asks: bool, turns: bool
+) -> tuple[list[Turn], str] | Rejected:
+    """Return the text of a cell, and of a list of turns what is said before it; or why there is none."""
+    value, before = cells.get(column), list[Turn]()
+    if turns and isinstance(value, list):
+        try:
+            before, value = asked_of(turns_of(value)) if asks else ([], answer_of(value))
+        except NoConversationError as why:
+            return Rejected(name, "bad-row", f"column {column!r} {why}")
+    if not isinstance(value, str):
+        known = ", ".join(repr(str(there)[:40]) for there in list(cells)[:8])
+        what = "no text (missing, null or a list)" if value is None else type(value).__name__
+        said = f"column {column!r} holds {what}, text was needed; there are {known}"
+        return Rejected(name, "bad-row", said)
+    if not value.strip():
+        return Rejected(name, "empty", f"column {column!r} is empty, so there is nothing to learn")
+    for text in (*(turn.content for turn in before), value):
+        if (found := unfit(text)) is not None:
+            return Rejected(name, found[0], f"column {column!r} {found[1]}")
+    return before, value.strip()
+
+
+def _told(name: str, cells: Mapping[str, Any], column: str) -> PromptRow | Rejected:
+    """Return the last exchange of a conversation with what comes before it, or why there is none."""
+    try:
+        history, question, answer = exchange_of(cells.get(column))
+    except NoConversationError as why:
+        return Rejected(name, "bad-row", f"column {column!r} {why}")
+    for text in (*(turn.content for turn in history), question, answer):
+        if (found := unfit(text)) is not None:
+            return Rejected(name, found[0], f"column {column!r} {found[1]}")
+    return PromptRow(name, question, answer, "", written_turns(history))
 
 
 def documented_rows(documents: Sequence[Document], *, preferred: bool, seed: int) -> list[PromptRow]:
@@ -118,12 +154,12 @@ def hold_out_prompts(rows: Sequence[PromptRow], share: float, seed: int) -> tupl
         share: Of the prompts that is held out, at least one.
         seed: Same seed, same parts.
     """
-    prompts = {plain(row.prompt): row for row in rows}
+    prompts = {plain(row.asked): row for row in rows}
     order = sorted(prompts, key=lambda prompt: hashlib.sha256(f"{seed} {prompt}".encode()).digest())
     held = set(order[: min(max(1, round(share * len(order))), len(order) - 1)])
     parts: tuple[list[PromptRow], list[PromptRow]] = ([], [])
     for row in rows:
-        parts[plain(row.prompt) in held].append(row)
+        parts[plain(row.asked) in held].append(row)
     return parts
 
 
@@ -168,7 +204,7 @@ def divide_prompts(
 
 
 def _whole(row: PromptRow) -> str:
-    return f"{row.prompt}\n{row.completion}"
+    return f"{row.asked}\n{row.completion}"
 
 
 def without_repeats(rows: Sequence[PromptRow]) -> tuple[list[PromptRow], list[tuple[PromptRow, str]]]:
@@ -176,7 +212,7 @@ def without_repeats(rows: Sequence[PromptRow]) -> tuple[list[PromptRow], list[tu
     first: dict[tuple[str, str, str], str] = {}
     kept, twice = [], []
     for row in rows:
-        said = plain(row.prompt), plain(row.completion), plain(row.rejected)
+        said = plain(row.asked), plain(row.completion), plain(row.rejected)
         if said in first:
             twice.append((row, first[said]))
         else:
@@ -189,7 +225,7 @@ def _apart(
     rows: Sequence[PromptRow], judged: Sequence[PromptRow], near: float
 ) -> tuple[list[PromptRow], list[Rejected]]:
     """Return the rows that repeat no judged one, and the others with the reason."""
-    same = repeats([row.prompt for row in rows], [row.prompt for row in judged], near=1.0)
+    same = repeats([row.asked for row in rows], [row.asked for row in judged], near=1.0)
     alike = repeats([_whole(row) for row in rows], [_whole(row) for row in judged], near=near)
     why = {hit.text: f"nearly repeats ({hit.share:.2f}) a row" for hit in alike}
     why |= {hit.text: "has the prompt of a row" for hit in same}

@@ -11,7 +11,7 @@ from tasks.data.generator_tuning import (
     TriedRepliesRef,
     TriedReply,
 )
-from tasks.data.messages import Generator, Message, Request
+from tasks.data.messages import Generator, Request
 from tasks.data.prompt_rows import HeldOutPrompts, PromptRow, PromptRowsRef
 from tasks.errors import DataError
 from tasks.finetune.task_generator import loader, pairs_of, reference_of
@@ -81,12 +81,11 @@ def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str,
         losses = completion_losses(loaded, made, writer.pad, advance)
     found = [PromptLoss(row.id, float(loss), m.learned) for row, loss, m in zip(rows, losses, made, strict=True)]
     few = drawn(rows, config.prompts, SEED)
-    before = (Message("system", system),) if system else ()
-    requests = [Request((*before, Message("user", row.prompt))) for row in few]
+    requests = [Request(tuple(writer.messages(row.prompt, row.history))) for row in few]
     sampling = Sampling(temperature=0, repetition_penalty=1, max_tokens=config.max_tokens)
     replies = client.replies(model, sampling, asked).watched_by(progress)(requests)
-    tried = [TriedReply(row.id, row.prompt, row.completion, r.text, r.finish == "stop", r.completion_tokens)
-             for row, r in zip(few, replies, strict=True)]  # fmt: skip
+    tried = [TriedReply(row.id, row.prompt, row.completion, r.text, r.finish == "stop", r.completion_tokens,
+                        row.history) for row, r in zip(few, replies, strict=True)]  # fmt: skip
     steps.log_metrics("", rows=len(found), replies=len(tried))
     return GeneratorTrial(
         name=name, losses=objects.save_rows(PromptLossesRef, PromptLoss, found),

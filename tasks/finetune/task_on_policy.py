@@ -91,7 +91,7 @@ def train_on_policy(
     limit = limit_of(base, config)
     rows = [objects.load_rows(part, PromptRow) for part in (split.train, split.validation)]
     train, stop = (prompts_of(writer, part, limit - drawn.max_completion_length) for part in rows)
-    steps.log_metrics("", left_out=len({row.prompt for row in rows[0]}) - len(train))
+    steps.log_metrics("", left_out=len({row.asked for row in rows[0]}) - len(train))
     if not train or not stop:
         raise DataError("no prompt leaves room for a reply within preference.training.max_seq_length; raise it")
     judge = judge_of(objects.path(reward.result.model), writer.pad)()
@@ -142,12 +142,12 @@ def score_replies(
 def said(writer: PromptWriter, reply: TriedReply, limit: int) -> list[int]:
     """Return prompt and reply as tokens, with the end where the model ended it."""
     end = [writer.end] if reply.stopped else []
-    return [*writer.prompt(reply.prompt), *writer.completion(reply.reply), *end][:limit]
+    return [*writer.prompt(reply.prompt, reply.history), *writer.completion(reply.reply), *end][:limit]
 
 
 def prompts_of(writer: PromptWriter, rows: Sequence[PromptRow], limit: int) -> dict[str, list[int]]:
     """Return the tokens of every different prompt that is no longer than a limit, by its text."""
-    made = {row.prompt: writer.prompt(row.prompt) for row in rows}
+    made = {row.asked: writer.prompt(row.prompt, row.history) for row in rows}
     return {text: ids for text, ids in made.items() if len(ids) <= limit}
 
 

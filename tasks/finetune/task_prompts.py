@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from configs.finetune import Training
 from configs.finetune_generator import GeneratorQlora, GeneratorWeights, InstructionColumns, PreferenceColumns
@@ -11,7 +11,7 @@ from configs.generators import LocalModel
 from tasks import hardware
 from tasks.data.cells import CellRow, CellsRef
 from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
-from tasks.data.messages import Generator, Message
+from tasks.data.messages import Generator, Message, Role
 from tasks.data.prompt_rows import (
     LeftOut,
     MarkedPiece,
@@ -21,6 +21,7 @@ from tasks.data.prompt_rows import (
     PromptSplits,
     PromptTable,
     SplitPrompts,
+    turns_in,
 )
 from tasks.errors import ContractError, DataError, MissingExtra, ModelError
 from tasks.models import chat_template
@@ -237,8 +238,13 @@ class PromptWriter:
         self.end = self._end()
         self.pad = int(self.end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id)
 
-    def _messages(self, prompt: str) -> list[Message]:
-        return [*([Message("system", self.system)] if self.system else []), Message("user", prompt)]
+    def messages(self, prompt: str, history: str = "") -> list[Message]:
+        """Return a prompt behind the turns before it; a conversation's own system message goes before ours."""
+        turns = turns_in(history)
+        own = bool(turns) and turns[0].role == "system"
+        before = [Message("system", self.system)] if self.system and not own else []
+        said = [Message(cast(Role, turn.role), turn.content) for turn in turns]
+        return [*before, *said, Message("user", prompt)]
 
     def _end(self) -> int:
         """Return the token that ends the model's turn.
@@ -250,7 +256,7 @@ class PromptWriter:
 
         if not self.tokenizer.chat_template:
             return int(self.tokenizer.eos_token_id)
-        asked = self._messages(QUESTION)
+        asked = self.messages(QUESTION)
         prompt = chat_template.render(self.tokenizer, asked)
         whole = chat_template.render(self.tokenizer, [*asked, Message("assistant", ANSWER)], begin=False)
         rest = end_of_turn(prompt, whole, ANSWER)
@@ -263,9 +269,10 @@ class PromptWriter:
             )
         return int(tokens[0])
 
-    def prompt(self, text: str) -> list[int]:
-        """Return the tokens of a prompt, up to where the model's turn begins."""
-        return chat_template.tokens_of(self.tokenizer, chat_template.render(self.tokenizer, self._messages(text)))
+    def prompt(self, text: str, history: str = "") -> list[int]:
+        """Return the tokens of a prompt behind the turns before it, up to where the model's turn begins."""
+        rendered = chat_template.render(self.tokenizer, self.messages(text, history))
+        return chat_template.tokens_of(self.tokenizer, rendered)
 
     def completion(self, text: str) -> list[int]:
         """Return the tokens of a completion, without its end."""
@@ -277,12 +284,11 @@ class PromptWriter:
         """Return prompts and completions as tokens, cut at a limit; of preferences one of the two answers."""
         from tasks.finetune.completions import join
 
-        return [
-            join(
-                self.prompt(row.prompt), self.completion(row.rejected if rejected else row.completion), self.end, limit
-            )
-            for row in rows
-        ]
+        made = []
+        for row in rows:
+            answer = self.completion(row.rejected if rejected else row.completion)
+            made.append(join(self.prompt(row.prompt, row.history), answer, self.end, limit))
+        return made
 
     def both(self, rows: Sequence[PromptRow], limit: int) -> "list[CompletionTokens]":
         """Return rows as tokens, and of preferences the rejected answers behind them."""
@@ -291,7 +297,7 @@ class PromptWriter:
     def marked(self, rows: Sequence[PromptRow]) -> list[str]:
         """Say how many rows hold words that the chat template writes, which are taken apart so that they stay text."""
         count = sum(
-            any(word in text for word in self.special for text in (r.prompt, r.completion, r.rejected)) for r in rows
+            any(word in text for word in self.special for text in (r.asked, r.completion, r.rejected)) for r in rows
         )
         if not count:
             return []
@@ -337,7 +343,7 @@ class PromptWriter:
         marks = [str(self.tokenizer.decode([token])) for token in sorted({*self.ends, self.begin} - {None})]
         answers = [text for row in rows for text in (row.completion, row.rejected) if text]
         require_no_marks(answers, marks, "completions")
-        require_no_marks([row.prompt for row in rows], marks, "prompts")
+        require_no_marks([row.asked for row in rows], marks, "prompts")
 
     def kind(self, rows: Sequence[PromptRow]) -> str:
         """Return what rows are, and how they are written."""

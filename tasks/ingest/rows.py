@@ -53,8 +53,20 @@ def _row(name: str, row: Any, columns: Sequence[str], max_mb: float) -> CellRow 
     if columns[0] not in row:
         known = ", ".join(repr(str(column)[:40]) for column in list(row)[:8])
         return Rejected(name, "bad-row", f"has no value in column {columns[0]!r}; it has {known}")
-    cells = {column: row[column] for column in columns if isinstance(row.get(column), PLAIN)}
+    given = {column: row.get(column) for column in columns}
+    cells: dict[str, Any] = {column: value for column, value in given.items() if isinstance(value, PLAIN)}
+    cells |= {column: list(map(_turn, value)) for column, value in given.items() if _holds_turns(value)}
     stored = json.dumps(cells, ensure_ascii=True)
     if len(stored) > max_mb * 1_000_000:
         return Rejected(name, "too-large", f"has over {max_mb} MB; raise source.max_row_mb")
     return CellRow(name, stored)
+
+
+def _holds_turns(value: Any) -> bool:
+    """Return whether a cell is a list of turns of a conversation, as TRL and the hub keep it."""
+    return isinstance(value, list) and all(isinstance(turn, dict) for turn in value)
+
+
+def _turn(turn: dict[str, Any]) -> dict[str, Any]:
+    """Return role and content of a turn; what is neither text nor number is null."""
+    return {name: turn[name] if isinstance(turn.get(name), PLAIN) else None for name in ("role", "content")}

@@ -20,7 +20,7 @@ from tasks.data.generator_tuning import (
 )
 from tasks.data.generator_verdict import ACCURACY, LOSS, GeneratorVerdict
 from tasks.data.pairs import TuneCheck
-from tasks.data.prompt_rows import HeldOutPrompts, PromptLook, PromptSplits
+from tasks.data.prompt_rows import HeldOutPrompts, PromptLook, PromptSplits, asked_text
 from tasks.data.rewards import RewardModel
 from tasks.data.training import StepLoss, TrainingResult, TunedModel
 from tasks.data.win_rates import JudgedPair, WinRates
@@ -330,7 +330,7 @@ def samples_of(shown: ShownGenerator) -> list[dict[str, Any]]:
     said = {trial.name: objects.load_rows(trial.replies, TriedReply) for trial in shown.trials}
     first = next(iter(said.values()))[: shown.samples]
     return [
-        {"prompt": _cut(row.prompt), "wanted": _cut(row.wanted),
+        {"prompt": _cut(asked_text(row.history, row.prompt)), "wanted": _cut(row.wanted),
          "replies": [(name, _cut(replies[at].reply), replies[at].stopped) for name, replies in said.items()]}
         for at, row in enumerate(first)
     ]  # fmt: skip

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.ingest import Hub, Ingest, Tables
@@ -54,3 +56,13 @@ def test_a_file_is_read_with_its_delimiter_encoding_and_byte_order_mark(home: Pa
     path.write_bytes("question\tréponse\nOù ?\tÀ Nîmes\n".encode("latin-1"))
     source = Tables(path=str(path), text="question", delimiter="\t", encoding="latin-1")
     assert cells_of(source, ("question", "réponse")) == ([{"question": "Où ?", "réponse": "À Nîmes"}], [])
+
+
+def test_turns_of_a_conversation_are_read_from_json_lines_and_parquet(home: Path, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Wo?"}, {"role": "assistant", "content": "Hier."}]
+    row = {"messages": [{**turn, "seen": [1]} for turn in turns], "tags": ["a"]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row), "utf-8")
+    pq.write_table(pa.table({"messages": [turns]}), tmp_path / "b.parquet")
+    for name in ("a.jsonl", "b.parquet"):
+        found, rejected = cells_of(Tables(path=str(tmp_path / name), text="messages"), ("messages", "tags"))
+        assert (found, rejected) == ([{"messages": turns}], [])
