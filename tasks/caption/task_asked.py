@@ -59,7 +59,7 @@ def ask_about_pictures(
     """
     from tasks.caption.measures import one_line
     from tasks.models.generators import client
-    from tasks.models.vision.requests import request_of
+    from tasks.models.vision.requests import ShownPicture, request_of
 
     rows, replies = objects.load_rows(documents, Document), list[Reply]()
     engine, sampling = _engine(by, config), Sampling(temperature=0, max_tokens=config.max_new_tokens)
@@ -69,8 +69,8 @@ def ask_about_pictures(
             wanted = list(range(start, min(start + GROUP, len(rows))))
             copies = objects.rows_at(pictures, Picture, wanted)
             requests = [request_of(copies[at].digest, config.side, config.prompt) for at in wanted]
-            engine.copies = {request.messages[0].content: copies[at].copy
-                             for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
+            engine.pictures = {request.messages[0].content: ShownPicture(rows[at].id, copies[at].copy)
+                               for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
             replies += ask(requests)
             advance(len(wanted))
     captions = [Caption(row.id, one_line(reply.text), reply.finish, reply.completion_tokens, None)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from tasks.errors import ModelError
 
 ADAPTER = "adapter_config.json"
@@ -41,6 +43,8 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
             folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True,
             ignore_mismatched_sizes=True, **options,
         )  # fmt: skip
+    except SafetensorError as error:
+        raise ModelError(f"{folder} holds weights that are not whole ({error}); download the model again") from error
     finally:
         transformers_logging.set_verbosity(before)
     require_whole(folder, loaded, report, new)

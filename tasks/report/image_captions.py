@@ -62,7 +62,11 @@ class ShownCaptions:
     def warnings(self) -> list[str]:
         """Say what captions cannot be relied on for, and what was left out."""
         sent = self.written.by.base_url
-        left = [f"the pictures were sent to {sent}, shrunk and encoded anew"] if sent else []
+        left = (
+            [f"the pictures were sent to {sent}, shrunk and encoded anew, by this run or one before it"]
+            if sent
+            else []
+        )
         return [*left, *other_kinds(self.others), *unused_descriptions(self.read), *self._doubts(), *self._cut()]
 
     def _doubts(self) -> Iterator[str]:
@@ -84,6 +88,9 @@ class ShownCaptions:
                 f"{cut} descriptions have more than {self.config.captioner.max_new_tokens} tokens and "
                 "were cut (captioner.max_new_tokens)"
             )
+        texts = [caption.text for _, _, captions in self.said() for caption in captions]
+        if empty := texts.count(""):
+            yield f"{empty} of {len(texts)} captions are empty; they are kept, and another captioner.prompt asks anew"
         if length := ends.count("length"):
             yield f"{length} of {len(ends)} captions were cut (captioner.max_new_tokens)"
         if repeated := ends.count("repetition"):

@@ -202,7 +202,10 @@ def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
         by = PictureServer(base_url=server.base_url, model="seer", side=64, prompt="What colour?", picture_tokens=100)
         made = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=by))
         assert [one["caption"] for one in made.result["captions"]] == ["a green square"] * 3
-        assert made.result["warnings"][0] == f"the pictures were sent to {server.base_url}, shrunk and encoded anew"
+        assert (
+            made.result["warnings"][0]
+            == f"the pictures were sent to {server.base_url}, shrunk and encoded anew, by this run or one before it"
+        )
         assert made.result["captioner"]["base_url"] == server.base_url
         assert made.result["captioner"]["prompt_tokens"] == 7  # as the server counts
         assert made.metrics["caption-ask.bytes_sent"] > 0
@@ -215,6 +218,17 @@ def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
                 assert (sent.size, dict(sent.getexif())) == ((96, 64), {})
             assert b"secret" not in json.dumps(body).encode()
             assert b"52.5" not in content
+        server.faults = {"Whose?": [(400, {}, b"no pictures")]}
+        with pytest.raises(
+            ContractError, match=r"400 .*; the picture is secret\d\.jpg; leave it out, or name a model"
+        ):
+            image_captions(
+                PictureFiles(path=str(place)), ImageCaptions(captioner=by.model_copy(update={"prompt": "Whose?"}))
+            )
+        server.say, server.asked = lambda body: " ", []
+        silent = by.model_copy(update={"prompt": "Hm?"})
+        said = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=silent)).result["warnings"]
+        assert any(one.startswith("3 of 3 captions are empty") for one in said)
         costly = by.model_copy(update={"budget_tokens": 50, "prompt": "And what else?"})
         with pytest.raises(BudgetError, match="50"):
             image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=costly))

@@ -29,7 +29,8 @@ def opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
-            f"source.path {str(path)!r} is neither a folder nor a whole zip archive; name one, or copy it again"
+            f"source.path {str(path)!r} is no folder, no whole zip archive and no parquet table; name one, or copy "
+            "it again"
         ) from error
 
 

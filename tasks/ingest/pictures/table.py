@@ -50,6 +50,8 @@ def list_table(path: Path, source: PictureFiles, limits: PictureLimits) -> list[
             items.append(Item(row.name, 0, "", found.reason))
         else:
             items.append(Item(row.name, len(found), sha256(found).hexdigest()))
+    if not items:
+        raise DataError(f"source.path {str(path)!r} is a table without rows; name another")
     return items
 
 
@@ -96,7 +98,8 @@ def _content(row: TableRow, limits: PictureLimits) -> bytes | Rejected:
 def _rows(path: Path, source: PictureFiles) -> Iterator[TableRow]:
     paths = _paths(path, source)
     for number, (cell, named) in enumerate(_cells(path, source)):
-        own = str(named) if named is not None else _path_in(cell)
+        named = str(named).strip() or None if named is not None else None
+        own = named or _path_in(cell)
         unique = named is not None or (own is not None and paths[own] == 1)
         yield TableRow(str(own) if unique else f"row {number + 1:06}", cell)
 
@@ -145,6 +148,10 @@ def _schema(path: Path, source: PictureFiles) -> pa.Schema:
     for name, field in (("picture", source.picture), ("id", source.id)):
         if field is not None and field not in schema.names:
             raise ContractError(f"source.{name} is {field!r} but the table has {', '.join(schema.names)}; name one")
+    if source.id is not None:
+        named = schema.field(source.id).type
+        if not (pa.types.is_string(named) or pa.types.is_large_string(named) or pa.types.is_integer(named)):
+            raise ContractError(f"column {source.id!r} holds {named}, no names; name another in source.id")
     kind = schema.field(source.picture).type
     held = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
     if pa.types.is_binary(held) or pa.types.is_large_binary(held):

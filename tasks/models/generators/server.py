@@ -138,13 +138,15 @@ class ServerEngine:
             if request.response_format is None:
                 text = before_stop(text, sampling.stop)  # which `transformers serve` leaves in
         except ContractError as error:
-            raise ContractError(
-                f"{error}; change the prompt beginning {request.messages[-1].content[:60]!r}"
-            ) from error
+            raise ContractError(f"{error}; {self._advice(request)}") from error
         finally:
             self.budget.settle(reserved, spent)
         seconds = time.perf_counter() - started
         return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
+
+    def _advice(self, request: Request) -> str:
+        """Return what to do about a request that a server refuses."""
+        return f"change the prompt beginning {request.messages[-1].content[:60]!r}"
 
     def _content(self, message: Message) -> Any:
         """Return what a message says as the protocol has it."""

@@ -16,14 +16,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
+
 from tasks.data.messages import Generator, Keep, Reply, Request
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
 from tasks.models import chat_template, files
 from tasks.models.vision import dual, dual_files, language_files
-from tasks.models.vision.requests import question_of
+from tasks.models.vision.requests import ShownPicture, question_of
 from tasks.models.whole import load_whole
 
+SLIVER = 190  # longer side by shorter side of what is shown, at most
 UNUSED = ("rows", "cols")  # of a picture processor, which the model does not read
 SPLIT, WHOLE, AROUND = "<row_{}_col_{}>", "<global-img>", "<fake_token_around_image>"  # as SmolVLM was trained
 
@@ -47,12 +50,12 @@ class VisionLanguageEngine:
     Attributes:
         wanted: As described.
         batch_size: Pictures at a time, at most.
-        copies: The content of a request to the working copy it asks about.
+        pictures: The content of a request to the picture it asks about.
     """
 
     def __init__(self, wanted: Generator, batch_size: int) -> None:
         self.wanted, self.batch_size = wanted, batch_size
-        self.copies: Mapping[str, bytes] = {}
+        self.pictures: Mapping[str, ShownPicture] = {}
 
     def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests that `request_of` made, greedily; `keep` is told of each batch as it comes.
@@ -72,7 +75,13 @@ class VisionLanguageEngine:
                 keep(dict(zip(rows, self._replies(model, reader, [made[at] for at in rows], sampling), strict=True)))
 
     def _prepared(self, reader: "PromptReader", request: Request, most: int) -> Prepared:
-        made = reader.prepared(self.copies[request.messages[0].content], question_of(request.messages[0]))
+        shown = self.pictures[request.messages[0].content]
+        try:
+            made = reader.prepared(shown.copy, question_of(request.messages[0]))
+        except (ValueError, TypeError) as error:  # each picture processor has limits of its own
+            raise ContractError(
+                f"{self.wanted.model} cannot be shown {shown.name} ({error}); leave that picture out"
+            ) from error
         if self.wanted.context and len(made.ids) + most > self.wanted.context:
             raise ContractError(
                 f"a picture and its prompt have {len(made.ids)} tokens and a reply up to {most}, more than the "
@@ -124,7 +133,7 @@ class PromptReader:
         from PIL import Image
 
         with Image.open(io.BytesIO(copy), formats=("PNG", "JPEG")) as image:
-            pixels = dict(self._processed(image.convert("RGB")))
+            pixels = dict(self._processed(_no_sliver(image.convert("RGB"))))
         return Prepared(self.tokens(prompt, pixels), {n: v for n, v in pixels.items() if n not in UNUSED})
 
     def _processed(self, image: Any) -> Any:
@@ -142,7 +151,12 @@ class PromptReader:
             text = language_files.PLAIN[self.kind].format(image=mark, prompt=plain)
             return list(self.tokenizer(text.replace(mark, self._pictured(mark, pixels)))["input_ids"])
         turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": plain}]}
-        text = str(self.tokenizer.apply_chat_template([turn], tokenize=False, add_generation_prompt=True))
+        try:
+            text = str(self.tokenizer.apply_chat_template([turn], tokenize=False, add_generation_prompt=True))
+        except jinja2.TemplateError as error:
+            raise ModelError(
+                f"the chat template of this {self.kind} model fails ({error}); use another model"
+            ) from error
         if text.count(mark) != 1:
             raise ModelError(
                 f"the chat template of this {self.kind} model puts {text.count(mark)} pictures ({mark}) into a prompt "
@@ -190,6 +204,18 @@ class PromptReader:
             given["mm_token_type_ids"] = (ids == self.image).int()  # else positions are those of plain text
         given["pixel_values"] = given["pixel_values"].to(model.dtype)
         return {name: value.to(model.device) for name, value in given.items()}
+
+
+def _no_sliver(image: Any) -> Any:
+    """Return a picture, a sliver on white: Qwen-VL refuses one of 200 times its width."""
+    from PIL import Image
+
+    least = -(-max(image.size) // SLIVER)
+    if min(image.size) >= least:
+        return image
+    made = Image.new("RGB", (max(image.width, least), max(image.height, least)), "white")
+    made.paste(image, ((made.width - image.width) // 2, (made.height - image.height) // 2))
+    return made
 
 
 @functools.lru_cache(maxsize=1)

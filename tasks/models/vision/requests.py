@@ -1,6 +1,20 @@
 """Requests about pictures: what tells the reply cache one picture from another, and a question from its picture."""
 
+from typing import NamedTuple
+
 from tasks.data.messages import Message, Request
+
+
+class ShownPicture(NamedTuple):
+    """A picture that a model is asked about.
+
+    Attributes:
+        name: Of its file, for messages; no model sees it.
+        copy: The working copy.
+    """
+
+    name: str
+    copy: bytes
 
 
 def request_of(digest: str, side: int, prompt: str) -> Request:

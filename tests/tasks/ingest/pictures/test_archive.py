@@ -109,5 +109,5 @@ def test_a_member_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) -
 def test_what_is_no_archive_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(DataError, match=r"a\.zip' is neither a folder nor a whole zip archive"):
+    with pytest.raises(DataError, match=r"a\.zip' is no folder, no whole zip archive and no parquet table"):
         list_archive(path, ALL, LIMITS)

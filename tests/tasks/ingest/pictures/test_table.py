@@ -95,6 +95,10 @@ def test_what_is_no_table_of_pictures_is_refused_in_words(workspace: Path, tmp_p
         list_pictures(source.model_copy(update={"picture": "n"}))
     with pytest.raises(ContractError, match=r"source\.id is 'sku' but the table has"):
         list_pictures(source.model_copy(update={"picture": "photo", "id": "sku"}))
+    with pytest.raises(ContractError, match=r"column 'photo' holds binary, no names; name another in source\.id"):
+        list_pictures(source.model_copy(update={"picture": "photo", "id": "photo"}))
+    with pytest.raises(DataError, match="is a table without rows"):
+        list_pictures(save(tmp_path / "none.parquet", image=pa.array([], pa.binary())))
     (tmp_path / "torn.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:200])
     with pytest.raises(DataError, match="not a whole parquet file"):
         list_pictures(PictureFiles(path=str(tmp_path / "torn.parquet")))

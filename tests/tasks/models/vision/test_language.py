@@ -56,7 +56,10 @@ def asked(folder: Path, wanted: Sequence[int], batch_size: int, prompt: str = QU
     engine, found = language.VisionLanguageEngine(described(folder), batch_size), dict[int, Reply]()
     questions = [requests.request_of(f"d{at}", 448, prompt) for at in wanted]
     every = images()
-    engine.copies = {r.messages[0].content: copy_of(every[at]) for r, at in zip(questions, wanted, strict=True)}
+    engine.pictures = {
+        r.messages[0].content: requests.ShownPicture(f"{at}.png", copy_of(every[at]))
+        for r, at in zip(questions, wanted, strict=True)
+    }
     engine.answer(questions, ResolvedSampling(max_tokens=8), found.update)
     return [found[at] for at in range(len(wanted))]
 
@@ -164,6 +167,36 @@ def test_what_is_no_such_model_is_refused(made: Callable[[str], Path], tmp_path:
     (blind / "chat_template.jinja").write_text("{{ messages[0].content[1].text }}", "utf-8")
     with pytest.raises(ModelError, match=r"puts 0 pictures \(<\|image_pad\|>\) into a prompt with one"):
         asked(blind, [0], 1)
+
+
+def test_torn_weights_and_a_template_that_fails_are_said_in_one_sentence(
+    made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    torn = changed(made("smolvlm"), tmp_path / "torn")
+    whole = (torn / "model.safetensors").read_bytes()
+    (torn / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"torn holds weights that are not whole .*; download the model again"):
+        asked(torn, [0], 1)
+    failing = changed(made("smolvlm"), tmp_path / "failing")
+    (failing / "chat_template.jinja").write_text("{{ raise_exception('nicht so') }}", "utf-8")
+    with pytest.raises(ModelError, match=r"the chat template of this smolvlm model fails \(nicht so\)"):
+        asked(failing, [0], 1)
+
+
+@pytest.mark.parametrize("kind", language_models.MAKERS)
+def test_a_sliver_is_shown_on_white(kind: str, made: Callable[[str], Path]) -> None:
+    for size in ((10, 2_048), (2_048, 10)):  # as a picture of 4,000 by 20 is shrunk
+        _, row = prepared(made(kind), Image.new("RGB", size, "red"))
+        assert row.ids.count(language_models.IMAGE) > 0
+
+
+def test_a_picture_that_cannot_be_shown_is_named(made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise ValueError("too odd")
+
+    monkeypatch.setattr(language.PromptReader, "prepared", refuse)
+    with pytest.raises(ContractError, match=r"cannot be shown 0\.png \(too odd\); leave that picture out"):
+        asked(made("llava"), [0], 1)
 
 
 def test_requests_of_the_same_question_differ_by_picture_and_side() -> None:
