@@ -26,6 +26,7 @@ from tasks.models.vision import dual, dual_files, language_files
 from tasks.models.vision.requests import ShownPicture, question_of
 from tasks.models.whole import load_whole
 
+WINDOW = 4  # batches whose pixels are in memory at a time: those of a SmolVLM take 50 MB a picture
 SLIVER = 190  # longer side by shorter side of what is shown, at most
 UNUSED = ("rows", "cols")  # of a picture processor, which the model does not read
 SPLIT, WHOLE, AROUND = "<row_{}_col_{}>", "<global-img>", "<fake_token_around_image>"  # as SmolVLM was trained
@@ -42,6 +43,15 @@ class Prepared:
 
     ids: list[int]
     pixels: dict[str, Any]
+
+
+def batches_of(made: Sequence[Prepared], batch_size: int) -> list[list[int]]:
+    """Return the numbers of rows that share a batch: of equally many tokens, and pixels of one shape."""
+    alike: dict[tuple[int, Any], list[int]] = {}
+    for at, one in enumerate(made):
+        shapes = tuple((name, tuple(value.shape)) for name, value in sorted(one.pixels.items()))
+        alike.setdefault((len(one.ids), shapes), []).append(at)
+    return [rows[at : at + batch_size] for rows in alike.values() for at in range(0, len(rows), batch_size)]
 
 
 class VisionLanguageEngine:
@@ -64,15 +74,13 @@ class VisionLanguageEngine:
             ContractError: A prompt does not fit beside its reply.
         """
         model, reader = loaded(self.wanted)
-        made = [self._prepared(reader, request, sampling.max_tokens) for request in requests]
-        alike: dict[tuple[int, Any], list[int]] = {}
-        for at, one in enumerate(made):
-            shapes = tuple((name, tuple(value.shape)) for name, value in sorted(one.pixels.items()))
-            alike.setdefault((len(one.ids), shapes), []).append(at)
-        for group in alike.values():
-            for start in range(0, len(group), self.batch_size):
-                rows = group[start : start + self.batch_size]
-                keep(dict(zip(rows, self._replies(model, reader, [made[at] for at in rows], sampling), strict=True)))
+        window = WINDOW * self.batch_size
+        for start in range(0, len(requests), window):
+            part = requests[start : start + window]
+            made = [self._prepared(reader, request, sampling.max_tokens) for request in part]
+            for rows in batches_of(made, self.batch_size):
+                replies = self._replies(model, reader, [made[at] for at in rows], sampling)
+                keep({start + at: reply for at, reply in zip(rows, replies, strict=True)})
 
     def _prepared(self, reader: "PromptReader", request: Request, most: int) -> Prepared:
         shown = self.pictures[request.messages[0].content]

@@ -78,6 +78,14 @@ def test_replies_are_the_same_alone_and_among_others(kind: str, made: Callable[[
     ]
 
 
+def test_few_pictures_are_in_memory_at_a_time_and_each_gets_its_own_reply(
+    made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = asked(made("qwen2_5_vl"), range(len(SIZES)), 2)
+    monkeypatch.setattr(language, "WINDOW", 1)
+    assert [one.text for one in asked(made("qwen2_5_vl"), range(len(SIZES)), 2)] == [one.text for one in once]
+
+
 @pytest.mark.parametrize("kind", language_models.MAKERS)
 def test_logits_of_a_batch_are_those_one_by_one(kind: str, made: Callable[[str], Path]) -> None:
     model, reader = language.loaded(described(made(kind)))
