@@ -192,9 +192,10 @@ def _words_with_digits(text: str) -> list[str]:
 def _spellings(number: str) -> list[str]:
     """Return how a number may be written: as it is, without its percent sign, with commas of thousands or without."""
     bare = given_numbers(number)[-1].rstrip("%").replace(",", "")
-    whole, point, rest = bare.partition(".")
-    grouped = f"{int(whole):,}" if whole.lstrip("-").isdigit() else whole
-    return list(dict.fromkeys((bare, f"{grouped}{point}{rest}")))
+    sign = "-" if bare.startswith("-") else ""  # apart, for the whole of -0.07 is 0
+    whole, point, rest = bare.removeprefix("-").partition(".")
+    grouped = f"{int(whole):,}" if whole.isdigit() else whole
+    return list(dict.fromkeys((bare, f"{sign}{grouped}{point}{rest}")))
 
 
 def _numbers(words: Iterable[str]) -> str:

@@ -103,6 +103,13 @@ def test_numbers_of_answers_and_calls_are_given_ones_and_a_calculation_is_stated
             assert numbers_in(acted.calls[-1].result)[-1] in numbers_in(acted.text)
 
 
+@pytest.mark.parametrize("given", ["-0.07", "-1,204.5", "-3", "-.5"])
+def test_a_number_keeps_its_minus_in_every_spelling(given: str) -> None:
+    pattern = answer_pattern((f"The result is {given}",), "")
+    assert re.fullmatch(pattern, f"It is {given}")
+    assert not re.fullmatch(pattern, f"It is {given.removeprefix('-')}")
+
+
 GIVEN = st.lists(
     st.one_of(
         st.integers(0, 10**7).map(str), st.integers(1_000, 10**7).map("{:,}".format),
