@@ -80,7 +80,7 @@ def ask_about_pictures(
     steps.log_metrics(
         captions=len(rows), truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
         prompt_tokens=prompt_tokens, seconds=ask.spent.seconds,
-        bytes_sent=getattr(engine, "sent", 0),
+        bytes_sent=engine.sent,
     )  # fmt: skip
     return AskedPictures(
         described=_saved(rows, captions, told, named),

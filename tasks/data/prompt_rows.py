@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
 from tasks.data.documents import RejectedRef
+from tasks.data.messages import Message
 
 
 class PromptRowsRef(Ref):
@@ -15,26 +16,14 @@ class PromptRowsRef(Ref):
     kind: Literal["prompt-rows"] = "prompt-rows"
 
 
-class Turn(NamedTuple):
-    """A turn of a conversation.
-
-    Attributes:
-        role: system, user or assistant.
-        content: What is said.
-    """
-
-    role: str
-    content: str
-
-
-def written_turns(turns: Sequence[Turn]) -> str:
+def written_turns(turns: Sequence[Message]) -> str:
     """Return turns as JSON; of none an empty text."""
-    return json.dumps(turns, ensure_ascii=False) if turns else ""
+    return json.dumps([[turn.role, turn.content] for turn in turns], ensure_ascii=False) if turns else ""
 
 
-def turns_in(history: str) -> list[Turn]:
+def turns_in(history: str) -> list[Message]:
     """Return the turns that `written_turns` wrote."""
-    return [Turn(*one) for one in json.loads(history)] if history else []
+    return [Message(*one) for one in json.loads(history)] if history else []
 
 
 def asked_text(history: str, prompt: str) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.data.prompt_rows import Turn
+from tasks.data.messages import Message
 
 ROLES = ("system", "user", "assistant")
 MANY = 1_000  # turns of a conversation
@@ -17,7 +17,7 @@ class NoConversationError(Exception):
     """Why a cell holds no conversation, in words."""
 
 
-def turns_of(cell: Any) -> list[Turn]:
+def turns_of(cell: Any) -> list[Message]:
     """Return the turns of a conversation; JSON text of one is read too.
 
     Raises:
@@ -36,16 +36,16 @@ def turns_of(cell: Any) -> list[Turn]:
     return [_turn(one, at) for at, one in enumerate(value, 1)]
 
 
-def _turn(value: Any, at: int) -> Turn:
+def _turn(value: Any, at: int) -> Message:
     role, content = (value.get("role"), value.get("content")) if isinstance(value, dict) else (None, None)
     if role not in ROLES:
         raise NoConversationError(f"turn {at} has the role {role!r}; {', '.join(ROLES)} are read")
     if not isinstance(content, str) or not content.strip():
         raise NoConversationError(f"turn {at} has no text")
-    return Turn(role, content.strip())
+    return Message(role, content.strip())
 
 
-def exchange_of(cell: Any) -> tuple[list[Turn], str, str]:
+def exchange_of(cell: Any) -> tuple[list[Message], str, str]:
     """Return the turns before the last question, that question, and what the assistant answers.
 
     What comes behind the last answer is left out.
@@ -63,7 +63,7 @@ def exchange_of(cell: Any) -> tuple[list[Turn], str, str]:
     return history, question, answer.content
 
 
-def asked_of(turns: Sequence[Turn]) -> tuple[list[Turn], str]:
+def asked_of(turns: Sequence[Message]) -> tuple[list[Message], str]:
     """Return the turns before the last question, and that question.
 
     Raises:

@@ -16,7 +16,8 @@ from typing import Any
 from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.finetune_pairs import Holdout
 from tasks.data.documents import Document, Rejected
-from tasks.data.prompt_rows import PromptRow, Turn, written_turns
+from tasks.data.messages import Message
+from tasks.data.prompt_rows import PromptRow, written_turns
 from tasks.errors import DataError
 from tasks.finetune.contamination import plain, repeats
 from tasks.finetune.conversations import NoConversationError, answer_of, asked_of, exchange_of, turns_of
@@ -66,7 +67,7 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
     first, *rest = columns_of(columns)
     answers = rest[1:] if columns.input else rest
     texts: dict[str, str] = {}
-    history: list[Turn] = []
+    history: list[Message] = []
     for column in (first, *answers):
         said = _said(name, cells, column, asks=column == first, turns=isinstance(columns, PreferenceColumns))
         if isinstance(said, Rejected):
@@ -75,8 +76,8 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
         history += before
     given = cells.get(columns.input) if columns.input else None
     below = given.strip() if isinstance(given, str) else ""
-    if below and (found := unfit(below)) is not None:
-        return Rejected(name, found[0], f"column {columns.input!r} {found[1]}")
+    if below and (bad := _unfit(name, str(columns.input), [below])) is not None:
+        return bad
     completion, rejected = texts[answers[0]], texts[answers[1]] if len(answers) > 1 else ""
     if rejected and completion.split() == rejected.split():
         return Rejected(name, "contradiction", "the chosen answer is the rejected one; nothing is preferred")
@@ -86,9 +87,9 @@ def row_of(name: str, cells: Mapping[str, Any], columns: Columns) -> PromptRow |
 
 def _said(
     name: str, cells: Mapping[str, Any], column: str, *, asks: bool, turns: bool
-) -> tuple[list[Turn], str] | Rejected:
+) -> tuple[list[Message], str] | Rejected:
     """Return the text of a cell, and of a list of turns what is said before it; or why there is none."""
-    value, before = cells.get(column), list[Turn]()
+    value, before = cells.get(column), list[Message]()
     if turns and isinstance(value, list):
         try:
             before, value = asked_of(turns_of(value)) if asks else ([], answer_of(value))
@@ -101,10 +102,7 @@ def _said(
         return Rejected(name, "bad-row", said)
     if not value.strip():
         return Rejected(name, "empty", f"column {column!r} is empty, so there is nothing to learn")
-    for text in (*(turn.content for turn in before), value):
-        if (found := unfit(text)) is not None:
-            return Rejected(name, found[0], f"column {column!r} {found[1]}")
-    return before, value.strip()
+    return _unfit(name, column, [*(turn.content for turn in before), value]) or (before, value.strip())
 
 
 def _told(name: str, cells: Mapping[str, Any], column: str) -> PromptRow | Rejected:
@@ -113,10 +111,14 @@ def _told(name: str, cells: Mapping[str, Any], column: str) -> PromptRow | Rejec
         history, question, answer = exchange_of(cells.get(column))
     except NoConversationError as why:
         return Rejected(name, "bad-row", f"column {column!r} {why}")
-    for text in (*(turn.content for turn in history), question, answer):
-        if (found := unfit(text)) is not None:
-            return Rejected(name, found[0], f"column {column!r} {found[1]}")
-    return PromptRow(name, question, answer, "", written_turns(history))
+    said = [*(turn.content for turn in history), question, answer]
+    return _unfit(name, column, said) or PromptRow(name, question, answer, "", written_turns(history))
+
+
+def _unfit(name: str, column: str, texts: Sequence[str]) -> Rejected | None:
+    """Return why a cell with these texts cannot be used; None where it can."""
+    found = next((why for text in texts if (why := unfit(text)) is not None), None)
+    return None if found is None else Rejected(name, found[0], f"column {column!r} {found[1]}")
 
 
 def documented_rows(documents: Sequence[Document], *, preferred: bool, seed: int) -> list[PromptRow]:

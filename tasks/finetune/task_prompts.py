@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from configs.finetune import Training
 from configs.finetune_generator import GeneratorQlora, GeneratorWeights, InstructionColumns, PreferenceColumns
@@ -11,7 +11,7 @@ from configs.generators import LocalModel
 from tasks import hardware
 from tasks.data.cells import CellRow, CellsRef
 from tasks.data.documents import Document, DocumentsRef, Rejected, RejectedRef
-from tasks.data.messages import Generator, Message, Role
+from tasks.data.messages import Generator, Message
 from tasks.data.prompt_rows import (
     LeftOut,
     MarkedPiece,
@@ -243,8 +243,7 @@ class PromptWriter:
         turns = turns_in(history)
         own = bool(turns) and turns[0].role == "system"
         before = [Message("system", self.system)] if self.system and not own else []
-        said = [Message(cast(Role, turn.role), turn.content) for turn in turns]
-        return [*before, *said, Message("user", prompt)]
+        return [*before, *turns, Message("user", prompt)]
 
     def _end(self) -> int:
         """Return the token that ends the model's turn.

@@ -68,7 +68,7 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         _require_font()
         return objects.save_rows(SnapshotRef, Item, [])
     root = place_of(source)
-    if root.is_file() and table.is_table(root):
+    if table.is_table(root):
         items, others = table.list_table(root.resolve(), source, _limits(source)), 0
     elif root.is_file():
         items, others = list_archive(root, source.patterns, _limits(source))
@@ -89,8 +89,7 @@ def other_files(source: PictureSource) -> int:
     from tasks.ingest.pictures.archive import count_other_members
     from tasks.ingest.pictures.table import is_table
 
-    place = None if isinstance(source, Symbols) else place_of(source).resolve()
-    if isinstance(source, Symbols) or place is None or (place.is_file() and is_table(place)):
+    if isinstance(source, Symbols) or is_table(place := place_of(source).resolve()):
         return 0
     return (count_other_members if place.is_file() else count_others)(place, source.patterns)
 
@@ -215,7 +214,7 @@ def _read(
     root = place_of(source).resolve()
     first: dict[str, int] = {}
     with progress("decode", len(items), "pictures") as advance, ExitStack() as stack:
-        if root.is_file() and is_table(root):
+        if is_table(root):
             sources = listed_rows(root, source, items, limits)
         elif root.is_file():
             sources = listed_members(stack.enter_context(opened(root)), items, limits)

@@ -31,7 +31,9 @@ class TableRow(NamedTuple):
 
 
 def is_table(path: Path) -> bool:
-    """Return whether a file is a parquet table, by its first bytes."""
+    """Return whether a place is a parquet table, by its first bytes."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 

@@ -61,10 +61,11 @@ class VisionLanguageEngine:
         wanted: As described.
         batch_size: Pictures at a time, at most.
         pictures: The content of a request to the picture it asks about.
+        sent: Bytes of pictures that have left this machine: none.
     """
 
     def __init__(self, wanted: Generator, batch_size: int) -> None:
-        self.wanted, self.batch_size = wanted, batch_size
+        self.wanted, self.batch_size, self.sent = wanted, batch_size, 0
         self.pictures: Mapping[str, ShownPicture] = {}
 
     def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:

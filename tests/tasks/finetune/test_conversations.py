@@ -10,7 +10,8 @@ from configs.finetune import Training
 from configs.finetune_generator import InstructionColumns, PreferenceColumns
 from configs.ingest import Tables
 from tasks.data.documents import Rejected
-from tasks.data.prompt_rows import PromptRow, Turn, asked_text, turns_in, written_turns
+from tasks.data.messages import Message
+from tasks.data.prompt_rows import PromptRow, asked_text, turns_in, written_turns
 from tasks.finetune import describe_generator
 from tasks.finetune.conversations import NoConversationError, exchange_of
 from tasks.finetune.instructions import row_of, without_repeats
@@ -31,7 +32,7 @@ def test_the_last_answer_is_learned_and_the_turns_before_it_are_its_prompt() -> 
     row = row_of("a#1", {"messages": said("Wie heißt du?", "Rex.", "Und wie alt?", "Neun.", system="Be brief.")}, CHAT)
     assert row == PromptRow("a#1", "Und wie alt?", "Neun.", "", written_turns(turns_in(row.history)))
     assert turns_in(row.history) == [
-        Turn("system", "Be brief."), Turn("user", "Wie heißt du?"), Turn("assistant", "Rex."),
+        Message("system", "Be brief."), Message("user", "Wie heißt du?"), Message("assistant", "Rex."),
     ]  # fmt: skip
     assert row.asked == "system: Be brief.\n\nuser: Wie heißt du?\n\nassistant: Rex.\n\nUnd wie alt?"
     assert asked_text("", "Why?") == "Why?"

@@ -1,7 +1,6 @@
 """Dual encoders made on the spot, loaded as ids are, against transformers' own classes; and what is refused."""
 
 import hashlib
-import io
 import json
 import shutil
 import sys
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from configs.models import REVISIONS
@@ -23,6 +21,7 @@ from tasks.models import files
 from tasks.models.encoders import base, load
 from tasks.models.vision import dual, dual_files, dual_tokens
 from tests.tasks.models.vision import dual_models
+from tests.tasks.models.vision.made import copy_of, images, once
 
 TEXTS = ["a red square", "a boat at night on the sea", "the green picture of a white boat", "blue", ""]
 LONG = "a red boat at night on the green sea of the blue picture " * 3
@@ -31,33 +30,13 @@ LONG = "a red boat at night on the green sea of the blue picture " * 3
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a function that makes a small model of a kind once."""
-    parent = tmp_path_factory.mktemp("dual")
-
-    def make(kind: str) -> Path:
-        folder = parent / kind
-        return folder if folder.exists() else dual_models.MAKERS[kind](folder)
-
-    return make
+    return once(tmp_path_factory.mktemp("dual"), dual_models.MAKERS)
 
 
 def seen(folder: Path) -> Fingerprint:
     return Fingerprint(
         encoder=dual_files.describe(str(folder)), numerics=Numerics(precision="fp32", engine="torch-cpu")
     )
-
-
-def images() -> list[Image.Image]:
-    draw = np.random.default_rng(0)
-    return [
-        Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8))
-        for height, width in ((32, 32), (40, 64), (64, 40), (100, 33), (20, 20))
-    ]
-
-
-def copy_of(image: Image.Image) -> bytes:
-    written = io.BytesIO()
-    image.save(written, "PNG")
-    return written.getvalue()
 
 
 CLASSES: dict[str, tuple[Any, Any, Any]] = {
