@@ -3,17 +3,15 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, StoreError
+from tasks.launch import checks
+from tasks.launch.walk import entries, files, older, size
 from tasks.store import collections, durable, workspace
 
 DAY_S = 86_400
-KEPT = ("collections", "topics", "classifiers", "conversations", "tuned")  # kept under a name, and refer to objects
-CACHED = ("items", "replies")  # what was paid for, and would be again
-PAGES = "recognised"  # text of scanned pages, a file each
 
 
 def main(words: list[str]) -> int:
@@ -73,9 +71,13 @@ def _by_room(modules: tuple[str, ...]) -> list[str]:
 
 
 def _collections() -> int:
-    listed = []
+    listed, damaged = [], []
     for name in collections.names():
-        live = collections.live(name)
+        try:
+            live = collections.live(name)
+        except StoreError as error:  # the others are shown all the same
+            damaged.append(str(error))
+            continue
         stated = {"collection": name, "generation": live.number, "source": live.source}
         listed.append(
             {**stated, "documents": live.documents.rows, "passages": live.passages.rows,
@@ -84,8 +86,10 @@ def _collections() -> int:
         print(
             f"{name:24} generation {live.number}, {live.documents.rows:,} documents, {live.passages.rows:,} passages"
         )
-    print(json.dumps({"workspace": str(workspace.home()), "collections": listed}))
-    return 0
+    if damaged:
+        print("\n".join(damaged), file=sys.stderr)
+    print(json.dumps({"workspace": str(workspace.home()), "collections": listed, "damaged": damaged}))
+    return 1 if damaged else 0
 
 
 def _history(name: str) -> int:
@@ -126,67 +130,83 @@ def _generation(word: str) -> int:
 
 
 def _show() -> int:
-    sizes = {}
-    for folder in sorted(p for p in workspace.home().iterdir() if p.is_dir()):
-        sizes[folder.name] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    sizes, links = {}, list[Path]()
+    for folder in [path for path in entries(workspace.home(), links) if path.is_dir()]:
+        sizes[folder.name] = sum(map(size, files(folder, links)))
         print(f"{folder.name:14} {sizes[folder.name] / 1e6:12,.1f} MB")
-    print(json.dumps({"workspace": str(workspace.home()), "bytes": sizes}))
+    _say_links(links)
+    print(json.dumps({"workspace": str(workspace.home()), "bytes": sizes, "links": [str(path) for path in links]}))
     return 0
 
 
 def _check() -> int:
-    """Verify every object, cached vector, reply, recognised page and record."""
-    damaged = []
-    folders = list(_folders("objects", *CACHED))
-    for folder in folders:
-        try:
-            durable.read_manifest(folder)
-        except StoreError as error:
-            damaged.append(str(error))
-    built = [workspace.folder(name) for name in KEPT]
-    live = [path for folder in built for path in folder.glob("*/live")]
-    noted = [workspace.folder("steps"), workspace.folder(PAGES), *built]
-    records = [path for folder in noted for path in folder.rglob("*.json")] + live
-    for path in records:
-        try:
-            durable.read_json(path)
-        except StoreError as error:
-            damaged.append(str(error))
-    print("\n".join(damaged) or f"{len(folders)} objects and {len(records)} records are whole")
-    print(json.dumps({"workspace": str(workspace.home()), "checked": len(folders) + len(records), "damaged": damaged}))
-    return 1 if damaged else 0
+    """Verify every object, cached vector, reply, recognised page and record, what they refer to, and the databases."""
+    links: list[Path] = []
+    found = checks.check(links)
+    whole = f"{found.objects} objects, {found.records} records and {found.databases} databases are whole"
+    print("\n".join(found.damaged) or whole)
+    _say_links(links)
+    stated = {"checked": found.objects + found.records + found.databases, "damaged": found.damaged}
+    print(json.dumps({"workspace": str(workspace.home()), **stated, "links": [str(path) for path in links]}))
+    return 1 if found.damaged else 0
 
 
 def _prune(days: float) -> int:
     """Remove records, cached vectors, replies and pages not written for some days, then objects nothing refers to."""
-    before = time.time() - days * DAY_S
-    records = [p for p in workspace.folder("steps").rglob("*.json") if p.stat().st_mtime < before]
-    for record in records:
+    before, links = time.time() - days * DAY_S, list[Path]()
+    for record in [
+        path for path in files(workspace.folder("steps"), links) if path.suffix == ".json" and older(path, before)
+    ]:
         record.unlink(missing_ok=True)
     kept = "".join(
-        p.read_text("utf-8", "replace") for f in ("steps", *KEPT) for p in workspace.folder(f).rglob("*.json")
+        path.read_text("utf-8", "replace")
+        for room in ("steps", *checks.KEPT)
+        for path in files(workspace.folder(room), links)
+        if path.suffix == ".json"
     )
-    old = [f for f in _folders("objects", *CACHED) if f.stat().st_mtime < before]
-    drafts = [d for d in workspace.home().rglob(".tmp-*") if d.is_dir() and d.stat().st_mtime < time.time() - DAY_S]
-    drafts += [d for d in workspace.folder("training").iterdir() if d.stat().st_mtime < before]  # of killed runs
-    freed = sum(_remove(folder) for folder in [f for f in old if f.name not in kept] + drafts)
-    for page in [p for p in workspace.folder(PAGES).rglob("*.json") if p.stat().st_mtime < before]:
-        freed += page.stat().st_size
-        page.unlink()
+    freed = 0
+    for folder in [
+        f for f in checks.stored("objects", *checks.CACHED, links=links) if older(f, before) and f.name not in kept
+    ]:
+        freed += _remove(folder)
+    for folder in [*_drafts(links), *(f for f in entries(workspace.folder("training"), links) if older(f, before))]:
+        freed += _remove(folder)  # of killed runs
+    for page in [
+        path for path in files(workspace.folder(checks.PAGES), links) if path.suffix == ".json" and older(path, before)
+    ]:
+        freed += _remove(page)
     print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
-    print(json.dumps({"workspace": str(workspace.home()), "freed_bytes": freed}))
+    _say_links(links)
+    stated = {"freed_bytes": freed, "links": [str(path) for path in links]}
+    print(json.dumps({"workspace": str(workspace.home()), **stated}))
     return 0
 
 
-def _remove(folder: Path) -> int:
-    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-    durable.discard(folder)
-    return size
+def _drafts(links: list[Path]) -> list[Path]:
+    """Return the folders of writers that have been dead for a day."""
+    found, waiting = list[Path](), [workspace.home()]
+    while waiting:
+        for path in [path for path in entries(waiting.pop(), links) if path.is_dir()]:
+            if not path.name.startswith(".tmp-"):
+                waiting.append(path)
+            elif older(path, time.time() - DAY_S):
+                found.append(path)
+    return found
 
 
-def _folders(*names: str) -> Iterator[Path]:
-    """Yield the stored folders of some kinds: objects, or segments of a cache."""
-    yield from (p for name in names for p in workspace.folder(name).glob("[!.]*/[!.]*") if p.is_dir())
+def _say_links(links: list[Path]) -> None:
+    if links:
+        shown = ", ".join(str(path) for path in links[:5]) + (", …" if len(links) > 5 else "")
+        print(f"{len(links)} links were left alone, with all behind them: {shown}")
+
+
+def _remove(path: Path) -> int:
+    freed = size(path)
+    if path.is_dir():
+        durable.discard(path)
+    else:
+        path.unlink(missing_ok=True)
+    return freed
 
 
 def _days(word: str) -> float:
