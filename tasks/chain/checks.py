@@ -6,11 +6,12 @@ Source: JSON Schema, draft 2020-12, through the library jsonschema.
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import assert_never
 
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
 from tasks.data.messages import ResponseFormat
 from tasks.errors import ContractError
+from tasks.text.json_schema import validator
 
 FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 SHOWN = 300
@@ -69,14 +70,12 @@ def usable(check: Check, where: str) -> None:
     Raises:
         ContractError: Its schema or pattern cannot be read.
     """
-    from jsonschema import SchemaError
-
     try:
         if isinstance(check, Schema):
-            _validator(check.text)
+            validator(check.text)
         elif isinstance(check, Pattern):
             re.compile(check.pattern)
-    except (ValueError, re.error, SchemaError, RecursionError) as error:
+    except (ValueError, re.error, RecursionError) as error:
         reason = str(error).partition("\n")[0][:SHOWN]
         raise ContractError(f"the check of {where} cannot be used ({reason}); correct it") from error
 
@@ -95,19 +94,14 @@ def _follows(text: str, schema: str) -> CheckResult:
         value = json.loads(bare, parse_constant=_no_constant)
     except ValueError as error:
         return CheckResult("", f"it is not JSON ({error})")
-    broken = next(iter(sorted(_validator(schema).iter_errors(value), key=lambda e: list(map(str, e.path)))), None)
+    try:
+        broken = next(iter(sorted(validator(schema).iter_errors(value), key=lambda e: list(map(str, e.path)))), None)
+    except RecursionError:
+        return CheckResult("", "it goes round and round the schema's references")
     if broken is not None:
         place = "/".join(map(str, broken.absolute_path)) or "it"
         return CheckResult("", f"{place}: {broken.message[:SHOWN]}")
     return CheckResult(json.dumps(value, ensure_ascii=False), "")
-
-
-def _validator(schema: str) -> Any:
-    from jsonschema import Draft202012Validator
-
-    stated = json.loads(schema)
-    Draft202012Validator.check_schema(stated)
-    return Draft202012Validator(stated)
 
 
 def _no_constant(name: str) -> None:

@@ -8,15 +8,21 @@ from typing import Any
 
 from tasks.data.messages import Message, Reply, Request, ResponseFormat
 from tasks.errors import ContractError, ReplyError
+from tasks.text.json_schema import SchemaFault, validator
 from tasks.text.prompts import fill, messages_of, read_template
 
 SHOWN = 500  # characters of a wrong reply in an error
 
 
 def schema_format(model: Any) -> ResponseFormat:
-    """Return the form of a pydantic model, or of a JSON Schema given as a dict."""
-    stated = model if isinstance(model, dict) else model.model_json_schema()
-    return ResponseFormat("schema", json.dumps(stated, sort_keys=True))
+    """Return the form of a pydantic model, or of a JSON Schema given as a dict.
+
+    Raises:
+        ContractError: It is none; said before anything is asked.
+    """
+    stated = json.dumps(model if isinstance(model, dict) else model.model_json_schema(), sort_keys=True)
+    _validator(stated)
+    return ResponseFormat("schema", stated)
 
 
 def fault(response_format: ResponseFormat | None, reply: Reply) -> str:
@@ -63,20 +69,19 @@ def require(response_format: ResponseFormat | None, reply: Reply) -> None:
 
 
 def _against_schema(schema: str, text: str) -> str:
-    import jsonschema
-
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         return f"it is not JSON ({error})"
     try:
-        stated = json.loads(schema)
-        jsonschema.validators.validator_for(stated).check_schema(stated)
-        jsonschema.validate(value, stated)
-    except (ValueError, jsonschema.SchemaError) as error:
-        raise ContractError(
-            f"the response format is not a JSON Schema ({str(error).splitlines()[0]}); correct it"
-        ) from error
-    except jsonschema.ValidationError as error:
-        return f"{error.json_path}: {error.message}"[:SHOWN]
-    return ""
+        broken = next(_validator(schema).iter_errors(value), None)
+    except RecursionError:
+        return "it goes round and round the schema's references"
+    return "" if broken is None else f"{broken.json_path}: {broken.message}"[:SHOWN]
+
+
+def _validator(schema: str) -> Any:
+    try:
+        return validator(schema)
+    except SchemaFault as error:
+        raise ContractError(f"the response format is not a JSON Schema ({error}); correct it") from error
