@@ -167,8 +167,8 @@ def chat_session(
         given = said(messages, config.chat_prompt.wait_s, lambda: show_transcript(run, state))
         for number, message in enumerate(given, start=before + 1):
             with steps.label(f"turn-{number}"):
-                state = take(state, message, handle, settings, live, config)
-            keep_conversation(conversation, state)
+                after = take(state, message, handle, settings, live, config)
+            conversation, state = keep_conversation(conversation, after, state), after
         run.publish(conversation=state)
         show_transcript(run, state)
         told = {

@@ -1,6 +1,7 @@
 """Tasks of `chat`: turns of a conversation, with or without tools, kept and continued."""
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tasks.chat.session import TurnContext
     from tasks.chat.tools import Tool, Use
 
+log = logging.getLogger(__name__)
 GROUP = "llm_flows.tools"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 BUILT_IN = ("calculator", "search")
@@ -195,18 +197,47 @@ def open_conversation(name: str | None) -> ConversationRef:
     """
     if name is not None and (path := _pointer(name)).exists():
         try:
-            return ConversationRef.model_validate(durable.read_json(path))
-        except ValueError as error:
-            raise StoreError(f"conversation {name!r} was written by another version; begin one of another name") from (
-                error
-            )
+            found = ConversationRef.model_validate(durable.read_json(path))
+            objects.path(found)
+        except (StoreError, ValueError) as error:  # the last: written by another version
+            reason = str(error).partition("\n")[0]
+            raise StoreError(
+                f"conversation {name!r} cannot be read ({reason}); go on under another name, or remove {path} to "
+                "begin anew under this one"
+            ) from error
+        return found
     return _kept(Conversation())
 
 
-def keep_conversation(name: str | None, conversation: ConversationRef) -> None:
-    """Let a name stand for a conversation as it is now; a plan keeps nothing."""
-    if name is not None and steps.planning() is None:
-        durable.write_json(_pointer(name), conversation.model_dump(mode="json"))
+def keep_conversation(name: str | None, conversation: ConversationRef, before: ConversationRef) -> str | None:
+    """Let a name stand for a conversation as it is now; a plan keeps nothing.
+
+    Where another run has gone on with the conversation in the meantime, that one keeps the name, and this one gets a
+    name of its own, which is said.
+
+    Args:
+        name: Its name; None for none.
+        conversation: As it is now.
+        before: As it was when this run read it, or last kept it.
+
+    Returns:
+        The name it is kept under.
+    """
+    if name is None or steps.planning() is not None:
+        return name
+    with workspace.lock(f"conversations-{name}"):
+        try:
+            now = durable.read_json(_pointer(name)).get("digest") if _pointer(name).exists() else before.digest
+        except StoreError:
+            now = None
+        own = name if now in (before.digest, conversation.digest) else f"{name[:52]}-{conversation.digest[:8]}"
+        durable.write_json(_pointer(own), conversation.model_dump(mode="json"))
+    if own != name:
+        log.warning(
+            "another run went on with conversation %s in the meantime; the turns of this run are kept as %s, go on "
+            "with conversation=%s", name, own, own,
+        )  # fmt: skip
+    return own
 
 
 def _pointer(name: str) -> Path:

@@ -22,11 +22,12 @@ from tasks.chat.tools import described, registered_tool
 from tasks.data.chats import ConversationRef
 from tasks.data.messages import Generator, Message
 from tasks.data.prompts import GeneratorHandle
-from tasks.errors import ContractError
+from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
 from tasks.models.generators.client import message_counter
 from tasks.report import chat_session
 from tasks.runtime import mlflow_run, steps, tracking
+from tasks.store import objects
 from tests.tasks.chain.scripted import Scripted, when
 
 MODEL = LocalModel(model="scripted")
@@ -73,12 +74,35 @@ def test_a_conversation_that_was_cut_off_pays_for_its_missing_turns_only(model: 
 
 
 def test_a_named_conversation_is_continued(model: Scripted) -> None:
-    keep_conversation("ada", converse(["I am Ada."]))
+    keep_conversation("ada", converse(["I am Ada."]), open_conversation("ada"))
     conversation = converse(["What is my name?"], open_conversation("ada"))
     assert [turn.message for turn in load_conversation(conversation).turns] == ["I am Ada.", "What is my name?"]
     assert load_conversation(open_conversation("other")).turns == ()
     sent = [message.content for message in model.asked[-1].messages]
     assert sent == ["I am Ada.", "I see <b>you</b>.", "What is my name?"]
+
+
+def test_the_second_of_two_runs_of_one_conversation_loses_no_turn(model: Scripted) -> None:
+    before = open_conversation("ada")
+    one, two = converse(["I am Ada."], before), converse(["It rains."], before)
+    assert keep_conversation("ada", one, before) == "ada"
+    own = keep_conversation("ada", two, before)
+    assert own is not None
+    assert own.startswith("ada-")
+    assert (open_conversation("ada"), open_conversation(own)) == (one, two)
+    assert keep_conversation("ada", one, before) == "ada"  # the same again
+
+
+def test_a_damaged_conversation_says_how_to_go_on(model: Scripted, home: Path) -> None:
+    kept = converse(["I am Ada."])
+    keep_conversation("ada", kept, open_conversation("ada"))
+    objects.forget(kept)
+    with pytest.raises(StoreError, match=r"go on under another name, or remove .*ada.json to begin anew"):
+        open_conversation("ada")
+    (home / "conversations" / "ada.json").write_bytes(b"{}")
+    with pytest.raises(StoreError, match="go on under another name"):
+        open_conversation("ada")
+    assert keep_conversation("ada", converse(["It rains."]), kept) != "ada"
 
 
 @pytest.mark.parametrize("name", ["../x", "Ada", "", "a/b", "x" * 65])
