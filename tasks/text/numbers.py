@@ -1,6 +1,7 @@
 """Numbers and short answers in replies: the only reading of them, shared by votes, judging and the check of figures.
 
-Source: exact match of the last number as for GSM8K, Cobbe et al. 2021, arXiv:2110.14168; ours for the rest.
+Source: exact match of the last number as for GSM8K, Cobbe et al. 2021, arXiv:2110.14168; ours for the rest. How a
+single number is written, `tasks.text.figures` reads.
 """
 
 import re
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
+from tasks.text.figures import LONGEST, boxed, numbers_in, values_in
+from tasks.text.thoughts import without_thought
+
 Kind = Literal["number", "text"]
 
-NUMBER = re.compile(
-    r"(?<![\w.])[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|\.\d|\w)|(?<![\w.])[-\u2212]?\.\d+"
-)
 DECIMAL_COMMA = re.compile(
     r"(?<![\w.,])(0(?=,\d)|\d+(?=,(?:\d\d?|\d{4,})(?!\d))),(\d+)(?![.,]?\d)"
 )  # 12,5 as in German
@@ -34,13 +35,6 @@ WORDS = {word: str(value) for value, word in enumerate(COUNTED.split())} | {
 STATED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:|\s*=))\s*", re.IGNORECASE)
 EDGES = " \t\n.,;:!?\"'()[]*`$\u20ac\u00a3"
 ARTICLE = re.compile(r"\b(?:a|an|the)\s+")
-LONGEST = 40  # characters of a number that is read as one
-
-
-def numbers_in(text: str) -> list[Decimal]:
-    """Read the numbers of a text in order: `1,911.65`, `-3`, `.5`; digits inside words are none."""
-    found = (match.group().replace(",", "").replace("\u2212", "-") for match in NUMBER.finditer(text))
-    return [Decimal(number) for number in found if len(number) <= LONGEST]
 
 
 def written(number: Decimal) -> str:
@@ -71,18 +65,22 @@ def given_numbers(text: str) -> tuple[str, ...]:
 
 
 def read_answer(reply: str, kind: Kind) -> str:
-    """Read what a reply answers, in the form in which answers are compared; empty where it answers nothing.
+    r"""Read what a reply answers, in the form in which answers are compared; empty where it answers nothing.
 
     Args:
-        reply: What a model wrote.
-        kind: number takes the first number after `####` or the last `answer is`, else the last number of all; text
-            takes what stands there, else the last line, in small letters without articles and marks at its ends.
+        reply: What a model wrote; what stands in `<think>` is not read, and a reply that ends there answers nothing.
+        kind: number takes the last `\boxed{}`, else the first number after `####` or the last `answer is`, else the
+            last number of all, a fraction as its value; text takes what stands there, else the last line, in small
+            letters without articles and marks at its ends.
     """
-    marks = list(STATED.finditer(reply))
-    rest = reply[marks[-1].end() :] if marks else reply
+    reply = without_thought(reply)
+    box = boxed(reply)
+    marks = list(STATED.finditer(reply)) if box is None else []
+    rest = reply[marks[-1].end() :] if marks else reply if box is None else box
     if kind == "number":
-        after = numbers_in(rest) if marks else []
-        found = after[:1] or numbers_in(reply)[-1:]
+        stated = bool(marks) or box is not None
+        after = values_in(rest, alone=True) if stated else []
+        found = after[:1] or values_in(reply)[-1:]
         return written(found[0]) if found else ""
     lines = [line for line in rest.strip().splitlines() if line.strip()]
     line = (lines[0] if marks else lines[-1]) if lines else ""
@@ -98,7 +96,7 @@ def elect(answers: Sequence[str]) -> tuple[str, int]:
 def unsupported(reply: str, sources: Sequence[str]) -> tuple[str, ...]:
     """Name the numbers of a reply that stand in none of its sources: they are invented, or were reckoned unseen."""
     given = (number.rstrip("%").replace(",", "") for source in sources for number in given_numbers(source))
-    known = {number for source in sources for number in numbers_in(source)} | {
+    known = {number for source in sources for number in (*numbers_in(source), *values_in(source))} | {
         Decimal(number.replace("\u2212", "-")) for number in given
     }
     return tuple(dict.fromkeys(written(number) for number in numbers_in(reply) if number not in known))

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from tasks.text.numbers import elect, given_numbers, numbers_in, read_answer, unsupported, written
+from tasks.text.thoughts import split_thought
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,69 @@ def test_a_number_of_forty_characters_is_read_and_a_longer_one_is_no_number() ->
     longest = "1" * 40
     assert [str(number) for number in numbers_in(f"{longest} {longest}1 7")] == [longest, "7"]
     assert given_numbers(f"{longest} {longest}1 7") == (longest, "7")
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (r"So \boxed{$9{,}500} remain", "9500"),
+        ("The answer is $9{,}500.", "9500"),
+        (r"$\boxed{42}$, for 6 times 7 is 42; check: 7", "42"),
+        (r"\boxed{-\frac{1}{4}}", "-0.25"),
+        (r"The answer is \(\dfrac{3}{4}\).", "0.75"),
+        (r"$\frac12$", "0.5"),
+        (r"3 \times 10^{5}", "300000"),
+        (r"\boxed{\text{12 apples}}", "12"),
+        ("about 3.0e5 people", "300000"),
+        ("The answer is 3/4", "0.75"),
+        ("1 1/2 cups, or 1\u00bd", "1.5"),
+        ("due on 3/4/2024", "2024"),
+        ("5/0", "0"),
+        ("It is 1\u00a0250.", "1250"),
+        ("Il faut 1\u202f250 euros", "1250"),
+        ("CHF 1\u2019250.50", "1250.5"),
+        ("#### 1 000 000", "1000000"),
+        ("Das macht 4.200,50 Euro", "4200.5"),
+        ("Die Summe ist 12,50 und 1.250 dazu", "1250"),
+        ("It is 1.250 m", "1.25"),
+        ("1.250.000 Einwohner", "1250000"),
+        ("The answer is 240km, of 300km", "240"),
+        ("\u0627\u0644\u062c\u0648\u0627\u0628 \u0664\u0662", "42"),
+        ("\u8d39\u7528\u4e3a80\u6b27\u5143", "80"),
+        ("10^99 grains, and 7e999", ""),
+        ("<think> 3 + 4 = 7", ""),
+        ("<think>it is 7</think> The answer is 8.", "8"),
+        ("so 7</think>8", "8"),
+    ],
+)
+def test_a_number_is_read_as_it_is_written_in_latex_and_in_either_convention(reply: str, answer: str) -> None:
+    assert read_answer(reply, "number") == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("4.200,50 Euro und 4.300,50 Euro", ["4200.5", "4300.5"]),
+        ("1,500 and 2.75", ["1500", "2.75"]),
+        ("12,50 plus 3.000", ["12.5", "3000"]),
+        ("1.5,2.5", ["1.5", "2.5"]),
+        ("0,125", ["0.125"]),
+        ("192.168.0.1", []),
+    ],
+)
+def test_a_text_that_writes_decimals_by_a_comma_is_read_so(text: str, found: list[str]) -> None:
+    assert [written(number) for number in numbers_in(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "reply"),
+    [
+        ("<think>two\nlines</think>\n\nYes.", "two\nlines", "Yes."),
+        ("  <think>cut off", "cut off", ""),
+        ("no first mark</think>Yes.", "no first mark", "Yes."),
+        ("Yes.", "", "Yes."),
+        ("Write <think> and </think> around it.", "", "Write <think> and </think> around it."),
+    ],
+)
+def test_a_thought_is_kept_apart_from_the_reply(text: str, thought: str, reply: str) -> None:
+    assert split_thought(text) == (thought, reply)
