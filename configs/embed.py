@@ -43,6 +43,14 @@ class Server(Config):
         return plain_address(given, example="http://localhost:11434/v1", key="LLM_FLOWS_EMBED_KEY")
 
 
+class Readable(Config):
+    """When an encoder is said not to read a text."""
+
+    most_unread: float = Field(0.5, ge=0, le=1)
+    """Share of a text's tokens that may say nothing to the encoder: unknown ones, and single letters of a language it
+    does not state. Above it the run warns, and a question or what is found for it gets no answer."""
+
+
 class Embed(Config):
     """Encode text with a sentence encoder."""
 
@@ -61,3 +69,5 @@ class Embed(Config):
     on auto."""
     shards: Shards = Shards()
     """How the work is cut, and how much of it may fail."""
+    readable: Readable = Readable()
+    """When the encoder is said not to read a text."""

@@ -23,7 +23,7 @@ from configs.classify import (
     ZeroShot,
 )
 from configs.cluster import Cluster, Hdbscan, Keep, Outliers
-from configs.embed import Embed
+from configs.embed import Embed, Readable
 from configs.evaluate import Evaluate
 from configs.finetune import FullWeights, Lora, Parameters, Training
 from configs.finetune_classifier import ClassifierGate, ClassifierTuning, ClassifierWay
@@ -199,6 +199,8 @@ class SemanticSearch(Config):
     """How what was found is put into a better order; null for not at all."""
     cutoff: Cutoff | None = None
     """What is no hit although it was found; null for nothing."""
+    readable: Readable = Readable()
+    """When the encoder is said not to read a text."""
 
 
 class RagAnswers(Config):
@@ -212,6 +214,8 @@ class RagAnswers(Config):
     """How an answer is made of them."""
     evaluate: Evaluate = Evaluate(calibrate=None)
     """Questions that a model which writes answers is asked with passages and without, where no question is given."""
+    readable: Readable = Readable()
+    """When the encoder is said not to read a text."""
 
 
 class AnswerLineage(Config):

@@ -115,8 +115,9 @@ class Bm25(Config):
     """How much repeating a word adds. 0: only presence counts."""
     b: float = Field(0.75, ge=0, le=1)
     """How much long passages are marked down."""
-    language: Literal["english", "none"] = "english"
-    """english: stop words are left out and words cut to their stem; none: words as they are."""
+    language: str = Field("auto", pattern=r"^(auto|none|[a-z]{2})$")
+    """Whose stop words are left out and stems taken: auto, each passage's own language; none: words as they are; else
+    an ISO 639-1 code, as en or de."""
 
 
 class Index(Config):

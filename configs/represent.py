@@ -18,6 +18,9 @@ class CTfIdf(Config):
     """Words kept a topic."""
     min_documents: int = Field(2, ge=1)
     """Documents a word must stand in to count."""
+    language: str = Field("auto", pattern=r"^(auto|none|[a-z]{2})$")
+    """Whose stop words are left out, and whose stems tell words apart: auto, each document's own language and stems of
+    the commonest; none: no stop words; else an ISO 639-1 code, as en or de."""
     beside: tuple[Way, ...] = ("keybert", "mmr")
     """Other ways to choose words, shown side by side. part-of-speech needs the extra `pos`."""
     diversity: float = Field(0.5, ge=0, le=1)

@@ -15,6 +15,7 @@ from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
 from flows.rag_answers import answer_questions
 from flows.topic_model import check_naming, find_topics
+from tasks.data.answers import AnswersRef
 from tasks.data.evaluation import Evaluation
 from tasks.data.releases import Comparison, Release
 from tasks.data.run import Outcome
@@ -49,7 +50,7 @@ from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
-from tasks.tokenize import chunk_documents
+from tasks.tokenize import chunk_documents, report_languages
 
 
 def preflight(
@@ -80,6 +81,12 @@ def verify(made: Generation, config: Verify) -> Verified:
     return verify_generation(made, probes, dense, sparse, config)
 
 
+def answer_as_configured(made: Generation, asked: QueriesRef, config: KnowledgeBase) -> AnswersRef:
+    """Answer questions as the evaluation does."""
+    readable = config.embed.readable
+    return answer_questions(made, asked, config.retrieve, config.rerank, config.answer, readable)
+
+
 def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
     """Fit when nothing is answered, on the development half of the questions; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
@@ -87,7 +94,9 @@ def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> Calibr
     if asked is None or config.evaluate.calibrate is None:
         return None
     with steps.label("calibration"):
-        answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
+        answers = answer_questions(
+            made, asked.queries, config.retrieve, config.rerank, config.answer, config.embed.readable
+        )
     way = way_of(config.retrieve, config.rerank, config.answer)
     return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
 
@@ -103,7 +112,9 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     with steps.label("evaluation"):
         vectors = embed_queries(asked.queries, made.fingerprint)
         rankings = rank_all_ways(made, asked.queries, vectors, config)
-        answers = answer_questions(made, asked.queries, config.retrieve, config.rerank, config.answer)
+        answers = answer_questions(
+            made, asked.queries, config.retrieve, config.rerank, config.answer, config.embed.readable
+        )
     measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
     scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
     judged = evaluate_answers(asked.questions, answers, config.evaluate)
@@ -210,6 +221,8 @@ def knowledge_base(
         snapshot = list_items(source)
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
         passages = chunk_documents(ingested.documents, encoder.encoder, config.chunk)
+        reading = report_languages(ingested.documents, passages, encoder.encoder, config.embed.readable)
+        ingested = ingested.model_copy(update={"reading": reading})
         embedded = embed_passages(passages, encoder, config.embed.shards, config.runner)
         made = Generation(
             collection=name_of(source, collection),

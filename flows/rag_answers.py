@@ -8,6 +8,7 @@ On a worker:   prefect deployment run 'rag-answers/rag-answers' -p question="How
 
 from prefect import flow
 
+from configs.embed import Readable
 from configs.flows import RagAnswers
 from configs.generate import Generate, Generated
 from configs.generators import ModelServer, for_one_question
@@ -32,6 +33,7 @@ from tasks.generate import (
     read_prompt,
     threshold_for,
     withhold_answers,
+    withhold_unread,
 )
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
@@ -40,6 +42,7 @@ from tasks.report.rag_answers import count_endings, open_book_page, open_book_su
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
+from tasks.tokenize import find_unread
 
 
 def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
@@ -88,9 +91,10 @@ def drawn_as_asked(config: Generated, *, one: bool = True) -> tuple[Generator, G
 
 
 def answer_questions(
-    live: Generation, asked: QueriesRef, retrieval: Retrieve, reranking: Rerank | None, config: Generate
-) -> AnswersRef:
-    """Answer questions from one generation of a collection."""
+    live: Generation, asked: QueriesRef, retrieval: Retrieve, reranking: Rerank | None, config: Generate,
+    readable: Readable = Readable(),
+) -> AnswersRef:  # fmt: skip
+    """Answer questions from one generation of a collection; none that its encoder cannot read."""
     encoder = query_encoder(live)
     vectors = embed_queries(asked, encoder)
     hits = retrieve(live, asked, vectors, enough_hits(retrieval, reranking))
@@ -101,6 +105,8 @@ def answer_questions(
     embedded = embed_passages(sentences, encoder)
     quoted = answer_extractive(live, asked, vectors, hits, embedded, quoting)
     decided = withhold_answers(quoted, threshold_for(live, retrieval, reranking, quoting))
+    if any(reasons := find_unread(live, asked, hits, readable)):
+        decided = withhold_unread(decided, reasons)
     if isinstance(config, Generated):
         generator, resolved, _ = drawn_as_asked(config, one=asked.rows == 1)
         return answer_grounded(live, hits, decided, generator, read_prompt(config.prompt), resolved)
@@ -113,7 +119,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     if path is None or not isinstance(answer, Generated):
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
     asked = load_questions(path, config.evaluate.split, live.documents)
-    open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer)
+    open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer, config.readable)
     generator, resolved, sampling = drawn_as_asked(answer, one=asked.queries.rows == 1)
     prompt = read_closed_book_prompt(answer.closed_prompt)
     closed_book = answer_closed_book(asked.queries, generator, prompt, resolved)
@@ -153,7 +159,7 @@ def rag_answers(
         if question is None:
             return compare_closed_book(live, config, run)
         asked = ingest_queries([question])
-        answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer)
+        answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer, config.readable)
         run.publish(collection=live, answers=answers)
         stated = load_answers(answers)[0].model_dump(mode="json")
         if isinstance(config.answer, Generated):

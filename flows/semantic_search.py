@@ -6,22 +6,29 @@ Cut off:       python -m flows semantic-search queries='["the mass of the moon"]
 On a worker:   prefect deployment run 'semantic-search/semantic-search' -p queries='["how precise was the science"]'
 """
 
+import logging
+
 from prefect import flow
 
 from configs.flows import SemanticSearch
 from configs.generate import Extractive
-from configs.retrieve import Answered, Near
+from configs.retrieve import Answered, Near, Sparse
 from tasks.data.answers import Threshold
+from tasks.data.reading import BY_WORDS
 from tasks.data.run import Outcome
 from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
 from tasks.generate import threshold_for, withhold_hits
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report.languages import reading_summary
 from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import cut_hits, describe_hits, retrieve
 from tasks.runtime import tracking
+from tasks.tokenize import find_unread, report_languages
+
+log = logging.getLogger(__name__)
 
 
 def preflight(queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()) -> None:
@@ -72,7 +79,13 @@ def semantic_search(
             hits = withhold_hits(live, asked, vectors, hits, cutoff, config.cutoff.passages)
         elif cutoff is not None:
             hits = cut_hits(live.vectors, vectors, hits, cutoff)
+        reading = report_languages(live.documents, live.passages, live.fingerprint.encoder, config.readable)
+        reasons = [] if isinstance(config.retrieve, Sparse) else find_unread(live, asked, hits, config.readable)
+        warnings = [f"{query}: {why}; {BY_WORDS}" for query, why in zip(queries, reasons, strict=False) if why]
+        for text in warnings:
+            log.warning(text)
         run.publish(collection=live, hits=hits)
         stated = {"collection": live.collection, "generation": live.number}
         stated |= {"cutoff": None if cutoff is None else cutoff.stated()}
+        stated |= {**reading_summary(reading), "warnings": warnings}
         return run.outcome({**stated, "queries": describe_hits(live, asked, hits)})

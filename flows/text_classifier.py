@@ -49,19 +49,21 @@ from tasks.classify import (
 )
 from tasks.data.classes import Classifier, Divided, LabelIssuesRef, PredictionsRef, Texts, Trial, Verdict
 from tasks.data.curves import LearningCurve
-from tasks.data.documents import Ingested
+from tasks.data.documents import DocumentsRef, Ingested
 from tasks.data.models import Fingerprint
+from tasks.data.reading import ReadingReport
 from tasks.data.run import Outcome
 from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_classes
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models.encoders import load as encoders
+from tasks.report.languages import reading_summary
 from tasks.report.names import named
 from tasks.report.text_classifier import class_page, class_summary, predictions_page
 from tasks.runtime import steps, tracking
 from tasks.store import classifiers, objects
-from tasks.tokenize import chunk_documents, whole_documents
+from tasks.tokenize import chunk_documents, report_languages, whole_documents
 
 WITHOUT_VECTORS = TfIdf | Ready
 log = logging.getLogger(__name__)
@@ -147,6 +149,13 @@ def read_examples(
             ingested.append(found)
     held = read[1] if test is not None else None
     return divide_examples(read[0], held, config.labels, config.fit), tuple(ingested)
+
+
+def read_languages(documents: DocumentsRef, encoder: Fingerprint, config: TextClassifier) -> ReadingReport:
+    """Return the languages of texts, and how much of them the encoder reads."""
+    with steps.label("languages"):
+        whole = whole_documents(documents, encoder.encoder)
+    return report_languages(documents, whole, encoder.encoder, config.embed.readable)
 
 
 def needs_vectors(config: TextClassifier) -> bool:
@@ -251,6 +260,7 @@ def predict_kept(run: tracking.Run, name: str, source: Source, config: TextClass
     kept = classifiers.live(name)
     encoder = encoders.runnable(kept.encoder) if kept.encoder is not None else describe_encoder(config.embed)
     texts, ingested = read_texts(source, config, encoder, vectors=kept.encoder is not None)
+    ingested = ingested.model_copy(update={"reading": read_languages(texts.documents, encoder, config)})
     predictions = classify_texts(texts, kept.classifier)
     run.publish(predictions=predictions, rejected=ingested.rejected)
     return run.outcome(*predictions_page(run, kept, predictions, ingested))
@@ -281,6 +291,8 @@ def text_classifier(
             return predict_kept(run, classifier, predict, config)
         encoder = describe_encoder(config.embed)
         divided, ingested = read_examples(source, test, config, encoder)
+        reading = read_languages(divided.train.documents, encoder, config)
+        ingested = (ingested[0].model_copy(update={"reading": reading}), *ingested[1:])
         offers = models_that_fit(divided.classes)
         for card in offers:
             log.info("trained models for these labels: %s (%s)", card.id, card.licence or "licence not stated")
@@ -296,4 +308,4 @@ def text_classifier(
             rejected=divided.rejected,
         )
         page = class_page(run, name, found, ingested, offers, config)
-        return run.outcome(class_summary(name, found, offers, config), page)
+        return run.outcome({**class_summary(name, found, offers, config), **reading_summary(reading)}, page)

@@ -13,6 +13,7 @@ from configs.cluster import ByNeighbours, ByVectors, ByWords, Keep
 from configs.flows import TopicModel, Topics
 from configs.ingest import PythonDocs, Source
 from configs.reduce import Umap
+from configs.represent import Represent
 from configs.topics import Free, Guided, Supervised, ZeroShotTopics
 from tasks.cluster import (
     cluster_points,
@@ -70,7 +71,7 @@ from tasks.represent import (
 from tasks.runtime import steps, tracking
 from tasks.store import objects
 from tasks.store import topics as topic_records
-from tasks.tokenize import chunk_documents, cover_documents
+from tasks.tokenize import chunk_documents, cover_documents, report_languages
 
 Points = LayoutRef | VectorsRef
 
@@ -136,7 +137,7 @@ def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Gro
     with steps.label("clusters"):
         points, clustered = guided_clusters(pooled, config, encoder)
     if config.min_word_share:
-        counts = count_terms(pooled.documents, config.represent.min_documents)
+        counts = count_terms(pooled.documents, *_counted(config.represent))
         clustered = drop_wordless(counts, clustered, config.min_word_share)
     with steps.label("map"):
         layout = lay_out(pooled.vectors, graph, config)
@@ -201,13 +202,18 @@ def _neighbours(config: Topics) -> tuple[int, int | None]:
     return known.n_neighbors, known.pca
 
 
+def _counted(config: Represent) -> tuple[int, str]:
+    """Return in how many documents a word must stand to count, and whose stop words do not."""
+    return config.min_documents, config.language
+
+
 def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, config: Topics) -> Clustered:
     """Give documents of noise to topics, if that was asked for."""
     match config.outliers:
         case Keep():
             return clustered
         case ByWords() as way:
-            counts = count_terms(pooled.documents, config.represent.min_documents)
+            counts = count_terms(pooled.documents, *_counted(config.represent))
             return outliers_by_words(counts, clustered, way)
         case ByVectors() | ByNeighbours() as way:
             return reduce_outliers(clustered, pooled.vectors, graph, way)
@@ -217,12 +223,14 @@ def without_outliers(pooled: Pooled, graph: GraphRef, clustered: Clustered, conf
 
 def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config: Topics) -> TopicMap:
     """Put clusters into words, and name them."""
-    counts = count_terms(pooled.documents, config.represent.min_documents)
+    counts = count_terms(pooled.documents, *_counted(config.represent))
     worded = represent_words(counts, labels, pooled.vectors, config.represent)
-    named = represent_labels(pooled.documents, labels, worded, config.label)
+    named = represent_labels(pooled.documents, labels, worded, config.label, config.represent.language)
     if (written := config.label.written) is not None:
         naming = (naming_by(written), written)
-        named = write_topic_labels(pooled.documents, labels, named.topics, naming, config.label)
+        named = write_topic_labels(
+            pooled.documents, labels, named.topics, naming, config.label, config.represent.language
+        )
     return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named.topics, naming=named.naming)
 
 
@@ -266,7 +274,7 @@ def look_closer(
     pooled: Pooled, grouped: Grouped, matched: Matched, topics: TopicMap, encoder: Fingerprint, config: TopicModel
 ) -> TopicReport:
     """Look at topics from all sides: words, tree, time, documents, quality."""
-    counts = count_terms(pooled.documents, config.topics.represent.min_documents)
+    counts = count_terms(pooled.documents, *_counted(config.topics.represent))
     clusters = (topics.labels, pooled.vectors)
     clustered = Clustered(labels=topics.labels, strengths=grouped.clustered.strengths)
     slices = []
@@ -304,6 +312,7 @@ def topic_model(
     with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
         preflight(source, collection, find, config)
         name, documents, embedded = read_corpus(source, collection, config)
+        reading = report_languages(documents, embedded.passages, embedded.fingerprint.encoder, config.embed.readable)
         if documents.rows < config.topics.min_documents:
             raise DataError(
                 f"{name} has {documents.rows} documents but topics need {config.topics.min_documents}; "
@@ -321,6 +330,7 @@ def topic_model(
                 queries = embed_queries(ingest_queries(find), encoder)
             places = find_places(queries, pooled.vectors, topics.labels, config.top_topics)
         findings = look_closer(pooled, grouped, matched, topics, encoder, config)
+        findings = findings.model_copy(update={"reading": reading})
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)

@@ -17,7 +17,8 @@ from tasks.data.evaluation import Measure
 from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, paired_interval
 from tasks.metrics.shares import f1_of_words
 from tasks.text.prompts import disarm
-from tasks.text.sentences import terms, words
+from tasks.text.sentences import words
+from tasks.text.terms import ENGLISH, terms
 from tasks.vectors.arithmetic import cosine, normalise
 
 RESAMPLES = 1_000
@@ -37,15 +38,15 @@ def must_name(picture: DescribedPicture) -> frozenset[str]:
     Words of a description are cut to their stem and stop words left out; of a description of stop words all count.
     """
     if picture.named:
-        return frozenset(terms(picture.named, "none"))
-    return frozenset(terms(picture.text, "english") or terms(picture.text, "none"))
+        return frozenset(terms(picture.named))
+    return frozenset(terms(picture.text, [ENGLISH]) or terms(picture.text))
 
 
 def names_it(caption: str, picture: DescribedPicture) -> bool:
     """Return whether every word that must be named stands in a caption, whole."""
-    said = terms(caption, "none")
+    said = terms(caption)
     if not picture.named:
-        said += terms(caption, "english")
+        said += terms(caption, [ENGLISH])
     return must_name(picture) <= set(said)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.data.base import Ref, Value
+from tasks.data.reading import ReadingReport
 
 
 class SnapshotRef(Ref):
@@ -40,11 +41,13 @@ class Ingested(Value):
         documents: What was read.
         rejected: What was not, and why.
         counts: What a reader has counted, by name: pages, headings, characters left out.
+        reading: Which languages they are in, and what the encoder reads of them; None where that was not looked at.
     """
 
     documents: DocumentsRef
     rejected: RejectedRef
     counts: dict[str, int] = Field(default_factory=dict)
+    reading: ReadingReport | None = None
 
 
 Reason = Literal[

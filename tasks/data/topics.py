@@ -6,6 +6,7 @@ from typing import Any, Literal
 from tasks.data.base import Ref, Value
 from tasks.data.documents import DocumentsRef
 from tasks.data.evaluation import MeasuresRef
+from tasks.data.reading import ReadingReport
 from tasks.data.topic_names import TopicNaming
 from tasks.data.vectors import VectorsRef
 
@@ -190,6 +191,7 @@ class TopicReport(Value):
         measures: How good the topics are.
         coverage: How well the encoder knows the words.
         files: The topics as files for others.
+        reading: Languages of the documents, and what the encoder reads of them.
     """
 
     wordings: WordingsRef
@@ -200,6 +202,7 @@ class TopicReport(Value):
     measures: tuple[MeasuresRef, ...]
     coverage: Coverage
     files: TopicFilesRef
+    reading: ReadingReport | None = None
 
 
 class TopicsRef(Ref):

@@ -10,6 +10,7 @@ from tasks.generate.task import (
     way_of,
     withhold_answers,
     withhold_hits,
+    withhold_unread,
 )
 from tasks.generate.task_written import answer_closed_book, answer_grounded, describe_generator
 
@@ -27,4 +28,5 @@ __all__ = [
     "way_of",
     "withhold_answers",
     "withhold_hits",
+    "withhold_unread",
 ]

@@ -4,7 +4,6 @@ Shapes: S sentences, D width.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +12,10 @@ from configs.generate import Extractive
 from tasks.data.documents import Document, Passage
 from tasks.generate.extract import MatchedSentences, match_sentences, passage_of, rarity, share_of
 from tasks.text.injection import bursts, flags_of
-from tasks.text.sentences import terms
+from tasks.text.terms import terms
 
 Floats = npt.NDArray[np.float32]
-Language = Literal["english", "none"]
+Languages = Sequence[str]
 Signals = tuple[float, float]
 ALIKE, AT_LEAST = 0.5, 3  # of runs of three words in common; documents that say the same
 
@@ -30,14 +29,14 @@ class Evidence:
         documents: Mapping[int, Document],
         sentences: Sequence[Passage],
         vectors: Floats,
-        language: Language,
+        languages: Languages,
     ) -> None:
-        self.language = language
+        self.languages = languages
         self.passages = passages
         self.sentences = sentences
         self.vectors = vectors
-        self.words = {p.id: frozenset(terms(p.indexed, language)) for p in passages.values()}
-        self.said = [frozenset(terms(s.text, language)) for s in sentences]
+        self.words = {p.id: frozenset(terms(p.indexed, languages)) for p in passages.values()}
+        self.said = [frozenset(terms(s.text, languages)) for s in sentences]
         self.flags = {p.id: flags_about(p, documents[p.row]) for p in passages.values()}
         self.rows: dict[str, list[int]] = {p.id: [] for p in passages.values()}
         for row, sentence in enumerate(sentences):
@@ -52,7 +51,7 @@ class Evidence:
             cosines: Rows of the passages read for it, and the cosine of each with it.
             config: What shared words count for.
         """
-        asked = frozenset(terms(question, self.language))
+        asked = frozenset(terms(question, self.languages))
         read = {self.passages[row].id: cosine for row, cosine in cosines.items()}
         mine = [row for name in read for row in self.rows[name]]
         places = [passage_of(self.sentences[row]) for row in mine]
@@ -87,17 +86,17 @@ def share_held(asked: Set[str], texts: Sequence[Set[str]]) -> float:
     return max((share_of(weights, text) for text in texts), default=0.0)
 
 
-def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float], language: Language) -> Signals:
+def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float], languages: Languages) -> Signals:
     """Return what tells whether a question is answered: its closest passage's cosine, and the words one shares.
 
     Args:
         question: What was asked.
         passages: Those read for it, one at least.
         cosines: Of each with the question.
-        language: Whose stop words do not count.
+        languages: Whose stop words do not count.
     """
-    asked = frozenset(terms(question, language))
-    return max(cosines), share_held(asked, [frozenset(terms(p.indexed, language)) for p in passages])
+    asked = frozenset(terms(question, languages))
+    return max(cosines), share_held(asked, [frozenset(terms(p.indexed, languages)) for p in passages])
 
 
 def flags_about(passage: Passage, document: Document) -> tuple[str, ...]:

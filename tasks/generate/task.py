@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from tasks.errors import ContractError
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import durable, objects
+from tasks.text.terms import stored_languages
 
 
 def threshold_of(encoder: Encoder, config: Extractive) -> float:
@@ -94,7 +94,7 @@ def cut_sentences(passages: PassagesRef, hits: HitsRef, passages_per_question: i
 @step(
     name="generate-extractive",
     run_name="generate-extractive sentences={config.sentences}",
-    libraries=("bm25s", "PyStemmer"),
+    libraries=("bm25s", "PyStemmer", "stopwordsiso"),
 )
 def answer_extractive(
     collection: Generation,
@@ -122,7 +122,7 @@ def answer_extractive(
     documents = objects.rows_at(collection.documents, Document, (p.row for p in passages.values()))
     evidence = Evidence(
         passages, documents, objects.load_rows(sentences.passages, Passage), objects.load_array(sentences.vectors),
-        _language(collection),
+        _languages(collection),
     )  # fmt: skip
     answers = [
         quote_answer(evidence.of(query.text, towards, cosines, config), documents, config)
@@ -147,10 +147,28 @@ def withhold_answers(answers: AnswersRef, threshold: Threshold) -> AnswersRef:
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
 
 
+@step(name="generate-unread")
+def withhold_unread(answers: AnswersRef, reasons: Sequence[str]) -> AnswersRef:
+    """Take back the answers to questions that an encoder cannot read, or whose passages it cannot, and say why.
+
+    Args:
+        answers: One a question.
+        reasons: Of each question; empty where all can be read.
+    """
+    decided = [
+        answer.model_copy(update={"text": "", "citations": (), "abstained": f"no answer: {reason}"})
+        if reason
+        else answer
+        for answer, reason in zip(load_answers(answers), reasons, strict=True)
+    ]
+    steps.log_metrics(questions=len(decided), unread=sum(map(bool, reasons)))
+    return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in decided], rows=len(decided))
+
+
 @step(
     name="generate-unanswered",
     run_name="generate-unanswered below={threshold.below:.3f}",
-    libraries=("numpy", "PyStemmer"),
+    libraries=("numpy", "PyStemmer", "stopwordsiso"),
 )
 def withhold_hits(
     collection: Generation,
@@ -172,14 +190,14 @@ def withhold_hits(
     """
     from tasks.generate.evidence import signals
 
-    found, language = objects.load_rows(hits, Hit), _language(collection)
+    found, languages = objects.load_rows(hits, Hit), _languages(collection)
     read = [hit for hit in found if hit.rank <= passages]
     texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
     answered = {
         number
         for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, read))
         if cosines
-        and threshold.answers(*signals(query.text, [texts[row] for row in cosines], cosines.values(), language))
+        and threshold.answers(*signals(query.text, [texts[row] for row in cosines], cosines.values(), languages))
     }
     kept = [hit for hit in found if hit.query in answered]
     steps.log_metrics(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
@@ -196,9 +214,6 @@ def _read_for(
         yield query, towards[number], {row: float(of_passages[row] @ towards[number]) for row in rows}
 
 
-def _language(collection: Generation) -> Literal["english", "none"]:
-    """Return whose stop words the sparse index of a collection leaves out."""
-    known: Literal["english", "none"] = json.loads(
-        (objects.path(collection.sparse) / "language.json").read_text("utf-8")
-    )
-    return known
+def _languages(collection: Generation) -> tuple[str, ...]:
+    """Return the languages whose stop words the sparse index of a collection leaves out."""
+    return stored_languages(json.loads((objects.path(collection.sparse) / "language.json").read_text("utf-8")))

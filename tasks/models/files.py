@@ -26,7 +26,17 @@ NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
 COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # their first position comes after the padding token's
 MODEL2VEC = "model2vec"
 STATIC_TABLES = ("embedding.weight", "embeddings")  # as sentence-transformers and model2vec name it
-FILES = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors", "vocab.txt", "merges.txt", "*.model", "*.jinja")
+FILES = (
+    "*.json",
+    "*.safetensors",
+    "*/*.json",
+    "*/*.safetensors",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+    "*.jinja",
+    "README.md",
+)
 TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")  # no weights
 
 
@@ -108,7 +118,7 @@ def _describe(model: str) -> Encoder:
         return _describe_static(files, static)
     config = read_config(folder)
     pooling, normalize = _modules(folder)
-    prompts = optional(folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = optional(folder / "config_sentence_transformers.json").get("prompts") or _known_prompts(model)
     return Encoder(
         model=model,
         revision=files.revision,
@@ -121,6 +131,12 @@ def _describe(model: str) -> Encoder:
         query_prompt=str(prompts.get("query", "")),
         passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
     )
+
+
+def _known_prompts(model: str) -> dict[str, str]:
+    """Return the prompts of a model whose files state none, though its authors do."""
+    card = CATALOGUE.get(model)
+    return {} if card is None else {"query": card.query_prompt, "passage": card.passage_prompt}
 
 
 def tokenizer_file(model: str) -> Path:

@@ -13,6 +13,7 @@ from tasks.data.topics import Topic, TopicMap
 from tasks.data.vectors import Embedded, Encoded
 from tasks.report import charts
 from tasks.report import page as pages
+from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
@@ -86,6 +87,7 @@ def collection_page(
         answers, judged = _examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
+    tables += languages_table(ingested.reading)
     if bad:
         rows = [(r.item, r.reason, r.detail) for r in bad]
         tables.append(Table("Rejected", ("item", "reason", "detail"), rows, most=SHOWN_REJECTED))
@@ -93,7 +95,7 @@ def collection_page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",
         facts=facts, tables=tables, figures=figures, points=points, clusters=clusters, answers=answers,
-        missing=missing, run=_how(run, live), more={"judged": judged},
+        missing=missing, warnings=warnings_about(ingested.reading), run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -109,6 +111,7 @@ def collection_summary(
         "documents": live.documents.rows,
         "passages": live.passages.rows,
         **_recognised(ingested.counts),
+        **reading_summary(ingested.reading),
         **summary(released),
         "topics": "not done: turned off, or too few documents",
         "evaluation": "not done: no questions",

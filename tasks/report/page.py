@@ -91,6 +91,7 @@ class Page:
     clusters: Sequence[Mapping[str, Any]] = ()
     answers: Sequence[Mapping[str, Any]] = ()
     missing: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
     template: str = "report.html.j2"
     more: Mapping[str, Any] = field(default_factory=dict)  # what a template of its own shows beside

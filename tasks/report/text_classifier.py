@@ -30,6 +30,7 @@ from tasks.data.documents import Ingested, Rejected, RejectedRef
 from tasks.data.evaluation import Measure
 from tasks.report import charts, language_models
 from tasks.report import page as pages
+from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
@@ -71,8 +72,10 @@ def class_page(
             _ways(found, measures, config), *_offers(offers), *_label_issues(found, config), *_wordings(found),
             pairs_table(found), class_table(found), *confusions_table(cells, divided.classes), *_curve(means),
             *language_models.tables_of(found, config), *rejected_table(divided.rejected, read),
+            *languages_table(read[0].reading),
         ],
         missing=_missing(found, config),
+        warnings=warnings_about(read[0].reading),
         run={"facts": _how(found), "links": run.links(), "versions": run.versions()},
         template="classes.html.j2",
         figures=[
@@ -145,13 +148,20 @@ def predictions_page(
             Table("Texts", ("id", "text", "label", "probability"), rows, note),
             Table("Frequency of each label", ("label", "texts"), counted, most=SHOWN_CLASSES),
             *rejected_table(None, [read]),
+            *languages_table(read.reading),
         ],
+        warnings=warnings_about(read.reading),
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
     )
     path = pages.write_page(run, page)
     if path.name:
         _copy(predictions, path.parent)
-    return {"classifier": kept.name, "way": kept.way, "predictions": predictions_summary(predictions)}, path
+    return {
+        "classifier": kept.name,
+        "way": kept.way,
+        "predictions": predictions_summary(predictions),
+        **reading_summary(read.reading),
+    }, path
 
 
 def predictions_summary(predictions: PredictionsRef) -> dict[str, Any]:

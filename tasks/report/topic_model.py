@@ -15,6 +15,7 @@ from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, Topi
 from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.knowledge_base import map_of, place_of
+from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
@@ -48,9 +49,17 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             ("outside all topics", f"{noise / len(documents):.0%}"),
             ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
-        tables=[_fates(found, names), _quality(found), *_remarks(found, documents), *_jargon(found), *_told(config)],
+        tables=[
+            _fates(found, names),
+            _quality(found),
+            *_remarks(found, documents),
+            *_jargon(found),
+            *languages_table(found.reading),
+            *_told(config),
+        ],
         points=points,
         clusters=clusters,
+        warnings=warnings_about(found.reading),
         missing=[] if named else ["topics: every document is noise; lower topics.scale or give it more documents"],
         run={
             "facts": _how_named(topics.naming.written, config),
@@ -89,6 +98,7 @@ def topic_summary(
     placed = objects.load_rows(places, TopicMatch) if places is not None else []
     return {
         "name": name,
+        **reading_summary(found.reading),
         "documents": topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
         "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},

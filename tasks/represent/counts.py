@@ -3,7 +3,9 @@
 Shapes: N documents, V words.
 """
 
+import functools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.text import terms
+from tasks.text.language import UNKNOWN, commonest_language, find_language
+from tasks.text.terms import ENGLISH
+
 TERM = r"(?u)\b[^\W\d_][^\W\d_]{2,}\b"  # three letters or more; what has digits or underscores in it is no word
 BETWEEN, WORD = r"[^\p{L}\p{N}_]+", r"^[\p{L}\p{Nl}\p{No}]{3,}$"  # the same, as Arrow finds it: twice as fast
 PART = 10_000  # documents at a time
+MIN_SHARE = 0.01  # of the documents that a language needs: rarer ones are mostly names and code taken for it
 # What the pattern leaves of contractions, those written without their mark, and verbs that go with everything.
 STUBS = re.findall(
     r"\w+",
@@ -31,46 +38,92 @@ class Counts:
     Attributes:
         matrix: (N, V) sparse.
         words: V words, in alphabetical order.
+        language: The one most documents are in, whose stems tell words apart; empty for none.
     """
 
     matrix: Any
     words: tuple[str, ...]
+    language: str = ENGLISH
 
 
-def stop_words() -> frozenset[str]:
-    """Return the English words that say nothing of a topic: those of scikit-learn, of bm25s, and cut contractions."""
-    from bm25s.stopwords import STOPWORDS_EN_PLUS
+@functools.cache
+def stop_words(language: str = ENGLISH) -> frozenset[str]:
+    """Return the words of a language that say nothing of a topic; none where its stop words are not known.
+
+    Of English those of scikit-learn, of bm25s, and cut contractions.
+    """
+    if language != ENGLISH:
+        return terms.stop_words(language)
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS) | frozenset(STOPWORDS_EN_PLUS) | frozenset(STUBS)
+    return frozenset(ENGLISH_STOP_WORDS) | terms.stop_words(ENGLISH) | frozenset(STUBS)
 
 
-def count_words(texts: Sequence[str], min_documents: int) -> Counts:
+def find_languages(texts: Sequence[str], wanted: str) -> list[str]:
+    """Return whose stop words each text has: its own language, or that of most texts where its own is not known.
+
+    Args:
+        texts: N texts.
+        wanted: `auto`, `none` for no stop words, or the code of all.
+
+    Returns:
+        N codes; empty for no stop words. Where no language at all is known, English.
+    """
+    if wanted != "auto":
+        return ["" if wanted == "none" else wanted] * len(texts)
+    found = [find_language(text) for text in texts]
+    counted = Counter(found)
+    main = commonest_language(found)
+    main = ENGLISH if main == UNKNOWN else main
+    rare = {code for code, times in counted.items() if code == UNKNOWN or times < MIN_SHARE * len(texts)}
+    return [main if code in rare else code for code in found]
+
+
+def main_of(languages: Sequence[str]) -> str:
+    """Return the language that most texts have; English of none."""
+    counted = Counter(languages)
+    return min(counted, key=lambda code: (-counted[code], code), default=ENGLISH)
+
+
+def count_words(texts: Sequence[str], min_documents: int, languages: Sequence[str] | None = None) -> Counts:
     """Count the words of documents, in one pass.
 
     Args:
         texts: N documents.
         min_documents: Documents a word must stand in; of fewer documents than that, all.
+        languages: N codes: whose stop words do not count in a document; empty for none. Left out, English.
 
     Returns:
         The counts of words that are no stop words; without any word V is 0.
     """
     from scipy.sparse import csr_matrix, vstack
 
-    parts = [_count(texts[start : start + PART]) for start in range(0, len(texts), PART)]
-    every = sorted({word for _, words in parts for word in words} - stop_words())
+    order, parts = _in_parts(languages or [ENGLISH] * len(texts))
+    counted = [
+        (*_count([texts[row] for row in part]), stop_words(code) if code else frozenset()) for code, part in parts
+    ]
+    every = sorted({word for _, words, stop in counted for word in words if word not in stop})
     column, rows = {word: number for number, word in enumerate(every)}, []
-    for matrix, words in parts:
-        to = np.array([column.get(word, -1) for word in words], dtype=np.int32)
+    for matrix, words, stop in counted:
+        to = np.array([-1 if word in stop else column[word] for word in words], dtype=np.int32)
         left = matrix[:, to >= 0]
         shape = (left.shape[0], len(every))
         rows.append(csr_matrix((left.data, to[to >= 0][left.indices], left.indptr), shape=shape))
-    found = vstack(rows, format="csr", dtype=np.int32) if rows else csr_matrix((0, 0), dtype=np.int32)
+    found = vstack(rows, format="csr", dtype=np.int32)[order] if rows else csr_matrix((0, 0), dtype=np.int32)
     enough = max(1, min(min_documents, len(texts)))
     kept = np.flatnonzero(np.bincount(found.indices, minlength=len(every)) >= enough)
     found = found[:, kept]
     found.sort_indices()
-    return Counts(found, tuple(every[number] for number in kept.tolist()))
+    return Counts(found, tuple(every[number] for number in kept.tolist()), main_of(languages or []))
+
+
+def _in_parts(languages: Sequence[str]) -> tuple[npt.NDArray[np.int64], list[tuple[str, list[int]]]]:
+    """Deal texts into parts of one language each; and return where each text's row is when parts are put together."""
+    rows: dict[str, list[int]] = {}
+    for row, code in enumerate(languages):
+        rows.setdefault(code, []).append(row)
+    parts = [(code, mine[at : at + PART]) for code, mine in rows.items() for at in range(0, len(mine), PART)]
+    return np.argsort([row for _, mine in parts for row in mine]), parts
 
 
 def _count(texts: Sequence[str]) -> tuple[Any, list[str]]:
@@ -123,11 +176,12 @@ def without_wordless(counts: Counts, labels: npt.NDArray[np.int64], part: float)
 
 
 def write_counts(counts: Counts, folder: Path) -> None:
-    """Write counts into a folder: three arrays without objects, and the words a line each."""
+    """Write counts into a folder: three arrays without objects, the words a line each, and the language."""
     matrix = counts.matrix.tocsr()
     for name in ("data", "indices", "indptr"):
         np.save(folder / f"{name}.npy", getattr(matrix, name), allow_pickle=False)
     (folder / "words.txt").write_text("\n".join(counts.words), "utf-8")
+    (folder / "language.txt").write_text(counts.language, "utf-8")
 
 
 def read_counts(folder: Path, documents: int) -> Counts:
@@ -137,4 +191,6 @@ def read_counts(folder: Path, documents: int) -> Counts:
     arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
     said = (folder / "words.txt").read_text("utf-8")
     words = tuple(said.split("\n")) if said else ()
-    return Counts(csr_matrix(tuple(arrays), shape=(documents, len(words))), words)
+    return Counts(
+        csr_matrix(tuple(arrays), shape=(documents, len(words))), words, (folder / "language.txt").read_text("utf-8")
+    )

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from configs.represent import Labels
 from tasks.data.topic_names import TopicNaming
 from tasks.data.topics import Topic
-from tasks.represent.counts import TERM, stop_words
+from tasks.represent.counts import TERM, find_languages, main_of, stop_words
+from tasks.text.terms import stemmer
 
 Ints = npt.NDArray[np.int64]
 WORD = re.compile(TERM)
@@ -44,7 +45,9 @@ class _Label:
         return frozenset(stem for part in self.parts for stem in part)
 
 
-def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], config: Labels) -> list[Topic]:
+def label_topics(
+    texts: Sequence[str], labels: Ints, topics: Sequence[Topic], config: Labels, language: str = "auto"
+) -> list[Topic]:
     """Give every topic a short name of its own.
 
     Candidates are the topic's first twenty words and the phrases of its members nearest the centre, one of whose
@@ -57,11 +60,12 @@ def label_topics(texts: Sequence[str], labels: Ints, topics: Sequence[Topic], co
         labels: (N,) topic of each, -1 for noise.
         topics: The topics in words, twenty words each at best, members nearest the centre first in `documents`.
         config: How long a name may be, who judges.
+        language: Whose stop words and stems: auto, none or a code.
 
     Returns:
         The topics with label, `support` and `general`; no two have a label of the same stems.
     """
-    stems = Stems(texts)
+    stems = Stems(texts, language)
     taken: set[frozenset[str]] = set()
     named: dict[int, Topic] = {}
     for topic in sorted(topics, key=lambda t: (-t.size, t.topic)):
@@ -149,14 +153,16 @@ def _candidates(topic: Topic, stems: "Stems", makers: Ints, others: Ints, config
 
 
 class Stems:
-    """Which stems each document has, looked up when they are first asked for."""
+    """Which stems each document has, looked up when they are first asked for.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        import Stemmer
+    Stems are those of the language most documents are in; stop words those of all their languages.
+    """
 
+    def __init__(self, texts: Sequence[str], language: str = "auto") -> None:
         self.texts = texts
-        self.stop = stop_words()
-        self._stem = Stemmer.Stemmer("english").stemWord
+        spoken = find_languages(texts, language)
+        self.stop = frozenset[str]().union(*(stop_words(code) for code in set(spoken) if code))
+        self._stem = stemmer(main_of(spoken))
         self._of: dict[str, str] = {}
         self._has: dict[int, frozenset[str]] = {}
 

@@ -36,19 +36,22 @@ from tasks.store import objects
 from tasks.vectors.arithmetic import centres_of
 
 LIBRARIES = ("bertopic", "scikit-learn")
+LANGUAGES = ("py3langid", "stopwordsiso")
 
 
-@step(name="represent-counts", libraries=("scikit-learn", "bm25s"))
-def count_terms(documents: DocumentsRef, min_documents: int) -> CountsRef:
+@step(name="represent-counts", libraries=("scikit-learn", "bm25s", *LANGUAGES))
+def count_terms(documents: DocumentsRef, min_documents: int, language: str = "auto") -> CountsRef:
     """Count the words of documents, once for all that puts topics into words.
 
     Args:
         documents: N documents.
         min_documents: Documents a word must stand in.
+        language: Whose stop words do not count: auto, none or a code.
     """
-    from tasks.represent.counts import count_words, write_counts
+    from tasks.represent.counts import count_words, find_languages, write_counts
 
-    counts = count_words(texts_of(documents), min_documents)
+    texts = texts_of(documents)
+    counts = count_words(texts, min_documents, find_languages(texts, language))
     steps.log_metrics(words=len(counts.words))
     return objects.save_files(CountsRef, lambda folder: write_counts(counts, folder), shape=counts.matrix.shape)
 
@@ -70,8 +73,10 @@ def represent_words(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef, c
     return objects.save_rows(TopicsRef, Topic, topics)
 
 
-@step(name="represent-labels", libraries=("PyStemmer", "scikit-learn"))
-def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels) -> NamedTopics:
+@step(name="represent-labels", libraries=("PyStemmer", "scikit-learn", *LANGUAGES))
+def represent_labels(
+    documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, config: Labels, language: str = "auto"
+) -> NamedTopics:
     """Name every topic by its own words and phrases; members that had no part in it judge the name.
 
     Args:
@@ -79,10 +84,12 @@ def represent_labels(documents: DocumentsRef, labels: LabelsRef, topics: TopicsR
         labels: (N,) topic of each.
         topics: The topics in words.
         config: How long a name may be, who judges.
+        language: Whose stop words and stems: auto, none or a code.
     """
     from tasks.represent.labels import label_measures, label_topics
 
-    named = label_topics(texts_of(documents), objects.load_array(labels), objects.load_rows(topics, Topic), config)
+    texts, given = texts_of(documents), objects.load_array(labels)
+    named = label_topics(texts, given, objects.load_rows(topics, Topic), config, language)
     naming = label_measures(named, config.min_support)
     steps.log_metrics(**naming.stated())
     return NamedTopics(topics=objects.save_rows(TopicsRef, Topic, named), naming=naming)

@@ -8,7 +8,7 @@ from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import LabelsRef, NamedTopics, Topic, TopicsRef
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
-from tasks.represent.task import texts_of
+from tasks.represent.task import LANGUAGES, texts_of
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
@@ -26,10 +26,14 @@ def naming_by(config: Written) -> Prompting:
     return Prompting(generator=generators.describe(config.generator), prompt=read_naming_prompt(config.prompt))
 
 
-@step(name="represent-written", libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance"))
+@step(
+    name="represent-written",
+    libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance", *LANGUAGES),
+)
 def write_topic_labels(
-    documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels
-) -> NamedTopics:
+    documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels,
+    language: str = "auto",
+) -> NamedTopics:  # fmt: skip
     """Let a language model name topics; where its name does not stand the test, the name they have stays.
 
     Args:
@@ -38,6 +42,7 @@ def write_topic_labels(
         topics: The topics, named by their own words.
         naming: What writes, and what it is shown.
         config: Who judges.
+        language: Whose stop words and stems: auto, none or a code.
     """
     from tasks.represent.labels import label_measures
     from tasks.represent.written import Writer, write_labels
@@ -48,7 +53,7 @@ def write_topic_labels(
     prompt_budget = client.prompt_budget(prompting.generator, sampling, written.prompt_tokens)
     writer = Writer(ask, client.text_counter(written.generator), prompt_budget, prompting.prompt, written)
     rows, given = objects.load_rows(topics, Topic), objects.load_array(labels)
-    named, counted = write_labels(texts_of(documents), given, rows, writer, config)
+    named, counted = write_labels(texts_of(documents), given, rows, writer, config, language)
     spent = ask.spent.prompt_tokens + ask.spent.completion_tokens
     names = WrittenNames(**counted, spent_tokens=spent, saved_tokens=ask.spent.saved_tokens)
     told = label_measures(named, config.min_support).model_copy(update={"written": names})

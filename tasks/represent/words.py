@@ -4,7 +4,7 @@ Shapes: N documents, D width.
 Source: BERTopic, Grootendorst 2022, arXiv:2203.05794; maximal marginal relevance, Carbonell & Goldstein, SIGIR 1998.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 import numpy as np
@@ -23,6 +23,7 @@ from tasks.represent.model import (
     fit_topics,
     weigh_classes,
 )
+from tasks.text.terms import stemmer
 
 EXEMPLARS = 5
 CANDIDATES = 30  # words BERTopic hands to a way of choosing among them
@@ -98,7 +99,7 @@ def words_side_by_side(
             case "keybert":
                 found[way] = _keybert(fitted, vectors, config.words, encode)
             case "mmr":
-                found[way] = _mmr(fitted, found["c-tf-idf"], config, encode)
+                found[way] = _mmr(fitted, found["c-tf-idf"], config, encode, stemmer(counts.language))
             case "part-of-speech":
                 found[way] = _part_of_speech(fitted, texts, config.words, tagger)
             case _:
@@ -150,11 +151,13 @@ def _keybert(fitted: FittedTopics, vectors: Floats, words: int, encode: Encode) 
     return fitted.weighted(chosen.extract_topics(fitted.model, frame, weights, fitted.model.get_topics()))
 
 
-def _mmr(fitted: FittedTopics, topics: Weighted, config: CTfIdf, encode: Encode) -> Weighted:
+def _mmr(
+    fitted: FittedTopics, topics: Weighted, config: CTfIdf, encode: Encode, stem: Callable[[str], str]
+) -> Weighted:
     """Choose words close to all of a topic's words and far from one another; of one stem at most one."""
     from bertopic.representation import MaximalMarginalRelevance
 
-    candidates = {topic: _distinct_stems(pairs) for topic, pairs in topics.items()}
+    candidates = {topic: _distinct_stems(pairs, stem) for topic, pairs in topics.items()}
     texts = sorted({word for pairs in candidates.values() for word, _ in pairs})
     texts += [" ".join(word for word, _ in pairs) for pairs in candidates.values() if pairs]
     known = dict(zip(texts, encode(texts), strict=True))  # all at once: BERTopic asks topic by topic
@@ -209,11 +212,8 @@ def _frame(fitted: FittedTopics) -> Any:
     return pd.DataFrame({"Document": fitted.rows, "ID": range(len(fitted.rows)), "Topic": list(fitted.model.topics_)})
 
 
-def _distinct_stems(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+def _distinct_stems(pairs: Sequence[tuple[str, float]], stem: Callable[[str], str]) -> list[tuple[str, float]]:
     """Keep of words of one stem the weightiest: two inflections differ for an encoder, and say one thing."""
-    import Stemmer
-
-    stem = Stemmer.Stemmer("english").stemWord
     first: dict[str, tuple[str, float]] = {}
     for word, weight in pairs:
         first.setdefault(stem(word), (word, weight))

@@ -60,8 +60,9 @@ def read_naming_prompt(name: str) -> Template:
 
 
 def write_labels(
-    texts: Sequence[str], labels: Ints, topics: Sequence[Topic], writer: Writer, config: Labels
-) -> tuple[list[Topic], Counter[str]]:
+    texts: Sequence[str], labels: Ints, topics: Sequence[Topic], writer: Writer, config: Labels,
+    language: str = "auto",
+) -> tuple[list[Topic], Counter[str]]:  # fmt: skip
     """Name topics by a model where its name stands the test, else leave the name they have.
 
     Args:
@@ -70,12 +71,13 @@ def write_labels(
         topics: The topics, named by their own words.
         writer: How names are asked for.
         config: Who judges.
+        language: Whose stop words and stems: auto, none or a code.
 
     Returns:
         The topics; and how many names were taken, as `written`, and not, by reason.
     """
     asked = sorted((t for t in topics if t.topic >= 0 and t.words), key=lambda t: (-t.size, t.topic))
-    stems = Stems(texts)
+    stems = Stems(texts, language)
     heard = writer.replies(
         [
             Request(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
-from tasks.text.sentences import terms
+from tasks.text.terms import stored_languages, terms
 
 
 class SparseIndex:
@@ -20,12 +20,12 @@ class SparseIndex:
     def __init__(self, folder: Path) -> None:
         import bm25s
 
-        self.language = json.loads((folder / "language.json").read_text("utf-8"))
+        self.languages = stored_languages(json.loads((folder / "language.json").read_text("utf-8")))
         self.index: Any = bm25s.BM25.load(folder, mmap=True)
 
     def scores(self, query: str) -> npt.NDArray[np.float32]:
         """Return the score (N,) of every passage, zero where it shares no word with the query."""
-        found = self.index.get_tokens_ids(terms(query, self.language))
+        found = self.index.get_tokens_ids(terms(query, self.languages))
         if not found:
             return np.zeros(self.index.scores["num_docs"], dtype=np.float32)
         scores: npt.NDArray[np.float32] = self.index.get_scores_from_ids(found)

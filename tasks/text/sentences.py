@@ -1,9 +1,8 @@
 """Text arithmetic that everything shares: what may be read, and where sentences end. The only implementations."""
 
-import functools
 import re
 import unicodedata
-from typing import Any, Literal
+from typing import Any
 
 from tasks.data.documents import Reason
 
@@ -77,22 +76,6 @@ def words(text: str) -> list[str]:
         if len(parts) > 1:
             terms += [part for part in parts if len(part) > 1]
     return terms
-
-
-def terms(text: str, language: Literal["english", "none"]) -> list[str]:
-    """Return the search terms of a text, stop words left out and the others cut to their stem."""
-    if language == "none":
-        return words(text)
-    stop, stem = _english()
-    return [stem(word) for word in words(text) if word not in stop]
-
-
-@functools.cache
-def _english() -> tuple[frozenset[str], Any]:
-    import Stemmer
-    from bm25s.stopwords import STOPWORDS_EN_PLUS
-
-    return frozenset(STOPWORDS_EN_PLUS), functools.lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
 
 
 def byte_characters() -> dict[int, str]:

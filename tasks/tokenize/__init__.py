@@ -12,14 +12,18 @@ from tasks.tokenize.task import (
     trained_tokenizer,
     whole_documents,
 )
+from tasks.tokenize.task_reading import check_reading, find_unread, report_languages
 
 __all__ = [
     "check_fit",
+    "check_reading",
     "chunk_documents",
     "count_tokens",
     "cover_documents",
     "describe_tokenizers",
     "describe_weights",
+    "find_unread",
+    "report_languages",
     "show_tokens",
     "train_tokenizer",
     "trained_tokenizer",

@@ -14,7 +14,7 @@ from configs.index import Bm25
 from tasks.index.bm25 import build_bm25
 from tasks.ingest.python_docs import read_package
 from tasks.retrieve.bm25 import SparseIndex
-from tasks.text.sentences import terms
+from tasks.text.terms import terms
 from tests.bench.pairs import alternate, at_least, at_most, plain
 
 PASSAGES, QUERIES, ROUNDS, HITS = 5_000, 40, 3, 10
@@ -27,12 +27,12 @@ def measure() -> list[dict[str, Any]]:
     from rank_bm25 import BM25Okapi
 
     passages, queries = texts()
-    words = [terms(text, "english") for text in passages]
+    words = [terms(text, ["en"]) for text in passages]
     config = Bm25()
     with tempfile.TemporaryDirectory() as folder:
         build_bm25(passages, Path(folder), config)
         index, other = SparseIndex(Path(folder)), BM25Okapi(words, k1=config.k1, b=config.b)
-        theirs_found: Callable[[str], Any] = lambda q: np.argsort(-other.get_scores(terms(q, "english")))[:HITS]  # noqa: E731
+        theirs_found: Callable[[str], Any] = lambda q: np.argsort(-other.get_scores(terms(q, ["en"])))[:HITS]  # noqa: E731
         index.search(queries[0], HITS)
         ours_s, theirs_s = alternate(
             lambda: [index.search(query, HITS) for query in queries],
@@ -40,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
             ROUNDS,
         )
         found = [index.search(query, HITS) for query in queries]
-        scores = lucene(words, [terms(query, "english") for query in queries], config)
+        scores = lucene(words, [terms(query, ["en"]) for query in queries], config)
     wrong = max(float(np.abs(s - truth[rows]).max(initial=0)) for (rows, s), truth in zip(found, scores, strict=True))
     tops = [-np.sort(-truth)[: len(rows)] for (rows, _), truth in zip(found, scores, strict=True)]
     missed = max(float(np.abs(s - top).max(initial=0)) for (_, s), top in zip(found, tops, strict=True))

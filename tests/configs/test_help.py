@@ -225,7 +225,7 @@ def test_help_may_stand_behind_a_call_that_is_half_written(tell: Any) -> None:
         ("text-classifier --help precision", "perhaps embed.precision"),
         ("text-classifier --help qqqq", "has no 'qqqq'; see python -m flows text-classifier --help"),
         ("text-classifier --help .", "text-classifier has no '.'"),
-        ("text-classifier --help @slow", "text-classifier has no preset @slow; it has @book, @quick"),
+        ("text-classifier --help @slow", "text-classifier has no preset @slow; it has @book, @multilingual, @quick"),
         ("text-classifier --help source embed", "--help opens one name, not 2: source embed"),
         ("text-classifier -h", "'-h' is no option; there are --help, --show, --plan"),
         ("text-classifier --hel", "'--hel' is no option; there are --help, --show, --plan"),

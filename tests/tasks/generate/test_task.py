@@ -20,6 +20,7 @@ from tasks.generate import (
     way_of,
     withhold_answers,
     withhold_hits,
+    withhold_unread,
 )
 from tasks.retrieve import retrieve
 from tasks.store import objects
@@ -61,6 +62,17 @@ def test_a_question_far_from_every_passage_is_not_answered(shelf: Generation) ->
     (found,) = load_answers(answer(shelf, queries, towards, retrieve.fn(shelf, queries, towards, Dense(k=3))))
     assert found.abstained == "no answer in this collection: the closest passage scores 0.400, below 0.500"
     assert found.citations == ()
+
+
+def test_an_answer_that_the_encoder_could_only_guess_is_withheld_with_the_reason(shelf: Generation) -> None:
+    queries = objects.save_rows(QueriesRef, Query, [Query("0", "Which pet purrs?"), Query("1", "Who barks?")])
+    towards = vectors_of([1, 0, 0], [0, 1, 0])
+    given = answer(shelf, queries, towards, retrieve.fn(shelf, queries, towards, Dense(k=2)))
+    cats, dogs = load_answers(withhold_unread.fn(given, ["the encoder reads nothing of it", ""]))
+    assert (cats.text, cats.citations) == ("", ())
+    assert cats.abstained == "no answer: the encoder reads nothing of it"
+    assert dogs == load_answers(given)[1]
+    assert dogs.text
 
 
 def test_a_question_that_finds_no_passage_is_not_answered(shelf: Generation) -> None:

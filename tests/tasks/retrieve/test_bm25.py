@@ -126,6 +126,36 @@ def test_words_are_found_by_their_stem_in_english_and_as_they_are_without_a_lang
     assert make(["running horses"], language="none").search("run horse", 1)[0].tolist() == []
 
 
+ENGLISH = ["The boats are leaving the harbour with the morning tide.", "Every house in the street has a red roof.",
+           "Gardeners were pruning the apple trees all afternoon."]  # fmt: skip
+GERMAN = ["Die Dächer der Häuser werden im Sommer neu gedeckt.", "Der Gärtner schneidet die Bäume im Herbst zurück."]
+
+
+def test_each_passage_has_the_stems_of_its_own_language_and_a_question_those_of_all(make: Make) -> None:
+    index = make([*ENGLISH, *GERMAN])
+    assert index.languages == ("en", "de")
+    assert index.search("Dach", 5)[0].tolist() == [3]
+    assert index.search("Baum", 5)[0].tolist() == [4]
+    assert index.search("boat", 5)[0].tolist() == [0]
+    assert index.search("der die das und", 5)[0].tolist() == []
+
+
+def test_english_passages_make_the_same_index_as_when_english_is_named(tmp_path: Path) -> None:
+    for name in ("auto", "en"):
+        (tmp_path / name).mkdir()
+        build_bm25([*ENGLISH, "x = 1", ""], tmp_path / name, Bm25(language=name))
+    files = sorted(path.name for path in (tmp_path / "en").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "auto").iterdir())
+    assert all((tmp_path / "auto" / name).read_bytes() == (tmp_path / "en" / name).read_bytes() for name in files)
+
+
+def test_an_index_that_was_made_before_is_searched_in_english(make: Make, tmp_path: Path) -> None:
+    make(["running horses"])
+    (folder,) = tmp_path.iterdir()
+    (folder / "language.json").write_text('"english"', "utf-8")
+    assert SparseIndex(folder).search("horse", 1)[0].tolist() == [0]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # bm25s takes the mean of no lengths
 @pytest.mark.parametrize("texts", [[], ["the", "of and"], [""]], ids=["no text", "stop words", "empty text"])
 def test_texts_without_a_word_make_an_index_in_which_nothing_is_found(texts: list[str], make: Make) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
-from tasks.text.sentences import byte_characters, sentences, spreadsheet, terms, unfit, words
+from tasks.text.sentences import byte_characters, sentences, spreadsheet, unfit, words
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 PROSE = st.text(st.sampled_from("aB1 .!?\n\t-*\"')([:=~^#>_\u200b\u00e9"), max_size=80)
@@ -169,26 +169,6 @@ def test_every_part_of_a_compound_finds_it(parts: list[str], sign: str) -> None:
 @given(ANY_TEXT)
 def test_words_are_lower_case_without_blanks(text: str) -> None:
     assert all(word == word.lower() and word and not any(c.isspace() for c in word) for word in words(text))
-
-
-@pytest.mark.parametrize(
-    ("text", "stems"),
-    [
-        ("consign consigned consigning consignment", ["consign", "consign", "consign", "consign"]),
-        ("knack knackeries knacks", ["knack", "knackeri", "knack"]),
-        ("caresses ponies", ["caress", "poni"]),
-    ],
-)
-def test_english_terms_are_the_stems_published_with_the_snowball_stemmer(text: str, stems: list[str]) -> None:
-    assert terms(text, "english") == stems
-
-
-def test_a_text_of_stop_words_has_no_english_terms() -> None:
-    assert terms("The of and is to be, or NOT to be.", "english") == []
-
-
-def test_no_language_keeps_every_word_as_it_is() -> None:
-    assert terms("The running of ponies", "none") == ["the", "running", "of", "ponies"]
 
 
 def test_what_begins_like_a_formula_stays_words_in_a_spreadsheet() -> None:
