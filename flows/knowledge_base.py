@@ -37,6 +37,7 @@ from tasks.generate import threshold_of, way_of
 from tasks.index import (
     compare_documents,
     draw_probes,
+    index_copies,
     index_dense,
     index_sparse,
     live_before,
@@ -83,7 +84,7 @@ def verify(made: Generation, config: Verify) -> Verified:
 def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
     """Fit when nothing is answered, on the development half of the questions; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
-    asked = None if path is None else load_calibration(path, made.documents)
+    asked = None if path is None else load_calibration(path, made.documents, made.copies)
     if asked is None or config.evaluate.calibrate is None:
         return None
     with steps.label("calibration"):
@@ -97,7 +98,7 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     path = questions_for(source.kind, config.evaluate)
     if path is None:
         return None
-    asked = load_questions(path, config.evaluate.split, made.documents)
+    asked = load_questions(path, config.evaluate.split, made.documents, made.copies)
     if not asked.answerable:
         return None
     with steps.label("evaluation"):
@@ -144,7 +145,7 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
         return Comparison(skipped=why)
     if live.cache_key() == made.cache_key():
         return Comparison(skipped="what is searched has not changed")
-    asked = load_shared_questions(path, made.documents, live.documents)
+    asked = load_shared_questions(path, made, live)
     if asked.answerable < gate.min_questions:
         needed = f"at least {gate.min_questions} are needed (publish.gate.min_questions)"
         return Comparison(
@@ -221,6 +222,7 @@ def knowledge_base(
             dense=index_dense(embedded.vectors, config.index.dense),
             sparse=index_sparse(embedded.passages, config.index.sparse),
             fingerprint=encoder,
+            copies=index_copies(ingested.documents) if ingested.counts.get("duplicates") else None,
         )
         verified = verify(made, config.publish.verify)
         made = made.model_copy(update={"calibration": calibrate(made, source, config)})
