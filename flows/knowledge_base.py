@@ -74,10 +74,11 @@ def preflight(
 def verify(made: Generation, config: Verify) -> Verified:
     """Make sure that a generation is whole and that its passages are found again, by meaning and by words."""
     probes = draw_probes(made.passages, made.vectors, config)
+    whole = made.model_copy(update={"copies": None})  # a search shows one of them, the indexes hold all
     with steps.label("probes", "dense"):
-        dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
+        dense = retrieve(whole, probes.queries, probes.vectors, Dense(k=5))
     with steps.label("probes", "bm25"):
-        sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
+        sparse = retrieve(whole, probes.queries, probes.vectors, Sparse(k=5))
     return verify_generation(made, probes, dense, sparse, config)
 
 
