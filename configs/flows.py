@@ -161,7 +161,7 @@ class TokenizerReport(Config):
 class WordVectors(Config):
     """Everything `word-vectors` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the source."""
     train: Word2Vec = Word2Vec()
     """How vectors are learned."""
@@ -265,7 +265,7 @@ class TextClassifier(Config):
 class TuneClassifier(Config):
     """Everything `tune-classifier` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the source."""
     labels: Labelled = Labelled()
     """Where labels stand, and which texts are held out."""
@@ -310,7 +310,7 @@ class TuneClassifier(Config):
 class TuneTagger(Config):
     """Everything `tune-tagger` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the texts of `predict`."""
     model: Annotated[str, Common] = EMBEDDED
     """Transformer to start from: an id on the hub, a folder, or `tuned:NAME`."""

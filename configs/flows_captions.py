@@ -6,7 +6,7 @@ from pydantic import Field
 
 from configs.base import Common, Config
 from configs.captions import Captioner, EmbeddedCaptioner, PictureParts
-from configs.ingest import Ingest
+from configs.ingest import IngestLimits
 
 
 class ImageCaptions(Config):
@@ -19,5 +19,5 @@ class ImageCaptions(Config):
     named: Annotated[str | None, Common] = Field(None, min_length=1)
     """Column of `source.described.keep` with the words that a caption must hold, as those of a class; left out, those
     of the description that say something."""
-    ingest: Ingest = Ingest()
+    ingest: IngestLimits = IngestLimits()
     """How much of the table of descriptions may be rejected."""

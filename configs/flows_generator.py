@@ -24,7 +24,7 @@ from configs.models import SMOLLM2
 class TuneGenerator(Config):
     """Everything `tune-generator` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the sources."""
     columns: InstructionColumns = InstructionColumns()
     """Where instruction, input and output stand."""

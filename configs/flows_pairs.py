@@ -30,7 +30,7 @@ from configs.runner import Runner, Threads
 class TuneEmbedder(Config):
     """Everything `tune-embedder` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the source."""
     examples: PairFormat = Sections()
     """What is learned from: which texts belong together."""
@@ -106,7 +106,7 @@ class TuneEmbedder(Config):
 class TuneReranker(Config):
     """Everything `tune-reranker` can be asked to do."""
 
-    ingest: Ingest = Ingest()
+    ingest: Ingest = Ingest(duplicates="drop")
     """What may go wrong with the source."""
     examples: RankedFormat = PairColumns()
     """What is learned from: which texts belong to a question."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from configs.base import Common, Config
 from configs.embed import Embed
 from configs.index import Index
-from configs.ingest import Ingest
+from configs.ingest import IngestLimits
 from configs.picture_encoders import Lite0WithHead, PictureEncoder
 from configs.pictures import PictureHead, PictureProbe, WordShift, ZeroShotClasses
 from configs.retrieve import Dense, Retrieve
@@ -34,7 +34,7 @@ class ImageSearch(Config):
     """Classes learned from the pictures that have one, `{}` by their folder; null for none."""
     index: Index = Index()
     """The indexes of the collection."""
-    ingest: Ingest = Ingest()
+    ingest: IngestLimits = IngestLimits()
     """How much of the table of descriptions may be rejected."""
     keep: int | None = Field(None, ge=1)
     """Generations of the collection that are kept; left out, all."""

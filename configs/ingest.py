@@ -37,7 +37,8 @@ class Files(Config):
     patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf")
     """File names to read; others are counted and left alone."""
     encoding: str = "utf-8"
-    """How the bytes of text are written. A file that does not decode is rejected, never guessed at."""
+    """How the bytes of text are written. A file that does not decode is rejected, never guessed at; auto: UTF-8, else
+    what is likeliest, for each file, and said."""
     max_file_mb: float = Field(5.0, gt=0, le=1_000)
     """Larger files are rejected."""
     max_pages: int = Field(1_000, ge=1, le=100_000)
@@ -50,11 +51,11 @@ class Files(Config):
 
 
 class Tables(Config):
-    """Rows of jsonl, csv or parquet files, one document a row."""
+    """Rows of jsonl, csv, parquet or xlsx files, one document a row."""
 
     kind: Literal["tables"] = "tables"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
-    """A file (.jsonl, .jsonl.gz, .csv, .parquet) or a folder of such files."""
+    """A file (.jsonl, .jsonl.gz, .csv, .parquet, .xlsx) or a folder of such files."""
     text: str = "text"
     """Name of the column that holds the text."""
     title: str | None = None
@@ -64,9 +65,11 @@ class Tables(Config):
     keep: tuple[str, ...] = ()
     """Names of columns kept with each document, as a time or a class; a row may lack them."""
     encoding: str = "utf-8"
-    """How jsonl and csv files are written."""
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    """Between the cells of csv files; spreadsheets of many countries write `;`. A tab is written as it is."""
+    """How jsonl and csv files are written; auto: UTF-8, else what is likeliest, for each file, and said."""
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    """Between the cells of csv files; left out, a comma, semicolon, tab or bar, as the header fits, and said."""
+    sheet: str | None = None
+    """Name of the sheet of xlsx files; left out, the first."""
     max_row_mb: float = Field(5.0, gt=0, le=1_000)
     """Rows with a longer text are rejected."""
 
@@ -121,8 +124,16 @@ class Events(Config):
     """How jsonl and csv files are written."""
 
 
-class Ingest(Config):
+class IngestLimits(Config):
     """What may go wrong with a source before the run is stopped."""
 
     max_rejected_share: float = Field(0.5, ge=0, le=1)
     """Share of items that may be rejected; above it the run fails and names the commonest reason."""
+
+
+class Ingest(IngestLimits):
+    """What is kept of a source, and what may go wrong with it before the run is stopped."""
+
+    duplicates: Literal["keep", "drop"] = "keep"
+    """What becomes of documents that repeat an earlier text. keep: each is a row of its own, encoded once; drop: they
+    are rejected. Of `python-docs` each text is read once."""

@@ -38,6 +38,7 @@ from tasks.generate import threshold_of, way_of
 from tasks.index import (
     compare_documents,
     draw_probes,
+    index_copies,
     index_dense,
     index_sparse,
     live_before,
@@ -74,10 +75,11 @@ def preflight(
 def verify(made: Generation, config: Verify) -> Verified:
     """Make sure that a generation is whole and that its passages are found again, by meaning and by words."""
     probes = draw_probes(made.passages, made.vectors, config)
+    whole = made.model_copy(update={"copies": None})  # a search shows one of them, the indexes hold all
     with steps.label("probes", "dense"):
-        dense = retrieve(made, probes.queries, probes.vectors, Dense(k=5))
+        dense = retrieve(whole, probes.queries, probes.vectors, Dense(k=5))
     with steps.label("probes", "bm25"):
-        sparse = retrieve(made, probes.queries, probes.vectors, Sparse(k=5))
+        sparse = retrieve(whole, probes.queries, probes.vectors, Sparse(k=5))
     return verify_generation(made, probes, dense, sparse, config)
 
 
@@ -90,7 +92,7 @@ def answer_as_configured(made: Generation, asked: QueriesRef, config: KnowledgeB
 def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
     """Fit when nothing is answered, on the development half of the questions; None where there are none."""
     path = questions_for(source.kind, config.evaluate)
-    asked = None if path is None else load_calibration(path, made.documents)
+    asked = None if path is None else load_calibration(path, made.documents, made.copies)
     if asked is None or config.evaluate.calibrate is None:
         return None
     with steps.label("calibration"):
@@ -106,7 +108,7 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     path = questions_for(source.kind, config.evaluate)
     if path is None:
         return None
-    asked = load_questions(path, config.evaluate.split, made.documents)
+    asked = load_questions(path, config.evaluate.split, made.documents, made.copies)
     if not asked.answerable:
         return None
     with steps.label("evaluation"):
@@ -155,7 +157,7 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
         return Comparison(skipped=why)
     if live.cache_key() == made.cache_key():
         return Comparison(skipped="what is searched has not changed")
-    asked = load_shared_questions(path, made.documents, live.documents)
+    asked = load_shared_questions(path, made, live)
     if asked.answerable < gate.min_questions:
         needed = f"at least {gate.min_questions} are needed (publish.gate.min_questions)"
         return Comparison(
@@ -234,6 +236,7 @@ def knowledge_base(
             dense=index_dense(embedded.vectors, config.index.dense),
             sparse=index_sparse(embedded.passages, config.index.sparse),
             fingerprint=encoder,
+            copies=index_copies(ingested.documents) if ingested.counts.get("duplicates") else None,
         )
         verified = verify(made, config.publish.verify)
         made = made.model_copy(update={"calibration": calibrate(made, source, config)})

@@ -125,7 +125,8 @@ def prepare_handle(model: ChatModel, *, one: bool) -> GeneratorHandle:
     """Return who speaks, to one question at a time or to many; a small model is made first."""
     if not isinstance(model, SmallModel):
         return make_handle(model, one=one)
-    ingested = ingest_documents(list_items(model.source), model.source, Ingest(), describe_encoder(Embed()).encoder)
+    limits, encoder = Ingest(duplicates="drop"), describe_encoder(Embed()).encoder
+    ingested = ingest_documents(list_items(model.source), model.source, limits, encoder)
     return make_small_handle(make_small(ingested.documents, model), one=one)
 
 

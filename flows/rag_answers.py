@@ -118,7 +118,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     path, answer = questions_for(live.source, config.evaluate), config.answer
     if path is None or not isinstance(answer, Generated):
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
-    asked = load_questions(path, config.evaluate.split, live.documents)
+    asked = load_questions(path, config.evaluate.split, live.documents, live.copies)
     open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer, config.readable)
     generator, resolved, sampling = drawn_as_asked(answer, one=asked.queries.rows == 1)
     prompt = read_closed_book_prompt(answer.closed_prompt)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tasks.data.chains import Problem
 from tasks.errors import DataError
-from tasks.text.numbers import STATED, Kind, numbers_in, read_answer
+from tasks.text.figures import numbers_in
+from tasks.text.numbers import STATED, Kind, read_answer
 from tasks.text.sentences import unfit
 
 LONGEST = 100_000  # characters of a question

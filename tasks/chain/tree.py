@@ -11,7 +11,8 @@ from tasks.chain.link import call_of
 from tasks.data.chains import ModelCall, Output, Thought
 from tasks.data.messages import Replies, Request
 from tasks.data.prompts import Template
-from tasks.text.numbers import Kind, numbers_in, read_answer
+from tasks.text.figures import numbers_in
+from tasks.text.numbers import Kind, read_answer
 from tasks.text.prompts import fill, messages_of
 
 HIGHEST = 10

@@ -16,7 +16,8 @@ from tasks.data.chats import ChatTurn, Conversation, Removed
 from tasks.data.messages import Message, Replies, Reply, Request
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
-from tasks.text.numbers import numbers_in, written
+from tasks.text.figures import numbers_in
+from tasks.text.numbers import written
 from tasks.text.prompts import disarm, fill, messages_of
 from tasks.text.sentences import sentences, words
 

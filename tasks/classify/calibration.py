@@ -10,6 +10,7 @@ more than two classes Alexandari et al. 2020, arXiv:1901.06852 (a temperature an
 labels; that few labels leave them near `batch` is ours).
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
@@ -53,7 +54,7 @@ def fit_calibration(
 
 
 def held_out(
-    kind: CalibrationKind, likelihoods: Floats, content_free: Floats, targets: Bools, config: Fit
+    kind: CalibrationKind, likelihoods: Floats, content_free: Floats, targets: Bools, texts: Sequence[str], config: Fit
 ) -> npt.NDArray[np.float32]:
     """Return (N, K) probabilities of training texts, by what was fitted on the labels of others.
 
@@ -62,12 +63,13 @@ def held_out(
         likelihoods: (N, K) of the training texts.
         content_free: (C, K) of texts without content.
         targets: (N, K) labels of the training texts.
+        texts: The training texts; equal ones are in one fold.
         config: Folds; where no class has two texts, they are left to what takes no labels, `batch`.
     """
     if kind != "threshold":
         return calibrated(likelihoods, fit_calibration(kind, likelihoods, content_free, targets))
     made = calibrated(likelihoods, fit_calibration("batch", likelihoods, content_free, targets))
-    for train, rest in folds(targets, config, multiple=False):
+    for train, rest in folds(targets, config, texts, multiple=False):
         fitted = fit_calibration(kind, likelihoods[train], content_free, targets[train])
         made[rest] = calibrated(likelihoods[rest], fitted)
     return made

@@ -26,6 +26,7 @@ from tasks.classify.model import (
     LinearModel,
     Model,
     NeighbourModel,
+    first_rows,
     learn_words,
     nearest,
     probabilities,
@@ -90,7 +91,7 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
     if isinstance(method, Combined):
         return _combined(features, targets, method, config, multiple)
     held_out: Any = None
-    for train, rest in folds(targets, config, multiple=multiple):
+    for train, rest in folds(targets, config, features.texts, multiple=multiple):
         parts = features.take(train), targets[train], features.take(rest)
         for at, (_, scores) in enumerate(_attempts(*parts, method, config, multiple)):
             held_out = np.zeros((len(_settings(method, config)), *targets.shape)) if held_out is None else held_out
@@ -107,21 +108,29 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
     return _calibrated(model, held_out[best], targets, names[best], multiple)
 
 
-def folds(targets: Bools, config: Fit, *, multiple: bool) -> Iterator[tuple[Ints, Ints]]:
-    """Yield rows to fit on and rows to predict; of every class as many in each part as can be, or nearly so."""
-    from sklearn.model_selection import KFold, StratifiedKFold
+def folds(targets: Bools, config: Fit, texts: Sequence[str], *, multiple: bool) -> Iterator[tuple[Ints, Ints]]:
+    """Yield rows to fit on and rows to predict; of every class as many in each part as can be, or nearly so.
 
-    parts = min(config.folds, len(targets))
+    Rows of one text are in one part.
+    """
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    rows = first_rows(texts)
+    firsts, shuffled = np.unique(rows), {"shuffle": True, "random_state": config.seed}
+    groups = rows if len(firsts) < len(rows) else None
+    parts = min(config.folds, len(firsts))
     if multiple:
-        yield from KFold(parts, shuffle=True, random_state=config.seed).split(targets)
+        fold = KFold(parts, **shuffled) if groups is None else GroupKFold(parts, **shuffled)
+        yield from fold.split(targets, groups=groups)
         return
     labels = targets.argmax(axis=1)
-    parts = min(parts, int(np.bincount(labels).max()))
+    parts = min(parts, int(np.bincount(labels[firsts]).max()))
     if parts < 2:
         return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        yield from StratifiedKFold(parts, shuffle=True, random_state=config.seed).split(labels, labels)
+        fold = StratifiedKFold(parts, **shuffled) if groups is None else StratifiedGroupKFold(parts, **shuffled)
+        yield from fold.split(labels, labels, groups)
 
 
 def _settings(method: Simple, config: Fit) -> list[str]:

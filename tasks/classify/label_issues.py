@@ -5,6 +5,7 @@ Source: confident learning, Northcutt, Jiang & Chuang 2021, doi:10.1613/jair.1.1
 and the number of errors estimated from it. That the probability of the label alone says which they are is ours.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,6 +71,35 @@ def probably_wrong(given: Ints, likely: Floats) -> Ints:
     rows = np.flatnonzero(likely.argmax(axis=1) != given)
     order = rows[np.argsort(likely[rows, given[rows]], kind="stable")]
     return order[: expected_wrong(given, likely)]
+
+
+def contradictions(
+    given: Ints, likely: Floats, classes: Sequence[str], documents: Sequence[Mapping[str, Any]]
+) -> list[LabelIssue]:
+    """Return rows that give a text another label than most rows of the same text.
+
+    Where as many rows say one thing as another, what was fitted on other texts decides.
+
+    Args:
+        given: (N,) labels.
+        likely: (N, K) probabilities by what was fitted on other texts.
+        classes: Names of the classes.
+        documents: Id and text of each.
+    """
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, document in enumerate(documents):
+        rows_of[document["text"]].append(row)
+    found = []
+    for text, rows in rows_of.items():
+        votes = np.bincount(given[rows], minlength=len(classes))
+        if np.count_nonzero(votes) < 2:
+            continue
+        likeliest = int(np.lexsort((likely[rows].mean(axis=0), votes))[-1])
+        found += [
+            LabelIssue(row, documents[row]["id"], classes[given[row]], classes[likeliest],
+                       float(likely[row, given[row]]), text) for row in rows if given[row] != likeliest
+        ]  # fmt: skip
+    return sorted(found, key=lambda issue: (issue.confidence, issue.row))
 
 
 def label_issues_of(

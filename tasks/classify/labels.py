@@ -171,11 +171,19 @@ def classes_of(labels: Sequence[Sequence[str]], rare: Sequence[str] = ()) -> tup
     return found
 
 
-def kept_back(targets: Bools, share: float, seed: int, *, multiple: bool) -> tuple[Ints, Ints]:
+def kept_back(targets: Bools, groups: Ints, share: float, seed: int, *, multiple: bool) -> tuple[Ints, Ints]:
     """Divide texts (N, K) into those to learn from and those to judge by, of each class alike; the same for one seed.
 
     Of every class at least one text is learned from and one kept back; where texts may have several labels, they are
-    drawn without regard to them.
+    drawn without regard to them. Rows of one text go together, by the label of the first: a text that is learned from
+    would be no test.
+
+    Args:
+        targets: (N, K) labels.
+        groups: (N,) first row that has the text of each row.
+        share: Of the different texts that are kept back.
+        seed: Of the draw.
+        multiple: Whether a text may have several labels.
 
     Returns:
         Rows to learn from and rows kept back, each in ascending order.
@@ -183,19 +191,23 @@ def kept_back(targets: Bools, share: float, seed: int, *, multiple: bool) -> tup
     Raises:
         DataError: There are too few texts.
     """
-    if len(targets) < 4:
-        raise DataError(f"there are {len(targets)} texts with labels but 4 were needed; add some")
+    firsts = np.unique(groups)
+    if len(firsts) < 4:
+        different = "" if len(firsts) == len(groups) else " different"
+        raise DataError(f"there are {len(firsts)}{different} texts with labels but 4 were needed; add some")
     random = np.random.default_rng(seed)
     if multiple:
-        order = random.permutation(len(targets))
-        count = min(max(1, round(share * len(targets))), len(targets) - 2)
-        return np.sort(order[count:]), np.sort(order[:count])
-    labels, back = targets.argmax(axis=1), []
-    for label in np.unique(labels):
-        mine = random.permutation(np.flatnonzero(labels == label))
-        back.append(mine[: min(max(1, round(share * len(mine))), max(1, len(mine) - 1))])
-    chosen = np.sort(np.concatenate(back))
-    return np.setdiff1d(np.arange(len(targets)), chosen), chosen
+        order = random.permutation(firsts)
+        chosen = order[: min(max(1, round(share * len(firsts))), len(firsts) - 2)]
+    else:
+        labels, sizes, back = targets[firsts].argmax(axis=1), np.bincount(groups, minlength=len(groups)), []
+        for label in np.unique(labels):
+            mine = random.permutation(firsts[labels == label])
+            alone = len(mine) == 1 and sizes[mine[0]] > 1  # rows of one text: without them nothing would be learned
+            back.append(mine[: 0 if alone else min(max(1, round(share * len(mine))), max(1, len(mine) - 1))])
+        chosen = np.concatenate(back)
+    held = np.isin(groups, chosen)
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def named(names: Sequence[str]) -> str:

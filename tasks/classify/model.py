@@ -145,6 +145,12 @@ def learn_words(texts: Sequence[str], *, ngrams: int, min_documents: int) -> Wor
     return Words(tuple(map(str, made.get_feature_names_out())), np.asarray(made.idf_, dtype=np.float64), ngrams)
 
 
+def first_rows(texts: Sequence[str]) -> Ints:
+    """Return (N,) the first row that has the text of each row."""
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(text, row) for row, text in enumerate(texts)], dtype=np.int64)
+
+
 def nearest(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32], k: int) -> tuple[Ints, Floats]:
     """Return the `k` rows nearest to each vector and their cosines, nearest first; a tie goes to the lower row."""
     found, cosines = top_k(vectors @ rows.T, k)

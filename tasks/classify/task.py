@@ -1,5 +1,6 @@
 """Tasks of `classify`: read labels, try ways to classify, find label issues, predict."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from configs.classify import Curve, Fit, LabelIssues, Labelled, Trained, ZeroShot
 from tasks.classify.files import Saved, write_classifier
 from tasks.classify.labels import rejected_for
-from tasks.classify.model import Features
+from tasks.classify.model import Features, first_rows
 from tasks.data.classes import (
     ClassifierRef,
     Divided,
@@ -93,15 +94,15 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
     train = _left(given.examples, gone, labels)
     classes = reading.classes_of(_labels(train), rare)
     if held is None:
-        targets = targets_of(train, classes)
-        rows, back = reading.kept_back(targets, config.test_share, config.seed, multiple=config.multiple)
+        targets, groups = targets_of(train, classes), first_rows(texts_of(train.documents))
+        rows, back = reading.kept_back(targets, groups, config.test_share, config.seed, multiple=config.multiple)
         known = _labels(train)
         test, train = (_kept(train.documents, train.vectors, r, [known[i] for i in r]) for r in (back, rows))
     else:
         labels, gone, unseen = reading.only_known(_labels(held.examples), classes, multiple=config.multiple)
         rejected += [*objects.load_rows(held.rejected, Rejected), *_rejected(held.examples, gone, "unseen-label")]
         test = _left(held.examples, gone, labels)
-        overlap = len(set(texts_of(train.documents)) & set(texts_of(test.documents)))
+        overlap = sum(map(set(texts_of(train.documents)).__contains__, texts_of(test.documents)))
         noticed = noticed.model_copy(update={"unseen": unseen, "overlap": overlap})
     count = min(fit.validate_rows, train.documents.rows)
     drawn = np.sort(np.random.default_rng(fit.seed).permutation(train.documents.rows)[:count])
@@ -195,7 +196,7 @@ def learning_curve(divided: Divided, name: str, method: Trained, config: Fit, cu
 
 @step(name="classify-label-issues", libraries=("numpy",))
 def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> LabelIssuesRef:
-    """List training texts whose label is probably wrong.
+    """List training texts whose label is probably wrong, and first all texts of which two rows say different things.
 
     Args:
         divided: Texts and labels.
@@ -205,14 +206,20 @@ def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> La
     Raises:
         ContractError: The way has learned from no labels, or texts have several.
     """
-    from tasks.classify.label_issues import label_issues_of
+    from tasks.classify.label_issues import contradictions, label_issues_of
 
     if not trial.learned or trial.tried_only or divided.multiple:
         raise ContractError(f"{trial.name} cannot find label issues; it needs one label a text, and to learn from all")
-    given = targets_of(divided.train, divided.classes).argmax(axis=1)
-    documents = objects.load_table(divided.train.documents, ["id", "text"]).to_pylist()
-    issues = label_issues_of(given, objects.load_array(trial.validation), divided.classes, documents)
-    steps.log_metrics(label_issues=len(issues), texts=len(given))
+    parts = [objects.load_table(part.documents, ["id", "text"]).to_pylist() for part in (divided.train, divided.test)]
+    targets = [targets_of(part, divided.classes).argmax(axis=1) for part in (divided.train, divided.test)]
+    likely = [objects.load_array(trial.validation), objects.load_array(trial.test)]
+    disputed = contradictions(
+        np.concatenate(targets), np.concatenate(likely), divided.classes, list(itertools.chain(*parts))
+    )
+    known = {issue.row for issue in disputed}
+    found = label_issues_of(targets[0], likely[0], divided.classes, parts[0])
+    issues = [*disputed, *(issue for issue in found if issue.row not in known)]
+    steps.log_metrics(label_issues=len(issues), contradictions=len(disputed), texts=len(targets[0]))
     return objects.save_rows(LabelIssuesRef, LabelIssue, issues)
 
 

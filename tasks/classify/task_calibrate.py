@@ -6,7 +6,7 @@ import numpy as np
 
 from configs.classify import CalibrationKind, Fit, Prompted
 from tasks.classify.files import Saved
-from tasks.classify.task import LIBRARIES, save_classifier, targets_of
+from tasks.classify.task import LIBRARIES, save_classifier, targets_of, texts_of
 from tasks.data.classes import Divided, Identified, ProbabilitiesRef, Trial
 from tasks.data.labels import CalibrationTried, LabelLikelihoods
 from tasks.data.prompts import Prompting
@@ -32,9 +32,11 @@ def calibrate_labels(
     from tasks.classify.calibration import calibrated, fit_calibration, held_out
     from tasks.classify.ready import describe_ready
 
-    targets = targets_of(divided.train, divided.classes)[objects.load_array(divided.tried)]
+    rows = objects.load_array(divided.tried)
+    targets, every = targets_of(divided.train, divided.classes)[rows], texts_of(divided.train.documents)
+    texts = [every[row] for row in rows.tolist()]
     known, empty = (objects.load_array(ref).astype(np.float64) for ref in (found.tried, found.content_free))
-    tried = {kind: held_out(kind, known, empty, targets, config) for kind in get_args(CalibrationKind)}
+    tried = {kind: held_out(kind, known, empty, targets, texts, config) for kind in get_args(CalibrationKind)}
     chosen = fit_calibration(method.calibration, known, empty, targets)
     ready = describe_ready(method, model, divided.classes, multiple=divided.multiple)
     saved = Saved(name, divided.classes, 1.0, None, ready={**ready, "calibration": chosen.model_dump(mode="json")})

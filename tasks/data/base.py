@@ -4,6 +4,7 @@ A `Ref` names an object by the digest of its content, so equal content is one ob
 What an object came from and what was counted on the way stand in the record of the step that made it.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -43,3 +44,16 @@ class Ref(Value):
     def cache_key(self) -> Any:
         """Count by content: kind and digest."""
         return {"ref": self.kind, "digest": self.digest}
+
+
+def refs_in(value: Any) -> list[Ref]:
+    """List the references in a value, however deep."""
+    if isinstance(value, Ref):
+        return [value]
+    if isinstance(value, BaseModel):
+        return [ref for name in type(value).model_fields for ref in refs_in(getattr(value, name))]
+    if isinstance(value, Mapping):
+        return [ref for item in value.values() for ref in refs_in(item)]
+    if isinstance(value, list | tuple):
+        return [ref for item in value for ref in refs_in(item)]
+    return []

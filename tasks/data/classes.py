@@ -108,7 +108,7 @@ class LabelIssue:
     """A text whose label is probably wrong.
 
     Attributes:
-        row: Row of the training text.
+        row: Row among the training texts, those held out after them.
         id: Id of the document.
         given: The label it has.
         likely: The label it probably should have.

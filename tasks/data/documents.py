@@ -1,7 +1,9 @@
 """Sources, documents and passages: references and rows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import Field
@@ -34,19 +36,28 @@ class PassagesRef(Ref):
     kind: Literal["passages"] = "passages"
 
 
+class CopiesRef(Ref):
+    """A table of `Copy` rows: the documents that others repeat, or that repeat others."""
+
+    kind: Literal["copies"] = "copies"
+
+
 class Ingested(Value):
     """What came out of a source.
 
     Attributes:
         documents: What was read.
         rejected: What was not, and why.
-        counts: What a reader has counted, by name: pages, headings, characters left out.
+        counts: What a reader has counted, by name: pages, headings, characters left out; `duplicates`: documents that
+            repeat the text of an earlier one and stay.
+        notes: What was found out of how files are written, in words.
         reading: Which languages they are in, and what the encoder reads of them; None where that was not looked at.
     """
 
     documents: DocumentsRef
     rejected: RejectedRef
     counts: dict[str, int] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     reading: ReadingReport | None = None
 
 
@@ -58,6 +69,7 @@ Reason = Literal[
     "lone-surrogate",
     "unreadable",
     "duplicate",
+    "repeated-id",
     "contradiction",
     "not-text",
     "bad-row",
@@ -169,6 +181,34 @@ class Document:
         number = self.text.count("\n", 0, position)
         shifts = (shift.split(":") for shift in self.meta.get("line_shifts", "").split())
         return first + number + sum(int(by) for at, by in shifts if number >= int(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One of several documents that are found by the same words: their text is equal, and what they are called.
+
+    Attributes:
+        row: Row of the document in its table.
+        first: Row of the first of them.
+    """
+
+    row: int
+    first: int
+
+
+def copies_among(documents: Iterable[tuple[str, str, str]]) -> list[Copy]:
+    """Return the documents that are found by the same words as others, in their order.
+
+    Args:
+        documents: Title, path and text of each. A title that is the name of the file is none: a copy of a file is the
+            same document under another name.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row, (title, path, text) in enumerate(documents):
+        named = "" if title == PurePosixPath(path).stem else title
+        groups.setdefault((named, version_of(text)), []).append(row)
+    found = [Copy(row, rows[0]) for rows in groups.values() if len(rows) > 1 for row in rows]
+    return sorted(found, key=lambda copy: copy.row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.data.base import Ref, Value
-from tasks.data.documents import DocumentsRef, PassagesRef, SnapshotRef
+from tasks.data.documents import CopiesRef, DocumentsRef, PassagesRef, SnapshotRef
 from tasks.data.models import Fingerprint
 from tasks.data.vectors import VectorsRef
 
@@ -54,11 +54,13 @@ class Generation(Value):
     fingerprint: Fingerprint
     delta: dict[str, int] | None = None
     calibration: CalibrationRef | None = None
+    copies: CopiesRef | None = None  # None where no document repeats another
 
     def cache_key(self) -> Any:
         """Count by what is searched, not by name and number, nor by when nothing is answered."""
         searched = (self.documents, self.passages, self.vectors, self.dense, self.sparse, self.fingerprint)
-        return [part.digest for part in searched]
+        copies = [] if self.copies is None else [self.copies.digest]
+        return [*(part.digest for part in searched), *copies]
 
 
 class Probes(Value):

@@ -179,6 +179,24 @@ class Matched(Value):
     highest: int
 
 
+class Sliced(Value):
+    """Topics followed over a column.
+
+    Attributes:
+        column: Its name.
+        shares: How much of each slice a topic has, slices in order.
+        missing: Documents that have nothing in the column; they are in no slice.
+        unread: Documents whose time is neither a date nor a number; they are in no slice.
+        odd: The first such time.
+    """
+
+    column: str
+    shares: SharesRef
+    missing: int
+    unread: int
+    odd: str
+
+
 class TopicReport(Value):
     """What a closer look at topics has shown.
 
@@ -196,7 +214,7 @@ class TopicReport(Value):
 
     wordings: WordingsRef
     tree: MergesRef
-    slices: tuple[SharesRef, ...]
+    slices: tuple[Sliced, ...]
     fates: FatesRef
     remarks: RemarksRef
     measures: tuple[MeasuresRef, ...]

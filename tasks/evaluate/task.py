@@ -1,12 +1,13 @@
 """Tasks of `evaluate`: measures with intervals."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import configs
 from configs.evaluate import Calibrate, Evaluate
 from tasks.data.answers import Answer, AnswersRef, Calibration
-from tasks.data.documents import DocumentsRef, PassagesRef
+from tasks.data.documents import CopiesRef, Copy, DocumentsRef, PassagesRef
 from tasks.data.evaluation import MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
 from tasks.data.releases import Comparison
 from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
@@ -32,23 +33,24 @@ def questions_for(source: str, config: Evaluate) -> Path | None:
     return path
 
 
-def load_questions(path: Path, split: str, documents: DocumentsRef) -> QuestionSet:
+def load_questions(path: Path, split: str, documents: DocumentsRef, copies: CopiesRef | None = None) -> QuestionSet:
     """Store the questions of a file that this collection can be judged by. Never looked up, always read.
 
     Args:
         path: A jsonl file.
         split: Which of its questions.
         documents: The collection's documents; a question none of whose answers is among them is left out and counted.
+        copies: Documents that repeat others; of an answer that has copies the one counts that a search finds.
 
     Raises:
         DataError: The file cannot be read.
     """
     from tasks.evaluate.questions import read_questions
 
-    return _asked(read_questions(path, split), documents)
+    return _asked(read_questions(path, split), documents, copies)
 
 
-def load_calibration(path: Path, documents: DocumentsRef) -> QuestionSet | None:
+def load_calibration(path: Path, documents: DocumentsRef, copies: CopiesRef | None = None) -> QuestionSet | None:
     """Store the questions of a file by which this collection can be calibrated: none of the test half, ever.
 
     Returns:
@@ -59,28 +61,43 @@ def load_calibration(path: Path, documents: DocumentsRef) -> QuestionSet | None:
     """
     from tasks.evaluate.questions import read_questions
 
-    found = _asked([q for q in read_questions(path, "all") if q.split in ("", "development")], documents)
+    found = _asked([q for q in read_questions(path, "all") if q.split in ("", "development")], documents, copies)
     return found if found.answerable else None
 
 
-def _asked(questions: Sequence[Question], documents: DocumentsRef) -> QuestionSet:
-    known = set(objects.load_table(documents, ["id"])["id"].to_pylist())
-    kept = [q for q in questions if not q.answers or known & set(q.answers)]
+def _asked(questions: Sequence[Question], documents: DocumentsRef, copies: CopiesRef | None) -> QuestionSet:
+    names = _found_as(documents, copies)
+    kept = [replace(q, answers=_named(q, names)) for q in questions if not q.answers or names.keys() & set(q.answers)]
+    return _question_set(kept, len(questions) - len(kept))
+
+
+def _question_set(kept: Sequence[Question], left_out: int) -> QuestionSet:
     return QuestionSet(
         questions=objects.save_rows(QuestionsRef, Question, kept),
         queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
         answerable=sum(bool(q.answers) for q in kept),
-        left_out=len(questions) - len(kept),
+        left_out=left_out,
     )
 
 
-def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) -> QuestionSet:
-    """Store the questions of a file that two collections can be compared by; none of its test split is among them.
+def _found_as(documents: DocumentsRef, copies: CopiesRef | None) -> dict[str, str]:
+    """Return under which id each document is found: of copies the first."""
+    ids = objects.load_table(documents, ["id"])["id"].to_pylist()
+    firsts = {} if copies is None else {ids[c.row]: ids[c.first] for c in objects.load_rows(copies, Copy)}
+    return {name: firsts.get(name, name) for name in ids}
+
+
+def _named(question: Question, names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names.get(name, name) for name in question.answers))
+
+
+def load_shared_questions(path: Path, ours: Generation, theirs: Generation) -> QuestionSet:
+    """Store the questions of a file that two generations can be compared by; none of its test split is among them.
 
     Args:
         path: A jsonl file.
-        ours: Documents of the one.
-        theirs: Documents of the other.
+        ours: The one.
+        theirs: The other; a question whose answer is found under another name in it is left out.
 
     Raises:
         DataError: The file cannot be read.
@@ -88,15 +105,11 @@ def load_shared_questions(path: Path, ours: DocumentsRef, theirs: DocumentsRef) 
     from tasks.evaluate.core import held_by_both
     from tasks.evaluate.questions import read_questions
 
-    known, other = (set(objects.load_table(ref, ["id"])["id"].to_pylist()) for ref in (ours, theirs))
+    known, other = (_found_as(made.documents, made.copies) for made in (ours, theirs))
     questions = read_questions(path, "all")
-    kept = held_by_both(questions, known, other)
-    return QuestionSet(
-        questions=objects.save_rows(QuestionsRef, Question, kept),
-        queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
-        answerable=len(kept),
-        left_out=len(questions) - len(kept),
-    )
+    held = held_by_both(questions, known.keys(), other.keys())
+    kept = [replace(q, answers=_named(q, known)) for q in held if _named(q, known) == _named(q, other)]
+    return _question_set(kept, len(questions) - len(kept))
 
 
 @step(name="evaluate-rankings", libraries=("numpy",))

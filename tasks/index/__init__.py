@@ -3,6 +3,7 @@
 from tasks.index.task import (
     compare_documents,
     draw_probes,
+    index_copies,
     index_dense,
     index_sparse,
     live_before,
@@ -14,6 +15,7 @@ from tasks.index.task import (
 __all__ = [
     "compare_documents",
     "draw_probes",
+    "index_copies",
     "index_dense",
     "index_sparse",
     "live_before",

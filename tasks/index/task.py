@@ -6,7 +6,7 @@ from pathlib import Path
 
 from configs.index import Bm25, DenseIndex
 from configs.publish import Verify
-from tasks.data.documents import DocumentsRef, Passage, PassagesRef, version_of
+from tasks.data.documents import CopiesRef, Copy, DocumentsRef, Passage, PassagesRef, copies_among, version_of
 from tasks.data.releases import Delta
 from tasks.data.search import (
     DenseIndexRef,
@@ -66,6 +66,19 @@ def index_sparse(passages: PassagesRef, config: Bm25) -> SparseIndexRef:
     texts = [p.indexed for p in objects.load_rows(passages, Passage)]
     steps.log_metrics(passages=len(texts))
     return objects.save_files(SparseIndexRef, lambda folder: build_bm25(texts, folder, config), shape=(len(texts),))
+
+
+@step(name="index-copies")
+def index_copies(documents: DocumentsRef) -> CopiesRef:
+    """List the documents that are found by the same words as others, so that a search shows one of them.
+
+    Args:
+        documents: All of a collection.
+    """
+    columns = objects.load_table(documents, ["title", "path", "text"])
+    found = copies_among(zip(*(columns[name].to_pylist() for name in ("title", "path", "text")), strict=True))
+    steps.log_metrics(documents=len(found), texts=len({copy.first for copy in found}))
+    return objects.save_rows(CopiesRef, Copy, found)
 
 
 @step(name="index-probe", libraries=("numpy",))

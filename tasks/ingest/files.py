@@ -5,6 +5,7 @@ import fnmatch
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,12 +13,12 @@ from pathlib import Path
 from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
+from tasks.ingest.dialects import AUTO, SURE, UTF16_MARKS, find_encoding
 from tasks.text.sentences import unfit
 
 BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article", "header", "footer", "blockquote",
 "pre",
           "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "main", "aside", "nav", "figure", "hr", "title"}  # fmt: skip
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 MARKUP = re.compile(  # comments, scripts and declarations; one that is never closed reaches to the end
     r"<!--.*?(?:-->|\Z)|<(script|style)(?![\w-]).*?(?:</\1(?![\w-])[^>]*(?:>|\Z)|\Z)|<[!?][^>]*(?:>|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -108,12 +109,18 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
         content, sha = b"", ""
     if sha != item.sha256:
         return Rejected(item.name, "changed", "changed while it was being read; run again")
+    written = find_encoding(content) if encoding == AUTO else encoding
+    guessed = {} if encoding != AUTO or written in SURE else {"encoding": written}
+    encoding = written
     text = decode(content, encoding)
     if text is None and b"\x00" in content and not content.startswith(UTF16_MARKS):
         return Rejected(item.name, "binary", f"holds a NUL byte at byte {content.index(0)}")
     if text is None:
         return Rejected(
-            item.name, "not-decodable", f"is not {encoding}; set source.encoding=NAME if all files are of another"
+            item.name,
+            "not-decodable",
+            f"is not {encoding}; set source.encoding=NAME if all files are of another, "
+            "or source.encoding=auto to find it for each",
         )
     if (found := unfit(text)) is not None:
         return Rejected(item.name, *found)
@@ -126,8 +133,16 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
     return Document(
         id=item.name, text=text, title=title, source="files", path=item.name,
         line=0 if marked_up else 1, kind=kind,
-        meta={"sha256": item.sha256},
+        meta={"sha256": item.sha256} | guessed,
     )  # fmt: skip
+
+
+def guesses(documents: Sequence[Document]) -> list[str]:
+    """Say as what files were read whose encoding was left open, where that is not UTF-8."""
+    found = Counter(d.meta["encoding"] for d in documents if "encoding" in d.meta)
+    return [
+        f"{n:,} files are read as {name}, which is a guess; set source.encoding" for name, n in found.most_common()
+    ]
 
 
 def decode(content: bytes, encoding: str) -> str | None:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.ingest import Tables
-from tasks.errors import ContractError
-from tasks.ingest import tables
+from tasks.errors import ContractError, DataError
+from tasks.ingest import sheets, tables
 
 NAMED = 8  # columns a message lists
 
@@ -71,7 +71,9 @@ def _may_have(path: Path, name: str, source: Tables) -> bool:
     if not _is_jsonl(path):
         known = _columns(path, source)
         return name in known or not known
-    if not name.isascii() or not _writes_ascii(source.encoding):  # JSON may write it in more than one way
+    if not name.isascii() or not _writes_ascii(
+        tables.encoding_of(path, source.encoding)
+    ):  # JSON may write it in more than one way
         return True
     key = json.dumps(name).encode()
     try:
@@ -85,10 +87,13 @@ def _columns(path: Path, source: Tables) -> list[str]:
     try:
         if path.name.lower().endswith(".parquet"):
             return list(pq.read_schema(path).names)
+        if sheets.is_sheets(path.name):
+            return sheets.records(path, source.sheet)[0]
         if _is_jsonl(path):
             return _first_object(tables.lines_of(path))
-        return [name for name in tables.csv_header(path, source.encoding, source.delimiter) if name]
-    except (OSError, ValueError, EOFError, csv.Error, pa.ArrowException):
+        named = tables.csv_header(path, source.encoding, source.delimiter, [source.text, *source.keep])
+        return [name for name in named if name]
+    except (OSError, ValueError, EOFError, csv.Error, DataError, pa.ArrowException):
         return []
 
 

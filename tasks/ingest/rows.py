@@ -12,7 +12,6 @@ from tasks.data.cells import CellRow
 from tasks.data.documents import Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest import hub, tables
-from tasks.ingest.files import describe_file
 from tasks.ingest.sources import place
 
 PLAIN = (str, int, float, bool)
@@ -37,11 +36,11 @@ def read_rows(source: Tables | Hub, items: Sequence[Item], columns: Sequence[str
 
 
 def _file(path: Path, item: Item, source: Tables, columns: Sequence[str]) -> Iterator[CellRow | Rejected]:
-    if describe_file(path.resolve(), item.name, item.size) != item:
+    if tables.has_changed(path, item):
         yield Rejected(item.name, "changed", "changed since it was listed; run again")
         return
     try:
-        for number, row in tables.rows_in(path, source.encoding, columns, source.delimiter):
+        for number, row in tables.rows_in(path, source.encoding, columns, source.delimiter, source.sheet):
             yield _row(f"{item.name}#{number}", row, columns, source.max_row_mb)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")

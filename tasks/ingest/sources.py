@@ -10,7 +10,7 @@ from typing import assert_never
 
 from configs.ingest import PICTURES, Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
-from tasks.ingest import files, hub, python_docs, tables
+from tasks.ingest import files, hub, python_docs, sheets, tables
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.pdf.scans import PageReader
 from tasks.ingest.pictures.shown_text import read_pictures, shows_text
@@ -22,12 +22,13 @@ COUNTED_AT_ONCE = 256
 
 @dataclass(slots=True)
 class SourceContents:
-    """What a source gave: documents, what was rejected, how many the budget left out, what else was counted."""
+    """What a source gave: documents, what was rejected, what the budget left out, what else was counted or guessed."""
 
     documents: list[Document] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     left_out: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
 
 def list_source(source: Source) -> tuple[list[Item], int]:
@@ -50,15 +51,21 @@ def list_source(source: Source) -> tuple[list[Item], int]:
         case Tables():
             path = place(source)
             if path.is_file():
-                return [files.describe_file(path.resolve(), path.name, 1 << 50)], 0
-            return files.list_folder(path, tables.PATTERNS, 1 << 50)
+                return [tables.describe_table(path, path.name)], 0
+            items, ignored = files.list_folder(path, tables.PATTERNS, 1 << 50)
+            return [replace(i, reader=sheets.reader()) if sheets.is_sheets(i.name) else i for i in items], ignored
         case Hub():
             return hub.list_hub(source), 0
     assert_never(source)
 
 
 def read_source(
-    source: Source, items: Sequence[Item], count_tokens: CountTokens, pages: PageReader | None = None
+    source: Source,
+    items: Sequence[Item],
+    count_tokens: CountTokens,
+    pages: PageReader | None = None,
+    *,
+    keep_duplicates: bool = True,
 ) -> SourceContents:
     """Read the documents of a listed source.
 
@@ -67,6 +74,7 @@ def read_source(
         items: What `list_source` found.
         count_tokens: Counts the encoder tokens of texts; used where the source has a budget.
         pages: Recognises text; needed where the source has `ocr`.
+        keep_duplicates: Whether documents that repeat the text of another stay; of `python-docs` none does.
     """
     match source:
         case PythonDocs():
@@ -74,21 +82,32 @@ def read_source(
                 [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
             )
         case Files():
-            return _read_files(source, items, pages)
+            read, counts = _read_files(source, items, pages)
+            found = _distinct(read, keep=keep_duplicates)
+            return replace(found, counts=found.counts + counts, notes=files.guesses(found.documents))
         case Tables():
             path = place(source)
-            return _unique(
+            rows = (
                 row
                 for item in items
                 for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
             )
+            notes = [
+                said
+                for item in items
+                for said in tables.found_in(path if path.is_file() else path / item.name, source)
+            ]
+            return replace(_distinct(rows, keep=keep_duplicates), notes=notes)
         case Hub():
-            read = hub.read_hub(source, items)
-            return replace(_unique(read.rows), left_out=read.left_out)
+            given = hub.read_hub(source, items)
+            return replace(_distinct(given.rows, keep=keep_duplicates), left_out=given.left_out)
     assert_never(source)
 
 
-def _read_files(source: Files, items: Sequence[Item], pages: PageReader | None) -> SourceContents:
+def _read_files(
+    source: Files, items: Sequence[Item], pages: PageReader | None
+) -> tuple[list[Document | Rejected], Counter[str]]:
+    """Return what a folder holds, and what its readers have counted."""
     root = place(source)
     parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source, pages)
     seen = read_pictures(root, [item for item in items if shows_text(item.name, source)], source, pages)
@@ -101,7 +120,7 @@ def _read_files(source: Files, items: Sequence[Item], pages: PageReader | None) 
             counts += file.counts
         else:
             rows.append(files.read_file(root, item, source.encoding))
-    return replace(_unique(rows), counts=counts)
+    return rows, counts
 
 
 def looked_for(source: Files) -> tuple[str, ...]:
@@ -118,23 +137,32 @@ def _bytes(megabytes: float) -> int:
     return int(megabytes * MEGABYTE)
 
 
-def _unique(rows: Iterable[Document | Rejected]) -> SourceContents:
-    """Keep the first document of each id and of each text; one that says other things of its text is called so."""
+def _distinct(rows: Iterable[Document | Rejected], *, keep: bool) -> SourceContents:
+    """Keep the first document of each id; those that repeat a text stay, counted, or are rejected."""
     found = SourceContents()
-    ids: set[str] = set()
+    ids: dict[str, str] = {}
     texts: dict[str, Document] = {}
     for row in rows:
         if isinstance(row, Rejected):
             found.rejected.append(row)
-        elif row.id in ids:
-            found.rejected.append(Rejected(row.id, "duplicate", "another document has this id"))
-        elif (first := texts.get(row.text)) is not None:
+        elif (said := ids.get(row.id)) is not None:
+            found.rejected.append(_of_known_id(row, same_text=said == row.text))
+        elif not keep and (first := texts.get(row.text)) is not None:
             found.rejected.append(_repeated(row, first))
         else:
-            ids.add(row.id)
-            texts[row.text] = row
+            found.counts["duplicates"] += row.text in texts
+            ids[row.id] = row.text
+            texts.setdefault(row.text, row)
             found.documents.append(row)
+    found.counts = +found.counts
     return found
+
+
+def _of_known_id(row: Document, *, same_text: bool) -> Rejected:
+    """Return a document whose id an earlier one has; with another text something is lost, and the reason says so."""
+    if same_text:
+        return Rejected(row.id, "duplicate", "another document has this id")
+    return Rejected(row.id, "repeated-id", "another document has this id, and another text; set source.id")
 
 
 def _repeated(row: Document, first: Document) -> Rejected:
@@ -153,7 +181,7 @@ def _within_budget(
     """Take public names of all packages in turn, then methods, whole documents only, until the budget is reached."""
     turns = [docs.names for docs in packages], [docs.methods for docs in packages]
     queue = [d for turn in turns for row in itertools.zip_longest(*turn) for d in row if d is not None]
-    found = _unique([*queue, *(r for docs in packages for r in docs.rejected)])
+    found = _distinct([*queue, *(r for docs in packages for r in docs.rejected)], keep=False)
     spent, taken = 0, 0
     for start in range(0, len(found.documents), COUNTED_AT_ONCE):
         block = found.documents[start : start + COUNTED_AT_ONCE]

@@ -1,29 +1,30 @@
-"""Read rows of jsonl, csv and parquet files, one document a row; a bad row costs that row."""
+"""Read rows of jsonl, csv, parquet and xlsx files, one document a row; a bad row costs that row."""
 
 import contextlib
 import csv
 import gzip
-import io
 import json
-import math
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from configs.ingest import Hub, Tables
 from tasks.data.documents import Document, Item, Reason, Rejected
 from tasks.errors import DataError
+from tasks.ingest import sheets
+from tasks.ingest.cells import CellError, Written, as_number, kept_in, name_in, written_as
+from tasks.ingest.dialects import AUTO, DELIMITERS, SURE, find_delimiter, find_encoding, head_of, records_of
 from tasks.ingest.files import decode, describe_file
 from tasks.text.sentences import unfit
 
-PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet")
+PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet", "*.xlsx")
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200
 HEAD_BYTES = 1 << 20  # in which the first record of a csv file ends
 MAX_COLUMNS = 2_000
-MAX_ID_LENGTH = 512
-MAX_EXACT = 2**53  # beyond it neighbouring whole numbers are one and the same float
 
 Row = Mapping[str, Any]
 
@@ -47,19 +48,34 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
     if item.reason:
         yield Rejected(item.name, item.reason, f"not read: {item.reason}")  # type: ignore[arg-type]
         return
-    if describe_file(path.resolve(), item.name, item.size) != item:
+    if has_changed(path, item):
         yield Rejected(item.name, "changed", "changed since it was listed; run again")
         return
     number = 0
     try:
         wanted = [name for name in (source.text, source.id, source.title, *source.keep) if name]
-        for number, row in rows_in(path, source.encoding, wanted, source.delimiter):
+        for number, row in rows_in(path, source.encoding, wanted, source.delimiter, source.sheet):
             yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
     else:
         if number == 0:
             yield Rejected(item.name, "empty", "has no rows")
+
+
+def describe_table(path: Path, name: str) -> Item:
+    """Describe one table under the name it has inside its source; what reads it counts where it is not Python alone.
+
+    Raises:
+        MissingExtra: What reads it is not installed.
+    """
+    item = describe_file(path.resolve(), name, 1 << 50)
+    return replace(item, reader=sheets.reader()) if sheets.is_sheets(name) else item
+
+
+def has_changed(path: Path, item: Item) -> bool:
+    """Return whether a table is another than the one that was listed."""
+    return replace(describe_file(path.resolve(), item.name, item.size), reader=item.reader) != item
 
 
 def read_row(row: Row | _BadRow, name: str, origin: str, number: int, source: Tables | Hub) -> Document | Rejected:
@@ -91,68 +107,75 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
         raise _BadRow("too-large", f"its text has over {source.max_row_mb} MB; raise source.max_row_mb")
     if (found := unfit(text)) is not None:
         raise _BadRow(*found)
-    identity = _scalar(row, source.id) or name
-    title = _scalar(row, source.title)
-    meta = {column: _kept(row, column) for column in source.keep if row.get(column) not in (None, "")}
+    try:
+        identity, title = name_in(row, source.id) or name, name_in(row, source.title)
+        kept = {column: kept_in(row, column) for column in source.keep}
+    except CellError as error:
+        raise _BadRow(error.reason, str(error)) from error
+    meta = {column: value for column, value in kept.items() if value is not None}
     return Document(
         id=identity, text=text, title=title, source=source.kind, path=origin, line=number, kind="row", meta=meta
     )
 
 
-def _scalar(row: Row, column: str | None) -> str:
-    """Return a short cell as text; a number that is not finite, or not exact, names nothing."""
-    if column is None:
-        return ""
-    value = row.get(column)
-    if isinstance(value, float) and not (math.isfinite(value) and abs(value) <= MAX_EXACT):
-        raise _BadRow("not-a-number", f"column {column!r} holds {value}, which is no exact number")
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise _BadRow("bad-row", f"column {column!r} holds {type(value).__name__}, a name or number was needed")
-    text = str(value)
-    if len(text) > MAX_ID_LENGTH or unfit(text) is not None:
-        raise _BadRow("bad-row", f"column {column!r} is empty, not text, or longer than {MAX_ID_LENGTH} characters")
-    return text
-
-
-def _kept(row: Row, column: str) -> str:
-    """Return a cell that is kept as text; a list of short cells as JSON, a truth value in small letters."""
-    value = row.get(column)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, list):
-        return _scalar(row, column)
-    return json.dumps([_scalar({column: item}, column) for item in value], ensure_ascii=False)
-
-
 def rows_in(
-    path: Path, encoding: str, wanted: Sequence[str], delimiter: str = ","
+    path: Path, encoding: str, wanted: Sequence[str], delimiter: str | None = None, sheet: str | None = None
 ) -> Iterator[tuple[int, Row | _BadRow]]:
     """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why.
 
     Args:
         path: The file.
-        encoding: How jsonl and csv are written.
-        wanted: Columns that are read of Parquet; it must have the first.
-        delimiter: Between the cells of csv.
+        encoding: How jsonl and csv are written; `auto` for what is found.
+        wanted: Columns that are read; Parquet must have the first.
+        delimiter: Between the cells of csv; None for what is found.
+        sheet: Name of the sheet of xlsx; None for the first.
     """
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
         yield from _jsonl(path, encoding)
     elif name.endswith(".csv"):
-        yield from _csv(path, encoding, delimiter)
+        yield from _csv(path, encoding, wanted, delimiter)
     elif name.endswith(".parquet"):
         yield from _parquet(path, wanted)
+    elif sheets.is_sheets(name):
+        yield from sheets.records(path, sheet)[1]
     else:
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 
 
+def found_in(path: Path, source: Tables) -> list[str]:
+    """Say what was found out of how a file is written, where that was left open and is not the usual."""
+    name, said = path.name.lower(), []
+    if name.endswith((".parquet", ".xlsx")):
+        return []
+    encoding = encoding_of(path, source.encoding)
+    if source.encoding == AUTO and encoding not in SURE:
+        said.append(f"{path.name} is read as {encoding}, which is a guess; set source.encoding")
+    if name.endswith(".csv") and source.delimiter is None:
+        delimiter = find_delimiter(_head(path, encoding), [source.text, *source.keep])
+        if delimiter != ",":
+            said.append(f"{path.name} has {DELIMITERS[delimiter]} between cells, as found")
+    return said
+
+
+def encoding_of(path: Path, encoding: str) -> str:
+    """Return how a jsonl or csv file is written: as stated, or as found."""
+    if encoding != AUTO:
+        return encoding
+    if path.name.lower().endswith(".csv"):
+        return find_encoding(path.read_bytes())
+    with contextlib.closing(lines_of(path)) as lines:
+        return find_encoding(head_of(lines, HEAD_BYTES))
+
+
 def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
+    encoding = encoding_of(path, encoding)
     for number, line in enumerate(lines_of(path), start=1):
         if line.strip():
             yield number, _parse(line, encoding)
 
 
-def lines_of(path: Path) -> Iterator[bytes]:
+def lines_of(path: Path) -> Generator[bytes]:
     """Yield the lines of a jsonl file, packed or not.
 
     Raises:
@@ -199,40 +222,63 @@ def _unpacked(path: Path) -> Generator[bytes]:
             yield line
 
 
-def csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
+def csv_header(path: Path, encoding: str, delimiter: str | None, wanted: Sequence[str] = ()) -> list[str]:
     """Return the first record of a csv file; nothing where it is not of that encoding, or longer than `HEAD_BYTES`."""
+    text = _head(path, encoding_of(path, encoding))
+    return next(records_of(text, delimiter or find_delimiter(text, wanted)), [])
+
+
+def _head(path: Path, encoding: str) -> str:
+    """Return the first records of a file; nothing where it is not of that encoding."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]
-    text = decode(whole, encoding)
-    return [] if text is None else next(_reader(text, delimiter), [])
+    return decode(whole, encoding) or ""
 
 
-def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-
-
-def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, Row | _BadRow]]:
+def _csv(
+    path: Path, encoding: str, wanted: Sequence[str], delimiter: str | None
+) -> Iterator[tuple[int, Row | _BadRow]]:
+    encoding = encoding_of(path, encoding)
     text = decode(path.read_bytes(), encoding)
     if text is None:
-        raise DataError(f"{path.name} is not {encoding}; set source.encoding=NAME")
+        raise DataError(f"{path.name} is not {encoding}; set source.encoding=NAME, or source.encoding=auto to find it")
     csv.field_size_limit(1 << 30)
-    reader = _reader(text, delimiter)
-    header = next(reader, [])
+    delimiter = delimiter or find_delimiter(_head(path, encoding), wanted)
+    records = records_of(text, delimiter)
+    header = next(records, [])
     named = [name for name in header if name]  # spreadsheets leave columns without a name at the end
     if len(set(named)) != len(named):
         raise DataError(f"{path.name} names a column twice in {header[:8]}")
-    for number, cells in enumerate(_records(reader), start=1):
+    numbers = _numbers(text, delimiter, set(wanted[1:]))
+    for number, cells in enumerate(_records(records), start=1):
         if isinstance(cells, _BadRow):
             yield number, cells
         elif len(cells) == len(header):
-            yield number, dict(zip(header, cells, strict=True))
+            row = dict(zip(header, cells, strict=True))
+            yield number, row | {name: as_number(row[name], written) for name, written in numbers.items()}
         elif cells:
             yield number, _BadRow("bad-row", f"has {len(cells)} cells but the header {len(header)}")
 
 
-def _records(reader: Iterator[list[str]]) -> Iterator[list[str] | _BadRow]:
+def _numbers(text: str, delimiter: str, wanted: set[str]) -> dict[str, Written]:
+    """Return the columns beside the text whose numbers are written in a way of their own."""
+    records = _records(records_of(text, delimiter))
+    header = next(records, [])
+    if not wanted or isinstance(header, _BadRow):
+        return {}
+    seen: dict[str, set[str]] = defaultdict(set)
+    for cells in records:
+        if not isinstance(cells, _BadRow) and len(cells) == len(header):
+            for name, cell in zip(header, cells, strict=True):
+                if name in wanted:
+                    seen[name].add(cell)
+    return written_as(seen, delimiter)
+
+
+def _records(reader: Iterable[list[str]]) -> Iterator[list[str] | _BadRow]:
     """Yield the records of a CSV file, one that is not well formed as the reason why."""
+    reader = iter(reader)
     while True:
         try:
             yield next(reader)

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from configs.ingest import Events, Files, Hub, Ingest, PythonDocs, Source, Tables
 from tasks.data.documents import REPEATED, Document, DocumentsRef, Ingested, Item, Rejected, RejectedRef, SnapshotRef
@@ -18,6 +18,9 @@ from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import collections, objects
 from tasks.text.sentences import unfit
+
+if TYPE_CHECKING:
+    from tasks.ingest.sources import SourceContents
 
 
 def name_of(source: Source, collection: str | None) -> str:
@@ -185,7 +188,29 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
         objects.load_rows(snapshot, Item),
         lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
         KeptPages(source.ocr) if isinstance(source, Files) and source.ocr is not None else None,
+        keep_duplicates=limits.duplicates == "keep",
     )
+    bad = _bad_of(found, limits)
+    characters = sum(len(d.text) for d in found.documents)
+    repeated = {"duplicates": len(found.rejected) - len(bad) + found.counts["duplicates"]}
+    steps.log_metrics(
+        documents=len(found.documents), characters=characters, rejected=len(bad), left_out=found.left_out,
+        **{**found.counts, **repeated},
+    )  # fmt: skip
+    return Ingested(
+        documents=objects.save_rows(DocumentsRef, Document, found.documents),
+        rejected=objects.save_rows(RejectedRef, Rejected, found.rejected),
+        counts={"left_out": found.left_out, **found.counts},
+        notes=tuple(found.notes),
+    )
+
+
+def _bad_of(found: "SourceContents", limits: Ingest) -> list[Rejected]:
+    """Return the items of a source that cannot be read, those that repeat a text left out.
+
+    Raises:
+        DataError: Nothing, or too little, could be read.
+    """
     items = len(found.documents) + len(found.rejected)
     bad = [r for r in found.rejected if r.reason not in REPEATED]
     if not items:
@@ -197,13 +222,4 @@ def ingest_documents(snapshot: SnapshotRef, source: Source, limits: Ingest, enco
             f"{len(found.rejected)} of {items} items cannot be read ({reasons}; first: {first}); "
             "fix them or raise ingest.max_rejected_share"
         )
-    characters = sum(len(d.text) for d in found.documents)
-    steps.log_metrics(
-        documents=len(found.documents), characters=characters, rejected=len(bad),
-        duplicates=len(found.rejected) - len(bad), left_out=found.left_out, **found.counts,
-    )  # fmt: skip
-    return Ingested(
-        documents=objects.save_rows(DocumentsRef, Document, found.documents),
-        rejected=objects.save_rows(RejectedRef, Rejected, found.rejected),
-        counts={"left_out": found.left_out, **found.counts},
-    )
+    return bad

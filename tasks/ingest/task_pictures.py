@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.ingest import Ingest, Tables
+from configs.ingest import IngestLimits, Tables
 from configs.pictures import PictureFiles, PictureSource, Symbols
 from tasks.data.cells import CellRow, CellsRef, ReadCells
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, Rejected, RejectedRef, SnapshotRef
@@ -152,7 +152,7 @@ def list_descriptions(table: Tables) -> SnapshotRef:
         raise ContractError(str(error).replace("set source.delimiter", "set source.described.delimiter")) from error
 
 
-def read_descriptions(table: Tables, limits: Ingest) -> ReadCells:
+def read_descriptions(table: Tables, limits: IngestLimits) -> ReadCells:
     """Read the rows of the table of descriptions; rows of the same words stay."""
     return ingest_rows(list_descriptions(table), table, [str(table.id), table.text, *table.keep], limits)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from configs.ingest import Hub, Ingest, Tables
+from configs.ingest import Hub, IngestLimits, Tables
 from tasks.data.cells import CellRow, CellsRef, ReadCells
 from tasks.data.documents import Item, Rejected, RejectedRef, SnapshotRef
 from tasks.errors import DataError
@@ -13,7 +13,9 @@ from tasks.store import objects
 
 
 @step(name="ingest-rows", run_name="ingest-rows {source.kind}", libraries=("pyarrow",))
-def ingest_rows(snapshot: SnapshotRef, source: Tables | Hub, columns: Sequence[str], limits: Ingest) -> ReadCells:
+def ingest_rows(
+    snapshot: SnapshotRef, source: Tables | Hub, columns: Sequence[str], limits: IngestLimits
+) -> ReadCells:
     """Read some columns of the rows of a listed source; rows that cannot be read are rejected, repeated ones stay.
 
     Args:

@@ -28,6 +28,7 @@ ENDED = {  # how a reply of a model ended, where that is not by itself
     "repetition": "the answer says the same over and over, and was ended there",
 }
 SHOWN = 400  # characters of one line of the summary
+SHOWN_COPIES = 3  # other places of a hit
 EMPTY: tuple[Any, ...] = ("", [], {}, None)
 
 
@@ -172,8 +173,17 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
         for hit in asked["hits"]:
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
+            if hit.get("copies"):
+                yield f"     also in {_others(hit)}"
     if cutoff is not None:
         yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
+
+
+def _others(hit: dict[str, Any]) -> str:
+    """Say where else the text of a hit stands."""
+    named = [_place(other) for other in hit["also_in"][:SHOWN_COPIES]]
+    more = hit["copies"] - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
@@ -218,9 +228,10 @@ def _place(found: dict[str, Any]) -> str:
 def _facts(result: dict[str, Any]) -> Iterator[str]:
     """Say each value in a line, measures with their intervals; what is empty is left out."""
     for name, value in result.items():
-        if not isinstance(value, dict):
-            if value not in EMPTY:
-                yield f"{name}: {_told(value)}"
+        if name == "rejected" and "losses" in result:  # which have said it
+            continue
+        if not isinstance(value, dict) or "said" in value:
+            yield from _fact(name, value)
             continue
         known = {key: v for key, v in value.items() if v not in EMPTY}
         if known:
@@ -232,6 +243,12 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
                 yield f"  {key:32} {v['value']:.3f}  n={v['n']}"
             else:
                 yield f"  {key:32} {_told(v)[:SHOWN]}"
+
+
+def _fact(name: str, value: Any) -> Iterator[str]:
+    said = value["said"] if isinstance(value, dict) else value
+    if said not in EMPTY:
+        yield f"{name}: {_told(said)}"
 
 
 def _told(value: Any) -> str:

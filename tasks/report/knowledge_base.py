@@ -59,7 +59,7 @@ def collection_page(
         ("documents", f"{live.documents.rows:,}"),
         ("passages", f"{live.passages.rows:,}"),
         ("tokens in passages", f"{int(passages.sum()):,}"),
-        ("duplicates", f"{len(rejected) - len(bad):,}"),
+        ("duplicates", f"{len(rejected) - len(bad) + ingested.counts.get('duplicates', 0):,}"),
         ("rejected", f"{len(bad):,}"),
     ]
     tables: list[Table] = []

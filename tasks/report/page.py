@@ -9,13 +9,13 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.runtime import steps, tracking
-from tasks.store import workspace
+from tasks.store import losses, workspace
 from tasks.text.sentences import spreadsheet
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
+
+SHOWN_REJECTED = 50
 
 
 def shortened(text: str, most: int) -> str:
@@ -129,6 +131,7 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
         return Path()
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    page = replace(page, tables=[*page.tables, *loss_tables(run.finished, {table.title for table in page.tables})])
     environment = Environment(loader=PackageLoader("tasks.report"), autoescape=True, undefined=StrictUndefined)
     environment.filters["clean"] = clean
     plot = {"points": page.points, "clusters": page.clusters}
@@ -150,6 +153,23 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     path.write_text(text, "utf-8")
     _artifacts(run, page, path)
     return path
+
+
+def loss_tables(finished: Sequence[steps.Finished], there: Collection[str] = ()) -> list[Table]:
+    """Return what a run did not take of its sources as it stands, and which items it rejected.
+
+    Args:
+        finished: The steps of the run; of one that has read nothing there is nothing to say.
+        there: Titles of the tables that a page has already.
+    """
+    if (found := losses.of_steps(finished)) is None:
+        return []
+    rows = [(line,) for line in found.lines()] or [("nothing was rejected, repeated or cut",)]
+    tables = [Table("Losses", ("of what was read",), rows)]
+    rejected = [(row.item, row.reason, row.detail) for row in losses.rejected_in(finished)]
+    if rejected and "Rejected" not in there:
+        tables.append(Table("Rejected", ("item", "reason", "detail"), rejected, most=SHOWN_REJECTED))
+    return tables
 
 
 def write_tables(folder: Path, tables: Mapping[str, "pa.Table"]) -> None:

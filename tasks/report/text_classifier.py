@@ -266,6 +266,7 @@ def _label_issues(found: Verdict, config: TextClassifier) -> list[Table]:
     issues = objects.load_rows(found.label_issues, LabelIssue)
     rows = [(d.id, pages.shortened(d.text, SHOWN_TEXT), d.given, d.likely, f"{d.confidence:.3f}") for d in issues]
     note = f"{len(issues):,} of {found.divided.train.documents.rows:,} training texts, by confident learning"
+    note += "; texts with contradicting labels come first, held-out ones included"
     columns = ("id", "text", "label", "probably", "probability of its label")
     return [Table("Label issues: labels that are probably wrong", columns, rows, note, config.label_issues.shown)]
 

@@ -39,7 +39,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
     points, clusters = map_of(topics)
     noise = sum(t.size for t in rows if t.topic < 0)
     read = zip(config.slices, found.slices, strict=True)
-    followed = [(over, objects.load_rows(ref, Share)) for over, ref in read if ref.rows]
+    followed = [(over, objects.load_rows(cut.shares, Share)) for over, cut in read if cut.shares.rows]
     page = Page(
         title=f"Topics of {name}",
         subtitle="clusters, names, measures, and the comparison with the last run",
@@ -72,7 +72,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             *(_over(over, shares, names) for over, shares in followed),
         ],
         more={
-            "warnings": _warnings(found, config),
+            "warnings": [*_warnings(found, config), *outside_slices(found)],
             "topics": [_bars(t, documents) for t in sorted(named, key=lambda t: -t.size)[:SHOWN_TOPICS]],
             "more_topics": max(0, len(named) - SHOWN_TOPICS),
             "ways": _ways(objects.load_rows(found.wordings, Wording), names),
@@ -109,6 +109,7 @@ def topic_summary(
             for p in placed
         ],
         "files": str(objects.path(found.files)),
+        "warnings": outside_slices(found),
     }
 
 
@@ -167,7 +168,7 @@ def _by_topic(shares: Sequence[Share]) -> list[tuple[int, list[Share]]]:
 
 def _over(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> Figure:
     """Return the share of each topic in the slices of a column as a chart."""
-    slices = sorted({s.slice for s in shares})
+    slices = list(dict.fromkeys(s.slice for s in shares))
     rows = []
     for topic, mine in _by_topic(shares):
         known = {s.slice: s.share for s in mine}
@@ -242,6 +243,20 @@ def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
             f"{told.unknown_share:.1%}: it cannot distinguish them; try another encoder."
         )
     return warnings
+
+
+def outside_slices(found: TopicReport) -> list[str]:
+    """Say how many documents are in no slice of a column, and why."""
+    told = []
+    for cut in found.slices:
+        if cut.missing:
+            told.append(f"{cut.missing:,} documents have nothing in column {cut.column} and are in no slice.")
+        if cut.unread:
+            told.append(
+                f"{cut.unread:,} documents are in no slice: their {cut.column} is neither a date nor a number "
+                f"({cut.odd[:40]!r})."
+            )
+    return told
 
 
 def _title(document: Document) -> str:

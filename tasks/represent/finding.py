@@ -69,19 +69,23 @@ def outliers_worth_reading(vectors: Floats, graph: Floats, labels: Ints) -> list
     ]  # fmt: skip
 
 
-def near_duplicates(vectors: Floats, graph: Floats, least: float) -> list[Remark]:
-    """List pairs of documents that say almost the same.
+def near_duplicates(vectors: Floats, graph: Floats, least: float, texts: Sequence[str]) -> list[Remark]:
+    """List pairs of documents that say almost the same; those that say the same are counted where they are read.
 
     Args:
         vectors: (N, D) unit-length rows.
         graph: (N, K, 2) neighbours, each row its own first.
         least: Least cosine of a pair.
+        texts: (N,) what each says.
 
     Returns:
-        At most fifty pairs, the closest first; each once, the lower row first.
+        At most fifty pairs of different texts, the closest first; each once, the lower row first.
     """
+    first: dict[str, int] = {}
+    same = np.array([first.setdefault(text, row) for row, text in enumerate(texts)], dtype=np.int64)
     rows = np.repeat(np.arange(len(graph)), graph.shape[1])
     others = graph[..., 0].astype(np.int64).ravel()
+    rows, others = same[rows], same[others]
     pairs = np.unique(np.sort(np.stack([rows, others], axis=1)[rows != others], axis=1), axis=0)
     close = np.einsum("nd,nd->n", vectors[pairs[:, 0]], vectors[pairs[:, 1]])
     order = [i for i in np.argsort(-close, kind="stable")[:SHOWN] if close[i] >= least]

@@ -5,12 +5,10 @@ Source: BERTopic's hierarchy of topics and topics per class, Grootendorst 2022, 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 
 from tasks.data.topics import Merge, Share
-from tasks.errors import DataError
 from tasks.represent.counts import Counts
 from tasks.represent.model import Floats, Ints, can_be_put_into_words, fit_topics, rows_of, top_words, weigh_classes
 
@@ -51,23 +49,24 @@ def topic_tree(counts: Counts, labels: Ints, vectors: Floats) -> list[Merge]:
     ]
 
 
-def topics_per_slice(counts: Counts, labels: Ints, slices: Sequence[str]) -> list[Share]:
+def topics_per_slice(counts: Counts, labels: Ints, slices: Sequence[str], order: Sequence[str]) -> list[Share]:
     """Say how many documents each topic has in each slice, and which words are its own there.
 
     Args:
         counts: Words of N documents.
         labels: (N,) topic of each, -1 for noise.
         slices: (N,) name of the slice of each document; an empty one is in none.
+        order: The slices, in the order in which they are given back.
 
     Returns:
-        By slice, in alphabetical order, and topic; topics without a document in a slice are left out.
+        By slice and topic; topics without a document in a slice are left out.
     """
     if not can_be_put_into_words(counts, labels):
         return []
     weights = weigh_classes(counts, labels)
     named = np.array(slices, dtype=object)
     found = []
-    for slice_name in sorted(set(slices) - {""}):
+    for slice_name in order:
         inside = np.flatnonzero(named == slice_name)
         for number in np.unique(labels[inside]).tolist():
             rows = inside[labels[inside] == number]
@@ -75,46 +74,3 @@ def topics_per_slice(counts: Counts, labels: Ints, slices: Sequence[str]) -> lis
             own = tuple(word for word, _ in top_words(weights.transformer.transform(counted), counts.words, WORDS))
             found.append(Share(slice_name, number, len(rows), len(rows) / len(inside), own))
     return found
-
-
-def time_slices(values: Sequence[str], bins: int) -> list[str]:
-    """Cut times into slices of equal length, each named by the day, or the number, it begins with.
-
-    Args:
-        values: Dates as ISO 8601 has them, or numbers, one a document; an empty one is in no slice.
-        bins: S slices.
-
-    Returns:
-        The name of each document's slice; names in alphabetical order are in order of time.
-
-    Raises:
-        DataError: A value is neither, or there is none.
-    """
-    given = [value for value in values if value]
-    if not given:
-        raise DataError("no document has a time but topics over time were asked for; keep the column in source.keep")
-    try:
-        numbers = [float(value) for value in given]
-        dated = False
-    except ValueError:
-        numbers = [_seconds(value) for value in given]
-        dated = True
-    edges = np.linspace(min(numbers), max(numbers), bins + 1)
-    at = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, bins - 1)
-    digits = len(f"{max(abs(edges[0]), abs(edges[-1])):.0f}")
-    starts = [
-        datetime.fromtimestamp(edge, tz=UTC).date().isoformat() if dated else f"{edge:0{digits + 3}.2f}"
-        for edge in edges.tolist()
-    ]
-    names = iter([starts[position] for position in at.tolist()])
-    return [next(names) if value else "" for value in values]
-
-
-def _seconds(value: str) -> float:
-    try:
-        made = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise DataError(
-            f"time {value[:40]!r} is not a date but 2026-01-31 or a number was needed; correct the column"
-        ) from error
-    return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()

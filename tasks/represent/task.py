@@ -22,6 +22,7 @@ from tasks.data.topics import (
     RemarksRef,
     Share,
     SharesRef,
+    Sliced,
     StrengthsRef,
     Topic,
     TopicFilesRef,
@@ -155,7 +156,7 @@ def represent_tree(counts: CountsRef, labels: LabelsRef, vectors: VectorsRef) ->
 
 
 @step(name="represent-slices", run_name="represent-slices {config.column}", libraries=LIBRARIES)
-def represent_slices(documents: DocumentsRef, counts: CountsRef, labels: LabelsRef, config: Slices) -> SharesRef:
+def represent_slices(documents: DocumentsRef, counts: CountsRef, labels: LabelsRef, config: Slices) -> Sliced:
     """Say how much of each slice of the documents a topic has, and what it says there.
 
     Args:
@@ -164,12 +165,19 @@ def represent_slices(documents: DocumentsRef, counts: CountsRef, labels: LabelsR
         labels: (N,) topic of each.
         config: The column that cuts, and whether it is a time.
     """
-    from tasks.represent.relations import time_slices, topics_per_slice
+    from tasks.represent.relations import topics_per_slice
+    from tasks.represent.times import in_order, is_missing, time_slices
 
-    values = column_of(documents, config.column)
-    slices = time_slices(values, config.bins) if config.bins else values
-    given = objects.load_array(labels)
-    return objects.save_rows(SharesRef, Share, topics_per_slice(counts_of(counts), given, slices))
+    names = ["" if is_missing(value) else value for value in column_of(documents, config.column)]
+    order, unread, odd = in_order(names), 0, ""
+    if config.bins:
+        cut = time_slices(names, config.bins)
+        names, order, unread, odd = cut.names, cut.order, cut.unread, cut.odd
+    missing = names.count("") - unread
+    shares = topics_per_slice(counts_of(counts), objects.load_array(labels), names, order)
+    steps.log_metrics(slices=len(order), missing=missing, unread=unread)
+    stored = objects.save_rows(SharesRef, Share, shares)
+    return Sliced(column=config.column, shares=stored, missing=missing, unread=unread, odd=odd)
 
 
 @step(name="represent-places", libraries=("numpy",))
@@ -205,7 +213,7 @@ def remark_documents(
 
     rows, near = objects.load_array(vectors), objects.load_array(graph)
     found = finding.outliers_worth_reading(rows, near, objects.load_array(labels))
-    found += finding.near_duplicates(rows, near, config.duplicate)
+    found += finding.near_duplicates(rows, near, config.duplicate, _texts(documents))
     if config.classes is not None:
         found += finding.probably_mislabelled(near, column_of(documents, config.classes), config.agreement)
     for what in ("outlier", "near-duplicate", "mislabelled"):
@@ -247,6 +255,10 @@ def write_topics(
 def column_of(documents: DocumentsRef, column: str) -> list[str]:
     """Return what each document has in a column that was kept with it; empty where it has nothing."""
     return [dict(meta).get(column, "") for meta in objects.load_table(documents, ["meta"])["meta"].to_pylist()]
+
+
+def _texts(documents: DocumentsRef) -> list[str]:
+    return list(objects.load_table(documents, ["text"])["text"].to_pylist())
 
 
 def texts_of(documents: DocumentsRef) -> list[str]:

@@ -63,10 +63,20 @@ def put_into_words(counts: Counts, labels: Ints, vectors: Floats, config: CTfIdf
                 label="outliers" if number < 0 else named or f"topic {number}",
                 words=tuple(word for word, _ in pairs),
                 weights=tuple(weight for _, weight in pairs),
-                documents=tuple(int(row) for row in nearest[:EXEMPLARS]),
+                documents=_different(nearest, vectors),
             )
         )
     return topics
+
+
+def _different(rows: Ints, vectors: Floats) -> tuple[int, ...]:
+    """Return the first few rows of different vectors: a text that is repeated stands for a cluster once."""
+    found: dict[bytes, int] = {}
+    for row in rows.tolist():
+        found.setdefault(vectors[row].tobytes(), row)
+        if len(found) == EXEMPLARS:
+            break
+    return tuple(found.values())
 
 
 def words_side_by_side(

@@ -1,5 +1,6 @@
 """Tasks of `retrieve`: find passages for queries."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,14 @@ import numpy.typing as npt
 
 from configs.retrieve import Dense, Retrieve, Sparse, Weighted
 from tasks.data.answers import Threshold
-from tasks.data.documents import Document, Passage
+from tasks.data.documents import Copy, Document, Passage
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
+
+SHOWN_COPIES = 20  # other places of a hit that are named; how many there are is said
 
 
 @step(name="retrieve", run_name="retrieve {config.kind} k={config.k}", libraries=("faiss-cpu", "bm25s", "PyStemmer"))
@@ -79,29 +82,35 @@ def cut_hits(passages: VectorsRef, queries: VectorsRef, hits: HitsRef, threshold
 
 
 def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] | None:
-    """Return which passages (N,) a query may find, None for all."""
-    if not config.where:
+    """Return which passages (N,) a query may find, None for all; of copies of a document one is searched."""
+    if not config.where and collection.copies is None:
         return None
-    from tasks.retrieve.where import FIELDS, documents_where, names_in
+    from tasks.retrieve.copies import one_of_each
+    from tasks.retrieve.where import documents_where, fields_in
 
-    named = names_in(config.where)
-    columns = [*named.intersection(FIELDS), *(["meta"] if named.difference(FIELDS) else [])]
-    known = objects.load_table(collection.documents, columns).to_pydict()
+    columns = fields_in(config.where)
+    known = objects.load_table(collection.documents, columns).to_pydict() if columns else {}
     meta = [dict(entries) for entries in known.pop("meta", [])]
     kept = documents_where(config.where, known, meta, collection.documents.rows)
+    if collection.copies is not None:
+        kept = one_of_each(kept, objects.load_rows(collection.copies, Copy))
     owners = objects.load_table(collection.passages, ["row"])["row"].to_numpy()
     return np.asarray(kept[owners], dtype=bool)
 
 
 def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
-    """Return the hits of each query with what a person wants to see: id, title, place, text, scores."""
+    """Return the hits of each query with what a person wants to see: id, title, place, text, scores, where else."""
+    from tasks.retrieve.copies import others_of
+
     found = objects.load_rows(hits, Hit)
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
-    documents = objects.rows_at(collection.documents, Document, (passage.row for passage in passages.values()))
+    others = {} if collection.copies is None else others_of(objects.load_rows(collection.copies, Copy))
+    shown = {passage.row: others.get(passage.row, [])[:SHOWN_COPIES] for passage in passages.values()}
+    documents = objects.rows_at(collection.documents, Document, {*shown, *itertools.chain(*shown.values())})
     described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in objects.load_rows(queries, Query)]
     for hit in found:
         passage = passages[hit.passage]
-        document = documents[passage.row]
+        document, same = documents[passage.row], [documents[row] for row in shown[passage.row]]
         described[hit.query]["hits"].append(
             {
                 "rank": hit.rank,
@@ -113,6 +122,8 @@ def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) ->
                 "path": document.path_of(document.first_letter(passage.start)),
                 "line": document.line_of(document.first_letter(passage.start)),
                 "text": passage.text.strip(),
+                "copies": len(others.get(passage.row, [])),
+                "also_in": [{"document": d.id, "path": d.path_of(0), "line": d.line_of(0)} for d in same],
             }
         )
     return described

@@ -6,6 +6,7 @@ Source: ours.
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,18 @@ from tasks.errors import ContractError
 
 FIELDS = ("id", "title", "source", "path", "kind", "licence")
 PATTERNS = ("id", "path")  # fields in which a star stands for any characters
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # 007 is a name
 
 
 def names_in(conditions: Sequence[str]) -> set[str]:
     """Return the names that conditions are on."""
     return {condition.partition("=")[0] for condition in conditions}
+
+
+def fields_in(conditions: Sequence[str]) -> list[str]:
+    """Return the columns of documents that conditions are on."""
+    named = names_in(conditions)
+    return [*sorted(named.intersection(FIELDS)), *(["meta"] if named.difference(FIELDS) else [])]
 
 
 def check_where(conditions: Sequence[str], known: Sequence[str]) -> None:
@@ -47,8 +55,8 @@ def documents_where(
         conditions: `name=value` each; the name of a field, or of an entry of meta. In `id` and `path` a `*` stands for
             any characters, none included.
         fields: For each of `FIELDS` that is named, its value in each document.
-        meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it. Left
-            empty where only fields are named.
+        meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it, and
+            numbers are equal however they are written. Left empty where only fields are named.
         count: N.
 
     Raises:
@@ -60,12 +68,20 @@ def documents_where(
         if not equals:
             raise ContractError(f"where has {condition!r} but name=value was needed, such as kind=function")
         if name in FIELDS:
-            values: Sequence[str | None] = fields[name]
+            kept &= _equal(fields[name], value, pattern=name in PATTERNS)
         else:
             values = [known.get(name) for known in meta]
             _check_known(name, values, meta)
-        kept &= _equal(values, value, pattern=name in PATTERNS)
+            kept &= _same(values, value)
     return kept
+
+
+def _same(values: Sequence[str | None], wanted: str) -> npt.NDArray[np.bool_]:
+    """Return which values are equal as text, or as numbers: 2024 and 2024.0 are."""
+    if NUMBER.fullmatch(wanted) is None:
+        return _equal(values, wanted, pattern=False)
+    number = Decimal(wanted)
+    return np.array([v is not None and NUMBER.fullmatch(v) is not None and Decimal(v) == number for v in values], bool)
 
 
 def _equal(values: Sequence[str | None], wanted: str, *, pattern: bool) -> npt.NDArray[np.bool_]:

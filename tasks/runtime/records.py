@@ -4,15 +4,14 @@ steps/<name>/<key>.json    value, inputs, code, libraries, metrics
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from tasks.data.base import Ref, Value
+from tasks.data.base import Value
+from tasks.data.base import refs_in as refs_in
 from tasks.errors import StoreError
 from tasks.store import durable, objects, workspace
 
@@ -84,19 +83,6 @@ def last_time(name: str, rows: int) -> float | None:
 def rows_of(inputs: Any) -> int:
     """Return the rows of the largest object among the inputs of a step."""
     return max((ref.rows for ref in refs_in(inputs)), default=0)
-
-
-def refs_in(value: Any) -> list[Ref]:
-    """List the references in a value, however deep."""
-    if isinstance(value, Ref):
-        return [value]
-    if isinstance(value, BaseModel):
-        return [ref for name in type(value).model_fields for ref in refs_in(getattr(value, name))]
-    if isinstance(value, Mapping):
-        return [ref for item in value.values() for ref in refs_in(item)]
-    if isinstance(value, list | tuple):
-        return [ref for item in value for ref in refs_in(item)]
-    return []
 
 
 def write(name: str, key: str, made: Record) -> None:

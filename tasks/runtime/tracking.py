@@ -25,7 +25,7 @@ from tasks.data.vectors import Encoded
 from tasks.environment import environment
 from tasks.runtime import records, steps
 from tasks.runtime.mlflow_run import MlflowRun
-from tasks.store import rejections
+from tasks.store import losses, rejections
 
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
@@ -119,6 +119,11 @@ class Run:
     def outcome(self, result: Mapping[str, Any], report: Path | None = None) -> Outcome:
         """Return what the run hands back to its caller."""
         refs = (ref for step in self.finished if step.record for ref in records.refs_in(step.record.value))
+        told = dict(result)
+        if (lost := losses.of_steps(self.finished)) is not None:
+            names = list(result)
+            after = names.index("documents") + 1 if "documents" in names else len(names)
+            told = {name: result[name] for name in names[:after]} | {"losses": lost.stated()} | told
         return Outcome(
             flow=self.flow,
             mlflow_run_id=self.mlflow_run_id,
@@ -126,7 +131,7 @@ class Run:
             metrics=self.all_metrics(),
             refs={name: {"kind": r.kind, "digest": r.digest, "rows": r.rows} for name, r in self.published.items()},
             report=str(report or ""),
-            result={**result, "rejected": result.get("rejected", rejections.by_reason(refs))},
+            result={**told, "rejected": result.get("rejected", rejections.by_reason(refs))},
         )
 
     def counts(self) -> dict[str, int]:

@@ -68,7 +68,9 @@ def whole_documents(documents: DocumentsRef, encoder: Encoder) -> PassagesRef:
             lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)],
         )
     )
-    steps.log_metrics(passages=len(passages), tokens=sum(p.tokens for p in passages))
+    added = encoder_base.count_tokens(encoder, [encoder.passage_prompt])[0]  # prompt and special tokens
+    truncated = sum(p.tokens + added > encoder.max_tokens for p in passages)
+    steps.log_metrics(passages=len(passages), tokens=sum(p.tokens for p in passages), truncated=truncated)
     return objects.save_rows(PassagesRef, Passage, passages)
 
 

@@ -25,7 +25,7 @@ from tasks.errors import FlowError
 from tasks.metrics.intervals import wilson
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
-from tasks.text.numbers import numbers_in
+from tasks.text.figures import numbers_in
 from tasks.text.prompts import read_template
 from tests.bench import calculations, injections
 from tests.bench.calculations import Calculation

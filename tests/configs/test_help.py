@@ -170,7 +170,7 @@ def test_a_place_with_kinds_shows_each_with_its_fields(tell: Any) -> None:
 
 def test_a_kind_shows_its_fields_whole(tell: Any) -> None:
     _, said, _ = tell("text-classifier --help source.tables")
-    assert said.startswith("source.kind=tables: Rows of jsonl, csv or parquet files")
+    assert said.startswith("source.kind=tables: Rows of jsonl, csv, parquet or xlsx files")
     assert "source.path, required\n    text, at least 1 character\n" in said
     assert "source.max_row_mb = 5.0\n    number, above 0, at most 1,000\n    Rows with a longer text" in said
     assert "dataset" not in said

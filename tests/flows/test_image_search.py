@@ -79,7 +79,8 @@ def test_what_cannot_be_done_is_refused_before_any_work(folder: Path) -> None:
     with pytest.raises(ContractError, match=r"there are 'file;said'.* set source\.described\.delimiter=';'"):
         preflight(
             PictureFiles(
-                path=str(folder), described=Tables(path=str(folder.parent / "semi.csv"), id="file", text="said")
+                path=str(folder),
+                described=Tables(path=str(folder.parent / "semi.csv"), id="file", text="said", delimiter=","),
             )
         )
     with pytest.raises(ContractError, match=r"source\.described\.id is missing"):

@@ -62,7 +62,7 @@ def test_a_folder_with_bad_files_becomes_a_collection_of_the_good_ones(workspace
 
     outcome = knowledge_base(source=source, config=EXACT.model_copy(update={"ingest": EXACT.ingest}))
 
-    assert outcome.result["documents"] == 7
+    assert outcome.result["documents"] == 8
     assert outcome.result["evaluation"] == "not done: no questions"
     assert outcome.result["topics"].startswith("not done")
     assert rejected(outcome.refs) == {
@@ -71,7 +71,6 @@ def test_a_folder_with_bad_files_becomes_a_collection_of_the_good_ones(workspace
         "program.txt": "binary",
         "latin.txt": "not-decodable",
         "huge.txt": "too-large",
-        "orchard.txt": "duplicate",
         "outside.txt": "link",
         "sky.pdf#hidden": "hidden",
         "torn.pdf": "unreadable",
@@ -122,7 +121,7 @@ def test_a_table_with_bad_rows_becomes_a_collection_of_the_good_ones(workspace: 
         "facts.jsonl#2": "bad-row",
         "facts.jsonl#3": "bad-row",
         "facts.jsonl#4": "not-text",
-        "a": "duplicate",
+        "a": "repeated-id",
     }
     measured = outcome.result["evaluation"]
     assert measured["recall@10 fused"]["value"] == 1.0

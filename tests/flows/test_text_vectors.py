@@ -73,6 +73,14 @@ def test_the_file_holds_what_sentence_transformers_gives_for_the_same_texts(work
         "encoder": EMBEDDED,
         "precision": "fp32",
         "truncated": 1,
+        "losses": {
+            "said": "1 of the texts cut at the encoder's limit",
+            "rejected": {},
+            "duplicates_kept": 0,
+            "duplicates_dropped": 0,
+            "truncated": 1,
+            "notes": [],
+        },
         "rejected": 0,
     }
 

@@ -13,12 +13,14 @@ from configs.index import Bm25, Flat
 from configs.ingest import Ingest, Tables
 from configs.retrieve import Dense, Fused, Retrieve, Sparse
 from configs.tokenize import Chunk
+from tasks.data.documents import Document
 from tasks.data.releases import Delta
 from tasks.data.search import Generation
 from tasks.embed import describe_encoder, embed_passages, embed_queries
 from tasks.errors import FlowError
 from tasks.index import (
     compare_documents,
+    index_copies,
     index_dense,
     index_sparse,
     live_before,
@@ -27,7 +29,7 @@ from tasks.index import (
 )
 from tasks.ingest import ingest_documents, ingest_queries, list_items
 from tasks.retrieve import describe_hits, retrieve
-from tasks.store import vector_cache
+from tasks.store import objects, vector_cache
 from tasks.tokenize import chunk_documents
 from tests.tasks.conftest import WORDS
 
@@ -85,6 +87,7 @@ def build(folder: Path, table: Table, model: Path) -> tuple[Generation, Delta]:
             collection="rows", source="tables", snapshot=snapshot, documents=ingested.documents,
             passages=embedded.passages, vectors=embedded.vectors, dense=index_dense(embedded.vectors, Flat()),
             sparse=index_sparse(embedded.passages, Bm25()), fingerprint=encoder, delta=delta.model_dump(),
+            copies=index_copies(ingested.documents) if ingested.counts.get("duplicates") else None,
         ),
         keep=3,
     )  # fmt: skip
@@ -96,6 +99,11 @@ def found_by(way: Retrieve) -> list[Found]:
     live, asked = open_collection("rows"), ingest_queries(QUERIES)
     hits = retrieve(live, asked, embed_queries(asked, live.fingerprint), way)
     described = describe_hits(live, asked, hits)
+    texts = {d.id: d.text for d in objects.load_rows(live.documents, Document)}
+    for hit in (hit for query in described for hit in query["hits"]):  # a copy is named, and is no hit of its own
+        same = {name for name, text in texts.items() if text == texts[hit["document"]]}
+        assert {hit["document"], *(other["document"] for other in hit["also_in"])} == same
+        assert hit["document"] == next(name for name in texts if name in same)
     return [[(hit["document"], hit["text"], hit["score"]) for hit in query["hits"]] for query in described]
 
 
@@ -130,18 +138,28 @@ def test_what_changed_is_counted_and_nothing_is_encoded_twice(place: Callable[[s
     before: Table = {}
     for table in edits(11, 12):
         made, delta = build(place("followed"), table, tiny_bert)
-        first: Table = {}
-        for name, text in table.items():  # of equal texts the first counts
-            first.setdefault(text, name)
-        now = {name: text for text, name in first.items()}
-        both = before.keys() & now.keys()
-        assert (delta.added, delta.removed) == (len(now) - len(both), len(before) - len(both))
-        assert delta.changed == sum(before[name] != now[name] for name in both)
+        both = before.keys() & table.keys()
+        assert made.documents.rows == len(table)
+        assert (delta.added, delta.removed) == (len(table) - len(both), len(before) - len(both))
+        assert delta.changed == sum(before[name] != table[name] for name in both)
         assert delta.unchanged == len(both) - delta.changed
-        before = now
+        before = table
     keys = [np.load(path) for path in vector_cache.Items(made.fingerprint).folder.glob("*/keys.npy")]
     assert len(keys) > 3
     assert len(np.unique(np.concatenate(keys), axis=0)) == sum(map(len, keys))
+
+
+@pytest.mark.slow
+def test_of_two_equal_documents_one_is_found_until_both_are_gone(
+    place: Callable[[str], Path], tiny_bert: Path
+) -> None:
+    rows = {"a": "the cat sat far", "b": "night train", "c": "the cat sat far"}
+    found = []
+    for names in ("abc", "bc", "b"):
+        _, delta = build(place("followed"), {name: rows[name] for name in names}, tiny_bert)
+        hits = found_by(Dense(k=5))[0]
+        found.append(([name for name, _, _ in hits], delta.removed, delta.unchanged))
+    assert found == [(["a", "b"], 0, 0), (["c", "b"], 1, 2), (["b"], 1, 1)]
 
 
 @pytest.mark.slow

@@ -22,7 +22,8 @@ from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
-from tasks.text.numbers import numbers_in, unsupported
+from tasks.text.figures import numbers_in
+from tasks.text.numbers import unsupported
 from tests.tasks.models import language_models
 
 MESSAGES = [

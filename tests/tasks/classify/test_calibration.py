@@ -128,19 +128,19 @@ def test_the_order_of_texts_by_one_class_against_another_stays(kind: Calibration
 def test_training_texts_are_calibrated_by_the_labels_of_others() -> None:
     values, none, targets = likelihoods(60, 3)
     config = Fit(folds=3)
-    made = held_out("threshold", values, none, targets, config)
-    for train, rest in folds(targets, config, multiple=False):
+    texts = [str(row) for row in range(60)]
+    made = held_out("threshold", values, none, targets, texts, config)
+    for train, rest in folds(targets, config, texts, multiple=False):
         fitted = fit_calibration("threshold", values[train], none, targets[train])
         assert np.array_equal(made[rest], calibrated(values[rest], fitted))
-    assert np.array_equal(
-        held_out("batch", values, none, targets, config), held_out("batch", values, none, ~targets, config)
-    )
+    batch = [held_out("batch", values, none, given, texts, config) for given in (targets, ~targets)]
+    assert np.array_equal(*batch)
 
 
 def test_labels_of_one_text_each_leave_the_training_texts_to_batch() -> None:
     values, none, targets = likelihoods(3, 3)
     by_batch = calibrated(values, fit_calibration("batch", values, none, targets))
-    assert np.array_equal(held_out("threshold", values, none, targets, Fit()), by_batch)
+    assert np.array_equal(held_out("threshold", values, none, targets, ["a", "b", "c"], Fit()), by_batch)
 
 
 def tried(parts: Divided, method: Prompted, test: Floats) -> Trial:

@@ -120,7 +120,7 @@ def test_a_threshold_has_the_best_f1_of_all_thresholds() -> None:
 
 def test_a_text_is_predicted_by_what_was_fitted_on_others_alone() -> None:
     found, held_out = fitted(Embeddings()), np.zeros((90, 3))
-    for train, rest in folds(TARGETS, ONE, multiple=False):
+    for train, rest in folds(TARGETS, ONE, FEATURES.texts, multiple=False):
         held_out[rest] = (
             LogisticRegression(max_iter=1_000).fit(VECTORS[train], LABELS[train]).predict_proba(VECTORS[rest])
         )
@@ -185,3 +185,12 @@ def test_a_damaged_classifier_is_an_error_that_says_what_to_do(tmp_path: Path) -
 def test_vectors_that_are_missing_are_named() -> None:
     with pytest.raises(ContractError, match="needs vectors but none were given"):
         fit_method(Features(FEATURES.texts), TARGETS, Embeddings(), ONE, multiple=False)
+
+
+@pytest.mark.parametrize("multiple", [False, True])
+def test_rows_of_one_text_are_in_one_fold(multiple: bool) -> None:
+    texts = [f"text {row % 20}" for row in range(90)]
+    parts = list(folds(TARGETS, ONE, texts, multiple=multiple))
+    assert sorted(row for _, rest in parts for row in rest) == list(range(90))
+    for train, rest in parts:
+        assert not {texts[row] for row in train} & {texts[row] for row in rest}

@@ -3,7 +3,13 @@ import numpy.typing as npt
 import pytest
 from cleanlab.count import compute_confident_joint, estimate_joint
 
-from tasks.classify.label_issues import class_thresholds, confident_labels, expected_wrong, probably_wrong
+from tasks.classify.label_issues import (
+    class_thresholds,
+    confident_labels,
+    contradictions,
+    expected_wrong,
+    probably_wrong,
+)
 
 
 def noisy(seed: int, share: float = 0.1) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -52,3 +58,11 @@ def test_labels_that_are_least_likely_come_first() -> None:
 def test_right_labels_are_no_issues() -> None:
     likely = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
     assert probably_wrong(np.array([0, 0, 1]), likely).tolist() == []
+
+
+def test_rows_that_contradict_most_rows_of_their_text_are_issues() -> None:
+    documents = [{"id": str(row), "text": text} for row, text in enumerate("aaabbccd")]
+    given = np.array([0, 0, 1, 1, 0, 2, 2, 1])
+    likely = np.full((8, 3), 1 / 3) + np.array([0.0, 0.1, 0.2])
+    found = contradictions(given, likely, ("x", "y", "z"), documents)
+    assert {(issue.row, issue.given, issue.likely) for issue in found} == {(2, "y", "x"), (4, "x", "y")}

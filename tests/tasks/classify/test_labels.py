@@ -1,8 +1,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tasks.classify.labels import alike, cells_of, classes_of, kept_back, only_known, read_labels, without_rare
+from tasks.classify.model import first_rows
 from tasks.errors import DataError
 
 
@@ -101,8 +104,27 @@ def test_labels_that_no_training_text_has_are_rejected_and_named() -> None:
 def test_the_same_share_of_each_class_is_kept_back_and_never_all_of_one() -> None:
     targets = np.zeros((62, 3), dtype=bool)
     targets[:50, 0] = targets[50:60, 1] = targets[60:, 2] = True
-    train, back = kept_back(targets, 0.2, 5, multiple=False)
+    train, back = kept_back(targets, np.arange(62), 0.2, 5, multiple=False)
     assert targets[back].sum(axis=0).tolist() == [10, 2, 1]
     assert sorted([*train, *back]) == list(range(62))
-    again = kept_back(targets, 0.2, 5, multiple=False)[1]
-    assert back.tolist() == again.tolist() != kept_back(targets, 0.2, 6, multiple=False)[1].tolist()
+    again = kept_back(targets, np.arange(62), 0.2, 5, multiple=False)[1]
+    assert back.tolist() == again.tolist() != kept_back(targets, np.arange(62), 0.2, 6, multiple=False)[1].tolist()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), min_size=8, max_size=40), st.booleans())
+def test_rows_of_one_text_are_on_one_side(rows: list[tuple[str, int]], multiple: bool) -> None:
+    texts = [text for text, _ in rows]
+    targets = np.eye(3, dtype=bool)[[label for _, label in rows]]
+    assume(len(set(texts)) >= 4)
+    train, back = kept_back(targets, first_rows(texts), 0.3, 1, multiple=multiple)
+    assert sorted([*train, *back]) == list(range(len(rows)))
+    assert not {texts[row] for row in train} & {texts[row] for row in back}
+    assert len(back) > 0 or not multiple
+
+
+def test_a_class_of_one_repeated_text_is_learned_from() -> None:
+    texts = ["no comment"] * 5 + [f"text {row}" for row in range(10)]
+    targets = np.eye(2, dtype=bool)[[0] * 5 + [1] * 10]
+    train, back = kept_back(targets, first_rows(texts), 0.2, 1, multiple=False)
+    assert set(range(5)) <= set(train.tolist())
+    assert len(back) == 2

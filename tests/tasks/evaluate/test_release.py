@@ -84,9 +84,8 @@ def test_shared_questions_are_read_from_a_file_and_the_others_counted(shelf: Gen
     ]
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     documents = [d for d in objects.load_rows(shelf.documents, Document) if d.id != "ships"]
-    asked = load_shared_questions(
-        tmp_path / "q.jsonl", objects.save_rows(DocumentsRef, Document, documents), shelf.documents
-    )
+    fewer = shelf.model_copy(update={"documents": objects.save_rows(DocumentsRef, Document, documents)})
+    asked = load_shared_questions(tmp_path / "q.jsonl", fewer, shelf)
     assert [q.id for q in objects.load_rows(asked.questions, Question)] == ["1"]
     assert (asked.answerable, asked.left_out) == (1, 2)
 

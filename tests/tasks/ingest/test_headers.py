@@ -87,15 +87,16 @@ def test_what_cannot_be_looked_into_is_left_to_the_reader(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("mark", "written"), [(";", "';'"), ("\t", r"\$'\\t'"), ("|", r"'\|'")])
-def test_another_delimiter_is_read_once_it_is_named_and_named_where_it_is_not(
+def test_another_delimiter_is_found_or_read_as_named_and_named_where_a_wrong_one_was(
     tmp_path: Path, mark: str, written: str
 ) -> None:
     path = tmp_path / "excel.csv"
     path.write_text(f"text{mark}mark\ngut, sehr gut{mark}pos\n", "utf-8")
     with pytest.raises(ContractError, match=f"has the column 'text'.*; set source.delimiter={written}"):
-        list_items(Tables(path=str(path)))
-    source = Tables(path=str(path), keep=("mark",), delimiter=mark)
-    (item,) = list_source(source)[0]
-    (row,) = read_table(path, item, source)
-    assert isinstance(row, Document)
-    assert (row.text, row.meta) == ("gut, sehr gut", {"mark": "pos"})
+        list_items(Tables(path=str(path), delimiter=","))
+    for source in (Tables(path=str(path), keep=("mark",), delimiter=mark), Tables(path=str(path), keep=("mark",))):
+        (item,) = list_source(source)[0]
+        (row,) = read_table(path, item, source)
+        assert isinstance(row, Document)
+        assert (row.text, row.meta) == ("gut, sehr gut", {"mark": "pos"})
+        assert len(tables.found_in(path, source)) == (source.delimiter is None)

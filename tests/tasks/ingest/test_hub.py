@@ -67,7 +67,7 @@ def test_a_row_is_a_document_with_licence_and_origin_and_a_bad_one_costs_itself(
     assert found.rejected == [
         Rejected("comets/train#2", "bad-row", "has no value in column 'text'; it has 'text', 'key', 'name'"),
         Rejected("comets/train#3", "empty", "has no visible character"),
-        Rejected("a", "duplicate", "another document has this id"),
+        Rejected("a", "repeated-id", "another document has this id, and another text; set source.id"),
     ]
 
 

@@ -87,12 +87,14 @@ def test_a_package_is_scanned_file_by_file_behind_links_too(write: Callable[...,
 def test_the_first_of_each_id_and_each_text_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,text\n../a,one\nb,two\n../a,three\nc,one\nd/..,four\n", "utf-8")
-    found = read(Tables(path=str(path), id="id"))
+    source = Tables(path=str(path), id="id")
+    found = read_source(source, list_source(source)[0], letters, keep_duplicates=False)
     assert [(d.id, d.text) for d in found.documents] == [("../a", "one"), ("b", "two"), ("d/..", "four")]
-    assert found.rejected == [
-        Rejected("../a", "duplicate", "another document has this id"),
-        Rejected("c", "duplicate", "has the text of ../a"),
-    ]
+    again = Rejected("../a", "repeated-id", "another document has this id, and another text; set source.id")
+    assert found.rejected == [again, Rejected("c", "duplicate", "has the text of ../a")]
+    kept = read(source)
+    assert [(d.id, d.text) for d in kept.documents] == [("../a", "one"), ("b", "two"), ("c", "one"), ("d/..", "four")]
+    assert (kept.rejected, kept.counts) == ([again], {"duplicates": 1})
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), max_size=12))
@@ -101,12 +103,18 @@ def test_every_row_is_kept_or_rejected_and_none_is_kept_twice(
 ) -> None:
     path = tmp_path_factory.mktemp("t") / "t.csv"
     path.write_text("id,text\n" + "".join(f"{a},{b}\n" for a, b in [("first", "first"), *rows]), "utf-8")
-    found = read(Tables(path=str(path), id="id"))
+    source = Tables(path=str(path), id="id")
+    found = read_source(source, list_source(source)[0], letters, keep_duplicates=False)
     assert len(found.documents) + len(found.rejected) == len(rows) + 1
-    assert {r.reason for r in found.rejected} <= {"duplicate"}
+    assert {r.reason for r in found.rejected} <= {"duplicate", "repeated-id"}
     assert len({d.id for d in found.documents}) == len({d.text for d in found.documents}) == len(found.documents)
     kept = {d.id for d in found.documents} | {d.text for d in found.documents}
     assert all(a in kept or b in kept for a, b in rows)
+    every, first = read(source), {a: (a, b) for a, b in reversed([("first", "first"), *rows])}
+    assert [(d.id, d.text) for d in every.documents] == [
+        first[a] for a in dict.fromkeys(["first", *(a for a, _ in rows)])
+    ]
+    assert every.counts["duplicates"] == len(every.documents) - len({d.text for d in every.documents})
 
 
 def test_a_bad_file_of_a_package_leaves_the_others(build: Callable[..., object]) -> None:

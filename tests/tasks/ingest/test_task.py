@@ -109,12 +109,11 @@ def test_documents_and_what_was_rejected_are_stored(notes: Path) -> None:
     (notes / "copy.txt").write_bytes((notes / "orchard.txt").read_bytes())
     made = ingest(Files(path=str(notes)))
     documents = objects.load_rows(made.documents, Document)
-    assert made.documents.rows == len(documents) == 5
+    assert made.documents.rows == len(documents) == 6
     assert "The pilot boards at the buoy." in {d.title: d.text for d in documents}["The harbour"]
-    assert [(r.item, r.reason) for r in objects.load_rows(made.rejected, Rejected)] == [
-        ("bad.txt", "not-decodable"),
-        ("orchard.txt", "duplicate"),
-    ]
+    rejected = objects.load_rows(made.rejected, Rejected)
+    assert [(r.item, r.reason) for r in rejected] == [("bad.txt", "not-decodable")]
+    assert made.counts == {"left_out": 0, "duplicates": 1}
 
 
 def test_odd_but_readable_text_survives_the_store(tmp_path: Path) -> None:
@@ -157,7 +156,9 @@ def test_too_much_that_cannot_be_read_stops_the_run_with_the_commonest_reason(tm
 def test_duplicates_do_not_count_against_a_source(tmp_path: Path) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.txt").write_text("the same", "utf-8")
-    assert ingest(Files(path=str(tmp_path)), max_rejected_share=0).documents.rows == 1
+    found = ingest(Files(path=str(tmp_path)), max_rejected_share=0, duplicates="drop")
+    assert (found.documents.rows, found.rejected.rows) == (1, 3)
+    assert ingest(Files(path=str(tmp_path)), max_rejected_share=0).documents.rows == 4
 
 
 def test_a_source_of_which_nothing_can_be_read_is_refused_whatever_the_limit(tmp_path: Path) -> None:

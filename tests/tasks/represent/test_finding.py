@@ -32,7 +32,7 @@ def test_the_loneliest_document_of_noise_comes_first() -> None:
 
 def test_pairs_that_say_the_same_are_listed_once_with_their_cosine() -> None:
     rows = np.concatenate([VECTORS[:20:4], VECTORS[:2]])
-    found = near_duplicates(rows, neighbour_graph(rows, 4), 0.9999)
+    found = near_duplicates(rows, neighbour_graph(rows, 4), 0.9999, list("abcdefg"))
     assert [(r.row, r.other) for r in found] == [(0, 5)]
     assert found[0].detail == "cosine 1.000"
 

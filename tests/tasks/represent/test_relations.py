@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from tasks.errors import DataError
 from tasks.represent.counts import count_words
-from tasks.represent.relations import time_slices, topic_tree, topics_per_slice
+from tasks.represent.relations import topic_tree, topics_per_slice
 from tasks.vectors.arithmetic import normalise
 
 SHIPS = ["ship sail harbour sea tide", "boat sail harbour sea pilot"]
@@ -32,26 +31,9 @@ def test_fewer_than_three_topics_make_no_tree(labels: list[int]) -> None:
 
 def test_documents_of_a_topic_are_counted_in_every_slice_and_worded_there() -> None:
     slices = ["b", "a", "a", "", *["b"] * 10]
-    found = {(s.slice, s.topic): s for s in topics_per_slice(COUNTS, LABELS, slices)}
+    found = {(s.slice, s.topic): s for s in topics_per_slice(COUNTS, LABELS, slices, ["a", "b"])}
     assert [(k, s.documents) for k, s in found.items()] == [
         (("a", 7), 2), (("b", 2), 3), (("b", 4), 5), (("b", 7), 1), (("b", 9), 2)
     ]  # fmt: skip
     assert found["b", 4].share == 5 / 11
     assert set(found["b", 4].words) == set(BREAD[0].split())
-
-
-def test_dates_are_cut_into_slices_of_equal_length_named_by_their_first_day() -> None:
-    values = ["2026-01-01", "2026-01-05T12:00:00", "", "2026-01-11", "2026-01-06"]
-    assert time_slices(values, 2) == ["2026-01-01", "2026-01-01", "", "2026-01-06", "2026-01-06"]
-
-
-def test_numbers_are_cut_too_and_their_names_sort_as_they_do() -> None:
-    names = time_slices(["5", "95", "100", "50"], 2)
-    assert names == ["005.00", "052.50", "052.50", "005.00"]
-
-
-def test_times_that_are_none_are_refused() -> None:
-    with pytest.raises(DataError, match="time 'soon' is not a date but 2026-01-31 or a number was needed"):
-        time_slices(["2026-01-01", "soon"], 3)
-    with pytest.raises(DataError, match=r"no document has a time .* keep the column in source\.keep"):
-        time_slices(["", ""], 3)

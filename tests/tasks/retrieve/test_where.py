@@ -38,6 +38,8 @@ def kept(*conditions: str) -> list[int]:
         (["licence="], [0, 1]),
         (["source=notes", "licence=MIT"], [2]),
         (["version=2.0"], [0, 2]),
+        (["version=2"], [0, 2]),
+        (["version=02"], []),
         (["version=2.0", "author=Ada"], [2]),
         (["author="], []),
         (["Kind=function"], None),

@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.text.numbers import elect, given_numbers, numbers_in, read_answer, unsupported, written
+from tasks.text.figures import numbers_in
+from tasks.text.numbers import elect, given_numbers, read_answer, unsupported, written
 from tasks.text.thoughts import split_thought
 
 

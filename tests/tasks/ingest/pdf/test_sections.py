@@ -10,7 +10,7 @@ from pypdf import PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from configs.tokenize import Chunk
-from tasks.data.documents import Document, Rejected
+from tasks.data.documents import Document
 from tasks.tokenize.chunk import cut_documents
 from tests.tasks.ingest.pdf.pdf_files import (
     WORDS,
@@ -185,7 +185,7 @@ def test_lines_of_a_form_that_differ_by_their_numbers_are_text_and_not_running_l
     assert found.counts["repeated"] == 6
 
 
-def test_an_identical_section_is_reported_as_a_duplicate(tmp_path: Path) -> None:
+def test_an_identical_section_stays_and_is_counted(tmp_path: Path) -> None:
     def page(name: str, top: float) -> Draw:
         return together(
             heading(name, top), paragraph(f"About {name}.", y=top - 20), heading("Disclaimer", top - 60),
@@ -193,8 +193,8 @@ def test_an_identical_section_is_reported_as_a_duplicate(tmp_path: Path) -> None
         )  # fmt: skip
 
     found = read(tmp_path, made(page("One", 700), page("Two", 600)))
-    assert texts(found) == ["About One.", "No liability is taken.", "About Two."]
-    assert found.rejected == [Rejected("a.pdf#section-4", "duplicate", "has the text of a.pdf#section-2")]
+    assert texts(found) == ["About One.", "No liability is taken.", "About Two.", "No liability is taken."]
+    assert (found.rejected, found.counts["duplicates"]) == ([], 1)
 
 
 def test_a_hyphen_at_the_end_of_a_line_goes_unless_the_word_has_one(tmp_path: Path) -> None:
