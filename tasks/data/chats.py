@@ -158,9 +158,9 @@ class AnsweredTurn(Value):
 
 
 def count_calls(calls: Sequence[Call]) -> dict[str, int]:
-    """Count what a reader should know of calls: how many, how many failed, and what was flagged or withheld."""
+    """Count what a reader should know of calls: tools that ran, calls that failed, what was flagged or withheld."""
     return {
-        "tool_calls": len(calls),
+        "tool_calls": sum(not call.wrong for call in calls),
         "failed_calls": sum(call.wrong for call in calls),
         "unsupported_inputs": sum(len(call.unsupported) for call in calls),
         "flagged_results": sum(bool(call.flags) for call in calls),

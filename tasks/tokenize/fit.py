@@ -50,9 +50,11 @@ def compare_vocabularies(own: Cutter, beside: Cutter, table: int, probes: Sequen
     }
     if differing:
         examples = ", ".join(f"{n} is {mine!r} here and {theirs!r} there" for n, mine, theirs in differing[:SHOWN])
+        both = len({*own.vocabulary.values(), *beside.vocabulary.values()})
         reason = (
-            f"{len(differing):,} of {len(own.vocabulary):,} tokens differ from those of the tokenizer that stands "
-            f"with the weights ({examples}), though every id lies inside the table of {table:,}"
+            f"{len(differing):,} of {both:,} ids stand for another token than in the tokenizer that stands "
+            f"with the weights, or for none in one of them ({examples}), though every id lies inside the table of "
+            f"{table:,}"
         )
         return TokenizerFit(verdict="refused", reason=reason, **known)
     for probe, mine, theirs in zip(probes, own.cut(probes), beside.cut(probes), strict=True):

@@ -130,3 +130,12 @@ def test_a_tokenizer_that_changed_after_it_was_described_is_not_read(embedded: P
 def test_a_name_that_is_nowhere_is_refused() -> None:
     with pytest.raises(ModelError, match="'/no/such' is not a folder"):
         describe_tokenizers(["/no/such"])
+
+
+def test_ids_that_differ_are_counted_among_those_of_both_vocabularies(embedded: Path, tmp_path: Path) -> None:
+    fewer = (embedded / "vocab.txt").read_text("utf-8").splitlines()[:20_000]
+    fewer[19_998:] = reversed(fewer[19_998:])
+    (tmp_path / "vocab.txt").write_text("\n".join(fewer), "utf-8")
+    found = fit(tmp_path / "vocab.txt", embedded)
+    assert found.differing == 30_522 - 20_000 + 2
+    assert "10,524 of 30,522 ids stand for another token" in found.reason
