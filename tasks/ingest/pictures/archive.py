@@ -29,8 +29,8 @@ def opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
-            f"source.path {str(path)!r} is no folder, no whole zip archive and no parquet table; name one, or copy "
-            "it again"
+            f"source.path {str(path)!r} is no folder, no whole zip archive and no parquet table; name one, copy it "
+            "again, or read the pages of a PDF by source.pages={}"
         ) from error
 
 
