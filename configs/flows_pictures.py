@@ -6,11 +6,22 @@ from pydantic import Field
 
 from configs.base import Common, Config
 from configs.embed import Embed
+from configs.flows import Topics
 from configs.index import Index
 from configs.ingest import IngestLimits
 from configs.picture_encoders import Lite0WithHead, PictureEncoder
 from configs.pictures import PictureHead, PictureProbe, WordShift, ZeroShotClasses
 from configs.retrieve import Dense, Retrieve
+
+
+class PictureTopics(Topics):
+    """How pictures become topics: by what they show; descriptions, where there are some, name them."""
+
+    min_documents: int = Field(40, ge=10)
+    """With fewer pictures no topics are made, which is said."""
+    min_word_share: float = Field(0.0, ge=0, le=1)
+    """Share of its pictures that the commonest word of a cluster must stand in, as part of what is usual among
+    clusters; a cluster below it is noise. 0: all are topics, for pictures need no words."""
 
 
 class ImageSearch(Config):
@@ -32,6 +43,8 @@ class ImageSearch(Config):
     """Classes to tell pictures apart by, without training; null for none."""
     probe: Annotated[PictureProbe | None, Common] = None
     """Classes learned from the pictures that have one, `{}` by their folder; null for none."""
+    topics: PictureTopics | None = None
+    """Topics of the pictures, by `{}`; null for none."""
     index: Index = Index()
     """The indexes of the collection."""
     ingest: IngestLimits = IngestLimits()

@@ -18,14 +18,41 @@ class Symbols(Config):
     """Pixels of a side."""
 
 
-class PictureFiles(Config):
+class PdfPages(Config):
+    """PDF files beside pictures: each page is rendered and is a picture, called `file.pdf page 3`."""
+
+    dpi: int = Field(150, ge=36, le=600)
+    """Dots per inch at which pages are rendered; they are shrunk after that as other pictures are."""
+    max_pages: int = Field(500, ge=1, le=10_000)
+    """PDF files of more pages are rejected."""
+
+
+class PictureLimited(Config):
+    """What a picture may cost, and how many may be rejected."""
+
+    max_pixels: int = Field(50_000_000, ge=1_000, le=1_000_000_000)
+    """Pixels a picture may have, as its header says; larger ones are rejected undecoded."""
+    max_file_mb: float = Field(100.0, gt=0, le=1_000)
+    """Larger files are rejected."""
+    timeout_s: float = Field(10.0, gt=0, le=600)
+    """Seconds of processor time a file, or four pages of a PDF, may take; its decoder is then stopped and the file
+    rejected."""
+    max_rejected_share: float = Field(0.5, ge=0, le=1)
+    """Share of pictures that may be rejected; above it the run fails and names the first."""
+
+
+class PictureFiles(PictureLimited):
     """Pictures of a folder, a zip archive or a parquet table, and a table that describes some or all of them."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
-    """The folder, zip archive or parquet table; all in it that matches is read, links are not followed."""
+    """The folder, zip archive, parquet table or, with `pages`, PDF; all in it that matches is read, links are not
+    followed."""
     patterns: tuple[str, ...] = PICTURES
     """File names to read; others are left alone. What a file is, its content says."""
+    pages: PdfPages | None = None
+    """Reads the pages of PDF files beside `patterns`, each as a picture; `{}` takes the defaults. Left out, PDF files
+    are left alone."""
     described: Tables | None = None
     """A table whose `id` column names the file below the folder and whose `text` column describes it; columns of
     `keep` become fields to filter by. Left out, pictures are found by pictures alone."""
@@ -34,17 +61,33 @@ class PictureFiles(Config):
     id: str | None = Field(None, min_length=1)
     """Of a parquet table: the column with the names of pictures. Left out, the file name that `datasets` keeps beside
     the bytes, else the number of the row."""
-    max_pixels: int = Field(50_000_000, ge=1_000, le=1_000_000_000)
-    """Pixels a picture may have, as its header says; larger ones are rejected undecoded."""
-    max_file_mb: float = Field(100.0, gt=0, le=1_000)
-    """Larger files are rejected."""
-    timeout_s: float = Field(10.0, gt=0, le=600)
-    """Seconds of processor time a file may take; its decoder is then stopped and the file rejected."""
-    max_rejected_share: float = Field(0.5, ge=0, le=1)
-    """Share of files that may be rejected; above it the run fails and names the first."""
 
 
-PictureSource = Annotated[Symbols | PictureFiles, Field(discriminator="kind"), Tabs]
+class PictureHub(PictureLimited):
+    """Pictures of a data set of the Hugging Face hub, or of a folder laid out like one, a picture a row."""
+
+    kind: Literal["hub"] = "hub"
+    dataset: str = Field(min_length=1)
+    """Name on the hub, `owner/name`; or a folder or file of parquet or arrow whose pictures lie in it as bytes."""
+    subset: str | None = None
+    """Subset of the data set (its config); needed where there are several."""
+    split: str = Field("train", min_length=1)
+    """Part to read: train, validation, test, or what the data set calls it."""
+    picture: str = Field("image", min_length=1)
+    """The column with the pictures."""
+    text: str | None = Field(None, min_length=1)
+    """The column that describes them; left out, pictures are found by pictures alone."""
+    id: str | None = Field(None, min_length=1)
+    """The column with the names of pictures; left out, the number of the row."""
+    keep: tuple[str, ...] = ()
+    """Columns that become fields to filter by, as a class; one of class numbers gives the names of the classes."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; the commit it means is recorded. A full commit is not looked up again."""
+    max_rows: int = Field(100_000, ge=1, le=100_000_000)
+    """Rows to read at most, from the first; how many more there are is reported."""
+
+
+PictureSource = Annotated[Symbols | PictureFiles | PictureHub, Field(discriminator="kind"), Tabs]
 
 
 class PictureHead(Config):

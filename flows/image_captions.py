@@ -26,7 +26,16 @@ from tasks.data.run import Outcome
 from tasks.embed import describe_picture_encoder, divide_pictures, embed_pictures
 from tasks.errors import ContractError
 from tasks.finetune import require_training, train_captioner
-from tasks.ingest import ingest_pictures, list_descriptions, list_pictures, other_files, read_descriptions
+from tasks.ingest import (
+    ingest_pictures,
+    is_described,
+    kept_columns,
+    list_descriptions,
+    list_pictures,
+    other_files,
+    read_descriptions,
+    table_of,
+)
 from tasks.report.image_captions import ShownCaptions, captions_page, captions_summary
 from tasks.report.names import named
 from tasks.runtime import steps, tracking
@@ -39,15 +48,14 @@ def preflight(source: PictureSource = Symbols(), config: ImageCaptions = ImageCa
         FlowError: The folder or its table is not there, no table describes pictures, or a model is not here.
     """
     list_pictures(source)
-    table = None if isinstance(source, Symbols) else source.described
-    if table is not None:
+    if (table := table_of(source)) is not None:
         list_descriptions(table)
-    if config.named is not None and config.named not in (table.keep if table is not None else ()):
+    if config.named is not None and config.named not in kept_columns(source):
         raise ContractError(f"named is {config.named!r}, no column of source.described.keep; name it there")
     if isinstance(config.captioner, Asked):
         describe_asked(config.captioner)
         return
-    if table is None and not isinstance(source, Symbols):
+    if not is_described(source):
         raise ContractError(
             "no picture is described, and captions are learned from descriptions; name a table in source.described, "
             "or take a model that needs none (captioner.kind=vision-language)"
@@ -59,7 +67,7 @@ def preflight(source: PictureSource = Symbols(), config: ImageCaptions = ImageCa
 
 def read_all(source: PictureSource, config: ImageCaptions) -> tuple[IngestedPictures, ReadCells | None]:
     """Return the pictures, and the table that describes them where there is one."""
-    snapshot, table = list_pictures(source), None if isinstance(source, Symbols) else source.described
+    snapshot, table = list_pictures(source), table_of(source)
     told = None if table is None else read_descriptions(table, config.ingest)
     cells = None if told is None else told.cells
     if isinstance(config.captioner, Asked):

@@ -12,6 +12,8 @@ from configs.embed import Embed
 from configs.flows_pictures import ImageSearch
 from configs.picture_encoders import DualEncoder
 from configs.pictures import PictureSource, Symbols, WordShift
+from configs.topics import Guided, ZeroShotTopics
+from flows.topic_model import check_naming, describe_topics, group_documents
 from tasks.classify import class_texts, classify_pictures, probe_pictures, refuse_pictures
 from tasks.data.documents import SnapshotRef
 from tasks.data.models import Fingerprint
@@ -27,7 +29,8 @@ from tasks.data.pictures import (
 from tasks.data.placed import AmongTexts, TowerLimits
 from tasks.data.run import Outcome
 from tasks.data.search import Generation, HitsRef
-from tasks.data.vectors import VectorsRef
+from tasks.data.topics import TopicMap
+from tasks.data.vectors import Pooled, VectorsRef
 from tasks.embed import (
     as_vectors,
     describe_encoder,
@@ -43,6 +46,7 @@ from tasks.embed import (
     place_pictures,
     shift_queries,
     tower_limits,
+    unit_pictures,
 )
 from tasks.errors import ContractError, DataError
 from tasks.index import index_dense, index_sparse, live_before, publish_generation
@@ -50,12 +54,15 @@ from tasks.ingest import (
     FOLDER,
     ingest_pictures,
     ingest_queries,
+    is_described,
+    kept_columns,
     list_descriptions,
     list_pictures,
     name_of_pictures,
     other_files,
     read_descriptions,
     read_queries,
+    table_of,
 )
 from tasks.report.image_search import ShownPictures, pictures_page, pictures_summary
 from tasks.report.names import named
@@ -86,10 +93,9 @@ def preflight(
     list_pictures(source)
     picture_encoder(config.encoder)
     text_encoder(config)
-    table = None if isinstance(source, Symbols) else source.described
-    if table is not None:
+    if (table := table_of(source)) is not None:
         list_descriptions(table)
-    elif queries and not isinstance(source, Symbols) and config.encoder.kind == "lite0":
+    if queries and not is_described(source) and config.encoder.kind == "lite0":
         raise ContractError(NO_TEXTS.format(0, config.head.least))
     if queries:
         ingest_queries(queries)
@@ -97,9 +103,10 @@ def preflight(
         read_queries(pictures)
     if config.shift is not None:
         check_shift(config.shift, config, asked=bool(queries or pictures))
-    kept = () if table is None else table.keep
+    kept = kept_columns(source)
     check_where(config.retrieve.where, (*PICTURE_FIELDS, *kept))
     check_classes(kept, config)
+    check_topics(config)
     name = name_of_pictures(source, collection)
     live = live_before(name)
     if live is not None and live.source != PICTURES:
@@ -252,6 +259,33 @@ def learn_classes(
     return probe_pictures(read.documents, features, embed_colours(read.pictures), near, config.probe)
 
 
+def check_topics(config: ImageSearch) -> None:
+    """Check that topics can be found as they are asked for.
+
+    Raises:
+        FlowError: Texts guide them, or what names them is not here.
+    """
+    if config.topics is None:
+        return
+    if isinstance(config.topics.guide, Guided | ZeroShotTopics):
+        raise ContractError(
+            f"topics.guide.kind={config.topics.guide.kind} draws by texts, and topics of pictures are found by what "
+            "pictures show alone; leave it out, or name classes"
+        )
+    check_naming(config.topics)
+
+
+def find_picture_topics(
+    read: IngestedPictures, features: FeaturesRef, encoder: Fingerprint, config: ImageSearch
+) -> TopicMap | None:
+    """Cluster pictures by what they show and put clusters into words; None where that was not asked, or few are."""
+    if config.topics is None or read.pictures.rows < config.topics.min_documents:
+        return None
+    pooled = Pooled(documents=read.documents, vectors=unit_pictures(features))
+    grouped = group_documents(pooled, config.topics, encoder)
+    return describe_topics(pooled, grouped.layout, grouped.clustered.labels, config.topics)
+
+
 def limits_of(
     read: IngestedPictures, queries: list[str] | None, encoder: Fingerprint, config: ImageSearch
 ) -> TowerLimits | None:
@@ -283,7 +317,7 @@ def image_search(
     with tracking.run("image-search", config, source=source, queries=queries, collection=collection) as run:
         preflight(source, queries, pictures, collection, config)
         encoder, name = text_encoder(config), name_of_pictures(source, collection)
-        snapshot, table = list_pictures(source), None if isinstance(source, Symbols) else source.described
+        snapshot, table = list_pictures(source), table_of(source)
         told = None if table is None else read_descriptions(table, config.ingest)
         read = ingest_pictures(snapshot, None if told is None else told.cells, source)
         if queries and not texts_find(read, config):
@@ -296,14 +330,27 @@ def image_search(
         alike = search_by_picture(features, pictures, made, learned, encoder, config) if pictures else None
         classes = tell_apart(made, learned, features, near, encoder, config)
         probed = learn_classes(read, features, near, config)
+        topics = find_picture_topics(read, features, encoder, config)
         limits = limits_of(read, queries, encoder, config)
         if made is not None:  # last, so that a run that fails leaves the live pictures as they are
             made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
         run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes,
-                    probed=probed)  # fmt: skip
+                    probed=probed, topics=topics)  # fmt: skip
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
         shown = ShownPictures(
-            name, read, other_files(source), rows, near, made, learned, *asked, classes, probed, config, limits
+            name,
+            read,
+            other_files(source),
+            rows,
+            near,
+            made,
+            learned,
+            *asked,
+            classes,
+            probed,
+            config,
+            limits,
+            topics,
         )
         return run.outcome(pictures_summary(shown), pictures_page(run, shown))

@@ -58,6 +58,7 @@ class IngestedPictures(Value):
         unknown: Descriptions of pictures that are not there.
         examples: The first names of those.
         lost: Descriptions of pictures that were rejected.
+        left_out: Rows of a data set beyond the limit.
     """
 
     documents: DocumentsRef
@@ -69,6 +70,7 @@ class IngestedPictures(Value):
     unknown: int
     examples: tuple[str, ...] = ()
     lost: int = 0
+    left_out: int = 0
 
 
 class LearnedHead(Value):

@@ -27,6 +27,7 @@ from tasks.embed.task_pictures import (
     near_pictures,
     place_pictures,
     shift_queries,
+    unit_pictures,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "query_encoder",
     "shift_queries",
     "tower_limits",
+    "unit_pictures",
 ]

@@ -184,6 +184,18 @@ def shift_queries(queries: VectorsRef, words: VectorsRef, config: WordShift) -> 
     return objects.save_array(VectorsRef, normalise(objects.load_array(queries) + step_.astype(np.float32)))
 
 
+@step(name="embed-unit-pictures", libraries=("numpy",))
+def unit_pictures(features: FeaturesRef) -> VectorsRef:
+    """Return features as vectors that topics are made of.
+
+    Args:
+        features: (N, F) rows of any length.
+    """
+    from tasks.vectors.arithmetic import normalise
+
+    return objects.save_array(VectorsRef, normalise(objects.load_array(features)))
+
+
 @step(name="embed-find-alike", libraries=("numpy",))
 def find_alike(features: FeaturesRef | VectorsRef, asked: FeaturesRef | VectorsRef, k: int) -> PictureHitsRef:
     """Rank pictures by how alike they are to each picture asked for, by the cosine of features or of vectors.

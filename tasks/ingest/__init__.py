@@ -13,12 +13,15 @@ from tasks.ingest.task_marked import ingest_marked, list_marked, mark_documentat
 from tasks.ingest.task_pictures import (
     FOLDER,
     ingest_pictures,
+    is_described,
+    kept_columns,
     list_descriptions,
     list_pictures,
     name_of_pictures,
     other_files,
     read_descriptions,
     read_queries,
+    table_of,
 )
 from tasks.ingest.task_rows import ingest_rows
 
@@ -31,6 +34,8 @@ __all__ = [
     "ingest_queries",
     "ingest_rows",
     "ingest_texts",
+    "is_described",
+    "kept_columns",
     "list_descriptions",
     "list_event_files",
     "list_items",
@@ -42,4 +47,5 @@ __all__ = [
     "other_files",
     "read_descriptions",
     "read_queries",
+    "table_of",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 
 from configs.ingest import Hub
 from tasks.data.documents import Document, Item, Rejected
-from tasks.errors import DataError, MissingExtra, RemoteError
+from tasks.errors import ContractError, DataError, MissingExtra, RemoteError
 from tasks.ingest.files import describe_file, list_folder
 from tasks.ingest.tables import read_row
 
@@ -101,11 +101,27 @@ def rows_of(source: Hub, items: Sequence[Item]) -> Iterator[Any]:
         DataError: It changed since, or holds something that no row can be read from.
         RemoteError: The hub does not answer.
     """
+    with opened_rows(source, items) as (rows, _):
+        yield from itertools.islice(rows, source.max_rows)
+
+
+@contextlib.contextmanager
+def opened_rows(source: Hub, items: Sequence[Item]) -> Iterator[tuple[Any, int]]:
+    """Open a listed data set as `datasets` streams it, and how many rows it says it has (0: not stated).
+
+    Args:
+        source: Which data set; of its columns `text`, `title`, `id` and `keep`.
+        items: What `list_hub` found.
+
+    Raises:
+        DataError: It changed since, or holds something that no row can be read from.
+        RemoteError: The hub does not answer.
+    """
     place = _local(source)
     if place is not None and list_hub(source) != list(items):
         raise DataError(f"source.dataset {source.dataset!r} changed since it was listed; run again")
-    with _told(source), _opened(source, place, items) as (rows, _):
-        yield from itertools.islice(rows, source.max_rows)
+    with _told(source), _opened(source, place, items) as opened:
+        yield opened
 
 
 def _reader() -> str:
@@ -222,7 +238,7 @@ def _told(source: Hub) -> Iterator[None]:
     name = repr(source.dataset)
     try:
         yield
-    except (DataError, RemoteError):
+    except (ContractError, DataError, RemoteError):
         raise
     except (errors.RepositoryNotFoundError, datasets.exceptions.DatasetNotFoundError) as error:
         raise DataError(

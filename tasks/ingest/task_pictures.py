@@ -1,18 +1,19 @@
 """Tasks of `ingest` that read pictures: list a folder, and decode it into documents and working copies."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.ingest import IngestLimits, Tables
-from configs.pictures import PictureFiles, PictureSource, Symbols
+from configs.pictures import PictureFiles, PictureHub, PictureSource, Symbols
 from tasks.data.cells import CellRow, CellsRef, ReadCells
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, Rejected, RejectedRef, SnapshotRef
 from tasks.data.pictures import IngestedPictures, Picture, PicturesRef
 from tasks.errors import ContractError, DataError, MissingExtra
+from tasks.ingest.pictures.beside import Beside
+from tasks.ingest.pictures.pdf_pages import file_of, page_name
 from tasks.ingest.pictures.told import PictureWords, descriptions_of
 from tasks.ingest.task import list_items
 from tasks.ingest.task_rows import ingest_rows
@@ -22,10 +23,9 @@ from tasks.runtime.steps import step
 from tasks.store import collections, objects
 
 if TYPE_CHECKING:
-    from tasks.ingest.pictures.limits import PictureLimits
+    from tasks.ingest.pictures.pdf_pages import PageOf
     from tasks.ingest.pictures.read import Decoded
 
-MEGABYTE = 1_000_000
 COPIES = 1_024  # working copies in memory at a time, some 15 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
 SIDE = 256  # pixels of the shorter side of working copies: what the picture encoders were measured with
@@ -42,13 +42,30 @@ def name_of_pictures(source: PictureSource, collection: str | None) -> str:
         return collections.checked_name(collection)
     if isinstance(source, Symbols):
         return "symbols"
-    place = place_of(source).resolve()
+    place = _place(source).resolve()
     return collections.name_from(place.stem if place.is_file() else place.name)
 
 
-def place_of(source: PictureFiles) -> Path:
-    """Return where the folder or archive is; `~` is the home of a user."""
-    return Path(os.path.expanduser(source.path))
+def table_of(source: PictureSource) -> Tables | None:
+    """Return the table that describes pictures; None where there is none."""
+    return source.described if isinstance(source, PictureFiles) else None
+
+
+def kept_columns(source: PictureSource) -> tuple[str, ...]:
+    """Return the columns that become fields of pictures."""
+    if isinstance(source, PictureHub):
+        return source.keep
+    table = table_of(source)
+    return () if table is None else table.keep
+
+
+def is_described(source: PictureSource) -> bool:
+    """Return whether a source says what its pictures show."""
+    return isinstance(source, Symbols) or table_of(source) is not None or getattr(source, "text", None) is not None
+
+
+def _place(source: PictureFiles | PictureHub) -> Path:
+    return Path(os.path.expanduser(source.dataset if isinstance(source, PictureHub) else source.path))
 
 
 def list_pictures(source: PictureSource) -> SnapshotRef:
@@ -58,40 +75,28 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         DataError: The folder is not there, or holds no picture.
         MissingExtra: What decodes pictures is not installed.
     """
-    from tasks.ingest import files
-    from tasks.ingest.pictures import table
-    from tasks.ingest.pictures.archive import list_archive
     from tasks.ingest.pictures.read import decoder
+    from tasks.ingest.pictures.sources import list_source, patterns_of
 
-    reader = decoder()
     if isinstance(source, Symbols):
+        decoder()
         _require_font()
         return objects.save_rows(SnapshotRef, Item, [])
-    root = place_of(source)
-    if table.is_table(root):
-        items, others = table.list_table(root.resolve(), source, _limits(source)), 0
-    elif root.is_file():
-        items, others = list_archive(root, source.patterns, _limits(source))
-    else:
-        items, others = files.list_folder(root, source.patterns, int(source.max_file_mb * MEGABYTE))
-    if not items:
+    items, others = list_source(source)
+    if not items and isinstance(source, PictureFiles):
         beside = f"; of other kinds it holds {others}" if others else ""
         raise DataError(
-            f"source.path {source.path!r} holds no file like {', '.join(source.patterns)}{beside}; put pictures "
+            f"source.path {source.path!r} holds no file like {', '.join(patterns_of(source))}{beside}; put pictures "
             "there, name another source.path, or set source.patterns"
         )
-    return objects.save_rows(SnapshotRef, Item, [_read_by(item, reader) for item in items])
+    return objects.save_rows(SnapshotRef, Item, items)
 
 
 def other_files(source: PictureSource) -> int:
     """Return how many files of a folder are of other kinds, which are not read. Never looked up, always counted."""
-    from tasks.ingest.files import count_others
-    from tasks.ingest.pictures.archive import count_other_members
-    from tasks.ingest.pictures.table import is_table
+    from tasks.ingest.pictures.sources import count_others
 
-    if isinstance(source, Symbols) or is_table(place := place_of(source).resolve()):
-        return 0
-    return (count_other_members if place.is_file() else count_others)(place, source.patterns)
+    return 0 if isinstance(source, Symbols) else count_others(source)
 
 
 def read_queries(paths: Sequence[str]) -> PicturesRef:
@@ -112,17 +117,6 @@ def read_queries(paths: Sequence[str]) -> PicturesRef:
             raise ContractError(f"the picture {path} {got.detail}")
         made.append(picture_of(got))
     return objects.save_rows(PicturesRef, Picture, made)
-
-
-def _read_by(item: Item, reader: str) -> Item:
-    return replace(item, reader=reader)
-
-
-def _limits(source: PictureFiles) -> "PictureLimits":
-    from tasks.ingest.pictures.limits import PictureLimits
-
-    limit = int(source.max_file_mb * MEGABYTE)
-    return PictureLimits(max_pixels=source.max_pixels, max_bytes=limit, timeout_s=source.timeout_s)
 
 
 def _require_font() -> None:
@@ -178,89 +172,104 @@ def ingest_pictures(
         made = symbols(source.side, source.limit)
         signs = [_document(name, PictureWords(said, {}), picture, "DejaVu Sans") for name, said, picture in made]
         drawn = objects.save_stream(PicturesRef, Picture, (picture for *_, picture in made), group=COPIES)
-        return _stored(signs, drawn, [], [], {}, set())
+        return _stored(signs, drawn, [], Beside())
     items = objects.load_rows(snapshot, Item)
     rows = objects.load_rows(described, CellRow) if described is not None else []
-    told, unread = descriptions_of(rows, source.described) if source.described is not None else ({}, [])
-    names = {item.name for item in items}
-    if told and not told.keys() & names:
+    beside, table = Beside(), table_of(source)
+    if table is not None:
+        beside.words, beside.unread = descriptions_of(rows, table)
+    files = {item.name for item in items}
+    if beside.words and not any(file_of(name) in files or name in files for name in beside.words):
         raise DataError(
-            f"no description is of a picture there is: source.described names {next(iter(told))!r} but the folder "
-            f"holds {items[0].name!r}; its id column must name files below the folder"
+            f"no description is of a picture there is: source.described names {next(iter(beside.words))!r} but the "
+            f"folder holds {items[0].name!r}; its id column must name files below the folder"
         )
     documents: list[Document] = []
     rejected: list[Rejected] = []
-    found = _read(items, source, replace(_limits(source), side=side), told, documents, rejected)
+    found = _read(items, source, side, beside, documents, rejected)
     pictures = objects.save_stream(PicturesRef, Picture, found, group=COPIES)
-    if not documents or len(rejected) / len(items) > source.max_rejected_share:
-        first = f"{rejected[0].item} {rejected[0].detail}"
+    if not documents or len(rejected) / (len(documents) + len(rejected)) > source.max_rejected_share:
+        first = f"{rejected[0].item} {rejected[0].detail}" if rejected else "there is no row"
         raise DataError(
-            f"{len(rejected)} of {len(items)} pictures cannot be read (first: {first}); mend them, or raise "
-            "source.max_rejected_share"
+            f"{len(rejected)} of {len(documents) + len(rejected)} pictures cannot be read (first: {first}); mend "
+            "them, or raise source.max_rejected_share"
         )
-    return _stored(documents, pictures, rejected, unread, told, names)
+    return _stored(documents, pictures, rejected, beside)
 
 
 def _read(
-    items: list[Item], source: PictureFiles, limits: "PictureLimits", told: Mapping[str, PictureWords],
-    documents: list[Document], rejected: list[Rejected],
+    items: list[Item], source: PictureFiles | PictureHub, side: int, beside: Beside, documents: list[Document],
+    rejected: list[Rejected],
 ) -> Iterator[Picture]:  # fmt: skip
-    """Yield pictures as they are decoded, so that few are in memory, and put what else is found into two lists."""
-    from tasks.ingest.pictures.archive import listed_members, opened
+    """Yield pictures as they are decoded, so that few are in memory, and put what else is found into the lists."""
     from tasks.ingest.pictures.copies import picture_of
-    from tasks.ingest.pictures.read import decode_from, listed_file
-    from tasks.ingest.pictures.table import is_table, listed_rows
+    from tasks.ingest.pictures.read import decode_from
+    from tasks.ingest.pictures.sources import limits_of, opened_source
 
-    root = place_of(source).resolve()
+    limits, of = replace(limits_of(source), side=side), _name_of_place(source)
     first: dict[str, int] = {}
-    with progress("decode", len(items), "pictures") as advance, ExitStack() as stack:
-        if is_table(root):
-            sources = listed_rows(root, source, items, limits)
-        elif root.is_file():
-            sources = listed_members(stack.enter_context(opened(root)), items, limits)
-        else:
-            sources = ((item.name, listed_file(root, item)) for item in items)
-        found = decode_from(sources, limits)
-        for item, got in zip(items, found, strict=True):
-            advance(1)
-            said = told.get(item.name)
+    with (
+        progress("decode", len(items), "pictures") as advance,
+        opened_source(source, items, limits, beside) as sources,
+    ):
+        for got in decode_from(sources, limits):
             if isinstance(got, Rejected):
                 rejected.append(got)
+                advance(file_of(got.item) == got.item)
                 continue
+            page, said = beside.pages.get(got.name), beside.words.get(got.name)
+            advance(page is None or page.number == 1)
+            if page is not None:
+                got = replace(got, kind="pdf", notes=tuple(filter(None, (page.note, *got.notes))))
             at = first.setdefault(got.digest, len(documents))
             if at < len(documents):
                 same = documents[at]
-                rejected.append(Rejected(item.name, "duplicate", f"shows what {same.id} shows, to the pixel"))
+                rejected.append(Rejected(got.name, "duplicate", f"shows what {same.id} shows, to the pixel"))
                 if said is not None and not same.text:  # words of a picture are not lost with its copy
-                    documents[at] = _document(same.id, said, got, root.name)
+                    documents[at] = replace(_document(same.id, said, got, of), meta=said.meta | same.meta)
                 continue
-            documents.append(_document(item.name, said, got, root.name))
+            documents.append(_document(got.name, said, got, of, page))
             yield picture_of(got)
 
 
-def _document(name: str, said: PictureWords | None, picture: "Picture | Decoded", source: str) -> Document:
+def _name_of_place(source: PictureFiles | PictureHub) -> str:
+    """Return the name of the folder, file or data set that pictures are of."""
+    place = _place(source)
+    return place.name if isinstance(source, PictureHub) and not place.exists() else place.resolve().name
+
+
+def _document(
+    name: str, said: PictureWords | None, picture: "Picture | Decoded", source: str, page: "PageOf | None" = None
+) -> Document:
     size = {"width": str(picture.width), "height": str(picture.height), "pixels": picture.digest}
     text, meta = (said.text, said.meta) if said is not None else ("", {})
     if folder := Path(name).parent.name:  # a column of that name comes first
         meta = {FOLDER: folder, **meta}
-    return Document(name, text, Path(name).stem, source, name, 0, "picture", meta=meta | size)
+    path, title = name, Path(name).stem
+    if page is not None:
+        path, title = page.file, page_name(Path(page.file).stem, page.number)
+        size |= {"page": str(page.number), "pages": f"0:{page.number}"}
+    return Document(name, text, title, source, path, 0, "picture", meta=meta | size)
 
 
 def _stored(
-    documents: list[Document], pictures: PicturesRef, rejected: list[Rejected], unread: list[Rejected],
-    told: Mapping[str, PictureWords], names: set[str],
-) -> IngestedPictures:  # fmt: skip
+    documents: list[Document], pictures: PicturesRef, rejected: list[Rejected], beside: Beside
+) -> IngestedPictures:
+    names = {document.id for document in documents} | {one.item for one in rejected}
     described = sum(bool(d.text) for d in documents)
     passages = [Passage(f"{d.id}#0", d.id, row, 0, len(d.text), "", d.text, 0) for row, d in enumerate(documents)]
-    unknown = sorted(told.keys() - names)
+    told = {name for name, words in beside.words.items() if words.text}
+    unknown = sorted(told - names)
     lost = max(0, len(told) - len(unknown) - described)
-    counts = {"described": described, "unknown": len(unknown), "descriptions_lost": lost}
-    steps.log_metrics(pictures=len(documents), rejected=len(rejected), rejected_rows=len(unread), **counts)
+    counts = {"described": described, "unknown": len(unknown), "descriptions_lost": lost, "pages": len(beside.pages),
+              "left_out": beside.left_out}  # fmt: skip
+    steps.log_metrics(pictures=len(documents), rejected=len(rejected), rejected_rows=len(beside.unread), **counts)
     return IngestedPictures(
         documents=objects.save_rows(DocumentsRef, Document, documents),
         passages=objects.save_rows(PassagesRef, Passage, passages),
         pictures=pictures,
         rejected=objects.save_rows(RejectedRef, Rejected, rejected),
-        rejected_rows=objects.save_rows(RejectedRef, Rejected, unread),
+        rejected_rows=objects.save_rows(RejectedRef, Rejected, beside.unread),
         described=described, unknown=len(unknown), examples=tuple(unknown[:SHOWN]), lost=lost,
+        left_out=beside.left_out,
     )  # fmt: skip

@@ -25,7 +25,9 @@ from tasks.data.pictures import (
 )
 from tasks.data.placed import AmongTexts, PlacedPictures, TowerLimits
 from tasks.data.search import Generation, Hit, HitsRef
+from tasks.data.topics import TopicMap
 from tasks.report import page as pages
+from tasks.report import picture_topics
 from tasks.report.page import Page, Table
 from tasks.report.picture_cards import card_of, notes_of, other_kinds, rejected_tables, scored, unused_descriptions
 from tasks.runtime import tracking
@@ -63,6 +65,7 @@ class ShownPictures:
         probed: The class of each picture as it was learned; None where that was not asked for.
         config: What was asked.
         limits: What such a model does not read; None of other encoders.
+        topics: Of the pictures; None where that was not asked for, or there are too few.
     """
 
     name: str
@@ -80,6 +83,7 @@ class ShownPictures:
     probed: ProbedPictures | None
     config: ImageSearch
     limits: TowerLimits | None = None
+    topics: TopicMap | None = None
 
     def warnings(self) -> list[str]:
         """Say what was left out or went unused, and what to do."""
@@ -95,6 +99,9 @@ class ShownPictures:
         told += unused_descriptions(read)
         if self.config.shift is not None:
             told.append(f"every query was moved: {self.config.shift.stated()}")
+        if self.config.topics is not None:
+            found = picture_topics.topics_of(self.topics)
+            told += picture_topics.remarks(found, read, self.config.topics.min_documents)
         return [*told, *self._about_classes()]
 
     def _about_classes(self) -> list[str]:
@@ -133,8 +140,10 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
     read, found = shown.read, shown.found()
     pairs = objects.load_rows(shown.near, NearPictures)
     told = {"classes": _examples(shown.classes), "probed": _examples(shown.probed)}
+    topics = picture_topics.sections(picture_topics.topics_of(shown.topics))
     wanted = {row for _, rows in [*found, *told["classes"], *told["probed"]] for row, _ in rows}
     wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
+    wanted |= {row for *_, rows in topics for row in rows}
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
     cards = {row: card_of(documents[row].id, documents[row].text, copies[row]) for row in wanted}
@@ -154,6 +163,7 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
             "found": [(query, [scored(cards[row], score) for row, score in rows]) for query, rows in found],
             **{name: [(label, [scored(cards[row], score) for row, score in rows]) for label, rows in examples]
                for name, examples in told.items()},
+            "topics": [(label, words, [cards[row] | {"score": ""} for row in rows]) for label, words, rows in topics],
             "near": [[scored(cards[row], pair.cosine) for row in (pair.first, pair.second)]
                      for pair in pairs[:SHOWN_PAIRS]],
             "more_near": max(0, len(pairs) - SHOWN_PAIRS),
@@ -187,6 +197,8 @@ def pictures_summary(shown: ShownPictures) -> dict[str, Any]:
         ],
         "classes": dict(Counter(c.label for c in _classes(shown.classes)).most_common()),
         **({"probe": _stated(shown.probed)} if shown.probed is not None else {}),
+        **({"topics": picture_topics.stated(picture_topics.topics_of(shown.topics), read)}
+           if shown.config.topics is not None else {}),
     }  # fmt: skip
 
 

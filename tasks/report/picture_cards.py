@@ -56,8 +56,10 @@ def other_kinds(count: int) -> list[str]:
 
 
 def unused_descriptions(read: IngestedPictures) -> list[str]:
-    """Say which descriptions are of no picture that was read."""
+    """Say which rows were not read, and which descriptions are of no picture that was read."""
     told = []
+    if read.left_out:
+        told.append(f"{read.left_out:,} rows or more lie beyond source.max_rows and were not read")
     if read.unknown:
         told.append(f"{read.unknown} descriptions are of pictures that are not there: {', '.join(read.examples)}")
     if read.lost:

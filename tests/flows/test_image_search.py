@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from configs.flows import KnowledgeBase
-from configs.flows_pictures import ImageSearch
+from configs.flows_pictures import ImageSearch, PictureTopics
 from configs.ingest import Files, Tables
 from configs.pictures import PictureFiles, PictureHead, PictureProbe, Symbols, WordShift, ZeroShotClasses
 from configs.retrieve import Dense, Weighted
+from configs.topics import Guided
 from flows.__main__ import main
 from flows.image_search import image_search, preflight
 from flows.knowledge_base import knowledge_base
@@ -96,9 +97,31 @@ def test_what_cannot_be_done_is_refused_before_any_work(folder: Path) -> None:
         preflight(Symbols(), ["a dog"], config=ImageSearch(shift=WordShift(plus="snow"), retrieve=Weighted()))
     with pytest.raises(ContractError, match="where asks for 'colour', which no document will have; there are "):
         preflight(Symbols(), config=ImageSearch(retrieve=Dense(where=("colour=red",))))
+    with pytest.raises(ContractError, match=r"topics\.guide\.kind=guided draws by texts"):
+        preflight(Symbols(), config=ImageSearch(topics=PictureTopics(guide=Guided(seeds=("an arrow",)))))
     asked = ImageSearch(classes=ZeroShotClasses(names=("a", "b"), truth="set"))
     with pytest.raises(ContractError, match=r"'set', no column of source\.described\.keep"):
         preflight(PictureFiles(path=str(folder)), config=asked)
+
+
+@pytest.mark.flow
+@pytest.mark.long
+def test_topics_are_shown_by_pictures_and_named_by_descriptions_alone(folder: Path) -> None:
+    config = FEW.model_copy(update={"topics": PictureTopics(min_documents=20)})
+    made = image_search(source_of(folder), None, None, None, config)
+    bare = image_search(source_of(folder, described=False), None, None, "bare", config)
+    topics, silent = made.result["topics"], bare.result["topics"]
+    assert sum(topic["size"] for topic in topics) == 150
+    assert any(topic["words"] for topic in topics)
+    assert [(t["size"], t["pictures"]) for t in silent] == [(t["size"], t["pictures"]) for t in topics]
+    assert not any(topic["words"] for topic in silent)
+    assert any("topics have no words" in told for told in bare.result["warnings"])
+    page = Path(made.report).read_text("utf-8")
+    assert 'id="topics"' in page
+    assert "<script>alert" not in page
+    few = image_search(source_of(folder), config=FEW.model_copy(update={"topics": PictureTopics(min_documents=200)}))
+    assert few.result["topics"] == []
+    assert any("there are 150 pictures and topics need 200" in told for told in few.result["warnings"])
 
 
 @pytest.mark.flow

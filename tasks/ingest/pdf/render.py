@@ -1,18 +1,25 @@
 """What runs in a process of its own: a PDF comes in on standard input, the pixels of some of its pages go out.
 
-A line of JSON comes first: the numbers of the pages, and dots per inch. For each page a line of JSON goes out, whose
-`shape` says how many grey pixels follow. The process may be killed at any moment: PDFium is written in C++, and a
-hostile file may take it over. It limits its own memory and processor time before it reads a byte, opens no file of the
-user and knows nothing of the environment.
+A line of JSON comes first: the numbers of the pages, dots per inch, pixels a page may have, and whether colours are
+wanted. A line goes out that says how many pages the file has, or why it cannot be opened; then for each page a line,
+whose `shape` says how many bytes of pixels follow. The process may be killed at any moment: PDFium is written in C++,
+and a hostile file may take it over. It limits its own memory and processor time before it reads a byte, opens no file
+of the user and knows nothing of the environment.
 """
 
 import json
 import os
 import resource
 import sys
+from typing import Any
 
 POINTS = 72.0  # an inch
-MAX_PIXELS = 30_000_000  # of a page; a poster is rendered smaller
+ENCRYPTED = (4, 5)  # PDFium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY
+REFUSED = {
+    "encrypted": "needs a password; save it without one",
+    "unreadable": "is no PDF that can be opened; open it in a viewer and save it again",
+}
+"""Why a file is rejected; a process that a file took over can name one of these and nothing else."""
 
 
 def main(seconds: int, memory: int) -> None:
@@ -23,16 +30,29 @@ def main(seconds: int, memory: int) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not spoil an answer
     asked = json.loads(sys.stdin.buffer.readline())
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument, PdfiumError
 
-    document = PdfDocument(sys.stdin.buffer.read())
-    for number in asked["pages"]:
-        page = document[number - 1]
-        width, height = (side / POINTS for side in page.get_size())
-        scale = min(asked["dpi"], (MAX_PIXELS / max(width * height, 1e-6)) ** 0.5) / POINTS
-        pixels = page.render(scale=scale, grayscale=True).to_numpy()
-        rows, columns = pixels.shape[:2]
-        header = {"page": number, "shape": [rows, columns], "points": 1 / scale}
-        answers.write(json.dumps(header).encode() + b"\n" + pixels.reshape(rows, columns).tobytes())
+    try:
+        document = PdfDocument(sys.stdin.buffer.read())
+    except PdfiumError as error:
+        refused = {"reason": "encrypted" if error.err_code in ENCRYPTED else "unreadable"}
+        answers.write(json.dumps(refused).encode() + b"\n")
         answers.flush()
-        page.close()
+        return
+    answers.write(json.dumps({"pages": len(document)}).encode() + b"\n")
+    for number in asked["pages"]:
+        header, pixels = _page(document[number - 1], asked)
+        answers.write(json.dumps({"page": number} | header).encode() + b"\n" + pixels)
+        answers.flush()
+    answers.flush()
+
+
+def _page(page: Any, asked: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    width, height = (side / POINTS for side in page.get_size())
+    scale = min(asked["dpi"], (asked["max_pixels"] / max(width * height, 1e-6)) ** 0.5) / POINTS
+    colours = {"rev_byteorder": True, "prefer_bgrx": False} if asked["colour"] else {"grayscale": True}
+    pixels = page.render(scale=scale, **colours).to_numpy()
+    page.close()
+    rows, columns = pixels.shape[:2]
+    pixels = pixels.reshape(rows, columns, -1)
+    return {"shape": [rows, columns, pixels.shape[2]], "points": 1 / scale}, pixels.tobytes()

@@ -3,11 +3,8 @@
 Who recognises, and keeps what was recognised, is handed in: a page is read once, whatever else changes in its folder.
 """
 
-import json
-import math
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,14 +13,11 @@ from numpy.typing import NDArray
 
 from configs.ingest import Files, Ocr
 from tasks.data.recognised import ReadLine, ReadPage
-from tasks.ingest import sandbox
-from tasks.ingest.pdf import render
 from tasks.ingest.pdf.recognised import Placed, placed
+from tasks.ingest.pdf.rendered import RenderLimits, render_pages
 
 AT_ONCE = 8  # pages rendered by one process
-MEMORY = 1 << 30  # bytes it may take
 WIDEST = 3.0  # heights of a line that a letter may take
-RENDERER = sandbox.program(render)
 
 
 class PageReader(Protocol):
@@ -64,20 +58,21 @@ def recognise_pages(
         ocr: How to recognise.
         reader: Who does.
     """
-    found = Recognised()
+    found, limits = Recognised(), RenderLimits(ocr.dpi, source.timeout_s)
     keys = {number: f"{sha}-{number}" for number in pages}
     read = {number: reader.kept(key) for number, key in keys.items()}
     missing = [number for number in pages if read[number] is None]
     at_once = [missing[start : start + AT_ONCE] for start in range(0, len(missing), AT_ONCE)]
     for asked in [*at_once, *([number] for number in missing)]:  # alone too: one that fails takes others with it
         left = [number for number in asked if read[number] is None]
-        for number, points, grey in _rendered(content, left, source, ocr) if left else ():
-            read[number] = reader.read(keys[number], np.repeat(grey[:, :, None], 3, axis=2), points)
-    for number, page in read.items():
-        if page is None:
+        for page in render_pages(content, left, limits) if left else ():
+            rgb = np.repeat(page.pixels[:, :, None], 3, axis=2)
+            read[page.number] = reader.read(keys[page.number], rgb, page.points)
+    for number, known in read.items():
+        if known is None:
             found.lost.append(number)
         else:
-            found.pages[number] = _sure(page, ocr, found.counts)
+            found.pages[number] = _sure(known, ocr, found.counts)
     return found
 
 
@@ -105,37 +100,3 @@ def _sure(page: ReadPage, ocr: Ocr, counts: Counter[str]) -> list[Placed]:
 def _is_unread(line: ReadLine) -> bool:
     """Return whether a line is far longer than what was read of it, as where its script is unknown."""
     return line.x1 - line.x0 > WIDEST * (line.y1 - line.y0) * len(line.text)
-
-
-def _rendered(
-    content: bytes, pages: Sequence[int], source: Files, ocr: Ocr
-) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
-    """Yield number, points of a pixel and grey pixels of each page, until the process fails or its time is up."""
-    command = sandbox.command(RENDERER, math.ceil(source.timeout_s), MEMORY)
-    request = json.dumps({"pages": list(pages), "dpi": ocr.dpi}).encode() + b"\n" + content
-    try:
-        said = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
-            command, input=request, capture_output=True, check=False, env=sandbox.environment(),
-            timeout=source.timeout_s * sandbox.WAITING + sandbox.WAITING,
-        ).stdout  # fmt: skip
-    except subprocess.TimeoutExpired as late:
-        said = late.stdout or b""
-    yield from _pages_of(said, set(pages))
-
-
-def _pages_of(said: bytes, asked: set[int]) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
-    """Take apart what a process says that a file may have taken over; stop where it does not keep to the form."""
-    at = 0
-    while (end := said.find(b"\n", at)) >= 0:
-        try:
-            header = json.loads(said[at:end])
-            number, points, (rows, columns) = int(header["page"]), float(header["points"]), header["shape"]
-            sound = isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0
-        except (ValueError, KeyError, TypeError):
-            return
-        at = end + 1
-        if not sound or number not in asked or not 0 < points < render.POINTS or len(said) - at < rows * columns:
-            return
-        asked.remove(number)
-        yield number, points, np.frombuffer(said, np.uint8, rows * columns, at).reshape(rows, columns)
-        at += rows * columns

@@ -29,8 +29,8 @@ def opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
-            f"source.path {str(path)!r} is no folder, no whole zip archive and no parquet table; name one, or copy "
-            "it again"
+            f"source.path {str(path)!r} is no folder, no whole zip archive and no parquet table; name one, copy it "
+            "again, or read the pages of a PDF by source.pages={}"
         ) from error
 
 
@@ -115,7 +115,7 @@ def _member(
         if place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or stat.S_ISLNK(_mode(member)):
             return Rejected(name, "link", "names a place outside the archive; pack it again under a plain name")
         if again:
-            return Rejected(name, "duplicate", "is the second member of that name; pack it again under another")
+            return Rejected(name, "repeated-id", "is the second member of that name; pack it again under another")
         if full:
             detail = f"comes after {MAX_MEMBERS:,} members or {MAX_UNPACKED:,} bytes unpacked; divide the archive"
             return Rejected(name, "too-large", detail)

@@ -52,7 +52,7 @@ ADVICE = {
 """Pictures that are not decoded, and what to do with them."""
 
 OTHERS = {
-    "pdf": "is a PDF file, not a picture; read it as a document",
+    "pdf": "is a PDF file, not a picture; name it .pdf and read its pages by source.pages={}",
     "html": "is an HTML page, not a picture; was the download refused? Fetch it again",
     "gzip": "is packed with gzip and no picture; unpack it",
     "zip": "is a zip archive, not a picture; read it as an archive",

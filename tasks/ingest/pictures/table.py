@@ -47,7 +47,7 @@ def list_table(path: Path, source: PictureFiles, limits: PictureLimits) -> list[
     """
     items = []
     for row in _rows(path, source):
-        found = _content(row, limits)
+        found = content_of(row, limits)
         if isinstance(found, Rejected):
             items.append(Item(row.name, 0, "", found.reason))
         else:
@@ -72,8 +72,8 @@ def listed_rows(
 def _listed(item: Item, row: TableRow | None, limits: PictureLimits, *, again: bool) -> Source:
     def read() -> bytes | Rejected:
         if again:
-            return Rejected(item.name, "duplicate", "is the second row of that name; give rows names of their own")
-        found = None if row is None or row.name != item.name else _content(row, limits)
+            return Rejected(item.name, "repeated-id", "is the second row of that name; give rows names of their own")
+        found = None if row is None or row.name != item.name else content_of(row, limits)
         if isinstance(found, Rejected):
             return found
         if found is None or sha256(found).hexdigest() != item.sha256:
@@ -83,7 +83,7 @@ def _listed(item: Item, row: TableRow | None, limits: PictureLimits, *, again: b
     return read
 
 
-def _content(row: TableRow, limits: PictureLimits) -> bytes | Rejected:
+def content_of(row: TableRow, limits: PictureLimits) -> bytes | Rejected:
     """Return the bytes of a picture, or why there are none."""
     cell = row.cell.get("bytes") if isinstance(row.cell, dict) else row.cell
     if not cell and _path_in(row.cell):

@@ -35,7 +35,7 @@ def descriptions_of(rows: Iterable[CellRow], table: Tables) -> tuple[dict[str, P
         elif (bad := unfit(text)) is not None:
             rejected.append(Rejected(row.name, bad[0], f"column {table.text!r} {bad[1]}"))
         elif name in found:
-            rejected.append(Rejected(row.name, "duplicate", f"describes {name!r} again; the first row counts"))
+            rejected.append(Rejected(row.name, "repeated-id", f"describes {name!r} again; the first row counts"))
         else:
             kept = {column: str(cells[column]) for column in table.keep if column in cells}
             found[name] = PictureWords(text.strip(), kept)

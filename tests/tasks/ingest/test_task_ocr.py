@@ -13,6 +13,7 @@ from tasks.data.recognised import ReadLine, ReadPage
 from tasks.errors import MissingExtra
 from tasks.ingest import task_ocr
 from tasks.ingest.pdf import scans
+from tasks.ingest.pdf.rendered import RenderedPage, RenderLimits
 from tasks.ingest.pictures.shown_text import read_pictures, shows_text
 from tasks.ingest.task_ocr import KeptPages, name_readers
 
@@ -40,15 +41,13 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_pages_of_a_file_are_recognised_once_and_a_damaged_one_again(
     calls: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def rendered(
-        content: bytes, pages: Sequence[int], source: Files, ocr: Ocr
-    ) -> Iterator[tuple[int, float, np.ndarray]]:
+    def rendered(content: bytes, pages: Sequence[int], limits: RenderLimits) -> Iterator[RenderedPage]:
         for page in pages:
             if page == 2:  # it takes all that come after it with it
                 return
-            yield page, 0.36, RGB[:, :, 0]
+            yield RenderedPage(page, 0.36, RGB[:, :, 0])
 
-    monkeypatch.setattr(scans, "_rendered", rendered)
+    monkeypatch.setattr(scans, "render_pages", rendered)
     source, ocr = Files(path=str(tmp_path)), Ocr()
     found = scans.recognise_pages(b"", "abc", [1, 2, 3], source, ocr, KeptPages(ocr))
     assert (sorted(found.pages), found.lost, len(calls)) == ([1, 3], [2], 2)

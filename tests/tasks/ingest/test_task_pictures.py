@@ -135,7 +135,7 @@ def test_a_second_row_of_a_picture_and_one_without_words_are_rejected_with_their
     rows = [CellRow(f"t#{n}", json.dumps(each)) for n, each in enumerate(cells, start=1)]
     found, rejected = descriptions_of(rows, TABLE)
     assert found == {"a.png": PictureWords("one", {"kind": "3"})}
-    assert [(r.item, r.reason) for r in rejected] == [("t#2", "duplicate"), ("t#3", "empty")]
+    assert [(r.item, r.reason) for r in rejected] == [("t#2", "repeated-id"), ("t#3", "empty")]
 
 
 def test_a_link_is_not_followed_and_a_file_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from configs.ingest import Files, Ocr
-from tasks.ingest.pdf import render, scans
+from tasks.ingest.pdf import rendered
 from tasks.ingest.sources import SourceContents, list_source, read_source
 from tasks.ingest.task_ocr import KeptPages
 from tasks.models.vision import text_reader
@@ -148,32 +148,34 @@ def test_a_script_that_the_recogniser_does_not_know_is_no_text(tmp_path: Path) -
 
 
 def test_an_answer_of_a_renderer_that_a_file_took_over_is_not_believed() -> None:
-    good = json.dumps({"page": 1, "shape": [2, 3], "points": 0.36}).encode() + b"\n" + bytes(6)
+    good = json.dumps({"page": 1, "shape": [2, 3, 1], "points": 0.36}).encode() + b"\n" + bytes(6)
     for bad in (
-        b"{\n", json.dumps({"page": 2, "shape": [2, 3], "points": 0.36}).encode() + b"\n" + bytes(6),
-        json.dumps({"page": 1, "shape": [2, 3], "points": 0.36}).encode() + b"\n" + bytes(6),
-        json.dumps({"page": 3, "shape": [2_000_000, 3_000_000], "points": 0.36}).encode() + b"\n",
-        json.dumps({"page": 3, "shape": [-2, 3], "points": 0.36}).encode() + b"\n",
-        json.dumps({"page": 3, "shape": [2, 3], "points": 1e9}).encode() + b"\n" + bytes(6),
+        b"{\n", json.dumps({"page": 2, "shape": [2, 3, 1], "points": 0.36}).encode() + b"\n" + bytes(6),
+        json.dumps({"page": 1, "shape": [2, 3, 1], "points": 0.36}).encode() + b"\n" + bytes(6),
+        json.dumps({"page": 3, "shape": [2_000_000, 3_000_000, 1], "points": 0.36}).encode() + b"\n",
+        json.dumps({"page": 3, "shape": [-2, 3, 1], "points": 0.36}).encode() + b"\n",
+        json.dumps({"page": 3, "shape": [2, 3, 3], "points": 0.36}).encode() + b"\n" + bytes(18),
+        json.dumps({"page": 3, "shape": [2, 3, 1], "points": 1e9}).encode() + b"\n" + bytes(6),
     ):  # fmt: skip
-        found = list(scans._pages_of(good + bad, {1, 3}))
-        assert [number for number, _, _ in found] == [1]
-        assert np.array_equal(found[0][2], np.zeros((2, 3), np.uint8))
+        found = list(rendered.pages_of(good + bad, {1, 3}, 1))
+        assert [page.number for page in found] == [1]
+        assert np.array_equal(found[0].pixels, np.zeros((2, 3), np.uint8))
 
 
 def test_a_page_that_cannot_be_rendered_is_rejected_by_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scans, "RENDERER", "import sys; sys.exit(3)")
+    monkeypatch.setattr(rendered, "RENDERER", "import sys; sys.exit(3)")
     (tmp_path / "scan.pdf").write_bytes(scan([drawn(OTHER)]))
     assert ("scan.pdf#page-1", "unreadable") in [(r.item, r.reason) for r in read(tmp_path).rejected]
 
 
-def test_a_poster_is_rendered_within_the_limit_of_pixels(tmp_path: Path) -> None:
+def test_a_poster_is_rendered_within_the_limit_of_pixels() -> None:
     writer = PdfWriter()
     writer.add_blank_page(14_400, 14_400)
     made = io.BytesIO()
     writer.write(made)
-    ((_, points, grey),) = scans._rendered(made.getvalue(), [1], Files(path=str(tmp_path)), Ocr())
-    assert grey.size <= render.MAX_PIXELS * 1.01
-    assert grey.shape[0] * points == pytest.approx(14_400, rel=0.01)
+    limits = rendered.RenderLimits(dpi=200, seconds=60)
+    (page,) = rendered.render_pages(made.getvalue(), [1], limits)
+    assert page.pixels.size <= limits.max_pixels * 1.01
+    assert page.pixels.shape[0] * page.points == pytest.approx(14_400, rel=0.01)

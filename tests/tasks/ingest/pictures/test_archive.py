@@ -88,7 +88,7 @@ def test_a_second_member_of_a_name_and_a_broken_member_are_rejected(tmp_path: Pa
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.png", saved(tiles(), "PNG"))
         archive.writestr("a.png", saved(tiles(), "PNG"))
-    assert reasons(path) == ["duplicate: is the second member of that name; pack it again under another"]
+    assert reasons(path) == ["repeated-id: is the second member of that name; pack it again under another"]
     path.write_bytes(path.read_bytes().replace(b"IEND", b"IENX"))
     assert reasons(path)[0] == "unreadable: cannot be unpacked: BadZipFile; pack it again"
 
