@@ -52,7 +52,7 @@ def test_rows_become_pictures_with_their_words_classes_and_names(shades: Path) -
     ]  # fmt: skip
     assert {r.item: r.reason for r in objects.load_rows(found.rejected_rows, Rejected)} == {"d": "bad-row"}
     assert [(r.item, r.reason) for r in objects.load_rows(found.rejected, Rejected)] == [
-        ("c", "empty"), ("e", "repeated-id"), ("a", "repeated-id"),
+        ("c", "empty"), ("e", "duplicate"), ("a", "repeated-id"),
     ]  # fmt: skip
     assert (found.described, found.lost, found.left_out) == (2, 2, 0)
     assert name_of_pictures(source, None) == "shades"

@@ -66,7 +66,7 @@ def test_a_row_without_a_picture_costs_itself_and_says_why(workspace: Path, tmp_
     source = save(tmp_path / "t.parquet", image=cells, sku=["a", "b", "c", "d", "a", "e"])
     names, reasons = read(source.model_copy(update={"id": "sku"}))
     assert names == ["a"]
-    assert reasons == {"b": "empty", "c": "empty", "d": "not-a-picture", "a": "repeated-id", "e": "repeated-id"}
+    assert reasons == {"b": "empty", "c": "empty", "d": "not-a-picture", "a": "repeated-id", "e": "duplicate"}
     small = source.model_copy(update={"max_file_mb": 0.00001, "id": "sku"})
     with pytest.raises(DataError, match="6 of 6 pictures cannot be read"):
         read(small)
