@@ -6,7 +6,6 @@ make it true: words that were said can be put together falsely.
 Source: Alammar & Grootendorst, "Hands-On Large Language Models", 2024, chapter 7; the check is ours.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
@@ -19,11 +18,11 @@ from tasks.errors import ContractError
 from tasks.text.figures import numbers_in
 from tasks.text.numbers import written
 from tasks.text.prompts import disarm, fill, messages_of
+from tasks.text.scripts import holds_name, names
 from tasks.text.sentences import sentences, words
 
 Count = Callable[[Sequence[Message]], int]
 Kept = Literal["buffer", "window", "summary"]
-NAME = re.compile(r"\b[A-Z][\w'\u2019-]*[a-z\d][\w'\u2019-]*|\b[A-Z]{2,}\b")
 NOT = frozenset(
     ("not", "no", "never", "n't", "cannot", "don't", "doesn't", "didn't", "isn't", "wasn't", "won't", "can't")
 )
@@ -163,8 +162,7 @@ def check_summary(summary: str, said: str) -> tuple[list[str], list[Removed]]:
     for start, end in sentences(summary):
         sentence = summary[start:end].strip()
         never = [written(number) for number in numbers_in(sentence) if number not in figures]
-        names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(sentence) if match.start())
-        never += [name for name in names if name.casefold() not in folded]
+        never += [name for name in names(sentence) if not holds_name(folded, name)]
         if never:
             removed.append(
                 Removed(sentence=sentence, why=f"the conversation does not say {', '.join(dict.fromkeys(never))}")

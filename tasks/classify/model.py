@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
+from tasks.text.scripts import UNSPACED_RUN, tokens
 from tasks.vectors.arithmetic import top_k
 
 Floats = npt.NDArray[np.float64]
@@ -126,7 +127,14 @@ def vectoriser(ngrams: int, min_documents: int) -> Any:
     """Return scikit-learn's TF-IDF of words, counts damped by their logarithm."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(ngram_range=(1, ngrams), min_df=min_documents, sublinear_tf=True)
+    return TfidfVectorizer(
+        ngram_range=(1, ngrams), min_df=min_documents, sublinear_tf=True, tokenizer=_words, token_pattern=None
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of two letters or more, as scikit-learn has them, and those of scripts without blanks."""
+    return [word for word in tokens(text) if len(word) > 1 or UNSPACED_RUN.match(word)]
 
 
 def learn_words(texts: Sequence[str], *, ngrams: int, min_documents: int) -> Words:

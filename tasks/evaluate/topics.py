@@ -6,7 +6,6 @@ Ruiz & Blei 2020, doi:10.1162/tacl_a_00325; silhouette, Rousseeuw 1987, NMI and 
 al. 2014, doi:10.1137/1.9781611973440.96, by hdbscan.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
@@ -16,11 +15,11 @@ import numpy.typing as npt
 from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
 from tasks.metrics.intervals import bootstrap_mean, drawn_rows, percentile_interval, wilson
+from tasks.text.scripts import letter_words
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 COHERENCES = {"NPMI": "c_npmi", "C_V": "c_v"}
-WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 MOST_POINTS = 5_000  # silhouette and DBCV compare all pairs
 MOST_RESAMPLES = 200  # of NMI and ARI: one of 25,000 documents takes some 20 ms
 DENSE = 3  # points a cluster of such a sample needs, so that there is a density inside
@@ -55,7 +54,7 @@ def judge_words(
 
 def tokens_of(text: str) -> list[str]:
     """Return the words of a document, as topics have them: letters only, lower case, three or more."""
-    return WORD.findall(text.lower())
+    return letter_words(text.lower(), 3)
 
 
 def coherence(words: Sequence[Sequence[str]], tokens: Sequence[Sequence[str]]) -> dict[str, list[float]]:

@@ -17,11 +17,11 @@ from tasks.data.prompts import Template
 from tasks.errors import ContractError
 from tasks.finetune.draws import drawn
 from tasks.text.prompts import UNSEEN, Asker, enclosed, fill, messages_of, neutralise, nonce_of, read_for, shortened
+from tasks.text.scripts import tokens
 
 PLACES = ("document", "nonce")
 AROUND = 40  # tokens the marks around a document may take
 BEFORE = re.compile(r"^\W*(?:question|q|frage)\s*[0-9]*\s*[:.)]", re.IGNORECASE)
-WORD = re.compile(r"\w+")
 SHORTEST = 3  # words of a question
 TELLING = 5  # characters from which on a word says what a question is about
 ENDS = ("?", "\uff1f", "\u061f", "\u037e")  # of a question: Latin, Chinese and Japanese, Arabic, Greek
@@ -81,12 +81,12 @@ def _fault(reply: Reply, question: str, text: str, times: int) -> str:
         return {"refused": "the model refused", "repetition": "the reply repeats itself"}[reply.finish]
     if not question.endswith(ENDS):
         return f"no question: {question}" if question else "the reply is empty"
-    said, words = question.rstrip("".join(ENDS)).casefold(), WORD.findall(question.casefold())
+    said, words = question.rstrip("".join(ENDS)).casefold(), tokens(question.casefold())
     if len(words) < SHORTEST:
         return f"too short: {question}"
     if times > 1:
         return f"asked of {times} documents: {question}"
-    there = set(WORD.findall(text.casefold()))
+    there = set(tokens(text.casefold()))
     if not any(word in there for word in words if len(word) >= TELLING or not word.isascii()):
         return f"has no word of the text: {question}"
     if said in text.casefold():

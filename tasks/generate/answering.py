@@ -16,9 +16,10 @@ from tasks.data.search import Hit
 from tasks.generate.evidence import flags_about
 from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, check_reply, cited_format
 from tasks.text.prompts import Count, fill, messages_of
+from tasks.text.sentences import END_MARKS
 
 UNFINISHED = "no answer: the reply reached its limit before its first sentence ended; raise sampling.max_tokens"
-BEFORE_STOP = re.compile(r"\s+([.!?])")  # where a citation stood
+BEFORE_STOP = re.compile(rf"\s+([{END_MARKS}])")  # where a citation stood
 
 
 @dataclass(frozen=True, slots=True)

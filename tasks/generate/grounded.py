@@ -16,16 +16,19 @@ from tasks.data.messages import Message, ResponseFormat
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
 from tasks.text.prompts import Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for
-from tasks.text.sentences import sentences
+from tasks.text.scripts import ascii_digits, holds_name, names
+from tasks.text.sentences import CLOSED, END_MARKS, QUOTES, sentences
 
 REFUSAL = "NO ANSWER"
+STOPS = ".!?\u3002\uff01\uff1f\u061f\u06d4\u0964"  # of a reply that is kept to a form
 SENTENCES = 6  # of a reply that is kept to a form
 PLACES = ("nonce", "refusal", "passages", "question")
 MARK = re.compile(r"\bpassage-[0-9a-f]{16}\b")
-NUMBERS = re.compile(r"\[(\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\]")
-AFTER_STOP = re.compile(rf"([.!?][\"')\]]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
+NUMBERS = re.compile(  # models write [1], those of Chinese also \u30101\u3011 and \uff3b1\uff3d
+    r"[\[\uff3b\u3010](\d{1,4}(?:\s*[,;\u2013\u3001\uff0c-]\s*\d{1,4})*)[\]\uff3d\u3011]"
+)
+AFTER_STOP = re.compile(rf"([{END_MARKS}]+[{QUOTES}{CLOSED}]*)\s*((?:{NUMBERS.pattern.replace('(', '(?:', 1)}\s*)+)")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-NAME = re.compile(r"\b[A-Z][\w'\u2019-]*[a-z\d][\w'\u2019-]*|\b[A-Z]{2,}\b")
 IDENTIFIER = re.compile(r"\b[A-Za-z]\w*(?:[._][A-Za-z]\w*)+")  # of code: it must stand in a passage as it is written
 REFUSED = re.compile(
     r"\b(?:passages?|context|documents?|text|sources?)\b[^.!?]{0,40}\b(?:do(?:es)? not|don't|doesn't|cannot|never)\b"
@@ -168,7 +171,8 @@ def cited_format(passages: int) -> ResponseFormat:
         passages: How many there are; they are numbered from 1.
     """
     one = rf"\[(?:{'|'.join(map(str, range(1, passages + 1)))})\]"
-    sentence = rf"(?:[^\s<>\[\].!?]|[.!?][^\s<>\[\]])(?:[^\n<>\[\].!?]|[.!?][^\s<>\[\]])*[.!?](?: {one}){{1,3}}"
+    inner = r"[.!?][^\s<>\[\]]"  # as in a number; others always end a sentence
+    sentence = rf"(?:[^\s<>\[\]{STOPS}]|{inner})(?:[^\n<>\[\]{STOPS}]|{inner})*[{STOPS}](?: {one}){{1,3}}"
     text = rf"{REFUSAL}|{sentence}(?:[ \n]{sentence}){{0,{SENTENCES - 1}}}"
     return ResponseFormat("regex", text, known=(REFUSAL,))
 
@@ -203,11 +207,10 @@ def _claim(sentence: str, passages: Sequence[str]) -> Claim:
     missing = tuple(dict.fromkeys(n for n in numbers if not 1 <= n <= len(passages)))
     said = " ".join(NUMBERS.sub(" ", sentence).split())
     held = " ".join(passages[number - 1] for number in cited)
-    figures = {figure.replace(",", "") for figure in FIGURE.findall(held)}
+    figures = {figure.replace(",", "") for figure in FIGURE.findall(ascii_digits(held))}
     folded = held.casefold()
-    unheld = [figure for figure in FIGURE.findall(said) if figure.replace(",", "") not in figures]
-    names = (re.sub("['\u2019]s$", "", match.group()) for match in NAME.finditer(said) if match.start())
-    unheld += [name for name in names if name.casefold() not in folded]
+    unheld = [figure for figure in FIGURE.findall(ascii_digits(said)) if figure.replace(",", "") not in figures]
+    unheld += [name for name in names(said) if not holds_name(folded, name)]
     unheld += [name for name in IDENTIFIER.findall(said) if name.casefold() not in folded]
     return Claim(said, cited, missing, tuple(dict.fromkeys(unheld)) if cited else ())
 
@@ -215,7 +218,7 @@ def _claim(sentence: str, passages: Sequence[str]) -> Claim:
 def _numbers(text: str) -> list[int]:
     """Read `1`, `1, 3` and `2-4`."""
     found: list[int] = []
-    for part in re.split(r"\s*[,;]\s*", text):
+    for part in re.split(r"\s*[,;\u3001\uff0c]\s*", text):
         first, *rest = [int(number) for number in re.split(r"\s*[\u2013-]\s*", part)]
         found += range(first, min(rest[-1], first + 100) + 1) if rest and rest[-1] >= first else [first, *rest]
     return found

@@ -16,10 +16,13 @@ import numpy.typing as npt
 
 from tasks.text import terms
 from tasks.text.language import UNKNOWN, commonest_language, find_language
+from tasks.text.scripts import UNSPACED, spaced
 from tasks.text.terms import ENGLISH
 
-TERM = r"(?u)\b[^\W\d_][^\W\d_]{2,}\b"  # three letters or more; what has digits or underscores in it is no word
-BETWEEN, WORD = r"[^\p{L}\p{N}_]+", r"^[\p{L}\p{Nl}\p{No}]{3,}$"  # the same, as Arrow finds it: twice as fast
+LEAST = 3  # letters of a word; what has digits or underscores in it is none
+# What `letter_words` finds, as Arrow finds it: twice as fast. Pairs of scripts without blanks have two letters.
+BETWEEN = r"[^\p{L}\p{M}\p{N}_]+"
+WORD = rf"^(?:[\p{{L}}\p{{M}}\p{{Nl}}\p{{No}}]{{{LEAST},}}|[{UNSPACED}][{UNSPACED}\p{{M}}]+)$"
 PART = 10_000  # documents at a time
 MIN_SHARE = 0.01  # of the documents that a language needs: rarer ones are mostly names and code taken for it
 # What the pattern leaves of contractions, those written without their mark, and verbs that go with everything.
@@ -132,7 +135,7 @@ def _count(texts: Sequence[str]) -> tuple[Any, list[str]]:
     import pyarrow.compute as pc
     from scipy.sparse import csr_matrix
 
-    lower = pa.array([text.lower() for text in texts], pa.large_string())
+    lower = pa.array([spaced(text.lower()) for text in texts], pa.large_string())
     said = pc.split_pattern_regex(lower, BETWEEN)
     coded = said.flatten().dictionary_encode()
     shape = (len(texts), len(coded.dictionary))

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from configs.represent import Labels
 from tasks.data.topic_names import TopicNaming
 from tasks.data.topics import Topic
-from tasks.represent.counts import TERM, find_languages, main_of, stop_words
+from tasks.represent.counts import LEAST, find_languages, main_of, stop_words
+from tasks.text.scripts import letter_words
 from tasks.text.terms import stemmer
 
 Ints = npt.NDArray[np.int64]
-WORD = re.compile(TERM)
 FROM_TOP = 20  # words of a topic that may name it
 TRIED = 60  # candidates judged before the best of them is taken
 STARTS = 8  # of them that others are put beside
@@ -175,12 +175,12 @@ class Stems:
     def has(self, row: int) -> frozenset[str]:
         """Return the stems of a document's words."""
         if row not in self._has:
-            self._has[row] = frozenset(self.of(w) for w in set(WORD.findall(self.texts[row].lower())))
+            self._has[row] = frozenset(self.of(w) for w in set(letter_words(self.texts[row].lower(), LEAST)))
         return self._has[row]
 
     def said(self, label: str) -> tuple[frozenset[str], ...]:
         """Return the stems of each part of a label, stop words left out; none of a label without another word."""
-        parts = ([w for w in WORD.findall(part) if w not in self.stop] for part in label.lower().split(","))
+        parts = ([w for w in letter_words(part, LEAST) if w not in self.stop] for part in label.lower().split(","))
         return tuple(frozenset(map(self.of, words)) for words in parts if words)
 
     def share(self, parts: Sequence[frozenset[str]], rows: Ints) -> float:

@@ -50,10 +50,11 @@ def cut_sentences_into_words(documents: DocumentsRef) -> LinesRef:
     Args:
         documents: What is cut.
     """
-    from tasks.text.sentences import WORD, sentences
+    from tasks.text.scripts import compounds
+    from tasks.text.sentences import sentences
 
     lines = [
-        Line(f"{d.id}#{number}", tuple(word.lower() for word in WORD.findall(d.text[start:end])))
+        Line(f"{d.id}#{number}", tuple(word.lower() for word in compounds(d.text[start:end])))
         for d in objects.load_rows(documents, Document)
         for number, (start, end) in enumerate(sentences(d.text))
     ]

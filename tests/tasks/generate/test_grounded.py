@@ -239,3 +239,27 @@ def test_what_is_wrong_with_a_sentence_is_said_and_the_name_of_a_mark_is_no_figu
     )
     assert checked.doubts == ("It burned 900 hours . (its citation lacks 900)", "Nobody knows. (cites nothing)")
     assert "6a5f" not in " ".join(claim.text for claim in checked.claims)
+
+
+@pytest.mark.parametrize(
+    ("reply", "passages"),
+    [
+        (
+            "\u201cThe hall costs 70 [1].\u201d \u201cChairs cost 250 [2].\u201d",
+            ("The hall costs 250.", "Chairs cost 70."),
+        ),
+        (
+            "\u201cThe hall costs 70.\u201d[1] \u201cChairs cost 250.\u201d [2]",
+            ("The hall costs 250.", "Chairs cost 70."),
+        ),
+        ("Der Saal kostet 70 Euro [1]. Über Stühle: 250 Euro [2].", ("Der Saal: 250 Euro", "Über Stühle: 70 Euro")),
+        ("大厅费用为70欧元[1]。椅子费用为250欧元[2]。", ("大厅250欧元", "椅子70欧元")),
+        ("大厅费用为70欧元。\u30101\u3011椅子费用为250欧元。\uff3b2\uff3d", ("大厅250欧元", "椅子70欧元")),
+        ("Зал стоит 70 [1]. Стулья стоят 250 [2].", ("Зал стоит 250.", "Стулья стоят 70.")),
+        ("سعر القاعة ٧٠ [1]. سعر الكراسي ٢٥٠ [2].", ("سعر القاعة 250", "سعر الكراسي 70")),
+    ],
+    ids=["quotes", "after the quote", "German", "Chinese", "wide brackets", "Russian", "Arabic"],
+)
+def test_swapped_figures_are_unsupported_in_any_script(reply: str, passages: tuple[str, str]) -> None:
+    assert check_reply(reply, passages).unsupported == 2
+    assert check_reply(reply, [" ".join(passages)] * 2).unsupported == 0

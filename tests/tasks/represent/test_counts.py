@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from tasks.represent import counts as counting
-from tasks.represent.counts import TERM, commonest_shares, count_words, stop_words, without_wordless
+from tasks.represent.counts import commonest_shares, count_words, stop_words, without_wordless
+from tasks.text.scripts import letter_words
 
 SHIPS = ["The ship left the harbour.", "A harbour with one ship.", "Ships and a harbour.", "The harbour is full."]
 BREAD = ["Bread from the oven.", "An oven for bread.", "Rye bread again.", "Bread, warm."]
@@ -26,7 +27,10 @@ def test_words_are_those_that_scikit_learn_counts(texts: list[str], least: int, 
         patch.setattr(counting, "PART", part)
         found = count_words(texts, least)
     least = min(least, len(texts))
-    theirs = CountVectorizer(token_pattern=TERM, stop_words=sorted(stop_words()), min_df=least)
+    stop = stop_words()
+    theirs = CountVectorizer(
+        analyzer=lambda text: [w for w in letter_words(text.lower(), 3) if w not in stop], min_df=least
+    )
     try:
         expected = theirs.fit_transform(texts).toarray()
     except ValueError:
@@ -55,3 +59,8 @@ def test_clusters_stay_where_no_words_can_be_counted_or_all_are_alike() -> None:
     for texts in (unread, RUBBISH * 3, ["12 34"] * 12):
         assert without_wordless(count_words(texts, 1), LABELS, 0.3).tolist() == LABELS.tolist()
     assert without_wordless(count_words(SHIPS, 1), np.full(4, -1), 0.3).tolist() == [-1] * 4
+
+
+def test_words_of_other_scripts_keep_their_marks_or_stand_in_pairs() -> None:
+    texts = ["\u0130STANBUL caf\u0065\u0301s", "मरम्मत का", "番茄种2019"]
+    assert count_words(texts, 1).words == ("caf\u00e9s", "i\u0307stanbul", "मरम्मत", "番茄", "茄种")

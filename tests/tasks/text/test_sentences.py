@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
 from tasks.text.sentences import byte_characters, sentences, spreadsheet, unfit, words
+from tests.bench.bench_sentences import labelled, sentence_starts
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 PROSE = st.text(st.sampled_from("aB1 .!?\n\t-*\"')([:=~^#>_\u200b\u00e9"), max_size=80)
+
+
+LABELLED = labelled()
 
 
 def pieces(text: str) -> list[str]:
@@ -113,9 +117,58 @@ def test_a_text_is_cut_where_a_reader_would(text: str, expected: list[str]) -> N
     assert pieces(text) == expected
 
 
+@pytest.mark.parametrize("language", sorted(LABELLED))
+def test_sentences_of_every_language_end_where_they_are_labelled(language: str) -> None:
+    text, starts = LABELLED[language]
+    known = {
+        "fr": ["av. J.-C. Rien"],  # a name could follow
+        "nl": ["zeker [2]. \u2019s Avonds"],  # begins with a small letter
+        "ko": ["\ub204\uac00 \ub0b4\ub098\uc694?\u201d \uadf8\ub140"],  # no capital says that the sentence goes on
+    }
+    found, wanted = set(sentence_starts(text)), set(starts)
+    assert len(found ^ wanted) <= len(known.get(language, [])), [text[max(0, n - 20) : n + 10] for n in found ^ wanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Preis 80.[1][2] Danach nichts.", ["Preis 80.[1][2]", " Danach nichts."]),
+        ("价80\u3002\u30101\u3011胎90\u3002", ["价80\u3002\u30101\u3011", "胎90\u3002"]),
+        ("If t<0; Then x", ["If t<0; Then x"]),
+        ("It is DIRECT_L. If not", ["It is DIRECT_L.", " If not"]),
+        ("Steps:\n1. Go there.\n2. Stay.", ["Steps:\n", "1. Go there.", "\n2. Stay."]),
+        ("data " + "QUJD" * 60 + " The meeting is on Thursday.",
+         ["data ", "QUJD" * 60, " The meeting is on Thursday."]),
+    ],
+    ids=["citations", "wide citations", "semicolon", "identifier", "marks of items", "long run"],
+)  # fmt: skip
+def test_marks_and_data_stay_outside_of_sentences(text: str, expected: list[str]) -> None:
+    assert pieces(text) == expected
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("unit", [".", ". ", "\n", "\n\t", "\n-", "\n---", '."', " ", "a", "\n*", ". ("])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        ".",
+        ". ",
+        "\n",
+        "\n\t",
+        "\n-",
+        "\n---",
+        '."',
+        " ",
+        "a",
+        "\n*",
+        ". (",
+        ".\u201d",
+        "\u3002",
+        "1. ",
+        ".[1]",
+        "\u0e01 ",
+    ],
+)
 def test_a_long_run_of_anything_is_cut_in_linear_time(unit: str) -> None:
     text = "A" + unit * 300_000
     assert "".join(pieces(text)) == text
@@ -135,6 +188,15 @@ def test_a_long_run_of_anything_is_cut_in_linear_time(unit: str) -> None:
         ("\uff21\uff22 \ufb01ne", ["ab", "fine"]),
         ("Größe ÉCOLE", ["größe", "école"]),
         ("\u6f22\u5b57", ["\u6f22\u5b57"]),
+        ("\u756a\u8304\u79cd2019\u5e74", ["\u756a\u8304", "\u8304\u79cd", "2019", "\u5e74"]),
+        (
+            "\u092e\u0930\u092e\u094d\u092e\u0924 \u0915\u093e",
+            ["\u092e\u0930\u092e\u094d\u092e\u0924", "\u0915\u093e"],
+        ),
+        ("\u0643\u0650\u062a\u064e\u0627\u0628\u064c", ["\u0643\u0650\u062a\u064e\u0627\u0628\u064c"]),
+        ("cafe\u0301s", ["caf\u00e9s"]),
+        ("\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48", ["\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48"]),
+        ("\u0645\u06cc\u200c\u0634\u0648\u062f", ["\u0645\u06cc\u0634\u0648\u062f"]),
         ("prix_été", ["prix_été", "prix", "été"]),
         ("... --- !!!", []),
         ("", []),
@@ -151,6 +213,12 @@ def test_a_long_run_of_anything_is_cut_in_linear_time(unit: str) -> None:
         "wide",
         "accents",
         "han",
+        "pairs",
+        "marks",
+        "harakat",
+        "decomposed",
+        "thai",
+        "joiner",
         "mixed",
         "signs",
         "empty",
