@@ -39,6 +39,9 @@ class Files(Config):
     encoding: str = "utf-8"
     """How the bytes of text are written. A file that does not decode is rejected, never guessed at; auto: UTF-8, else
     what is likeliest, for each file, and said."""
+    sections: Literal["auto", "off"] = "auto"
+    """How long txt, md and html files are read. auto: files of more than 4,000 characters that have two headings or
+    more become one document a section, titled `Book > Chapter 2`; off: every file is one document."""
     max_file_mb: float = Field(5.0, gt=0, le=1_000)
     """Larger files are rejected."""
     max_pages: int = Field(1_000, ge=1, le=100_000)

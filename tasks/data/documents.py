@@ -168,10 +168,11 @@ class Document:
         return position + len(rest) - len(rest.lstrip()) if rest.strip() else position
 
     def path_of(self, position: int) -> str:
-        """Return the file, and its page where it has pages, on which a character of the text stands."""
+        """Return the file, and its page or place where it has one, on which a character of the text stands."""
         starts = [part.split(":") for part in self.meta.get("pages", "").split()]
         pages = [page for start, page in starts if int(start) <= position]
-        return f"{self.path} page {pages[-1]}" if pages else self.path
+        place = f"page {pages[-1]}" if pages else self.meta.get("place", "")
+        return f"{self.path} {place}" if place else self.path
 
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""

@@ -1,30 +1,33 @@
-"""Read text files of a folder: txt and md as they are, html without markup."""
+"""Read text files of a folder: txt and md as they are, html as a person sees it; long ones a section a document."""
 
 import errno
 import fnmatch
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Sequence
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.dialects import AUTO, SURE, UTF16_MARKS, find_encoding
-from tasks.text.sentences import unfit
-
-BLOCKS = {"p", "div", "br", "li", "ul", "ol", "tr", "table", "section", "article", "header", "footer", "blockquote",
-"pre",
-          "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "main", "aside", "nav", "figure", "hr", "title"}  # fmt: skip
-MARKUP = re.compile(  # comments, scripts and declarations; one that is never closed reaches to the end
-    r"<!--.*?(?:-->|\Z)|<(script|style)(?![\w-]).*?(?:</\1(?![\w-])[^>]*(?:>|\Z)|\Z)|<[!?][^>]*(?:>|\Z)",
-    re.DOTALL | re.IGNORECASE,
+from tasks.ingest.headings import front_matter, markdown_headings, text_headings
+from tasks.ingest.html import read_html
+from tasks.ingest.letters import mend_letters
+from tasks.ingest.sections import (
+    LONG_FILE,
+    Heading,
+    Section,
+    documents_of,
+    is_long,
+    mark_repeated,
+    split_text,
+    title_of,
 )
-MAX_TITLE_LENGTH = 512
-SILENT = {"script", "style", "template", "noscript", "svg", "iframe", "object"}
+from tasks.text.sentences import unfit
 
 
 def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
@@ -99,8 +102,73 @@ def unread(item: Item) -> str:
     return f"not read: {item.reason}, {item.size:,} bytes"
 
 
-def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
-    """Read one listed file as a document, or say why it is rejected."""
+@dataclass(slots=True)
+class FileContents:
+    """What a file gave: its documents, what was rejected, and what was counted."""
+
+    rows: list[Document | Rejected]
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def read_file(root: Path, item: Item, encoding: str, sections: Literal["auto", "off"] = "auto") -> FileContents:
+    """Read one listed file as a document, or one a section where it is long, or say why it is rejected.
+
+    Args:
+        root: The folder.
+        item: As it was listed.
+        encoding: How its bytes are written.
+        sections: Whether a long file is parted at its headings.
+    """
+    read = read_text(root, item, encoding)
+    if isinstance(read, Rejected):
+        return FileContents([read])
+    text, known = read
+    made = _documents(item, _parsed(text, Path(item.name).suffix.lstrip(".").lower()), sections)
+    for row in made.rows:
+        if isinstance(row, Document):
+            row.meta.update(known)
+    return made
+
+
+def _documents(item: Item, found: "_Parsed", sections: Literal["auto", "off"]) -> FileContents:
+    stem = Path(item.name).stem
+    if (bad := unfit(found.text)) is not None:
+        return FileContents([Rejected(item.name, *bad)], found.counts)
+    if sections == "off" or not is_long(found.text, found.headings):
+        alone = Section((), found.text, int(found.lines))
+        first = found.headings[0].title if found.headings and found.kind == "md" else ""
+        return FileContents(documents_of(item, found.title or first or stem, [alone], found.kind), found.counts)
+    title = found.title or title_of(found.headings, stem)
+    parts = split_text(found.text, found.headings, lines=found.lines)
+    rows = documents_of(item, title, parts, found.kind)
+    found.counts.update(split_files=1, sections=len(parts), repeated_sections=mark_repeated(rows))
+    return FileContents(rows, +found.counts)
+
+
+@dataclass(slots=True)
+class _Parsed:
+    kind: str
+    title: str
+    text: str
+    headings: list[Heading]
+    counts: Counter[str]
+    lines: bool = True  # whether its lines are those of the file
+
+
+def _parsed(text: str, kind: str) -> _Parsed:
+    if kind in ("html", "htm"):
+        page = read_html(text)
+        return _Parsed(kind, page.title, page.text, page.headings, page.counts, lines=False)
+    counts: Counter[str] = Counter()
+    (text,) = mend_letters([text], counts)
+    if kind == "md":
+        title, start = front_matter(text)
+        return _Parsed(kind, title, text, markdown_headings(text, start), +counts)
+    return _Parsed(kind, "", text, text_headings(text) if len(text) > LONG_FILE else [], +counts)
+
+
+def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str]] | Rejected:
+    """Return the decoded bytes of one listed file and, where it was guessed, their encoding; or why it is rejected."""
     if item.reason:
         return Rejected(item.name, item.reason, unread(item))  # type: ignore[arg-type]
     try:
@@ -122,24 +190,13 @@ def read_file(root: Path, item: Item, encoding: str) -> Document | Rejected:
             f"is not {encoding}; set source.encoding=NAME if all files are of another, "
             "or source.encoding=auto to find it for each",
         )
-    if (found := unfit(text)) is not None:
-        return Rejected(item.name, *found)
-    kind = Path(item.name).suffix.lstrip(".").lower()
-    marked_up = kind in ("html", "htm")
-    text, title = plain_html(text) if marked_up else (text, first_heading(text) if kind == "md" else "")
-    if (found := unfit(text)) is not None:
-        return Rejected(item.name, *found)
-    title = title[:MAX_TITLE_LENGTH] or Path(item.name).stem
-    return Document(
-        id=item.name, text=text, title=title, source="files", path=item.name,
-        line=0 if marked_up else 1, kind=kind,
-        meta={"sha256": item.sha256} | guessed,
-    )  # fmt: skip
+    return Rejected(item.name, *found) if (found := unfit(text)) is not None else (text, guessed)
 
 
 def guesses(documents: Sequence[Document]) -> list[str]:
     """Say as what files were read whose encoding was left open, where that is not UTF-8."""
-    found = Counter(d.meta["encoding"] for d in documents if "encoding" in d.meta)
+    files = {d.path: d.meta["encoding"] for d in documents if "encoding" in d.meta}
+    found = Counter(files.values())
     return [
         f"{n:,} files are read as {name}, which is a guess; set source.encoding" for name, n in found.most_common()
     ]
@@ -155,46 +212,3 @@ def decode(content: bytes, encoding: str) -> str | None:
         return content.decode(encoding)
     except (UnicodeError, LookupError):
         return None
-
-
-def first_heading(text: str) -> str:
-    """Return the first heading of a Markdown text, or nothing."""
-    return next((line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")), "")
-
-
-def plain_html(markup: str) -> tuple[str, str]:
-    """Return the visible text of an HTML page and its title; scripts, styles and embedded objects are dropped."""
-    markup = MARKUP.sub("", markup)
-    whole = markup.rfind(">") + 1
-    reader = _Reader()
-    reader.feed(markup[:whole] + markup[whole:].replace("<", "&lt;"))  # no tag is closed after the last >
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.text).splitlines())
-    return "\n".join(line for line in lines if line), " ".join("".join(reader.title).split())
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.text: list[str] = []
-        self.title: list[str] = []
-        self.silent = 0
-        self.in_title = False
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.silent += tag in SILENT
-        self.in_title = tag == "title" and not self.silent
-        if tag in BLOCKS:
-            self.text.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.silent = max(0, self.silent - (tag in SILENT))
-        self.in_title = False
-        if tag in BLOCKS:
-            self.text.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self.in_title:
-            self.title.append(data)
-        elif not self.silent:
-            self.text.append(data)

@@ -14,6 +14,7 @@ from tasks.ingest import files, hub, python_docs, sheets, tables
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.pdf.scans import PageReader
 from tasks.ingest.pictures.shown_text import read_pictures, shows_text
+from tasks.ingest.sections import section_notes
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 MEGABYTE = 1_000_000
@@ -84,7 +85,11 @@ def read_source(
         case Files():
             read, counts = _read_files(source, items, pages)
             found = _distinct(read, keep=keep_duplicates)
-            return replace(found, counts=found.counts + counts, notes=files.guesses(found.documents))
+            return replace(
+                found,
+                counts=found.counts + counts,
+                notes=[*files.guesses(found.documents), *section_notes(read, counts)],
+            )
         case Tables():
             path = place(source)
             rows = (
@@ -114,12 +119,13 @@ def _read_files(
     counts: Counter[str] = Counter()
     rows: list[Document | Rejected] = []
     for item in items:
+        file: files.FileContents | pdf_read.PdfFile
         if pdf_read.is_pdf(item.name) or shows_text(item.name, source):
             file = next(parsed if pdf_read.is_pdf(item.name) else seen)
-            rows += file.rows
-            counts += file.counts
         else:
-            rows.append(files.read_file(root, item, source.encoding))
+            file = files.read_file(root, item, source.encoding, source.sections)
+        rows += file.rows
+        counts += file.counts
     return rows, counts
 
 

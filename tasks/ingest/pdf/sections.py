@@ -31,7 +31,7 @@ WORD = re.compile(r"\w+(?:-\w+)*")
 
 
 @dataclass(slots=True)
-class Section:
+class PdfSection:
     """A heading and what stands under it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Section:
     lines: list[TextLine] = field(default_factory=list)
 
 
-def split(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> tuple[str, list[Section]]:
+def split(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> tuple[str, list[PdfSection]]:
     """Part a document at its headings.
 
     A heading with nothing under it goes before the next one, joined by ` > `.
@@ -62,18 +62,18 @@ def split(pages: Sequence[Sequence[TextLine]], counts: Counter[str]) -> tuple[st
     if marked and lines[marked[0][0]].page == 1 and lines[marked[0][0]].size == largest:
         title = _joined(lines[slice(*marked[0])])
     waiting: list[str] = []
-    sections, at = [Section("")], 0
+    sections, at = [PdfSection("")], 0
     for first, past in [*marked, (len(lines), len(lines))]:
         body = lines[at:first]
         if body:
             sections[-1].heading = " > ".join(waiting)
             sections[-1].lines += body
-            sections.append(Section(""))
+            sections.append(PdfSection(""))
             waiting = []
         waiting += [_joined(lines[first:past])] if past > first else []
         at = past
     if waiting and marked:
-        sections[-1] = Section(" > ".join(waiting), lines[slice(*marked[-1])])
+        sections[-1] = PdfSection(" > ".join(waiting), lines[slice(*marked[-1])])
     counts["headings"] += len(marked)
     return title, [section for section in sections if section.lines]
 
