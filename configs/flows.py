@@ -1,6 +1,6 @@
 """One config a flow."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,8 +49,11 @@ from configs.word2vec import Recommended, Related, Senses, Word2Vec
 class Topics(Config):
     """How documents become topics."""
 
+    unit: Annotated[Literal["documents", "passages"], Common] = "documents"
+    """What is clustered. documents: what the source gives, which of a long file is its sections; passages: the
+    stretches that `chunk` cuts and a search finds."""
     min_documents: Annotated[int, Common] = Field(40, ge=10)
-    """With fewer documents no topics are made, and the report says so."""
+    """With fewer documents or passages no topics are made, and the report says so."""
     scale: Annotated[float, Common] = Field(1.0, gt=0, le=20)
     """Multiplier of the minimum cluster size, which is derived from the number of documents. Larger: fewer and broader
     topics."""

@@ -45,7 +45,7 @@ from tasks.data.topics import (
     TopicReport,
 )
 from tasks.data.vectors import Embedded, Pooled, VectorsRef
-from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, query_encoder
+from tasks.embed import describe_encoder, embed_passages, embed_queries, pool_documents, pool_passages, query_encoder
 from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
@@ -124,11 +124,22 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
 
 def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
     """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
-    if config is None or documents.rows < config.min_documents:
+    if config is None or _units(documents, embedded, config) < config.min_documents:
         return None
-    pooled = pool_documents(embedded.passages, embedded.vectors, documents)
+    pooled = pool_units(documents, embedded, config)
     grouped = group_documents(pooled, config, embedded.fingerprint)
     return describe_topics(pooled, grouped.layout, grouped.clustered.labels, config)
+
+
+def _units(documents: DocumentsRef, embedded: Embedded, config: Topics) -> int:
+    return embedded.passages.rows if config.unit == "passages" else documents.rows
+
+
+def pool_units(documents: DocumentsRef, embedded: Embedded, config: Topics) -> Pooled:
+    """Return what is clustered: documents with the mean of their passages' vectors, or the passages themselves."""
+    if config.unit == "passages":
+        return pool_passages(embedded.passages, embedded.vectors, documents)
+    return pool_documents(embedded.passages, embedded.vectors, documents)
 
 
 def group_documents(pooled: Pooled, config: Topics, encoder: Fingerprint) -> Grouped:
@@ -231,7 +242,14 @@ def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config
         named = write_topic_labels(
             pooled.documents, labels, named.topics, naming, config.label, config.represent.language
         )
-    return TopicMap(documents=pooled.documents, layout=layout, labels=labels, topics=named.topics, naming=named.naming)
+    return TopicMap(
+        documents=pooled.documents,
+        layout=layout,
+        labels=labels,
+        topics=named.topics,
+        naming=named.naming,
+        unit=config.unit,
+    )
 
 
 def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matched:
@@ -313,13 +331,14 @@ def topic_model(
         preflight(source, collection, find, config)
         name, documents, embedded = read_corpus(source, collection, config)
         reading = report_languages(documents, embedded.passages, embedded.fingerprint.encoder, config.embed.readable)
-        if documents.rows < config.topics.min_documents:
+        if (units := _units(documents, embedded, config.topics)) < config.topics.min_documents:
+            other = "" if config.topics.unit == "passages" else ", set topics.unit=passages"
             raise DataError(
-                f"{name} has {documents.rows} documents but topics need {config.topics.min_documents}; "
-                "add some, or lower topics.min_documents"
+                f"{name} has {units} {config.topics.unit} but topics need {config.topics.min_documents}; "
+                f"add some{other}, or lower topics.min_documents"
             )
         encoder = embedded.fingerprint
-        pooled = pool_documents(embedded.passages, embedded.vectors, documents)
+        pooled = pool_units(documents, embedded, config.topics)
         grouped = group_documents(pooled, config.topics, encoder)
         matched = recognise(name, pooled, grouped.clustered.labels, config.least_match)
         labels = merge_clusters(matched.labels, config.merge) if config.merge else matched.labels

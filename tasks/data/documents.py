@@ -1,7 +1,7 @@
 """Sources, documents and passages: references and rows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Literal
@@ -131,6 +131,9 @@ class Passage:
         return indexed(self.heading, self.text)
 
 
+PLACED = ("pages", "boxes", "recognised", "line_shifts", "text_line", "repeats")  # said of places in a text
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One item of a source.
@@ -173,6 +176,15 @@ class Document:
         pages = [page for start, page in starts if int(start) <= position]
         place = f"page {pages[-1]}" if pages else self.meta.get("place", "")
         return f"{self.path} {place}" if place else self.path
+
+    def part(self, passage: Passage) -> "Document":
+        """Return a passage as a document of its own, at its own line and page."""
+        start = self.first_letter(passage.start)
+        meta = {name: value for name, value in self.meta.items() if name not in PLACED}
+        pages = [part.partition(":") for part in self.meta.get("pages", "").split()]
+        if stands := [page for first, _, page in pages if int(first) <= start]:
+            meta |= {"pages": f"0:{stands[-1]}"}
+        return replace(self, id=passage.id, text=passage.text, line=self.line_of(start), meta=meta)
 
     def line_of(self, position: int) -> int:
         """Return the line of the file on which a character of the text stands; 0 where lines mean nothing."""

@@ -245,6 +245,7 @@ class TopicMap(Value):
         labels: Their clusters.
         topics: The clusters in words.
         naming: How far the names are borne out.
+        unit: What each of the documents is: a document of the source, or a passage of one.
     """
 
     documents: DocumentsRef
@@ -252,6 +253,7 @@ class TopicMap(Value):
     labels: LabelsRef
     topics: TopicsRef
     naming: TopicNaming
+    unit: str = "documents"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from tasks.embed.task import (
     embed_queries,
     export_vectors,
     pool_documents,
+    pool_passages,
     query_encoder,
 )
 from tasks.embed.task_dual import (
@@ -50,6 +51,7 @@ __all__ = [
     "place_dual",
     "place_pictures",
     "pool_documents",
+    "pool_passages",
     "query_encoder",
     "shift_queries",
     "tower_limits",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from configs.embed import Embed, Shards
 from configs.runner import Runner, Threads
-from tasks.data.documents import DocumentsRef, PassagesRef, Rejected, RejectedRef, indexed
+from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef, Rejected, RejectedRef, indexed
 from tasks.data.models import Encoder, Fingerprint
 from tasks.data.search import Generation, QueriesRef
 from tasks.data.vectors import Closeness, Embedded, Encoded, Pooled, Shard, VectorsRef, VectorTable, VectorTableRef
@@ -232,6 +232,20 @@ def pool_documents(passages: PassagesRef, vectors: VectorsRef, documents: Docume
     )  # fmt: skip
     pooled = mean_by_owner(objects.load_array(vectors), numbers, len(owners))
     return Pooled(documents=kept, vectors=objects.save_array(VectorsRef, pooled))
+
+
+@step(name="embed-pool-passages", libraries=("numpy",))
+def pool_passages(passages: PassagesRef, vectors: VectorsRef, documents: DocumentsRef) -> Pooled:
+    """Return each passage as a document of its own, with its vector.
+
+    Args:
+        passages: N passages.
+        vectors: (N, D) vector of each.
+        documents: What they are cut of; title, file, line and columns are theirs.
+    """
+    owners = objects.load_rows(documents, Document)
+    rows = (owners[passage.row].part(passage) for passage in objects.load_rows(passages, Passage))
+    return Pooled(documents=objects.save_rows(DocumentsRef, Document, rows), vectors=vectors)
 
 
 @step(name="embed-export", libraries=("pyarrow",))

@@ -89,44 +89,49 @@ def _blocks() -> Any:
 def text_headings(text: str) -> list[Heading]:
     """Return the headings of a plain text that are plain: underlined, "Chapter 3", "2.1 Title" between blank lines.
 
-    A single number is a heading only beside numbers of several parts: else it may count the items of a list.
+    What kind of heading comes first is the outermost, as in reStructuredText. A single number is a heading where it
+    goes on counting, beside numbers of several parts: else it may count the items of a list.
     """
-    found: list[tuple[int, Heading]] = []
+    found: list[tuple[str, str, re.Match[str], int]] = []
     for paragraph in PARAGRAPH.finditer(text):
         lines = paragraph.group().split("\n", TALLEST)
-        if len(lines) > TALLEST or any(len(line) > LONGEST_LINE for line in lines):
-            if (underlined := _underlined(lines)) is not None:
-                end = paragraph.start() + len(lines[0]) + 1 + len(lines[1])
-                found.append((0, Heading(*underlined, paragraph.start(), end)))
+        if (mark := _underline(lines)) is not None:
+            found.append((mark, lines[0].strip(), paragraph, len(lines[0]) + 1 + len(lines[1])))
+        elif len(lines) <= TALLEST and all(len(line) <= LONGEST_LINE for line in lines):
+            block = paragraph.group()
+            if kind := _kind(block.strip()):
+                found.append((kind, " ".join(block.split()), paragraph, len(block)))
+    dotted = any(kind == "number" and "." in _number(title) for kind, title, *_ in found)
+    ranks: dict[str, int] = {}
+    headings, major = [], 0
+    for kind, title, paragraph, length in found:
+        number = _number(title) if kind == "number" else ""
+        if number and "." not in number and (not dotted or int(number) != major + 1):
             continue
-        if (kind := _heading(paragraph.group().strip(), lines)) is not None:
-            parts, level, title = kind
-            found.append((parts, Heading(level, title, paragraph.start(), paragraph.end())))
-    dotted = any(parts > 1 for parts, _ in found)
-    return [heading for parts, heading in found if parts != 1 or dotted]
+        major = int(number.partition(".")[0]) if number else major
+        level = 10 * ranks.setdefault(kind, len(ranks)) + number.count(".") + 1
+        headings.append(Heading(level, title, paragraph.start(), paragraph.start() + length))
+    return headings
 
 
-def _underlined(lines: list[str]) -> tuple[int, str] | None:
-    """Return level and title where the first line of a paragraph is underlined as a heading is."""
+def _underline(lines: list[str]) -> str | None:
+    """Return the sign by which the first line of a paragraph is underlined as a heading is; None where it is not."""
     if len(lines) < TALLEST:
         return None
     title = lines[0].strip()
     mark = UNDERLINED.match(f"{title}\n{lines[1].strip()}")
-    if mark is None or len(mark[1]) * 2 < len(title):
-        return None
-    return (1 if mark[1][0] == "=" else 2), title
+    return None if mark is None or len(mark[1]) * 2 < len(title) else mark[1][0]
 
 
-def _heading(block: str, lines: list[str]) -> tuple[int, int, str] | None:
-    """Return the parts of its number (0 for none), level and title of a paragraph that is a heading."""
-    if (underlined := _underlined(lines)) is not None:
-        return 0, *underlined
+def _kind(block: str) -> str:
+    """Return what kind of heading a short paragraph is; empty for none."""
     if LISTED.search(block):
-        return None
-    title = " ".join(block.split())
+        return ""
     if (named := NAMED.match(block)) is not None:
-        return 0, 3 if named["name"].lower() in OUTER else 4, title
-    if (number := NUMBERED.match(block)) is not None and title[-1] not in CLOSED:
-        parts = number[1].count(".") + 1
-        return parts, 4 + parts, title
-    return None
+        return "part" if named["name"].lower() in OUTER else "chapter"
+    return "number" if NUMBERED.match(block) and block[-1] not in CLOSED else ""
+
+
+def _number(title: str) -> str:
+    found = NUMBERED.match(title)
+    return found[1] if found is not None else ""

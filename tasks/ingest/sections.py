@@ -159,7 +159,12 @@ def section_notes(rows: Sequence[Document | Rejected], counts: Mapping[str, int]
     if repeats:
         shown = "; ".join(f"{row.title!r} has the text of {first.title!r}" for row, first in repeats[:SHOWN])
         more = f"; and {len(repeats) - SHOWN:,} more" if len(repeats) > SHOWN else ""
-        notes.append(f"{len(repeats):,} sections repeat another of their file: {shown}{more}")
+        many = (
+            f"{len(repeats):,} sections repeat another of their"
+            if len(repeats) > 1
+            else "1 section repeats another of its"
+        )
+        notes.append(f"{many} file: {shown}{more}")
     left_out = [f"{counts[name]:,} {what}" for name, what in LEFT_OUT.items() if counts.get(name)]
     if left_out:
         notes.append(f"left out of html pages: {', '.join(left_out)}")

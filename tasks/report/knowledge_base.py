@@ -78,14 +78,14 @@ def collection_page(
     missing: list[str] = []
     judged = ""
     if topics is None:
-        missing.append("topics: turned off, or too few documents")
+        missing.append("topics: turned off, or too few documents; topics.unit=passages takes passages")
     else:
         points, clusters = map_of(topics)
         named = [t for t in clusters if t["topic"] >= 0]
         noise = sum(t["size"] for t in clusters if t["topic"] < 0)
-        facts += [("topics", str(len(named))), ("outside all topics", f"{noise / live.documents.rows:.0%}")]
+        facts += [("topics", str(len(named))), ("outside all topics", f"{noise / topics.documents.rows:.0%}")]
         tables.append(
-            Table("Topics", ("topic", "documents", "words"), [(t["label"], t["size"], t["words"]) for t in named])
+            Table("Topics", ("topic", topics.unit, "words"), [(t["label"], t["size"], t["words"]) for t in named])
         )
     if evaluation is None:
         missing.append("evaluation: no question has an answer in this collection; set evaluate.questions=FILE")

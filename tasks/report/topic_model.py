@@ -44,7 +44,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         title=f"Topics of {name}",
         subtitle="clusters, names, measures, and the comparison with the last run",
         facts=[
-            ("documents", f"{len(documents):,}"),
+            (topics.unit, f"{len(documents):,}"),
             ("topics", f"{len(named):,}"),
             ("outside all topics", f"{noise / len(documents):.0%}"),
             ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
@@ -60,7 +60,9 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         points=points,
         clusters=clusters,
         warnings=warnings_about(found.reading),
-        missing=[] if named else ["topics: every document is noise; lower topics.scale or give it more documents"],
+        missing=[]
+        if named
+        else [f"topics: every one of the {topics.unit} is noise; lower topics.scale or give it more"],
         run={
             "facts": _how_named(topics.naming.written, config),
             "links": run.links(),
@@ -99,7 +101,7 @@ def topic_summary(
     return {
         "name": name,
         **reading_summary(found.reading),
-        "documents": topics.documents.rows,
+        topics.unit: topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
         "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
