@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from tasks.ingest import html_regions
-from tasks.ingest.html_regions import VOID, Region
-from tasks.ingest.html_tables import Block, Cell, OpenTable, Row, blocks_of, span
+from tasks.ingest.html_regions import VOID, HtmlRegion
+from tasks.ingest.html_tables import HtmlBlock, HtmlCell, HtmlRow, OpenTable, blocks_of, span
 from tasks.ingest.letters import mend_letters
 from tasks.ingest.sections import Heading, title_of
 
@@ -89,7 +89,7 @@ def plain_html(markup: str) -> tuple[str, str]:
     return page.text, page.title
 
 
-def _page(title: str, blocks: list[tuple[Block, str]], counts: Counter[str]) -> HtmlPage:
+def _page(title: str, blocks: list[tuple[HtmlBlock, str]], counts: Counter[str]) -> HtmlPage:
     parts: list[str] = []
     headings: list[Heading] = []
     length = 0
@@ -109,9 +109,9 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.counts = counts
         self.title: list[str] = []
-        self.blocks: list[Block] = []
-        self.regions: list[Region] = []
-        self.seen: list[Region] = []
+        self.blocks: list[HtmlBlock] = []
+        self.regions: list[HtmlRegion] = []
+        self.seen: list[HtmlRegion] = []
         self.tables: list[OpenTable] = []
         self.words: list[str] = []  # of the block that is open
         self.in_title = False
@@ -128,7 +128,7 @@ class _Reader(HTMLParser):
         if self.regions and tag not in VOID and self.regions[-1].opens(tag):
             self._end_region()
         if tag not in VOID and (kind := html_regions.kind_of(tag, dict(attrs) if attrs else {})):
-            self._start_region(Region(kind, tag))
+            self._start_region(HtmlRegion(kind, tag))
         if tag == "title":
             self.in_title = not self.regions
         elif tag in BLOCKS:
@@ -175,7 +175,7 @@ class _Reader(HTMLParser):
         else:
             self.words.append(data)
 
-    def finish(self) -> list[Block]:
+    def finish(self) -> list[HtmlBlock]:
         """End what is open, and return the blocks that are not left out."""
         self._end_block()
         while self.tables:
@@ -231,7 +231,7 @@ class _Reader(HTMLParser):
             table.cell = None
         if tag in ("thead", "tr", "caption"):
             table.in_head = table.in_head and tag != "thead"
-            table.rows.append(Row(table.in_head))
+            table.rows.append(HtmlRow(table.in_head))
 
     def _start_table(self) -> None:
         if len(self.tables) >= DEEPEST_TABLE:
@@ -246,12 +246,12 @@ class _Reader(HTMLParser):
         if tag in ("thead", "tbody", "tfoot"):
             table.in_head, table.cell = tag == "thead", None
         if tag in ("thead", "tbody", "tfoot", "tr", "caption"):
-            table.rows.append(Row(table.in_head, tag == "caption"))
+            table.rows.append(HtmlRow(table.in_head, tag == "caption"))
             table.cell = None
         if tag in ("td", "th", "caption"):
             if not table.rows:
-                table.rows.append(Row(table.in_head))
-            table.cell = Cell(tag == "th", span(attributes.get("colspan")), span(attributes.get("rowspan")))
+                table.rows.append(HtmlRow(table.in_head))
+            table.cell = HtmlCell(tag == "th", span(attributes.get("colspan")), span(attributes.get("rowspan")))
             table.rows[-1].cells.append(table.cell)
 
     def _end_table(self) -> None:
@@ -260,13 +260,13 @@ class _Reader(HTMLParser):
             self.regions.pop().end()
         self._sink().extend(blocks_of(table))
 
-    def _sink(self) -> list[Block]:
+    def _sink(self) -> list[HtmlBlock]:
         if not self.tables:
             return self.blocks
         table = self.tables[-1]
         if table.cell is None:  # text between rows
-            table.cell = Cell()
-            table.rows.append(Row(cells=[table.cell]))
+            table.cell = HtmlCell()
+            table.rows.append(HtmlRow(cells=[table.cell]))
         return table.cell.blocks
 
     def _end_block(self) -> None:
@@ -277,7 +277,7 @@ class _Reader(HTMLParser):
             text = _code(joined) if self.code else _lines(joined)
             if text:
                 region = self.regions[-1] if self.regions else None
-                block = Block(text, region, self.level, bool(self.code), self.follows)
+                block = HtmlBlock(text, region, self.level, bool(self.code), self.follows)
                 self._sink().append(block)
                 self.level, self.follows = 0, False
 
@@ -298,7 +298,7 @@ class _Reader(HTMLParser):
         else:
             self.words.append(f"{'^' if tag == 'sup' else '_'}{plain}" if before.strip() else f" {plain} ")
 
-    def _start_region(self, region: Region) -> None:
+    def _start_region(self, region: HtmlRegion) -> None:
         """Open a region; in one that is open already only what is not shown is another."""
         within = self.regions[-1].kind if self.regions else ""
         if not within or (region.kind == "unseen" and within != "unseen"):

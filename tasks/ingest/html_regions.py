@@ -31,7 +31,7 @@ HOLDERS = {"li": {"ul", "ol"}, "dt": {"dl"}, "dd": {"dl"}, "tr": {"table"}, "td"
 
 
 @dataclass(slots=True)
-class Region:
+class HtmlRegion:
     """A part of a page that is perhaps left out.
 
     Attributes:

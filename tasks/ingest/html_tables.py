@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from tasks.ingest.html_regions import Region
+from tasks.ingest.html_regions import HtmlRegion
 
 LONG_TABLE = 12  # rows; of a longer one the header is in another passage than most rows
 LONGEST_CELL = 1_000  # characters; longer ones are paragraphs that a table puts beside each other
@@ -14,7 +14,7 @@ MOST_REPEATED = 200_000  # characters of a table that stand in several rows, wri
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class HtmlBlock:
     """A paragraph, a heading, a row of a table or a piece of code.
 
     Attributes:
@@ -26,14 +26,14 @@ class Block:
     """
 
     text: str
-    region: Region | None = None
+    region: HtmlRegion | None = None
     level: int = 0
     code: bool = False
     follows: bool = False
 
 
 @dataclass(slots=True)
-class Cell:
+class HtmlCell:
     """A cell of a table.
 
     Attributes:
@@ -46,11 +46,11 @@ class Cell:
     header: bool = False
     columns: int = 1
     rows: int = 1
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[HtmlBlock] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Row:
+class HtmlRow:
     """A row of a table.
 
     Attributes:
@@ -61,7 +61,7 @@ class Row:
 
     heads: bool = False
     caption: bool = False
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[HtmlCell] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -77,12 +77,12 @@ class OpenTable:
         cell: The cell that is open.
     """
 
-    region: Region | None
+    region: HtmlRegion | None
     regions: int = 0
-    rows: list[Row] = field(default_factory=list)
+    rows: list[HtmlRow] = field(default_factory=list)
     in_head: bool = False
     nests: bool = False
-    cell: Cell | None = None
+    cell: HtmlCell | None = None
 
 
 def span(stated: str | None) -> int:
@@ -90,7 +90,7 @@ def span(stated: str | None) -> int:
     return min(max(int(stated), 1), MOST_COLUMNS) if stated and stated.isascii() and stated.isdigit() else 1
 
 
-def blocks_of(table: OpenTable) -> list[Block]:
+def blocks_of(table: OpenTable) -> list[HtmlBlock]:
     """Return a table as blocks, a row each; one that only puts things beside each other as these things."""
     cells = (cell for row in table.rows for cell in row.cells)
     if table.nests or any(_is_long(cell.blocks) for cell in cells):
@@ -107,38 +107,38 @@ def blocks_of(table: OpenTable) -> list[Block]:
         if names and number >= heads:
             parts = [_named(names[at], text) if at in names else text for at, text in row.items()]
         if text := "\t".join(part for part in parts if part):
-            found.append(Block(text, table.region))
+            found.append(HtmlBlock(text, table.region))
     return found
 
 
-def _beside(row: Row, region: Region | None) -> list[Block]:
+def _beside(row: HtmlRow, region: HtmlRegion | None) -> list[HtmlBlock]:
     """Return a row as blocks: short cells in a line, what is more than a line as it is."""
-    found: list[Block] = []
+    found: list[HtmlBlock] = []
     for single, cells in groupby(row.cells, key=lambda cell: len(cell.blocks) < 2 and not _keeps_form(cell.blocks)):
         if single and (text := "\t".join(words for cell in cells if (words := _words(cell.blocks)))):
-            found.append(Block(text, region))
+            found.append(HtmlBlock(text, region))
         elif not single:
             found += [block for cell in cells for block in cell.blocks]
     return found
 
 
-def _keeps_form(blocks: list[Block]) -> bool:
+def _keeps_form(blocks: list[HtmlBlock]) -> bool:
     return any(b.level or b.code or "\t" in b.text or len(b.text) > LONGEST_CELL for b in blocks)
 
 
-def _is_long(blocks: list[Block]) -> bool:
+def _is_long(blocks: list[HtmlBlock]) -> bool:
     return any(b.code and "\n" in b.text for b in blocks) or sum(len(b.text) for b in blocks) > LONGEST_CELL
 
 
-def _names_columns(row: Row) -> bool:
+def _names_columns(row: HtmlRow) -> bool:
     return len(row.cells) > 1 and all(cell.header for cell in row.cells)
 
 
-def _words(blocks: Iterable[Block]) -> str:
+def _words(blocks: Iterable[HtmlBlock]) -> str:
     return " ".join(" ".join(b.text.split()) for b in blocks if not (b.region is not None and b.region.left_out))
 
 
-def _filled(rows: list[Row]) -> list[dict[int, str]]:
+def _filled(rows: list[HtmlRow]) -> list[dict[int, str]]:
     """Return the words of each row by column; a cell of several rows is in each of them."""
     grid: list[dict[int, str]] = []
     carried: dict[int, tuple[int, str, int]] = {}  # column: rows to come, words, columns

@@ -113,7 +113,7 @@ def test_documents_and_what_was_rejected_are_stored(notes: Path) -> None:
     assert "The pilot boards at the buoy." in {d.title: d.text for d in documents}["The harbour"]
     rejected = objects.load_rows(made.rejected, Rejected)
     assert [(r.item, r.reason) for r in rejected] == [("bad.txt", "not-decodable")]
-    assert made.counts == {"left_out": 0, "duplicates": 1}
+    assert made.counts == {"left_out": 0, "duplicates": 1, "scripts": 1}
 
 
 def test_odd_but_readable_text_survives_the_store(tmp_path: Path) -> None:
