@@ -1,5 +1,6 @@
 """Addresses of servers: plain ones, that hold no secret and lead where they seem to."""
 
+import ipaddress
 from urllib.parse import urlsplit
 
 
@@ -22,3 +23,12 @@ def plain_address(given: str, *, example: str, key: str) -> str:
     if not given.isascii() or not given.isprintable() or " " in given or parts.port == 0:
         raise ValueError("an address has plain characters, and a port of 1 to 65535 if any")
     return given.rstrip("/")
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is of this machine itself: localhost, 127.0.0.0/8 or [::1]."""
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -38,6 +38,7 @@ def connect() -> str:
     Raises:
         RemoteError: There is none.
     """
+    prefect_server.bypass_proxies()
     url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url()
     url = url or prefect_server.noted(wait_s=prefect_server.START_TIMEOUT_S)
     if url is None:

@@ -21,12 +21,16 @@ from pathlib import Path
 
 import psutil
 
+from configs.addresses import is_loopback
 from tasks.errors import RemoteError, StoreError
 from tasks.store import durable, workspace
 
 NOTE = workspace.SERVERS
 SERVER_LOG = "temporary-server.log"  # beside its database; what servers of the workspace said, one after another
 UI_ADDRESS = "http://127.0.0.1:4200"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # no brackets: httpx 0.28 takes those for a wrong address
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 START_TIMEOUT_S = 280.0  # on two cores that others have, 120 were too few
 
 
@@ -36,7 +40,7 @@ class PrefectServer:
 
     Attributes:
         url: Address of its API.
-        kind: `configured`, `noted` or `temporary`.
+        kind: Where its address is from: `environment`, `profile`, `noted` or `temporary`.
         process: The temporary server's process.
         seconds: What waiting for it cost this run.
     """
@@ -62,7 +66,10 @@ class PrefectServer:
 
     def _way_out(self) -> str:
         if self.process is None:
-            return "start it, or unset PREFECT_API_URL"
+            return {
+                "environment": "start it, or unset PREFECT_API_URL",
+                "profile": "start it, or use another Prefect profile, which names it",
+            }.get(self.kind, "run again")
         return f"what it said stands in {workspace.folder('prefect') / SERVER_LOG}"
 
     def stop(self) -> None:
@@ -79,13 +86,16 @@ class PrefectServer:
 
 def choose() -> PrefectServer:
     """Choose the server, set the environment for Prefect's import, and start a temporary one if need be."""
+    bypass_proxies()
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks")
     os.environ.setdefault("PREFECT_RESULTS_DEFAULT_SERIALIZER", "json")  # it pickles the error of a failed run
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # checks speak before the flow runs
-    if (url := os.environ.get("PREFECT_API_URL") or profile_url()) is not None:
-        return PrefectServer(url, "configured")
+    if url := os.environ.get("PREFECT_API_URL"):
+        return PrefectServer(url, "environment")
+    if (url := profile_url()) is not None:
+        return PrefectServer(url, "profile")
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     if (url := noted()) is not None:
         os.environ["PREFECT_API_URL"] = url
@@ -95,6 +105,20 @@ def choose() -> PrefectServer:
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     os.environ.setdefault("PREFECT_UI_URL", UI_ADDRESS)  # a temporary server shows nothing; `make ui` does, later
     return PrefectServer(os.environ["PREFECT_API_URL"], "temporary", _start(port))
+
+
+def bypass_proxies() -> None:
+    """Keep requests to this machine itself from proxies, in this process and those it starts; others go as before.
+
+    Prefect, MLflow and their clients read the environment, where a proxy may be set and no exception from it.
+    """
+    if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXIES):
+        return
+    stated = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    known = [host.strip() for host in stated.split(",") if host.strip()]
+    if "*" not in known:
+        known += [host for host in LOOPBACK if host not in known]
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(known)
 
 
 def noted(*, wait_s: float = 0.0) -> str | None:
@@ -121,7 +145,8 @@ def healthy(url: str) -> bool:
     if not url.startswith(("http://", "https://")):
         return False
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 (scheme checked above)
+        opened = DIRECT.open if is_loopback(url) else urllib.request.urlopen
+        with opened(f"{url}/health", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError):
         return False

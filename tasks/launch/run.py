@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from configs.signatures import FlowCard
+from tasks.data.printed import printable
 from tasks.data.run import Outcome
 from tasks.errors import FlowError
 from tasks.launch import prefect_server
@@ -137,7 +138,7 @@ def _finish(card: FlowCard, state: Any, seconds: dict[str, float]) -> int:
         _print_json({**common, **done, "refs": {}, "report": "", "result": {"error": _reason(outcome)}})
         return FAILED
     for line in _summary(outcome):
-        print(_printable(line))
+        print(printable(line))
     print(
         f"{outcome.tasks['run']} steps ran, {outcome.tasks['cached']} were stored; {seconds['total']:.1f} s, of which "
         f"{seconds['before']:.1f} s imports and checks, {seconds['server']:.1f} s waiting for the Prefect server"
@@ -246,16 +247,11 @@ def _reason(failure: object) -> str:
     return text if isinstance(failure, FlowError) else f"{type(failure).__name__}: {text}"
 
 
-def _printable(text: str) -> str:
-    """Return text that cannot steer a terminal, nor forge a line."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
 def _print_json(value: dict[str, Any]) -> None:
     text = json.dumps(value, ensure_ascii=False)
     print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text), flush=True)
 
 
 def _say(text: str, status: int) -> int:
-    print(_printable(text.replace("\n", " ")), file=sys.stderr)
+    print(printable(text.replace("\n", " ")), file=sys.stderr)
     return status

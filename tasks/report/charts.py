@@ -12,8 +12,9 @@ from typing import Any
 from tasks.data.classes import Bin, Confused
 from tasks.data.curves import CurveMean
 from tasks.data.evaluation import Measure, Spread
+from tasks.data.printed import clean
 from tasks.data.topics import Merge
-from tasks.report.page import Figure, clean
+from tasks.report.page import Figure
 
 Point = tuple[float, float, str]  # across, up, what is said of it
 MOST_CELLS = 20  # classes a matrix shows; of more, the pairs most often confused are listed

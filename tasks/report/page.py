@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.data.printed import clean
 from tasks.runtime import steps, tracking
 from tasks.store import workspace
 from tasks.text.sentences import spreadsheet
@@ -21,7 +22,6 @@ from tasks.text.sentences import spreadsheet
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
 
 
@@ -94,11 +94,6 @@ class Page:
     run: Mapping[str, Any] = field(default_factory=dict)
     template: str = "report.html.j2"
     more: Mapping[str, Any] = field(default_factory=dict)  # what a template of its own shows beside
-
-
-def clean(text: str) -> str:
-    """Return text without control characters and without marks that turn the direction of reading."""
-    return CONTROL.sub("\ufffd", text)
 
 
 def markdown(text: str) -> str:

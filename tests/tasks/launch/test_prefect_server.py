@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tasks.errors import RemoteError
@@ -151,9 +153,9 @@ def test_the_environment_goes_before_the_profile_and_the_profile_before_the_note
     profiles: Path, workspace: Path, speak: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     durable.write_json(workspace / prefect_server.NOTE, {"prefect": speak(OK)})  # type: ignore[operator]
-    assert prefect_server.choose() == prefect_server.PrefectServer("http://one/api", "configured")
+    assert prefect_server.choose() == prefect_server.PrefectServer("http://one/api", "profile")
     monkeypatch.setitem(os.environ, "PREFECT_API_URL", "http://mine/api")
-    assert prefect_server.choose() == prefect_server.PrefectServer("http://mine/api", "configured")
+    assert prefect_server.choose() == prefect_server.PrefectServer("http://mine/api", "environment")
 
 
 def test_a_noted_server_is_put_into_the_environment_of_prefect(workspace: Path, speak: object) -> None:
@@ -165,7 +167,7 @@ def test_a_noted_server_is_put_into_the_environment_of_prefect(workspace: Path, 
 
 
 def test_a_server_that_answers_is_waited_for_no_longer(speak: object) -> None:
-    found = prefect_server.PrefectServer(speak(OK), "configured")  # type: ignore[operator]
+    found = prefect_server.PrefectServer(speak(OK), "noted")  # type: ignore[operator]
     found.wait()
     assert found.seconds < 3
 
@@ -192,9 +194,42 @@ def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
 
 def test_stopping_ends_the_process_of_a_temporary_server_and_leaves_any_other_alone() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
-    prefect_server.PrefectServer("http://x", "configured").stop()
+    prefect_server.PrefectServer("http://x", "environment").stop()
     assert process.poll() is None
     prefect_server.PrefectServer("http://x", "temporary", process).stop()
     assert process.returncode is not None
     assert process.stdin is not None
     process.stdin.close()
+
+
+@pytest.mark.parametrize(("kind", "said"), [("environment", True), ("profile", False), ("noted", False)])
+def test_a_message_never_tells_to_unset_what_is_not_set(kind: str, said: bool) -> None:
+    found = prefect_server.PrefectServer(f"http://127.0.0.1:{prefect_server.free_port()}/api", kind)
+    assert ("unset PREFECT_API_URL" in found._way_out()) is said
+
+
+def test_a_proxy_is_not_asked_for_what_runs_on_this_machine(speak: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = speak(OK)  # type: ignore[operator]
+    monkeypatch.setitem(os.environ, "HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setitem(os.environ, "NO_PROXY", "example.org, localhost")
+    assert prefect_server.healthy(url)
+    prefect_server.bypass_proxies()
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.org,localhost,127.0.0.1,::1"
+    assert urllib.request.proxy_bypass("127.0.0.1:4200")
+    assert not urllib.request.proxy_bypass("example.com")
+    with httpx.Client() as client:  # takes its proxies from the environment, as those of Prefect do
+        assert client.get(f"{url}/health").status_code == httpx.codes.OK
+
+
+@pytest.mark.parametrize(("proxy", "stated", "left"), [("", None, None), ("http://p:1", "*", "*")])
+def test_the_environment_stays_where_no_proxy_is_set_or_none_is_used(
+    proxy: str, stated: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*prefect_server.PROXIES, "no_proxy"):
+        monkeypatch.delitem(os.environ, name, raising=False)
+        monkeypatch.delitem(os.environ, name.upper(), raising=False)
+    monkeypatch.setitem(os.environ, "https_proxy", proxy)
+    if stated is not None:
+        monkeypatch.setitem(os.environ, "NO_PROXY", stated)
+    prefect_server.bypass_proxies()
+    assert os.environ.get("no_proxy") == left

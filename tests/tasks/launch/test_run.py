@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tasks.data.printed import printable
 from tasks.data.run import Outcome
 from tasks.errors import DataError
 from tasks.launch import run
@@ -128,16 +129,32 @@ def test_keys_without_a_value_are_not_printed() -> None:
     ("text", "shown"),
     [
         ("\x1b[2Jclear", "\ufffd[2Jclear"),
-        ("a\nreport: forged", "a\ufffdreport: forged"),
+        ("a\nreport: forged", "a\n    report: forged"),
+        ("a\r\nb\u2028report: forged", "a\n    b\n    report: forged"),
+        ("1\u00a0250\u202f\u20ac\tnet", "1\u00a0250\u202f\u20ac\tnet"),
+        (
+            "\U0001f469\u200d\U0001f467 \u0645\u06cc\u200c\u062e \u05d0\u200f",
+            "\U0001f469\u200d\U0001f467 \u0645\u06cc\u200c\u062e \u05d0\u200f",
+        ),
         ("a\r\x9b31m\x07", "a\ufffd\ufffd31m\ufffd"),
         ("gnp\u202eexe\u2066", "gnp\ufffdexe\ufffd"),
         ("half \ud800", "half \ufffd"),
         ("naïve 日本 🙂", "naïve 日本 🙂"),
     ],
-    ids=["ANSI", "line break", "control", "bidi", "surrogate", "letters"],
+    ids=[
+        "ANSI",
+        "line break",
+        "other line breaks",
+        "blanks",
+        "joiners and marks",
+        "control",
+        "bidi",
+        "surrogate",
+        "letters",
+    ],
 )
 def test_what_is_printed_can_neither_steer_a_terminal_nor_forge_a_line(text: str, shown: str) -> None:
-    assert run._printable(text) == shown
+    assert printable(text) == shown
 
 
 def test_the_json_line_is_one_printable_line_that_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
