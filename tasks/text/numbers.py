@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
+from tasks.text.number_signs import plain, plain_answer
+from tasks.text.reasoning import split_reasoning
+
 Kind = Literal["number", "text"]
 
 NUMBER = re.compile(
@@ -34,12 +37,17 @@ WORDS = {word: str(value) for value, word in enumerate(COUNTED.split())} | {
 STATED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:|\s*=))\s*", re.IGNORECASE)
 EDGES = " \t\n.,;:!?\"'()[]*`$\u20ac\u00a3"
 ARTICLE = re.compile(r"\b(?:a|an|the)\s+")
+BOXED = "\\boxed{"
 LONGEST = 40  # characters of a number that is read as one
 
 
 def numbers_in(text: str) -> list[Decimal]:
-    """Read the numbers of a text in order: `1,911.65`, `-3`, `.5`; digits inside words are none."""
-    found = (match.group().replace(",", "").replace("\u2212", "-") for match in NUMBER.finditer(text))
+    """Read the numbers of a text in order: `1,911.65`, `-3`, `.5`; digits inside words are none.
+
+    Thousands may be set apart by blanks that do not break, or as in LaTeX; `4.200,50` and `1.250.000` are read as they
+    are meant, and `1.250` as 1.25 unless the text has such numbers.
+    """
+    found = (match.group().replace(",", "").replace("\u2212", "-") for match in NUMBER.finditer(plain(text)))
     return [Decimal(number) for number in found if len(number) <= LONGEST]
 
 
@@ -71,22 +79,39 @@ def given_numbers(text: str) -> tuple[str, ...]:
 
 
 def read_answer(reply: str, kind: Kind) -> str:
-    """Read what a reply answers, in the form in which answers are compared; empty where it answers nothing.
+    r"""Read what a reply answers, in the form in which answers are compared; empty where it answers nothing.
 
     Args:
         reply: What a model wrote.
-        kind: number takes the first number after `####` or the last `answer is`, else the last number of all; text
-            takes what stands there, else the last line, in small letters without articles and marks at its ends.
+        kind: number takes what is `\boxed`, else the first number after `####` or the last `answer is`, else the last
+            of all; fractions, powers and units are read. text takes what stands there, else the last line, in small
+            letters without articles and marks at its ends. What a model thought before its reply is not read.
     """
+    reply = split_reasoning(reply)[1]
+    if (boxed := boxed_in(reply)) is not None:
+        reply = boxed
     marks = list(STATED.finditer(reply))
     rest = reply[marks[-1].end() :] if marks else reply
     if kind == "number":
-        after = numbers_in(rest) if marks else []
-        found = after[:1] or numbers_in(reply)[-1:]
+        after = numbers_in(plain_answer(rest)) if marks or boxed is not None else []
+        found = after[:1] or numbers_in(plain_answer(reply))[-1:]
         return written(found[0]) if found else ""
     lines = [line for line in rest.strip().splitlines() if line.strip()]
     line = (lines[0] if marks else lines[-1]) if lines else ""
     return ARTICLE.sub("", " ".join(line.casefold().split())).strip(EDGES)
+
+
+def boxed_in(reply: str) -> str | None:
+    r"""Return what the last `\boxed{...}` of a reply holds; None where there is none that is closed."""
+    start = reply.rfind(BOXED)
+    if start < 0:
+        return None
+    depth = 1
+    for end in range(start + len(BOXED), len(reply)):
+        depth += {"{": 1, "}": -1}.get(reply[end], 0)
+        if not depth:
+            return reply[start + len(BOXED) : end]
+    return None
 
 
 def elect(answers: Sequence[str]) -> tuple[str, int]:
