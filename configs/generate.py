@@ -40,6 +40,10 @@ class Generated(Config):
     model then says where it points, not that it points right: figures and names are checked as ever. free: the model
     writes as it likes. Left out: constrained for a model that runs here, free for a server, few of which take a
     grammar."""
+    unsupported: Literal["withhold", "show"] = "withhold"
+    """A reply of which no sentence is supported by what it cites, or that cites nothing. withhold: the sentences that
+    answer best are quoted in its place, and are labelled so. show: it is shown, marked as unsupported, as a table of
+    questions always measures it. Of a reply that is supported in part the other sentences are marked."""
     prompt: str = "grounded"
     """Name of the prompt file in `configs/prompts`."""
     closed_prompt: str = "closed-book"

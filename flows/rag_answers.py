@@ -38,7 +38,7 @@ from tasks.generate import (
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.names import named
-from tasks.report.rag_answers import count_endings, open_book_page, open_book_summary, unasked
+from tasks.report.rag_answers import answer_page, count_endings, open_book_page, open_book_summary, unasked
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import retrieve
 from tasks.runtime import tracking
@@ -119,6 +119,7 @@ def compare_closed_book(live: Generation, config: RagAnswers, run: tracking.Run)
     if path is None or not isinstance(answer, Generated):
         raise ContractError("a table of questions needs evaluate.questions and answer.kind=generated; set both")
     asked = load_questions(path, config.evaluate.split, live.documents, live.copies)
+    answer = answer.model_copy(update={"unsupported": "show"})  # what the model says is compared, not a quote
     open_book = answer_questions(live, asked.queries, config.retrieve, config.rerank, answer, config.readable)
     generator, resolved, sampling = drawn_as_asked(answer, one=asked.queries.rows == 1)
     prompt = read_closed_book_prompt(answer.closed_prompt)
@@ -161,10 +162,12 @@ def rag_answers(
         asked = ingest_queries([question])
         answers = answer_questions(live, asked, config.retrieve, config.rerank, config.answer, config.readable)
         run.publish(collection=live, answers=answers)
-        stated = load_answers(answers)[0].model_dump(mode="json")
+        answer = load_answers(answers)[0]
+        stated = answer.model_dump(mode="json") | {"support": answer.support, "marked": answer.marked}
         if isinstance(config.answer, Generated):
             generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)
             stated |= {"precision": generator.precision, "citing": resolved.citations}
         if config.evaluate.questions is not None:
             stated["warnings"] = ["evaluate.questions is not asked, for a question was given; leave out question"]
-        return run.outcome({"collection": live.collection, "generation": live.number, **stated})
+        told = {"collection": live.collection, "generation": live.number, **stated}
+        return run.outcome(told, answer_page(run, answer, told))

@@ -57,7 +57,6 @@ def ask_about_pictures(
     Raises:
         ContractError: A picture and its prompt do not fit into what the model reads.
     """
-    from tasks.caption.measures import one_line
     from tasks.models.generators import client
     from tasks.models.vision.requests import ShownPicture, request_of
 
@@ -73,14 +72,13 @@ def ask_about_pictures(
                                for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
             replies += ask(requests)
             advance(len(wanted))
-    captions = [Caption(row.id, one_line(reply.text), reply.finish, reply.completion_tokens, None)
-                for row, reply in zip(rows, replies, strict=True)]  # fmt: skip
+    captions = [_caption(row, reply) for row, reply in zip(rows, replies, strict=True)]
     told = [at for at, row in enumerate(rows) if row.text]
     prompt_tokens = sum(reply.prompt_tokens for reply in replies)
     steps.log_metrics(
-        captions=len(rows), truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
-        prompt_tokens=prompt_tokens, seconds=ask.spent.seconds,
-        bytes_sent=engine.sent,
+        captions=len(rows), refused=ask.spent.refused, reasoned=ask.spent.reasoned,
+        truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
+        prompt_tokens=prompt_tokens, seconds=ask.spent.seconds, bytes_sent=engine.sent,
     )  # fmt: skip
     return AskedPictures(
         described=_saved(rows, captions, told, named),
@@ -97,6 +95,13 @@ def _engine(by: Generator, config: Asked) -> "VisionLanguageEngine | PictureServ
     from tasks.models.vision.language import VisionLanguageEngine
 
     return VisionLanguageEngine(by, config.batch_size)
+
+
+def _caption(row: Document, reply: Reply) -> Caption:
+    from tasks.caption.measures import one_line
+
+    text = "" if reply.silence else one_line(reply.text)
+    return Caption(row.id, text, reply.finish, reply.completion_tokens, None)
 
 
 def _saved(

@@ -46,10 +46,11 @@ def run_link(
         failed = {}
         for (row, turns), reply in zip(again.items(), heard, strict=True):
             verdict = check_text(reply.text, check)
-            outputs[row] = Output(verdict.text, verdict.wrong and f"{verdict.wrong}: {reply.text!r}")
-            calls.append(call_of(row, what, 0, turns, reply, verdict.wrong))
-            if verdict.wrong and repair is not None:
-                said = fill(repair, {"wrong": verdict.wrong, "reply": reply.text})
+            wrong = reply.silence or verdict.wrong
+            outputs[row] = Output("" if reply.silence else verdict.text, wrong and f"{wrong}: {reply.text!r}")
+            calls.append(call_of(row, what, 0, turns, reply, wrong))
+            if wrong and repair is not None and reply.finish != "refused":
+                said = fill(repair, {"wrong": wrong, "reply": reply.text})
                 failed[row] = [*asked[row], ("assistant", reply.text or "(nothing)"), *said]
         again = failed
     return outputs, calls
@@ -59,5 +60,5 @@ def call_of(problem: int, what: str, number: int, turns: Sequence[Turn], reply: 
     """Keep a prompt and its reply."""
     return ModelCall(
         problem, what, number, shown(turns), reply.text, reply.finish, reply.prompt_tokens, reply.completion_tokens,
-        reply.seconds, reply.cached, wrong,
+        reply.seconds, reply.cached, wrong, reply.reasoning, reply.estimated, "; ".join(reply.notes),
     )  # fmt: skip

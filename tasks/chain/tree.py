@@ -73,8 +73,8 @@ def run_tree(
     filled = [fill(ways.answer, _places(q, path)) for q, path in zip(questions, best, strict=True)]
     outputs = []
     for row, reply in enumerate(greedy([Request(messages_of(turns)) for turns in filled])):
-        answer = read_answer(reply.text, kind)
-        wrong = "" if answer else "no answer can be read from it"
+        answer = "" if reply.silence else read_answer(reply.text, kind)
+        wrong = "" if answer else reply.silence or "no answer can be read from it"
         calls.append(call_of(row, "reply", 0, filled[row], reply, wrong))
         outputs.append(Output(answer, wrong and f"{wrong}: {reply.text!r}"))
     return outputs, calls, states

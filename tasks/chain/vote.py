@@ -34,12 +34,14 @@ def run_vote(
     heard = replies([Request(messages_of(filled[row]), draw=draw) for row, draw in wanted])
     calls, answers = [], [[""] * samples for _ in values]
     for (row, draw), reply in zip(wanted, heard, strict=True):
-        answers[row][draw] = read_answer(reply.text, kind)
-        wrong = "" if answers[row][draw] else "no answer can be read from it"
+        answers[row][draw] = "" if reply.silence else read_answer(reply.text, kind)
+        wrong = "" if answers[row][draw] else reply.silence or "no answer can be read from it"
         calls.append(call_of(row, "sample", draw, filled[row], reply, wrong))
     outputs = []
     for row, given in enumerate(answers):
         answer, votes = elect(given)
-        first = calls[row * samples].reply
-        outputs.append(Output(answer, "" if votes else f"none of {samples} replies holds an answer: {first!r}"))
+        first = calls[row * samples]
+        said = repr(first.reply) if first.reply else first.wrong
+        why = f"none of {samples} replies holds an answer: {said}"
+        outputs.append(Output(answer, "" if votes else why))
     return outputs, calls

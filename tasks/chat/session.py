@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from configs.chat import Memory
 from tasks.chat.memory import MemoryModel, kind_of, recall, remember
-from tasks.data.chats import AnsweredTurn, ChatTurn, Conversation
+from tasks.data.chats import AnsweredTurn, ChatTurn, Conversation, heard_beside
 from tasks.data.messages import Message, Request
 from tasks.data.prompts import Template
 from tasks.text.prompts import PLACE, messages_of
@@ -47,9 +47,11 @@ def take_turn(conversation: Conversation, message: str, context: TurnContext, mo
         count=model.count,
     )
     (reply,) = model.replies([Request(prompt)])
+    text = "" if reply.finish == "refused" else reply.text.strip()
     said = AnsweredTurn(
-        text=reply.text.strip(), finish=reply.finish, calls=(), unsupported=(), left_out=left_out,
+        text=text, finish=reply.finish, calls=(), unsupported=(), left_out=left_out,
         prompts=(reply.prompt_tokens,), completions=(reply.completion_tokens,), finishes=(reply.finish,), seconds=0.0,
+        **heard_beside([reply]),
     )  # fmt: skip
     return keep_turn(conversation, message, context, said, model, started)
 
@@ -78,6 +80,7 @@ def keep_turn(
         prompt_tokens=sum(said.prompts), completion_tokens=sum(said.completions),
         largest_prompt=max(said.prompts, default=0), seconds=0.0, left_out=said.left_out,
         calls=said.calls, unsupported=said.unsupported, examples=said.examples,
+        reasoning=said.reasoning, silence=said.silence, estimated=said.estimated, notes=said.notes,
     )  # fmt: skip
     longer = conversation.model_copy(update={"turns": (*conversation.turns, turn)})
     kept, written = remember(

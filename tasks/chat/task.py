@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from configs.chat import Agent, Automatic, ChatPrompt, Memory, Summary
 from configs.generators import Sampling
-from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, ConversationRef, count_calls
+from tasks.data.chats import AnsweredTurn, ChatSettings, Conversation, ConversationRef, count_calls, heard_beside
 from tasks.data.prompts import GeneratorHandle
 from tasks.errors import ContractError, StoreError
 from tasks.models.generators import client
@@ -152,7 +152,7 @@ def answer_with_tools(
         text=acted.text, finish=acted.finish, calls=acted.calls, unsupported=acted.unsupported, left_out=left_out,
         prompts=tuple(r.prompt_tokens for r in acted.heard),
         completions=tuple(r.completion_tokens for r in acted.heard), finishes=tuple(r.finish for r in acted.heard),
-        seconds=time.perf_counter() - started, examples=acted.examples,
+        seconds=time.perf_counter() - started, examples=acted.examples, **heard_beside(acted.heard),
     )  # fmt: skip
 
 

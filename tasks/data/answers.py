@@ -5,6 +5,8 @@ from typing import Literal
 
 from tasks.data.base import Ref, Value
 
+MARK = " (unsupported)"
+
 
 class Calibration(Value):
     """When a collection answers nothing, fitted on questions it answers and questions it does not.
@@ -74,6 +76,14 @@ class Threshold(Value):
         return (score if probability is None else probability) >= self.below
 
 
+def unsupported_words(unsupported: int, sentences: int) -> str:
+    """Say how many sentences are unsupported; nothing of none."""
+    if not unsupported or not sentences:
+        return ""
+    verb = "is" if unsupported == 1 else "are"
+    return f"{unsupported} of {sentences} sentences {verb} unsupported by the passages they cite"
+
+
 class Citation(Value):
     """A quoted sentence and where it stands.
 
@@ -120,6 +130,13 @@ class Answer(Value):
         unsupported: Sentences of the text that cite nothing, or say what their citation does not hold.
         doubts: Each of them, and what its citation does not hold; of answers with citations only.
         finish: Why the reply of a model ended: stop, length, refused, repetition; empty where none was asked.
+        sentences: Of the reply of a model, each with the numbers of its citations; none where it refused.
+        marks: Whether each of them is unsupported.
+        quoted: Why the text is quoted and not written, where a model was asked; empty where it is written.
+        withheld: What the model wrote, where it is not shown.
+        reasoning: What the model thought before its reply; nothing of it counts.
+        notes: What a reader must know of how the reply was drawn.
+        estimated: Whether its tokens are estimated, for the server does not state them.
     """
 
     question: str
@@ -136,6 +153,26 @@ class Answer(Value):
     unsupported: int = 0
     doubts: tuple[str, ...] = ()
     finish: str = ""
+    sentences: tuple[str, ...] = ()
+    marks: tuple[bool, ...] = ()
+    quoted: str = ""
+    withheld: str = ""
+    reasoning: str = ""
+    notes: tuple[str, ...] = ()
+    estimated: bool = False
+
+    @property
+    def support(self) -> str:
+        """How many sentences of a reply are unsupported, in words; empty where all are supported."""
+        return unsupported_words(self.unsupported, len(self.sentences))
+
+    @property
+    def marked(self) -> str:
+        """The text with a mark after each sentence that is unsupported."""
+        if self.quoted or self.abstained or not self.unsupported:
+            return self.text
+        marks = (MARK * wrong for wrong in self.marks)
+        return " ".join(f"{sentence}{mark}" for sentence, mark in zip(self.sentences, marks, strict=True))
 
 
 class AnswersRef(Ref):

@@ -174,7 +174,7 @@ class Caption:
     Attributes:
         name: Of its file.
         text: The caption, one line of printable characters.
-        finish: Why it ended: `stop`, `length`, or `repetition` where its words go round.
+        finish: Why it ended: `stop`, `length`, `repetition` where its words go round, or `refused` by a server.
         tokens: It has, its end included.
         loss: Nats a token of the picture's own description, its end included; None where it has none.
     """

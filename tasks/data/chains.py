@@ -179,6 +179,9 @@ class ModelCall:
         seconds: It took.
         cached: Whether the reply was in the reply cache, and so not paid for.
         wrong: What its check found; empty where it passed.
+        reasoning: What the model thought before it replied.
+        estimated: Whether its tokens are estimated from above, for the server does not state them.
+        note: What a reader must know of how it was drawn.
     """
 
     problem: int
@@ -192,6 +195,9 @@ class ModelCall:
     seconds: float
     cached: bool
     wrong: str = ""
+    reasoning: str = ""
+    estimated: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,8 @@ def counted(calls: Sequence[ModelCall]) -> dict[str, float]:
         "saved_tokens": sum(t.prompt_tokens + t.completion_tokens for t in calls) - paid(fresh),
         "truncated": sum(t.finish == "length" for t in calls),
         "repeated": sum(t.finish == "repetition" for t in calls),
+        "reasoned": sum(bool(t.reasoning) for t in calls),
+        "estimated_tokens": sum(t.estimated for t in calls),
         "repairs": sum(t.what == "repair" for t in calls),
     }
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from configs.chat import Agent, Memory
 from tasks.data.base import Ref, Value
-from tasks.data.messages import Finish
+from tasks.data.messages import Finish, Reply
 from tasks.data.prompts import Template
 
 
@@ -52,6 +52,10 @@ class ChatTurn(Value):
         examples: Examples of tools that stood before the conversation.
         truncated: Replies that were cut at max_tokens, those to tools and for the summary included.
         repeated: Replies that say the same over and over, likewise.
+        reasoning: What the model thought before it replied; no later prompt holds it.
+        silence: Why there is no reply, in words; empty where there is one.
+        estimated: Whether tokens are estimated from above, for the server does not state them.
+        notes: What a reader must know of how replies were drawn.
     """
 
     message: str
@@ -69,6 +73,10 @@ class ChatTurn(Value):
     examples: int = 0
     truncated: int = 0
     repeated: int = 0
+    reasoning: str = ""
+    silence: str = ""
+    estimated: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Removed(Value):
@@ -139,6 +147,10 @@ class AnsweredTurn(Value):
         examples: Examples of tools that stood before the conversation.
         finishes: Why each reply ended.
         seconds: It took; counts for nothing.
+        reasoning: What the model thought before each reply.
+        silence: Why the last reply has no text; empty where it has one.
+        estimated: Whether tokens are estimated.
+        notes: What a reader must know of how replies were drawn.
     """
 
     text: str
@@ -151,10 +163,24 @@ class AnsweredTurn(Value):
     finishes: tuple[Finish, ...]
     seconds: float
     examples: int = 0
+    reasoning: str = ""
+    silence: str = ""
+    estimated: bool = False
+    notes: tuple[str, ...] = ()
 
     def cache_key(self) -> Any:
         """Count by what was said and done, not by how long it took."""
         return self.model_dump(mode="json", exclude={"seconds"})
+
+
+def heard_beside(heard: Sequence[Reply]) -> dict[str, Any]:
+    """Return what stands beside the text of the replies to one message, by the names of `AnsweredTurn`."""
+    return {
+        "reasoning": "\n\n".join(reply.reasoning for reply in heard if reply.reasoning),
+        "silence": heard[-1].silence if heard else "",
+        "estimated": any(reply.estimated for reply in heard),
+        "notes": tuple(dict.fromkeys(note for reply in heard for note in reply.notes)),
+    }
 
 
 def count_calls(calls: Sequence[Call]) -> dict[str, int]:

@@ -76,6 +76,9 @@ class Reply:
         seconds: From its request to its end, that of its batch for a local model; 0 from the reply cache.
         cached: Whether it was paid for before.
         attempts: Times it was asked for until it came; 0 from the reply cache.
+        reasoning: What the model thought before it, kept apart: no part of the text, and never sent back.
+        estimated: Whether its tokens are estimated from above, for the server does not state them.
+        notes: What a reader must know of how it was drawn, as settings the server refuses.
     """
 
     text: str
@@ -86,6 +89,23 @@ class Reply:
     seconds: float = 0.0
     cached: bool = False
     attempts: int = 1
+    reasoning: str = ""
+    estimated: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def silence(self) -> str:
+        """Why there is no text, in words that end a sentence; empty where there is one."""
+        if self.finish == "refused":
+            return f"the server refuses to answer{': ' * bool(self.text.strip())}{' '.join(self.text.split())[:200]}"
+        if self.text.strip():
+            return ""
+        if self.finish == "length":
+            doing = "was still reasoning" if self.reasoning else "had written nothing"
+            return f"the model {doing} at the limit of tokens; raise sampling.max_tokens"
+        if self.reasoning:
+            return "the model reasoned and gave an empty reply; ask it not to reason, or use another model"
+        return "the model gave an empty reply; use another model or prompt"
 
 
 Replies = Callable[[Sequence[Request]], list[Reply]]

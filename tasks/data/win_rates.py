@@ -58,6 +58,7 @@ class WinRates(Value):
         unread: What the judge said in place of the first verdict that did not come; empty where all came.
         equal: Pairs of equal replies: a tie, which nobody was asked about.
         tokens: That it read and wrote, each request once, those of cached replies too.
+        reasoned: Replies of it that began with a thought, which is no verdict.
     """
 
     judge: str
@@ -72,3 +73,4 @@ class WinRates(Value):
     unread: str
     equal: int
     tokens: int
+    reasoned: int = 0

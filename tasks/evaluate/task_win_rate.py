@@ -82,5 +82,5 @@ def compare_replies(
         pairs=objects.save_rows(JudgedPairsRef, JudgedPair, pairs), measures=save_measures("judge", measures),
         reliable=win_rate.is_reliable(measures), shown=judge.shown, shortened=judge.shortened,
         unjudged=sum(pair.score is None for pair in pairs), unread=judge.unread(), equal=win_rate.equal_pairs(pairs),
-        tokens=judge.tokens(),
+        tokens=judge.tokens(), reasoned=judge.reasoned(),
     )  # fmt: skip

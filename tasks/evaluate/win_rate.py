@@ -90,6 +90,10 @@ class ReplyJudge:
         """Return what the judge read and wrote, each request once, those of cached replies too."""
         return sum(reply.prompt_tokens + reply.completion_tokens for reply in self.heard.values())
 
+    def reasoned(self) -> int:
+        """Return how many replies the judge began with a thought."""
+        return sum(bool(reply.reasoning) for reply in self.heard.values())
+
     def unread(self) -> str:
         """Return the beginning of the first reply that is no verdict; empty where all are."""
         said = (reply.text for reply in self.heard.values() if not verdict_of(reply))

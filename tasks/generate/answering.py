@@ -7,10 +7,11 @@ A reply that refuses, or rests on no passage, is no answer.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from tasks.data.answers import Answer, Citation
+from tasks.data.answers import Answer, Citation, unsupported_words
 from tasks.data.documents import Document, Passage
-from tasks.data.messages import Replies, Request
+from tasks.data.messages import Replies, Reply, Request
 from tasks.data.prompts import Template
 from tasks.data.search import Hit
 from tasks.generate.evidence import flags_about
@@ -32,6 +33,7 @@ class AnswerSettings:
         prompt: What it is told.
         budget: Tokens of a prompt at most.
         constrained: Whether a grammar makes each sentence cite.
+        show: Whether a reply is shown of which nothing is supported; else the sentences quoted before stand for it.
     """
 
     replies: Replies
@@ -39,6 +41,7 @@ class AnswerSettings:
     prompt: Template
     budget: int
     constrained: bool = False
+    show: bool = False
 
 
 def ground_answers(
@@ -75,8 +78,10 @@ def ground_answers(
         shown = [passages[hit.passage] for hit in used]
         checked = check_reply(reply.text, [passage.indexed for passage in shown])
         cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
-        answer = answer_of(answers[number], checked, cited).model_copy(update={"finish": reply.finish})
-        if asking.constrained and checked.refused and reply.finish != "stop":
+        answer = answer_of(answers[number], checked, cited, show=asking.show).model_copy(update=_how(reply))
+        if reply.silence:
+            answer = unwritten(answers[number], f"no answer: {reply.silence}").model_copy(update=_how(reply))
+        elif asking.constrained and checked.refused and reply.finish != "stop":
             answer = answer.model_copy(update={"abstained": UNFINISHED})
         made[number] = answer
     return made
@@ -88,36 +93,55 @@ def answer_closed_book(questions: Sequence[str], replies: Replies, prompt: Templ
     made = []
     for question, reply in zip(questions, replies([Request(messages_of(turns)) for turns in filled]), strict=True):
         checked = check_reply(reply.text, [])
-        text = "" if checked.refused else " ".join(claim.text for claim in checked.claims)
-        reason = "no answer: the model says it does not know" if checked.refused else ""
+        refused = checked.refused or bool(reply.silence)
+        text = "" if refused else " ".join(claim.text for claim in checked.claims)
+        reason = f"no answer: {reply.silence or 'the model says it does not know'}" if refused else ""
         made.append(
             Answer(question=question, text=text, citations=(), abstained=reason, score=None, threshold=0.0,
-                   unsupported=checked.unsupported, finish=reply.finish)
+                   unsupported=0 if refused else checked.unsupported, **_how(reply))
         )  # fmt: skip
     return made
 
 
-def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation]) -> Answer:
-    """Make an answer of a checked reply.
+def _how(reply: Reply) -> dict[str, Any]:
+    """Return what an answer keeps of how its reply came."""
+    return {name: getattr(reply, name) for name in ("finish", "reasoning", "notes", "estimated")}
+
+
+def unwritten(asked: Answer, reason: str) -> Answer:
+    """Return an answer without text, and why."""
+    return asked.model_copy(update={"text": "", "citations": (), "abstained": reason})
+
+
+def answer_of(asked: Answer, checked: Checked, passages: Sequence[Citation], *, show: bool = False) -> Answer:
+    """Make an answer of a checked reply; where none of it is supported, the quoted answer stands for it unless shown.
 
     Args:
-        asked: The question, and the probability that the collection answers it.
+        asked: The question, what was quoted for it, and the probability that the collection answers it.
         checked: What the reply says and cites.
         passages: What the numbers of the reply stand for; those cited are numbered anew from 1.
+        show: Whether a reply is shown of which nothing is supported.
     """
+    if checked.refused:
+        return unwritten(asked, "no answer in this collection: the model finds no answer in the passages")
     used = list(dict.fromkeys(number for claim in checked.claims for number in claim.cited))
-    if checked.refused or not used:
-        what = "finds no answer in the passages" if checked.refused else "cites no passage in its reply"
-        reason = f"no answer in this collection: the model {what}"
-        return asked.model_copy(update={"text": "", "citations": (), "abstained": reason})
     numbers = {number: place for place, number in enumerate(used, start=1)}
     told = [
         " ".join([BEFORE_STOP.sub(r"\1", claim.text), *(f"[{numbers[n]}]" for n in claim.cited)])
         for claim in checked.claims
     ]
     cited = tuple(passages[number - 1] for number in used)
-    doubted = {"unsupported": checked.unsupported, "doubts": checked.doubts}
-    return asked.model_copy(update={"text": " ".join(told), "citations": cited, **doubted})
+    checks = {
+        "unsupported": checked.unsupported, "doubts": checked.doubts, "sentences": tuple(told),
+        "marks": tuple(not claim.supported for claim in checked.claims),
+    }  # fmt: skip
+    if show or checked.unsupported < len(told):
+        return asked.model_copy(update={"text": " ".join(told), "citations": cited, **checks})
+    what = unsupported_words(len(told), len(told)) if used else "the model cites no passage in its reply"
+    checks["withheld"] = " ".join(claim.text for claim in checked.claims)
+    if not asked.text:
+        return unwritten(asked, f"no answer in this collection: {what}").model_copy(update=checks)
+    return asked.model_copy(update={"quoted": what, **checks})
 
 
 def _cite(passage: Passage, document: Document, score: float) -> Citation:

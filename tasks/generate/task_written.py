@@ -63,9 +63,10 @@ def answer_grounded(
         prompt,
         client.prompt_budget(generator, config.sampling, config.prompt_tokens),
         config.citations == "constrained",
+        config.unsupported == "show",
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
-    steps.log_metrics(unsupported=sum(a.unsupported for a in made))
+    steps.log_metrics(unsupported=sum(a.unsupported for a in made), quoted=sum(bool(a.quoted) for a in made))
     return _saved(made, ask.spent)
 
 
@@ -92,6 +93,7 @@ def _saved(made: Sequence[Answer], spent: Spent) -> AnswersRef:
     steps.log_metrics(
         questions=len(made), abstained=sum(bool(a.abstained) for a in made),
         truncated=spent.truncated, repeated=spent.repeated, completion_tokens=spent.completion_tokens,
-        prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens,
+        prompt_tokens=spent.prompt_tokens, saved_tokens=spent.saved_tokens, reasoned=spent.reasoned,
+        refused=spent.refused, estimated=spent.estimated,
     )  # fmt: skip
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in made], rows=len(made))

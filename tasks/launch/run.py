@@ -188,11 +188,20 @@ def _others(hit: dict[str, Any]) -> str:
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
-    yield answer["abstained"] or answer["text"]
+    if answer.get("quoted"):
+        yield f"quoted in place of the reply of the model: {answer['quoted']}"
+    yield answer["abstained"] or answer.get("marked") or answer["text"]
     for number, cited in enumerate(answer["citations"], start=1):
-        what = "retrieval " if "citing" in answer else ""
+        what = "retrieval " if "citing" in answer and not answer.get("quoted") else ""
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
+    if answer.get("support"):
+        yield answer["support"]
     yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))
+    if answer.get("reasoning"):
+        yield f"the model reasoned before it replied ({len(answer['reasoning']):,} characters, on the page)"
+    if answer.get("estimated"):
+        yield "the server states no tokens; those counted are estimated from above"
+    yield from answer.get("notes", ())
     if (finish := answer.get("finish")) in ENDED:
         yield ENDED[finish]
     if answer["flagged"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.data.messages import Message
 from tasks.errors import ContractError
+from tasks.text.reasoning import opening_in
 
 BETWEEN = "\n"  # contents of a plain prompt
 
@@ -45,6 +46,19 @@ def render(tokenizer: Any, messages: Sequence[Message], *, begin: bool = True) -
         raise ContractError(f"the model's chat template does not take the roles {roles} ({error}); change them") from (
             error
         )
+
+
+def opened_thought(tokenizer: Any) -> str:
+    """Return the mark of a thought that a model's template begins its reply with; empty for most.
+
+    Such a reply says where the thought ends, and not where it began: cut at its limit it says neither.
+    """
+    if not tokenizer.chat_template or "think" not in str(tokenizer.chat_template).lower():
+        return ""
+    try:
+        return opening_in(render(tokenizer, [Message("user", "a")]))
+    except ContractError:  # a template that needs more than a message of the user
+        return ""
 
 
 def tokens_of(tokenizer: Any, prompt: str) -> list[int]:

@@ -7,6 +7,7 @@ into the header of a request.
 Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential with jitter.
 """
 
+import json
 import math
 import os
 import threading
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import httpx
 import tenacity
 
+from configs.addresses import is_loopback
 from tasks.errors import ContractError, RemoteError
 
 FORBIDDEN = (401, 403)
@@ -75,6 +77,18 @@ class Passing(RemoteError):
         self.after_s = after_s
 
 
+class RequestRefused(ContractError):
+    """A server refuses what was sent.
+
+    Attributes:
+        reason: What it says of it, with the name of the parameter where it states one.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class Connection:
     """Asks one address of a server; threads may share it."""
 
@@ -94,6 +108,7 @@ class Connection:
         self.http = httpx.Client(
             timeout=httpx.Timeout(limits.silence_s, pool=None),  # a turn is waited for as long as it takes
             limits=httpx.Limits(max_connections=limits.connections),
+            trust_env=not is_loopback(url),  # a proxy does not reach what runs on this machine
         )
         weakref.finalize(self, self.http.close)
 
@@ -108,7 +123,7 @@ class Connection:
             given_up: Set by the caller who no longer waits.
 
         Raises:
-            ContractError: The server refuses what was sent.
+            RequestRefused: The server refuses what was sent.
             RemoteError: It does not answer, not to this key, or not with what was asked for.
         """
         given_up = given_up or threading.Event()
@@ -143,7 +158,8 @@ class Connection:
         if status in FORBIDDEN:
             raise RemoteError(f"{said}; set the environment variable {self.key} to a key that it takes")
         if status in REFUSED:
-            raise ContractError(said)
+            reason = self.excerpt(_reason(content))
+            raise RequestRefused(f"{self.host} answers {status} ({reason})", reason)
         if status != httpx.codes.OK:
             raise RemoteError(f"{said}; check {self.settings}")
         return content
@@ -179,6 +195,18 @@ class Connection:
         """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
         text = " ".join(content[: 4 * EXCERPT].decode("utf-8", "replace").split())
         return (text.replace(key, "[key]") if (key := self._key()) else text)[:EXCERPT]
+
+
+def _reason(content: bytes) -> bytes:
+    """Return the words of an error without what stands around them, and the parameter it is about."""
+    try:
+        stated = json.loads(content)
+        error = stated.get("error", stated)
+        message = str(error.get("message") or error["detail"])
+        named = error.get("param")
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
+        return content
+    return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode()
 
 
 def _retry_after(headers: httpx.Headers) -> float:

@@ -55,7 +55,8 @@ def chat_page(
     page = Page(
         title=f"Conversation {name}" if name else "A conversation",
         subtitle=f"{len(said.turns) - before} turns in this run, {before} before{note}",
-        facts=facts, tables=tables, run=run_facts(run, handle, told.get("sampling", "not known")),
+        facts=facts, tables=tables, missing=list(dict.fromkeys(note for turn in said.turns for note in turn.notes)),
+        run=run_facts(run, handle, told.get("sampling", "not known")),
         template="chat.html.j2",
         more={"turns": [_shown(turn) for turn in said.turns], "before": before, "summary": said.summary},
     )  # fmt: skip
@@ -66,11 +67,12 @@ def chat_summary(conversation: ConversationRef, before: int, name: str | None) -
     """Return what `chat-session` answers its caller: the replies of this run, and what they took."""
     said = Conversation.model_validate(objects.load_json(conversation))
     mine = said.turns[before:]
-    replies = {f"reply {before + number}": turn.reply or f"(none: stopped by the limit on {turn.finish})"
+    replies = {f"reply {before + number}": turn.reply or f"({why_silent(turn)})"
                for number, turn in enumerate(mine, start=1)}  # fmt: skip
     found: dict[str, Any] = {"conversation": name or "", **replies, **_counted(mine)}
     found["memory"] = ", ".join(dict.fromkeys(turn.memory for turn in mine))
-    return {**found, "removed": len(said.removed)}
+    notes = list(dict.fromkeys(note for turn in mine for note in turn.notes))
+    return {**found, "removed": len(said.removed), "notes": notes}
 
 
 def show_transcript(run: tracking.Run, conversation: ConversationRef) -> str:
@@ -95,10 +97,13 @@ def show_transcript(run: tracking.Run, conversation: ConversationRef) -> str:
 def _replied(turn: ChatTurn) -> str:
     words = turn.reply.strip()
     return (
-        pages.markdown(pages.shortened(words, SHOWN_CHARACTERS))
-        if words
-        else f"(no reply: stopped by {pages.markdown(turn.finish)})"
+        pages.markdown(pages.shortened(words, SHOWN_CHARACTERS)) if words else f"({pages.markdown(why_silent(turn))})"
     )
+
+
+def why_silent(turn: ChatTurn) -> str:
+    """Say why a turn has no reply."""
+    return f"no reply: {turn.silence or f'stopped by the limit on {turn.finish}'}"
 
 
 def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
@@ -109,6 +114,8 @@ def _counted(turns: Sequence[ChatTurn]) -> dict[str, int]:
         "summary_tokens": sum(t.summary_tokens for t in turns),
         "truncated": sum(t.truncated for t in turns),
         "repeated": sum(t.repeated for t in turns),
+        "reasoned": sum(bool(t.reasoning) for t in turns),
+        "estimated_tokens": sum(t.estimated for t in turns),
         "longest_prompt": max((t.largest_prompt for t in turns), default=0),
         **count_calls([call for t in turns for call in t.calls]),
         "unsupported_numbers": sum(len(t.unsupported) for t in turns),
@@ -133,6 +140,8 @@ def _shown(turn: ChatTurn) -> dict[str, Any]:
         "message": pages.shortened(turn.message, SHOWN_CHARACTERS),
         "reply": pages.shortened(turn.reply, SHOWN_CHARACTERS),
         "finish": turn.finish,
+        "silent": why_silent(turn),
+        "reasoning": pages.shortened(turn.reasoning, SHOWN_CHARACTERS),
         "unsupported": ", ".join(turn.unsupported),
         "calls": [
             {"thought": call.thought, "tool": call.tool or "no call", "given": call.given, "result": call.result,

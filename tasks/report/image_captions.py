@@ -93,6 +93,8 @@ class ShownCaptions:
             yield f"{empty} of {len(texts)} captions are empty; they are kept, and another captioner.prompt asks anew"
         if length := ends.count("length"):
             yield f"{length} of {len(ends)} captions were cut (captioner.max_new_tokens)"
+        if refused := ends.count("refused"):
+            yield f"{refused} of {len(ends)} pictures have no caption, for the server refuses to answer about them"
         if repeated := ends.count("repetition"):
             yield f"{repeated} of {len(ends)} captions say the same over and over"
 

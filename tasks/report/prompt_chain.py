@@ -65,11 +65,14 @@ def chain_page(
         ("repairs", f"{numbers['repairs']:,.0f}"),
         ("replies cut at max_tokens", f"{numbers['truncated']:,.0f}"),
         ("replies that repeat themselves", f"{numbers['repeated']:,.0f}"),
+        ("replies with reasoning apart", f"{numbers['reasoned']:,.0f}"),
+        ("replies whose tokens are estimated", f"{numbers['estimated_tokens']:,.0f}"),
     ]
     page = Page(
         title=asked[0].question[:90] if problems.rows == 1 else f"{problems.rows:,} questions",
         subtitle=f"asked by {', '.join(done.name for done in runs)}" + f"; model {note}" * bool(note),
         facts=facts, tables=[*_measured(measures, judged), _spent(runs)],
+        missing=list(dict.fromkeys(t.note for t in calls if t.note)),
         run=_facts_of_all(run, handles, _drawn(runs)), template="chain.html.j2",
         figures=charts.bars("methods", charts.grouped([m for m in measures if m.name == "exact match"])),
         more={"methods": [_method(done, asked) for done in runs], "prompts": _prompts(runs),
@@ -100,7 +103,7 @@ def chain_summary(
             found.setdefault(name, {})[f"{'difference ' * (name != m.name)}{m.what}"] = m.stated()
     calls = [t for done in runs for one in done.steps for t in objects.load_rows(one.linked.calls, ModelCall)]
     found |= {"verdict": judged.verdict, **{name: int(value) for name, value in counted(calls).items()}}
-    return {**found, "sampling": _drawn(runs)}
+    return {**found, "sampling": _drawn(runs), "notes": list(dict.fromkeys(t.note for t in calls if t.note))}
 
 
 def run_facts(run: tracking.Run, handle: GeneratorHandle, sampling: str) -> dict[str, Any]:
@@ -168,6 +171,7 @@ def _call(call: ModelCall) -> dict[str, Any]:
         "reply": _cut(call.reply),
         "how": f"{call.prompt_tokens} + {call.completion_tokens} tokens, {paid}{end}",
         "wrong": call.wrong,
+        "reasoning": _cut(call.reasoning),
     }
 
 

@@ -1,6 +1,6 @@
-"""The page of `rag-answers` over a table of questions: the same model with passages and without."""
+"""The pages of `rag-answers`: one question and its answer; a table of them, with passages and without."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,53 @@ def count_endings(*answers: Sequence[Answer]) -> dict[str, int]:
 def unasked(count: int) -> list[str]:
     """Say that questions were left out, and why; nothing of none."""
     return [f"{count:,} questions are left out: the collection has no document that answers them"] if count else []
+
+
+def answer_page(run: tracking.Run, answer: Answer, told: Mapping[str, Any]) -> Path:
+    """Write the page of one question.
+
+    Args:
+        run: The run.
+        answer: What is answered, or why nothing is.
+        told: What the caller of the flow gets: collection, warnings, and how a model was asked.
+
+    Returns:
+        Path of `index.html`; an empty path while a plan is made.
+    """
+    scale = "cosine of the closest passage" if answer.probability is None else "probability of an answer"
+    value = answer.score if answer.probability is None else answer.probability
+    facts = [("citations", f"{len(answer.citations):,}"), (scale, "none" if value is None else f"{value:.3f}"),
+             ("passages read with instructions for a model", f"{answer.flagged:,}")]  # fmt: skip
+    if answer.sentences:
+        facts.append(("sentences unsupported", f"{answer.unsupported} of {len(answer.sentences)}"))
+    names = ("precision", "sampling", "citing", "threshold", "finish")
+    page = Page(
+        title=answer.question[:90], subtitle=f"asked of {told['collection']}, generation {told['generation']}",
+        facts=facts, missing=list(told.get("warnings", ())), tables=_cited(answer),
+        run={"facts": {n: str(told[n]) for n in names if told.get(n)}, "links": run.links(),
+             "versions": run.versions()},
+        template="answer.html.j2", more={"answer": answer, "remarks": remarks(answer)},
+    )  # fmt: skip
+    return pages.write_page(run, page)
+
+
+def remarks(answer: Answer) -> list[str]:
+    """Say what a reader must know before the answer is used."""
+    told = [f"The answer is quoted in place of the reply of the model: {answer.quoted}"] * bool(answer.quoted)
+    told += [answer.support] * bool(answer.support)
+    told += ["The server states no tokens; those counted are estimated from above"] * answer.estimated
+    return [*told, *answer.notes]
+
+
+def _cited(answer: Answer) -> list[Table]:
+    """Return what the answer rests on, and what of it is in doubt."""
+    rows = [(n, c.sentence, c.title, f"{c.path}:{c.line}" if c.line else c.path, f"{c.score:.3f}",
+             ", ".join(c.flagged)) for n, c in enumerate(answer.citations, start=1)]  # fmt: skip
+    columns = ("number", "words", "document", "place", "score", "instructions for a model")
+    tables = [Table("Citations", columns, rows)] if rows else []
+    if answer.doubts:
+        tables.append(Table("Unsupported sentences", ("sentence, and why",), [(doubt,) for doubt in answer.doubts]))
+    return tables
 
 
 def open_book_page(

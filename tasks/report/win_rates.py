@@ -42,10 +42,16 @@ def remarks(found: WinRates | None) -> list[str]:
     if found is None:
         return []
     told, asked = [], found.pairs.rows - found.equal
+    if found.unjudged and found.reasoned:
+        told.append(
+            f"judge: {found.judge} reasons before it replies, and a verdict has 8 tokens; name a model "
+            "that does not reason in judge.generator, or switch its reasoning off at its server"
+        )
     if found.unjudged and found.unjudged == asked:
         return [
+            *told,
             f"judge: none of {asked} pairs has a verdict, so there are no win rates; {found.judge} was asked for A, B "
-            f"or tie and said {found.unread!r}"
+            f"or tie and said {found.unread!r}",
         ]
     if not found.reliable:
         told.append(

@@ -26,6 +26,7 @@ DECIDE = ("temperature", "max_tokens", "stop")  # what decides a greedy reply, a
 DECIDE_DRAWN = ("top_p", "top_k", "seed")
 DECIDE_IF_SET = ("repetition_penalty", "no_repeat_ngram_size", "end_repetition")  # added later: keys stayed
 KEPT = ("text", "finish", "prompt_tokens", "completion_tokens", "model")
+KEPT_IF_SET = ("reasoning", "estimated", "notes")  # added later: rows of before lack them
 
 
 def key_of(request: Request, sampling: ResolvedSampling) -> str:
@@ -69,7 +70,7 @@ class ReplyCache:
                 self._merge()
 
     def _write(self, replies: Mapping[str, Reply]) -> str:
-        rows = [{"key": key, **{name: getattr(replies[key], name) for name in KEPT}} for key in sorted(replies)]
+        rows = [_row(key, replies[key]) for key in sorted(replies)]
 
         def fill(folder: Path) -> durable.Info:
             (folder / FILE).write_bytes(b"".join(durable.canonical(row) + b"\n" for row in rows))
@@ -114,5 +115,12 @@ class ReplyCache:
                     durable.discard(self.folder / name)
 
 
+def _row(key: str, reply: Reply) -> dict[str, Any]:
+    """Return what is kept of a reply."""
+    more = {name: value for name in KEPT_IF_SET if (value := getattr(reply, name))}
+    return {"key": key, **{name: getattr(reply, name) for name in KEPT}, **more}
+
+
 def _reply(row: dict[str, Any]) -> tuple[str, Reply]:
+    row["notes"] = tuple(row.get("notes", ()))
     return row.pop("key"), Reply(**row, seconds=0.0, cached=True, attempts=0)

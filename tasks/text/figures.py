@@ -26,23 +26,30 @@ ENGLISH = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.(?:\d{1,2
 SIGNS = str.maketrans({"\u066b": ".", "\u066c": ",", "\uff0e": ".", "\uff0d": "-"})
 LATEX = (
     (re.compile(r"\\(?:text|mathrm|mathbf|textbf|mbox)\s*\{([^{}]*)\}"), r" \1 "),
-    (re.compile(r"(?<=\d)(?:\{,\}|\\[,!](?=\d{3}))"), ","),
+    (
+        re.compile(r"\\sqrt\s{0,3}(?:\{[^{}]{0,80}\}|\d{1,40})|(?<!\d)\d{1,40}\s{0,3}\\pi"),
+        " ",
+    ),  # no numbers that are compared here
     (re.compile(r"\\times|\\cdot"), "\u00d7"),
     (re.compile(r"\\[%$,;:! ()\[\]]|\\(?:left|right|approx|quad)"), " "),
 )
+LATEX_GROUP = re.compile(r"(?<=\d)(?:\{,\}|\\[,!](?=\d{3}))")
+RAISED = re.compile(r"(?<![\w.{^])(\d{1,3})\s*\^\s*\{?\s*(\d{1,2})\s*\}?(?![\d^])")
+TOWER = re.compile(r"(?<![\d.{}])[\d.{}]{0,80}\^[\d.{}^]*")
+ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 FRAC = re.compile(rf"([{MINUS}]?)\\[dtc]?frac\s*(?:\{{\s*(\d{{1,20}})\s*\}}|(\d))\s*(?:\{{\s*(\d{{1,20}})\s*\}}|(\d))")
 PART = re.compile(
     rf"(?<![\w.,/])([{MINUS}]?)(?:(\d{{1,20}})\s+)?(\d{{1,20}})\s?[/\u2044]\s?(\d{{1,20}})(?![\w/]|[.,]\d)"
 )
 POWER = re.compile(
     r"(?<![\w.])(?:(\d{1,20}(?:\.\d{1,20})?)\s*[\u00d7x*\u00b7]\s*)?10\s*\^\s*\{?\s*([-\u2212]?\d{1,2})\s*\}?(?!\d)"
-    r"|(?<![\w.])(\d{1,20}(?:\.\d{1,20})?)[eE]([-+]?\d{1,2})(?!\w)"
+    r"|(?<![\w.])(\d{1,20}(?:\.\d{1,20})?)[eE]([-+]?\d{1,4})(?!\w)"
 )
 
 
 def numbers_in(text: str) -> list[Decimal]:
     """Read the numbers of a text in order: `1,911.65`, `4.200,50`, `-3`, `.5`; digits inside words are none."""
-    text = text.translate(SIGNS)
+    text = LATEX_GROUP.sub(",", text.translate(SIGNS))
     european = _is_european(text)
     return [number for _, _, numbers in _runs(text, european) for number in numbers]
 
@@ -57,8 +64,10 @@ def values_in(text: str, *, alone: bool = False) -> list[Decimal]:
     """
     text = _plain(text, alone)
     european = _is_european(text)
-    found = [numbers for _, glued, numbers in _runs(text, european, whole=True) if alone or not glued]
-    return [number for numbers in found for number in numbers]
+    found = list(_runs(text, european, whole=True))
+    apart = [numbers for _, glued, numbers in found if not glued]
+    units = [numbers for end, glued, numbers in found if not (glued and ORDINAL.match(text, end))]
+    return [number for numbers in (units if alone or not apart else apart) for number in numbers]
 
 
 def boxed(text: str) -> str | None:
@@ -76,12 +85,13 @@ def boxed(text: str) -> str | None:
 
 def _plain(text: str, alone: bool) -> str:
     """Return a text with LaTeX, fractions and powers written as plain decimals."""
-    text = text.translate(SIGNS)
+    text = LATEX_GROUP.sub(",", text.translate(SIGNS))
     text = FRAC.sub(r" \1\2\3/\4\5 ", text)
     for pattern, plain in LATEX:
         text = pattern.sub(plain, text)
     text = "".join(f" {part}" if (part := _vulgar(c)) else c for c in text)
-    text = PART.sub(_divided, POWER.sub(_raised, text))
+    text = TOWER.sub(" ", RAISED.sub(_multiplied, POWER.sub(_raised, text)))
+    text = PART.sub(_divided, text)
     return BLANKS.sub(lambda match: match[1].replace(" ", ""), text) if alone else text
 
 
@@ -95,9 +105,14 @@ def _vulgar(character: str) -> str:
 def _divided(match: re.Match[str]) -> str:
     sign, whole, over, under = match.groups()
     if not int(under):
-        return match.group()
+        return " "
     value = Decimal(whole or 0) + Decimal(over) / Decimal(under)
     return f"{sign}{value:f}"[: LONGEST - 1]
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    value = str(int(match[1]) ** int(match[2]))
+    return f" {value} " if len(value) <= LONGEST else " "
 
 
 def _raised(match: re.Match[str]) -> str:
@@ -107,7 +122,7 @@ def _raised(match: re.Match[str]) -> str:
 
 
 def _runs(text: str, european: bool, whole: bool = False) -> Iterator[tuple[int, bool, list[Decimal]]]:
-    """Yield (place, whether a letter follows at once, numbers) of runs of digits; those inside words are left out."""
+    """Yield (end, whether a letter follows at once, numbers) of runs of digits; those inside words are left out."""
     for match in RUN.finditer(text):
         glued = AFTER.match(text, match.end()) is not None
         if glued and not whole:
@@ -115,7 +130,7 @@ def _runs(text: str, european: bool, whole: bool = False) -> Iterator[tuple[int,
         parts = [part for part in _parts(match[2], european, whole) if len(part) <= LONGEST]
         if parts:
             sign = "-" if match[1] else ""
-            yield match.start(), glued, [Decimal(sign + parts[0]), *map(Decimal, parts[1:])]
+            yield match.end(), glued, [Decimal(sign + parts[0]), *map(Decimal, parts[1:])]
 
 
 def _parts(run: str, european: bool, whole: bool) -> list[str]:
@@ -134,7 +149,8 @@ def _parts(run: str, european: bool, whole: bool) -> list[str]:
     if commas:
         return _with_commas(run, commas, european, whole)
     if points > 1:
-        return [run.replace(".", "")] if GROUPED.fullmatch(run) else []
+        address = points == 3 and all(int(part) < 256 for part in run.split("."))
+        return [run.replace(".", "")] if GROUPED.fullmatch(run) and not address else []
     if points and european and GROUPED.fullmatch(run) and not run.startswith("0"):
         return [run.replace(".", "")]
     return [run] if run else []

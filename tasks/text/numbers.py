@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from tasks.text.figures import LONGEST, boxed, numbers_in, values_in
-from tasks.text.thoughts import without_thought
+from tasks.text.reasoning import split_reasoning
 
 Kind = Literal["number", "text"]
 
@@ -73,7 +73,7 @@ def read_answer(reply: str, kind: Kind) -> str:
             last number of all, a fraction as its value; text takes what stands there, else the last line, in small
             letters without articles and marks at its ends.
     """
-    reply = without_thought(reply)
+    reply = split_reasoning(reply)[1]
     box = boxed(reply)
     marks = list(STATED.finditer(reply)) if box is None else []
     rest = reply[marks[-1].end() :] if marks else reply if box is None else box

@@ -27,6 +27,9 @@ class Spent:
         saved_tokens: Of prompts and replies from the reply cache.
         truncated: Replies that the limit cut.
         repeated: Replies that say the same over and over.
+        reasoned: Replies with a thought before them.
+        refused: Replies that the server would not give.
+        estimated: Replies whose tokens the server does not state.
         seconds: Time of replies that were generated now.
     """
 
@@ -37,6 +40,9 @@ class Spent:
     saved_tokens: int = 0
     truncated: int = 0
     repeated: int = 0
+    reasoned: int = 0
+    refused: int = 0
+    estimated: int = 0
     seconds: float = 0.0
 
     def count(self, reply: Reply) -> None:
@@ -44,6 +50,9 @@ class Spent:
         self.asked += 1
         self.truncated += reply.finish == "length"
         self.repeated += reply.finish == "repetition"
+        self.reasoned += bool(reply.reasoning)
+        self.refused += reply.finish == "refused"
+        self.estimated += reply.estimated
         if reply.cached:
             self.cached += 1
             self.saved_tokens += reply.prompt_tokens + reply.completion_tokens

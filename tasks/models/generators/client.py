@@ -14,6 +14,7 @@ from tasks.models.generators import repetition, response_format
 from tasks.models.generators.base import GenerationEngine, Spent
 from tasks.models.generators.load import _engine
 from tasks.store.reply_cache import ReplyCache, key_of
+from tasks.text.reasoning import split_reasoning
 
 BYTES_A_TOKEN = 2  # of a server's model, whose tokenizer is not here: more tokens than text of any kind but rare takes
 TOKENS_A_TURN = 8
@@ -91,6 +92,14 @@ def replies(
     return CachedGenerator(generator, sampling, config, ReplyCache(generator) if use_cache else None, engine, fix=fix)
 
 
+def thought_apart(reply: Reply) -> Reply:
+    """Return a reply whose thought stands apart from its text, whoever wrote it."""
+    thought, text = split_reasoning(reply.text)
+    if not thought and text == reply.text:
+        return reply
+    return replace(reply, text=text, reasoning="\n\n".join(filter(None, (reply.reasoning, thought))))
+
+
 class CachedGenerator:
     """A generator behind its reply cache: `Replies`, and what it has cost."""
 
@@ -113,9 +122,10 @@ class CachedGenerator:
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
         """Return a reply to each request, in order; those in the cache, and equal ones, cost nothing.
 
-        A reply that says the same over and over is marked, whoever wrote it and whenever; one of this machine was
-        ended there. Where that is wanted, a reply without the form asked for is repaired once, by asking again; what
-        came is kept whatever happens then.
+        What a model thought before its reply stands apart from it. A reply that says the same over and over is marked,
+        whoever wrote it and whenever; one of this machine was ended there. Where that is wanted, a reply without the
+        form asked for is repaired once, by asking again; what came is kept whatever happens then. One that a server
+        refuses to give is handed on, for the caller to leave out.
 
         Raises:
             BudgetError: What a run may cost is spent.
@@ -129,7 +139,7 @@ class CachedGenerator:
         wrong = {
             n: why
             for n, (r, m) in enumerate(zip(requests, made, strict=True))
-            if (why := response_format.fault(r.response_format, m))
+            if m.finish != "refused" and (why := response_format.fault(r.response_format, m))
         }
         if wrong:
             again = [response_format.repair(requests[n], made[n], why) for n, why in wrong.items()]
@@ -145,7 +155,7 @@ class CachedGenerator:
         self._generate(missing, found)
         made, new = [], set(missing)
         for key, request in zip(keys, requests, strict=True):
-            reply = found[key]
+            reply = thought_apart(found[key])
             if self.sampling.end_repetition:
                 reply = repetition.marked(reply, whole=request.response_format is not None)
             made.append(reply if key in new else replace(reply, seconds=0.0, cached=True, attempts=0))

@@ -110,6 +110,7 @@ class LlamaCppEngine:
         read = gguf.tokenizer_of(file)
         self.generator = wanted
         self.tokenizer = chat_template.load_tokenizer(read.folder)
+        self.opening = chat_template.opened_thought(self.tokenizer)
         self.ends = {int(t) for t in (self.tokenizer.eos_token_id, *read.ends) if t is not None}
         self.process = LlamaCppProcess(file, wanted.context)
         self._require_same_tokens()
@@ -184,7 +185,7 @@ class LlamaCppEngine:
         said = tokens[:-1] if stated["stop_type"] == "eos" and tokens else tokens
         if wanted is None:
             text = str(self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False))
-            return before_stop(text, stop), finish, len(tokens)  # type: ignore[return-value]
+            return self.opening + before_stop(text, stop), finish, len(tokens)  # type: ignore[return-value]
         if finish == "length":
             said = tokens = self.grammars.closed(self.grammars.start(wanted, limit), tokens, limit)
         return self.grammars.text(said), finish, len(tokens)  # type: ignore[return-value]

@@ -188,6 +188,7 @@ class LocalEngine:
         self.generator, self.config = wanted, config
         self.tokenizer = chat_template.load_tokenizer(folder)
         self.decoder = Decoder(load(folder, wanted), self.tokenizer, wanted.family, wanted.engine)
+        self.opening = chat_template.opened_thought(self.tokenizer)
         takes = {"position_ids", "logits_to_keep"} <= self.decoder.takes
         causal = wanted.family == "causal" and wanted.engine == "torch-cpu"
         self.reuses = causal and takes and self.decoder.prefixes.usable()
@@ -251,7 +252,8 @@ class LocalEngine:
         return batches
 
     def _reply(self, row: Row, seconds: float) -> Reply:
-        return Reply(row.text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)
+        text = row.text if row.grammar is not None else self.opening + row.text
+        return Reply(text, row.finish, len(row.prompt), len(row.tokens), self.generator.digest, seconds)
 
 
 def load(folder: Path, wanted: Generator, *, training: bool = False) -> Any:

@@ -17,12 +17,14 @@ from dataclasses import replace
 from typing import Any
 
 from configs.generators import ModelServer
-from tasks.data.messages import Cost, Finish, Generator, Keep, Message, Reply, Request, ResponseFormat
+from tasks.data.messages import Cost, Generator, Keep, Message, Reply, Request, ResponseFormat
 from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
+from tasks.models.generators.completion import Completion, read_completion
+from tasks.models.generators.dialect import Dialect, advice_on
 from tasks.models.generators.sampling import before_stop
-from tasks.models.openai_http import Connection, Limits, Passing, Patience
+from tasks.models.openai_http import Connection, Limits, Passing, Patience, RequestRefused
 
 KEY = "LLM_FLOWS_GENERATOR_KEY"
 LARGEST = 4 << 20  # bytes of a reply
@@ -32,7 +34,6 @@ NO_PENALTY = (
     "(llama.cpp: repeat_penalty, vLLM: repetition_penalty), or leave it out"
 )
 NO_RUNS = "no server has such a setting; leave it out, or use generator.kind=transformers"
-FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "refused"}
 
 
 def describe(config: ModelServer) -> Generator:
@@ -67,6 +68,7 @@ class ServerEngine:
             limits=Limits(connections=config.concurrency, silence_s=seconds, whole_s=seconds, largest=LARGEST),
             patience=replace(patience or Patience(), tries=1 + config.retries),
         )
+        self.dialect = Dialect(self.server.host)
 
     def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
         """Answer requests, some at a time.
@@ -133,16 +135,33 @@ class ServerEngine:
         """Return the reply to one request; what passes is waited for."""
         started, spent = time.perf_counter(), Cost(0, 0)
         try:
-            stated, tries = self.server.ask(self._body(request, sampling), self._parse, given_up)
-            text, finish, spent = self._read(stated, request.response_format, reserved)
-            if request.response_format is None:
-                text = before_stop(text, sampling.stop)  # which `transformers serve` leaves in
-        except ContractError as error:
-            raise ContractError(f"{error}; {self._advice(request)}") from error
+            stated, tries = self._asked(self._body(request, sampling), given_up)
+            said = read_completion(stated, request.response_format)
+            spent = Cost(*said.tokens) if said.tokens else reserved  # what states no cost is taken to cost that
+        except RequestRefused as error:
+            raise ContractError(f"{error}; {advice_on(error.reason) or self._advice(request)}") from error
         finally:
             self.budget.settle(reserved, spent)
-        seconds = time.perf_counter() - started
-        return Reply(text, finish, spent.prompt, spent.completion, self.generator.digest, seconds, False, tries)
+        return Reply(
+            self._text(said, request, sampling), said.finish, spent.prompt, spent.completion, self.generator.digest,
+            time.perf_counter() - started, False, tries, said.reasoning, said.tokens is None, self.dialect.notes(),
+        )  # fmt: skip
+
+    def _asked(self, body: dict[str, Any], given_up: threading.Event) -> tuple[dict[str, Any], int]:
+        """Return a completion; what the server refuses by name is put in another way, and asked for again."""
+        while True:
+            put = self.dialect.put(body)
+            try:
+                return self.server.ask(put, self._parse, given_up)
+            except RequestRefused as error:
+                if not self.dialect.learn(error.reason, put):
+                    raise
+
+    def _text(self, said: Completion, request: Request, sampling: ResolvedSampling) -> str:
+        """Return the text of a completion: without the object it was asked for in, or what stopped it."""
+        if request.response_format is None:
+            return before_stop(said.text, sampling.stop)  # which `transformers serve` leaves in
+        return said.text if said.finish == "refused" else unwrapped(said.text, request.response_format)
 
     def _advice(self, request: Request) -> str:
         """Return what to do about a request that a server refuses."""
@@ -181,22 +200,6 @@ class ServerEngine:
             what = self.server.excerpt(content)
             raise Passing(f"{self.server.host} gives no chat completion ({what})") from error
         return dict(stated)
-
-    def _read(
-        self, stated: dict[str, Any], response_format: ResponseFormat | None, reserved: Cost
-    ) -> tuple[str, Finish, Cost]:
-        """Return text, finish and cost of a reply; one that states no cost is taken to cost what was reserved."""
-        choice = stated["choices"][0]
-        message = choice["message"]
-        text = str(message.get("content") or "")
-        finish = FINISHES.get(str(choice["finish_reason"]), "stop")
-        if message.get("refusal"):
-            text, finish = str(message["refusal"]), "refused"
-        usage = stated.get("usage")
-        counts = [usage.get(n) if isinstance(usage, dict) else None for n in ("prompt_tokens", "completion_tokens")]
-        if not all(isinstance(n, int) and n >= 0 for n in counts):
-            counts = [reserved.prompt, reserved.completion]
-        return unwrapped(text, response_format), finish, Cost(int(counts[0] or 0), int(counts[1] or 0))
 
 
 def schema_of(response_format: ResponseFormat) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class VllmEngine:
         folder = model_files.locate(config.model).folder
         self.generator, self.vllm = generator, vllm
         self.tokenizer = chat_template.load_tokenizer(folder)
+        self.opening = chat_template.opened_thought(self.tokenizer)
         self.model = vllm.LLM(
             model=str(folder), dtype="auto" if config.precision == "auto" else "bfloat16",
             gpu_memory_utilization=config.memory, trust_remote_code=False,
@@ -66,13 +67,14 @@ class VllmEngine:
             [{"prompt_token_ids": prompt} for prompt in prompts], [self._drawn(r, sampling) for r in requests]
         )
         seconds = (time.perf_counter() - started) / max(1, len(made))  # each has its share: sums are what was waited
-        keep({n: self._reply(one, seconds) for n, one in enumerate(made)})
+        free = [self.opening * (request.response_format is None) for request in requests]
+        keep({n: self._reply(one, before, seconds) for n, (one, before) in enumerate(zip(made, free, strict=True))})
 
-    def _reply(self, made: Any, seconds: float) -> Reply:
+    def _reply(self, made: Any, before: str, seconds: float) -> Reply:
         out = made.outputs[0]
         finish: Any = "length" if out.finish_reason == "length" else "stop"
         counts = len(made.prompt_token_ids), len(out.token_ids)
-        return Reply(out.text, finish, *counts, self.generator.digest, seconds)
+        return Reply(before + out.text, finish, *counts, self.generator.digest, seconds)
 
     def _drawn(self, request: Request, sampling: ResolvedSampling) -> Any:
         return self.vllm.SamplingParams(

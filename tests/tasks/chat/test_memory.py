@@ -9,7 +9,7 @@ from configs.chat import Automatic, Buffer, Memory, Summary, Window
 from tasks.chat.memory import MemoryModel, check_summary, held_to, size_of, transcript
 from tasks.chat.session import TurnContext, take_turn
 from tasks.data.chats import Conversation
-from tasks.data.messages import Message, Request
+from tasks.data.messages import Message, Reply, Request
 from tasks.errors import ContractError
 from tasks.text.prompts import read_template
 from tests.tasks.chain.scripted import Scripted
@@ -162,3 +162,20 @@ def test_a_message_that_has_no_room_is_refused_with_both_numbers() -> None:
 def test_a_transcript_names_who_spoke() -> None:
     state, _ = state_of(Buffer(), 1)
     assert transcript(state.turns[:1]) == f"User: {FACT}\nAssistant: I see."
+
+
+def test_a_thought_is_kept_with_its_turn_and_sent_back_in_no_later_prompt() -> None:
+    asked: list[Request] = []
+
+    def replies(requests: Sequence[Request]) -> list[Reply]:
+        asked.extend(requests)
+        return [Reply("It is 8.", "stop", 3, 2, "g", reasoning="A secret 7?", estimated=True) for _ in requests]
+
+    model = MemoryModel(replies, count)
+    context = TurnContext(Buffer(), (), read_template("chat-summary"), 1_000)
+    first = take_turn(Conversation(), "What is it?", context, model)
+    second = take_turn(first, "Why?", context, model)
+    assert [(turn.reply, turn.reasoning, turn.estimated) for turn in second.turns] == [
+        ("It is 8.", "A secret 7?", True)
+    ] * 2
+    assert [message.content for message in asked[-1].messages] == ["What is it?", "It is 8.", "Why?"]

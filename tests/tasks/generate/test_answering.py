@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from configs.generate import Generated
 from configs.generators import LocalModel, Sampling
@@ -31,20 +32,21 @@ def found(shelf: Generation, *questions: str) -> HitsRef:
     return retrieve.fn(shelf, queries, towards, Dense(k=3))
 
 
-def ground(shelf: Generation, said: dict[str, str], *answers: Answer) -> list[Answer]:
+def ground(shelf: Generation, said: dict[str, str | Reply], *answers: Answer, show: bool = False) -> list[Answer]:
     """Answer with what a model would have said to each question."""
     asked: list[str] = []
 
     def replies(requests: Sequence[Request]) -> list[Reply]:
         texts = [request.messages[-1].content for request in requests]
         asked.extend(texts)
-        return [Reply(next(said[q] for q in said if q in text), "stop", 1, 1, "g") for text in texts]
+        found = [next(said[q] for q in said if q in text) for text in texts]
+        return [one if isinstance(one, Reply) else Reply(one, "stop", 1, 1, "g") for one in found]
 
     hits = objects.load_rows(found(shelf, *(a.question for a in answers)), Hit)
     passages = dict(enumerate(objects.load_rows(shelf.passages, Passage)))
     documents = dict(enumerate(objects.load_rows(shelf.documents, Document)))
     asking = AnswerSettings(
-        replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000
+        replies, lambda texts: [len(text.split()) for text in texts], read_prompt("grounded"), 2_000, show=show
     )
     made = ground_answers(answers, hits, passages, documents, asking)
     assert len(asked) == sum(not a.abstained for a in answers)
@@ -76,6 +78,41 @@ def test_a_refusal_and_a_reply_that_cites_nothing_are_no_answers(shelf: Generati
     assert refused.abstained == "no answer in this collection: the model finds no answer in the passages"
     assert loose.abstained == "no answer in this collection: the model cites no passage in its reply"
     assert (refused.text, loose.text, loose.citations) == ("", "", ())
+
+
+def test_a_reply_of_which_nothing_is_supported_gives_way_to_the_quote_that_is_labelled_so(shelf: Generation) -> None:
+    quote = quoted(PETS).model_copy(update={"text": "Cats purr when they are warm. [1]"})
+    said: dict[str, str | Reply] = {PETS: "Cats weigh 9 kg [1]. There are 4,711 of them."}
+    (made,) = ground(shelf, said, quote)
+    assert (made.text, made.abstained) == (quote.text, "")
+    assert made.quoted == made.support == "2 of 2 sentences are unsupported by the passages they cite"
+    assert (made.withheld, made.marked) == ("Cats weigh 9 kg . There are 4,711 of them.", quote.text)
+    (bare,) = ground(shelf, said, quoted(PETS))
+    assert (bare.text, bare.citations, bare.abstained) == ("", (), f"no answer in this collection: {made.support}")
+    (shown,) = ground(shelf, said, quote, show=True)
+    assert shown.text == "Cats weigh 9 kg. [1] There are 4,711 of them."
+    assert shown.marked == "Cats weigh 9 kg. [1] (unsupported) There are 4,711 of them. (unsupported)"
+
+
+def test_of_a_reply_supported_in_part_the_other_sentences_are_marked(shelf: Generation) -> None:
+    (made,) = ground(shelf, {PETS: "Cats purr [1]. There are 4,711 of them [1]."}, quoted(PETS))
+    assert made.marked == "Cats purr. [1] There are 4,711 of them. [1] (unsupported)"
+    assert (made.support, made.quoted) == ("1 of 2 sentences is unsupported by the passages they cite", "")
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (Reply("", "length", 1, 1, "g", reasoning="Well"), "the model was still reasoning at the limit of tokens"),
+        (Reply("", "stop", 1, 1, "g"), "the model gave an empty reply"),
+        (Reply("No.", "refused", 1, 1, "g"), "the server refuses to answer: No."),
+    ],
+    ids=["cut", "empty", "refused"],
+)
+def test_a_reply_without_a_text_is_no_answer_and_the_reason_is_said(shelf: Generation, reply: Reply, why: str) -> None:
+    (made,) = ground(shelf, {PETS: reply}, quoted(PETS).model_copy(update={"text": "Cats purr. [1]"}))
+    assert made.abstained.startswith(f"no answer: {why}")
+    assert (made.text, made.reasoning) == ("", reply.reasoning)
 
 
 def test_a_constrained_question_is_asked_with_the_form_of_its_passages_and_a_cut_reply_is_no_refusal(

@@ -180,3 +180,18 @@ def test_a_message_is_one_line_on_standard_error(capsys: pytest.CaptureFixture[s
 )
 def test_the_reason_of_a_failure_names_its_kind_unless_the_project_raised_it(failure: object, reason: str) -> None:
     assert run._reason(failure) == reason
+
+
+def test_an_answer_says_what_of_it_is_unsupported_quoted_reasoned_or_estimated() -> None:
+    support = "2 of 2 sentences are unsupported by the passages they cite"
+    more = {"quoted": support, "support": support, "marked": "It is. [1]", "reasoning": "Is it?", "estimated": True}
+    lines = summary({**ANSWER, **more, "citing": "free", "doubts": ["It was (cites nothing)"], "notes": ["n"]})
+    assert lines[:6] == [
+        f"quoted in place of the reply of the model: {support}",
+        "It is. [1]",
+        "  [1] d  p.txt:7  (0.512)",
+        support,
+        "unsupported: It was (cites nothing)",
+        "the model reasoned before it replied (6 characters, on the page)",
+    ]
+    assert lines[6:8] == ["the server states no tokens; those counted are estimated from above", "n"]

@@ -21,7 +21,7 @@ class ChatServer(ThreadingHTTPServer):
         keys: What each had for authorization.
         paid: Replies given in full, by prompt.
         faults: Of each prompt, what it gets first, one a request until they are used up.
-        say: Makes the text of a reply of its request.
+        say: Makes the text of a reply of its request, or its whole message.
         finish: Why replies say they ended.
         most: Requests that were under way at once.
     """
@@ -35,7 +35,9 @@ class ChatServer(ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.paid: Counter[str] = Counter()
         self.faults: dict[str, list[Fault]] = {}
-        self.say: Callable[[dict[str, Any]], str] = lambda body: body["messages"][-1]["content"].upper()
+        self.say: Callable[[dict[str, Any]], str | dict[str, Any]] = lambda body: body["messages"][-1][
+            "content"
+        ].upper()
         self.finish = "stop"
         self.usage: dict[str, int] | None = {"prompt_tokens": 7, "completion_tokens": 3}
         self.turn, self.under_way, self.most = threading.Lock(), 0, 0
@@ -77,7 +79,9 @@ class ChatHandler(BaseHTTPRequestHandler):
         elif isinstance(fault, tuple):
             self._send(*fault)
         else:
-            choice: dict[str, Any] = {"message": {"role": "assistant", "content": self.server.say(body)}}
+            said = self.server.say(body)
+            message = said if isinstance(said, dict) else {"content": said}
+            choice: dict[str, Any] = {"message": {"role": "assistant", **message}}
             choice["finish_reason"] = self.server.finish
             stated: dict[str, Any] = {"choices": [choice]}
             if self.server.usage is not None:

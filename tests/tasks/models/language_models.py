@@ -61,6 +61,14 @@ def save_causal(folder: Path, *, template: bool = True, width: int = 64, layers:
     return folder
 
 
+def save_reasoning(folder: Path) -> Path:
+    """Save a causal model whose template opens a thought, which the weights drawn never end; return its folder."""
+    template = save_causal(folder) / "chat_template.jinja"
+    opened = "{% if add_generation_prompt %}{{ '<think>\\n' }}{% endif %}"
+    template.write_text(template.read_text("utf-8") + opened, "utf-8")
+    return folder
+
+
 def save_looping(folder: Path, begin: str, loop: str) -> Path:
     """Save a Llama that says `begin` once and then `loop` over and over: each token is the one after the last token.
 

@@ -179,3 +179,10 @@ def test_the_seconds_of_replies_add_up_to_what_was_waited_for_them(chat: Path) -
     started = time.perf_counter()
     replies = ask([asked(text) for text in (*TEXTS, *(f"the lamp {n}" for n in range(16)))])
     assert 0 < sum(reply.seconds for reply in replies) <= time.perf_counter() - started
+
+
+def test_a_thought_that_the_template_opened_stands_apart_even_where_it_does_not_end(tmp_path: Path) -> None:
+    (reply,) = speak(language_models.save_reasoning(tmp_path / "reasons"), Sampling(max_tokens=12), ["the lamp"])
+    assert (reply.text, reply.finish) == ("", "length")
+    assert reply.reasoning
+    assert reply.silence.startswith("the model was still reasoning at the limit of tokens")

@@ -155,5 +155,29 @@ def test_a_wrong_key_is_refused_and_the_way_out_is_said(llama_cpp: str, monkeypa
 
 @needs_llama_cpp
 def test_a_prompt_that_the_context_does_not_hold_is_refused_by_its_beginning(llama_cpp: str) -> None:
-    with pytest.raises(ValueError, match=r"exceeds the available context size.*beginning 'word word"):
+    with pytest.raises(ValueError, match=r"exceeds the available context size.*lower prompt_tokens"):
         say(served(llama_cpp), [asked("word " * 700)])
+
+
+@needs_llama_cpp
+def test_a_thought_that_a_template_opened_stands_apart_by_both_engines(tmp_path: Path) -> None:
+    folder = language_models.save_reasoning(tmp_path / "reasons")
+    file = language_models.save_gguf(folder, folder / "model.gguf")
+    here = say(LocalModel(model=str(folder), precision="fp32"), [asked("the lamp")])
+    here += say(LlamaCppModel(model=str(file)), [asked("the lamp")])
+    assert [(reply.text, reply.finish, reply.estimated) for reply in here] == [("", "length", False)] * 2
+    assert all(reply.reasoning for reply in here)
+    assert here[0].reasoning == here[1].reasoning
+
+
+@pytest.mark.long
+@needs_llama_cpp
+def test_a_template_without_a_system_role_is_asked_without_one(tmp_path: Path) -> None:
+    folder = language_models.save_causal(tmp_path / "strict")
+    template = folder / "chat_template.jinja"
+    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    template.write_text(refusing + template.read_text("utf-8"), "utf-8")
+    file = language_models.save_gguf(folder, folder / "model.gguf")
+    with llama_cpp_server(file, KEY) as address:
+        (reply,) = say(served(address, concurrency=1, retries=0), [asked("the lamp")])
+    assert reply.completion_tokens

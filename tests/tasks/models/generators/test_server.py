@@ -104,8 +104,8 @@ def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: C
 
 
 def test_a_refused_prompt_costs_itself_alone(server: ChatServer) -> None:
-    server.faults["b"] = [(400, {}, b"too long")]
-    with pytest.raises(ContractError, match=r"answers 400 .too long.*beginning 'b'"):
+    server.faults["b"] = [(400, {}, b"not these words")]
+    with pytest.raises(ContractError, match=r"answers 400 .not these words.*beginning 'b'"):
         client_of(server)([asked("a"), asked("b"), asked("c")])
     assert server.paid == {"a": 1, "c": 1}
 
@@ -216,3 +216,22 @@ def test_who_checks_replies_is_handed_what_has_not_its_form(server: ChatServer) 
 def test_an_address_that_hides_something_is_refused(address: str) -> None:
     with pytest.raises(ValidationError):
         ModelServer(base_url=address, model="m")
+
+
+def test_a_thought_stands_apart_is_kept_and_is_never_sent_back(server: ChatServer) -> None:
+    server.say = lambda body: {"content": "<think>13?</think>\n42", "reasoning_content": "Maybe 7."}
+    server.usage = None
+    (reply,) = client_of(server)([asked("a")])
+    assert (reply.text, reply.reasoning, reply.estimated) == ("42", "Maybe 7.\n\n13?", True)
+    (again,) = client_of(server)([asked("a")])
+    assert (again.text, again.reasoning, again.estimated, again.cached) == ("42", reply.reasoning, True, True)
+
+
+def test_a_refusal_costs_itself_alone_and_the_others_are_answered(server: ChatServer) -> None:
+    form = ResponseFormat("choice", choices=("yes", "no"))
+    words = {"a": {"content": '{"reply":"yes"}'}, "b": {"content": None, "refusal": "No, I cannot."}}
+    server.say = lambda body: words[body["messages"][-1]["content"]]
+    answered, refused = client_of(server)([asked("a", form), asked("b", form)])
+    assert (answered.text, answered.silence) == ("yes", "")
+    assert refused.silence == "the server refuses to answer: No, I cannot."
+    assert len(server.asked) == 2
