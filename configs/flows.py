@@ -49,7 +49,7 @@ from configs.word2vec import Recommended, Related, Senses, Word2Vec
 class Topics(Config):
     """How documents become topics."""
 
-    unit: Annotated[Literal["documents", "passages"], Common] = "documents"
+    unit: Literal["documents", "passages"] = "documents"
     """What is clustered. documents: what the source gives, which of a long file is its sections; passages: the
     stretches that `chunk` cuts and a search finds."""
     min_documents: Annotated[int, Common] = Field(40, ge=10)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:@.])")  # the last three end bare addresses, which become links
 
+SHOWN_TABLES = 2  # the first ones, in Prefect; what was rejected is always shown there
 SHOWN_REJECTED = 50
 
 
@@ -215,7 +216,7 @@ def _artifacts(run: "tracking.Run", page: Page, path: Path) -> None:
         f"## {markdown(page.title)}\n\n{markdown(page.subtitle)}\n\n| | |\n|---|---|\n{facts}\n",
         key=f"{run.flow}-summary",
     )
-    for table in page.tables[:2]:
+    for table in [table for at, table in enumerate(page.tables) if at < SHOWN_TABLES or table.title == "Rejected"]:
         rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
         key = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
         create_table_artifact(rows, key=f"{run.flow}-{key}", description=markdown(table.title))

@@ -29,6 +29,7 @@ TOKEN = re.compile(r"\w+")
 OTHER_TOKEN = regex.compile(rf"(?:{LETTER}|_)(?:{MARKED}|_)*|{RUN}", regex.V1)
 OTHER_LETTERS = regex.compile(r"[\p{L}\p{M}\p{Nl}\p{No}]+")
 UNSPACED_RUN = regex.compile(RUN)
+LONE_MARKS = regex.compile(r"(?<![\p{L}\p{N}\p{M}_])\p{M}+")  # of no letter
 CHARACTER = regex.compile(r"\X")
 NAME = regex.compile(r"\b\p{Lu}[\w'\u2019-]*[\p{Ll}\d][\w'\u2019-]*|\b\p{Lu}{2,}\b")
 INFLECTED = 0x370  # scripts from Greek on; Slavic and Greek names end differently in other cases
@@ -62,7 +63,7 @@ def spaced(text: str) -> str:
     """Return a text whose scripts without blanks stand as pairs with blanks between, so that blanks part all words."""
     if OTHER.search(text) is None:
         return text
-    composed = unicodedata.normalize("NFC", text).translate(JOINERS)
+    composed = LONE_MARKS.sub(" ", unicodedata.normalize("NFC", text).translate(JOINERS))
     return str(UNSPACED_RUN.sub(lambda run: f" {' '.join(pairs(run.group()))} ", composed))
 
 

@@ -32,7 +32,7 @@ def test_a_tokenizer_of_no_model_is_refused_after_its_page_is_written_with_the_t
     assert "<script>alert(1)" not in page
     assert 'title="script = 6">script' in page
     assert "cost of 1,000 texts" in page
-    assert "differ from those of the tokenizer that stands with the weights" in page
+    assert "ids stand for another token than in the tokenizer that stands with the weights" in page
 
 
 def test_texts_and_a_source_at_once_are_refused() -> None:
