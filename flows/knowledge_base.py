@@ -96,9 +96,7 @@ def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> Calibr
     if asked is None or config.evaluate.calibrate is None:
         return None
     with steps.label("calibration"):
-        answers = answer_questions(
-            made, asked.queries, config.retrieve, config.rerank, config.answer, config.embed.readable
-        )
+        answers = answer_as_configured(made, asked.queries, config)
     way = way_of(config.retrieve, config.rerank, config.answer)
     return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
 
@@ -114,9 +112,7 @@ def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluat
     with steps.label("evaluation"):
         vectors = embed_queries(asked.queries, made.fingerprint)
         rankings = rank_all_ways(made, asked.queries, vectors, config)
-        answers = answer_questions(
-            made, asked.queries, config.retrieve, config.rerank, config.answer, config.embed.readable
-        )
+        answers = answer_as_configured(made, asked.queries, config)
     measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
     scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
     judged = evaluate_answers(asked.questions, answers, config.evaluate)

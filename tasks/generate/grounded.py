@@ -15,8 +15,9 @@ from tasks.data.documents import Passage
 from tasks.data.messages import Message, ResponseFormat
 from tasks.data.prompts import Template
 from tasks.errors import ContractError
+from tasks.text.figures import ascii_digits
 from tasks.text.prompts import Count, enclosed, fill, messages_of, neutralise, nonce_of, read_for
-from tasks.text.scripts import ascii_digits, holds_name, names
+from tasks.text.scripts import holds_name, names
 from tasks.text.sentences import CLOSED, END_MARKS, QUOTES, sentences
 
 REFUSAL = "NO ANSWER"

@@ -198,7 +198,8 @@ def guesses(documents: Sequence[Document]) -> list[str]:
     files = {d.path: d.meta["encoding"] for d in documents if "encoding" in d.meta}
     found = Counter(files.values())
     return [
-        f"{n:,} files are read as {name}, which is a guess; set source.encoding" for name, n in found.most_common()
+        f"{n:,} {'file is' if n == 1 else 'files are'} read as {name}, which is a guess; set source.encoding"
+        for name, n in found.most_common()
     ]
 
 

@@ -91,7 +91,7 @@ def _columns(path: Path, source: Tables) -> list[str]:
             return sheets.records(path, source.sheet)[0]
         if _is_jsonl(path):
             return _first_object(tables.lines_of(path))
-        named = tables.csv_header(path, source.encoding, source.delimiter, [source.text, *source.keep])
+        named = tables.csv_header(path, source.encoding, source.delimiter, tables.columns_of(source))
         return [name for name in named if name]
     except (OSError, ValueError, EOFError, csv.Error, DataError, pa.ArrowException):
         return []

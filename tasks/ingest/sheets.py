@@ -9,11 +9,11 @@ import datetime
 import itertools
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import DataError, MissingExtra
+from tasks.errors import DataError
+from tasks.ingest.readers import version_of
 
 MAX_UNPACKED_BYTES = 1 << 29  # of all parts; shared texts are held in memory
 MAX_RATIO = 200
@@ -28,18 +28,13 @@ def is_sheets(name: str) -> bool:
 
 
 def reader() -> str:
-    """Return library and version that read xlsx files.
+    """Return the library that reads xlsx files and its version.
 
     Raises:
         MissingExtra: It is not installed.
     """
-    try:
-        import openpyxl  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(
-            "source.path holds .xlsx but openpyxl is not here; pip install 'llm-flows[office]'"
-        ) from error
-    return f"openpyxl {metadata.version('openpyxl')}"
+    missing = "source.path holds .xlsx but openpyxl is not here; pip install 'llm-flows[office]'"
+    return version_of("openpyxl", "openpyxl", missing)
 
 
 def rows_of(path: Path, sheet: str | None) -> Iterator[Cells]:

@@ -119,7 +119,6 @@ def _read_files(
     counts: Counter[str] = Counter()
     rows: list[Document | Rejected] = []
     for item in items:
-        file: files.FileContents | pdf_read.PdfFile
         if pdf_read.is_pdf(item.name) or shows_text(item.name, source):
             file = next(parsed if pdf_read.is_pdf(item.name) else seen)
         else:

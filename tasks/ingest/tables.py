@@ -53,8 +53,7 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
         return
     number = 0
     try:
-        wanted = [name for name in (source.text, source.id, source.title, *source.keep) if name]
-        for number, row in rows_in(path, source.encoding, wanted, source.delimiter, source.sheet):
+        for number, row in rows_in(path, source.encoding, columns_of(source), source.delimiter, source.sheet):
             yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
@@ -71,6 +70,11 @@ def describe_table(path: Path, name: str) -> Item:
     """
     item = describe_file(path.resolve(), name, 1 << 50)
     return replace(item, reader=sheets.reader()) if sheets.is_sheets(name) else item
+
+
+def columns_of(source: Tables) -> list[str]:
+    """Return the columns of a table that are read, the text first."""
+    return [name for name in (source.text, source.id, source.title, *source.keep) if name]
 
 
 def has_changed(path: Path, item: Item) -> bool:
@@ -152,7 +156,7 @@ def found_in(path: Path, source: Tables) -> list[str]:
     if source.encoding == AUTO and encoding not in SURE:
         said.append(f"{path.name} is read as {encoding}, which is a guess; set source.encoding")
     if name.endswith(".csv") and source.delimiter is None:
-        delimiter = find_delimiter(_head(path, encoding), [source.text, *source.keep])
+        delimiter = find_delimiter(_head(path, encoding), columns_of(source))
         if delimiter != ",":
             said.append(f"{path.name} has {DELIMITERS[delimiter]} between cells, as found")
     return said

@@ -47,6 +47,16 @@ POWER = re.compile(
 )
 
 
+def ascii_digits(text: str) -> str:
+    """Return a text whose digits and signs in numbers are those of ASCII, whatever script they were of.
+
+    The comma of Chinese stays: it stands between numbers, never in one.
+    """
+    if text.isascii():
+        return text
+    return re.sub(r"[^\D0-9]", lambda digit: str(unicodedata.decimal(digit.group())), text.translate(SIGNS))
+
+
 def numbers_in(text: str) -> list[Decimal]:
     """Read the numbers of a text in order: `1,911.65`, `4.200,50`, `-3`, `.5`; digits inside words are none."""
     text = LATEX_GROUP.sub(",", text.translate(SIGNS))

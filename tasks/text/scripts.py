@@ -80,14 +80,6 @@ def holds_name(folded: str, name: str) -> bool:
     return kept.casefold() in folded
 
 
-def ascii_digits(text: str) -> str:
-    """Return a text whose digits and signs in numbers are those of ASCII, whatever script they were of."""
-    if text.isascii():
-        return text
-    signs = text.translate({0x66B: ".", 0x66C: ",", 0xFF0E: ".", 0xFF0C: ","})
-    return re.sub(r"[^\D0-9]", lambda digit: str(unicodedata.decimal(digit.group())), signs)
-
-
 def _found(text: str, pattern: re.Pattern[str], other: "regex.Pattern[str]") -> list[str]:
     if OTHER.search(text) is None:
         return pattern.findall(text)

@@ -12,33 +12,23 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from configs.ingest import Files
 from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
-from tasks.errors import MissingExtra
 from tasks.ingest import sandbox
-from tasks.ingest.files import unread
+from tasks.ingest.files import FileContents, unread
 from tasks.ingest.pdf import process
 from tasks.ingest.pdf.recognised import Placed
 from tasks.ingest.pdf.scans import PageReader, recognise_pages
+from tasks.ingest.readers import version_of
 from tasks.text.sentences import unfit
 
 MEMORY = 1 << 30  # bytes a parser may take
 MAX_TITLE_LENGTH = 512
 PARSER = sandbox.program(process)
-
-
-@dataclass(slots=True)
-class PdfFile:
-    """What a file gave: its documents, what was rejected, and what was counted."""
-
-    rows: list[Document | Rejected]
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 def is_pdf(name: str) -> bool:
@@ -52,17 +42,16 @@ def reader() -> str:
     Raises:
         MissingExtra: It is not installed.
     """
-    try:
-        import pdfminer  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(
-            "the source holds PDF files but pdfminer.six is not here; pip install 'llm-flows[pdf]', "
-            "or leave *.pdf out of source.patterns"
-        ) from error
-    return f"pdfminer.six {metadata.version('pdfminer.six')}"
+    missing = (
+        "the source holds PDF files but pdfminer.six is not here; pip install 'llm-flows[pdf]', "
+        "or leave *.pdf out of source.patterns"
+    )
+    return version_of("pdfminer", "pdfminer.six", missing)
 
 
-def read_pdfs(root: Path, items: Sequence[Item], source: Files, reader: PageReader | None = None) -> Iterator[PdfFile]:
+def read_pdfs(
+    root: Path, items: Sequence[Item], source: Files, reader: PageReader | None = None
+) -> Iterator[FileContents]:
     """Read listed files, several at a time, and yield them in order.
 
     Args:
@@ -77,16 +66,16 @@ def read_pdfs(root: Path, items: Sequence[Item], source: Files, reader: PageRead
         yield from pool.map(lambda item: read_pdf(root, item, source, reader), items)
 
 
-def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> PdfFile:
+def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> FileContents:
     """Read one listed file as a document a section, or say why it is rejected."""
     if item.reason:
-        return PdfFile([Rejected(item.name, item.reason, unread(item))])  # type: ignore[arg-type]
+        return FileContents([Rejected(item.name, item.reason, unread(item))])  # type: ignore[arg-type]
     try:
         content, sha = digests.read(root / item.name)
     except OSError:
         content, sha = b"", ""
     if sha != item.sha256:
-        return PdfFile([Rejected(item.name, "changed", "changed while it was being read; run again")])
+        return FileContents([Rejected(item.name, "changed", "changed while it was being read; run again")])
     found = _parse(content, source, {})
     if not found.get("blank"):
         return _documents(item, found, {})
@@ -130,12 +119,12 @@ def _parse(content: bytes, source: Files, recognised: Mapping[int, Sequence[Plac
     return found
 
 
-def _documents(item: Item, found: dict[str, Any], recognised: Mapping[int, Sequence[Placed]]) -> PdfFile:
+def _documents(item: Item, found: dict[str, Any], recognised: Mapping[int, Sequence[Placed]]) -> FileContents:
     if "reason" in found:
-        return PdfFile([Rejected(item.name, found["reason"], found["detail"])])
+        return FileContents([Rejected(item.name, found["reason"], found["detail"])])
     counts = Counter({name: int(n) for name, n in found["counts"].items()})
     title = found["title"] or Path(item.name).stem
-    made = PdfFile([], counts)
+    made = FileContents([], counts)
     for number, ((heading, text, pages), boxes) in enumerate(zip(found["sections"], found["boxes"], strict=True), 1):
         identity = f"{item.name}#section-{number}"
         if (bad := unfit(text)) is not None:

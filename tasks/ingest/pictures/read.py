@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.documents import Item, Rejected
-from tasks.errors import MissingExtra
 from tasks.ingest.files import unread
 from tasks.ingest.pictures.limits import PictureLimits
 from tasks.ingest.pictures.worker import Answer, Worker
+from tasks.ingest.readers import version_of
 
 DOMAIN = b"llm-flows picture 1\0"  # keeps digests of pixels apart from those of texts
 Source = Callable[[], bytes | Rejected]
@@ -57,13 +57,8 @@ def decoder() -> str:
     Raises:
         MissingExtra: It is not installed.
     """
-    try:
-        import PIL
-    except ImportError as error:
-        raise MissingExtra(
-            "pictures are decoded by Pillow, which is not here; pip install 'llm-flows[pictures]'"
-        ) from error
-    return f"pillow {PIL.__version__}"
+    missing = "pictures are decoded by Pillow, which is not here; pip install 'llm-flows[pictures]'"
+    return version_of("PIL", "pillow", missing)
 
 
 def decode(paths: Iterable[Path], limits: PictureLimits, workers: int = 0) -> Iterator[Decoded | Rejected]:

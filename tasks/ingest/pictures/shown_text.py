@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from configs.ingest import PICTURES, Files, Ocr
 from tasks.data.documents import Document, Item, Rejected
-from tasks.ingest.pdf.read import MAX_TITLE_LENGTH, PdfFile
+from tasks.ingest.files import FileContents
+from tasks.ingest.pdf.read import MAX_TITLE_LENGTH
 from tasks.ingest.pdf.scans import PageReader, recognise_picture
 from tasks.ingest.pictures.limits import PictureLimits
 
@@ -25,7 +26,9 @@ def shows_text(name: str, source: Files) -> bool:
     return source.ocr is not None and any(fnmatch.fnmatch(name.lower(), pattern) for pattern in PICTURES)
 
 
-def read_pictures(root: Path, items: Sequence[Item], source: Files, reader: PageReader | None) -> Iterator[PdfFile]:
+def read_pictures(
+    root: Path, items: Sequence[Item], source: Files, reader: PageReader | None
+) -> Iterator[FileContents]:
     """Read listed pictures of text and yield them in order, each a document or why it is rejected."""
     if not items or source.ocr is None or reader is None:
         return
@@ -37,7 +40,7 @@ def read_pictures(root: Path, items: Sequence[Item], source: Files, reader: Page
     found = decode_from(((item.name, listed_file(root.resolve(), item)) for item in items), limits)
     for item, got in zip(items, found, strict=True):
         if isinstance(got, Rejected):
-            yield PdfFile([got])
+            yield FileContents([got])
         else:
             made = _document(item, got.rgb, got.digest, source.ocr, reader)
             if got.kind == "tiff" and got.frames > 1:
@@ -46,7 +49,7 @@ def read_pictures(root: Path, items: Sequence[Item], source: Files, reader: Page
             yield made
 
 
-def _document(item: Item, rgb: "NDArray[np.uint8]", digest: str, ocr: Ocr, reader: PageReader) -> PdfFile:
+def _document(item: Item, rgb: "NDArray[np.uint8]", digest: str, ocr: Ocr, reader: PageReader) -> FileContents:
     from tasks.ingest.pdf import sections
     from tasks.ingest.pdf.lines import lines_of
     from tasks.ingest.pdf.recognised import boxes_of, glyphs_of
@@ -56,12 +59,12 @@ def _document(item: Item, rgb: "NDArray[np.uint8]", digest: str, ocr: Ocr, reade
     seen = recognise_picture(rgb, digest, ocr, reader)
     lines = [replace(line, page=1) for line in lines_of(glyphs_of(seen.pages[1]), counts)]
     if not lines:
-        return PdfFile([Rejected(item.name, "empty", "shows no text that could be recognised")], seen.counts)
+        return FileContents([Rejected(item.name, "empty", "shows no text that could be recognised")], seen.counts)
     text, _, starts = sections.text_of(lines, sections.words_of([lines]), counts)
     if (bad := unfit(text)) is not None:
-        return PdfFile([Rejected(item.name, *bad)], seen.counts)
+        return FileContents([Rejected(item.name, *bad)], seen.counts)
     made = Document(
         id=item.name, text=text, title=Path(item.name).stem[:MAX_TITLE_LENGTH], source="files", path=item.name,
         kind="scan", meta={"sha256": item.sha256, "recognised": "1", "boxes": boxes_of(lines, starts, (1,))},
     )  # fmt: skip
-    return PdfFile([made], counts + seen.counts)
+    return FileContents([made], counts + seen.counts)

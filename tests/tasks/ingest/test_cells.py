@@ -136,7 +136,7 @@ def test_files_of_an_encoding_that_was_left_open_are_read_and_said(tmp_path: Pat
     source = Files(path=str(tmp_path), encoding="auto")
     found = read_source(source, list_source(source)[0], lambda texts: [1 for _ in texts])
     assert [d.text for d in found.documents] == ["Die Straße ist naß.", "Größe"]
-    assert found.notes == ["1 files are read as cp1252, which is a guess; set source.encoding"]
+    assert found.notes == ["1 file is read as cp1252, which is a guess; set source.encoding"]
 
 
 def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
@@ -144,3 +144,9 @@ def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
     assert found_in(tmp_path / "t.csv", Tables(path="t.csv", encoding="auto")) == []
     (row,) = read(tmp_path / "t.csv", keep=()).documents
     assert row == Document("t.csv#1", "a", "", "tables", "t.csv", 1, "row")
+
+
+def test_the_delimiter_that_is_said_is_the_one_that_is_read_by(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,a;id;title\nx,1;2;3\n", "utf-8")
+    source = Tables(path=str(tmp_path / "t.csv"), id="id", title="title")
+    assert found_in(tmp_path / "t.csv", source) == ["t.csv has a semicolon between cells, as found"]

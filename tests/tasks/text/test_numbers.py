@@ -1,9 +1,8 @@
-import time
 from decimal import Decimal
 
 import pytest
 
-from tasks.text.figures import numbers_in
+from tasks.text.figures import ascii_digits, numbers_in
 from tasks.text.numbers import elect, given_numbers, read_answer, unsupported, written
 
 
@@ -55,19 +54,17 @@ def test_an_answer_is_a_number_however_it_is_written(reply: str, answer: str) ->
     assert read_answer(reply, "number") == answer
 
 
+@pytest.mark.timeout(60)  # it ends at once, or not in hours
 @pytest.mark.parametrize("reply", ["9^{9^{9^{9}}}", "10^{10000000}", "9" * 50_000, "\\sqrt{" * 20_000, "{" * 50_000])
 def test_a_reply_that_would_be_long_to_evaluate_is_no_number_and_takes_no_time(reply: str) -> None:
-    began = time.perf_counter()
     assert read_answer(rf"\boxed{{{reply}}}", "number") == ""
-    assert time.perf_counter() - began < 5
 
 
+@pytest.mark.timeout(60)  # a tenth of a second; with the square of the text, many minutes
 @pytest.mark.parametrize("sign", ["1.", "1\u00a0000", "1.000", "12 ", "2^", "1,1", "\\frac{", " "])
 def test_the_time_of_reading_grows_with_the_text_and_no_faster(sign: str) -> None:
-    began = time.perf_counter()
     numbers_in(sign * 20_000)
     read_answer(sign * 20_000, "number")
-    assert time.perf_counter() - began < 5  # a tenth of a second; with its square, minutes
 
 
 @pytest.mark.parametrize(
@@ -168,3 +165,8 @@ def test_a_number_is_read_as_it_is_written_in_latex_and_in_either_convention(rep
 )
 def test_a_text_that_writes_decimals_by_a_comma_is_read_so(text: str, found: list[str]) -> None:
     assert [written(number) for number in numbers_in(text)] == found
+
+
+def test_digits_of_any_script_are_numbers() -> None:
+    assert ascii_digits("٨٠٫٥ ８０ २५ x²") == "80.5 80 25 x²"
+    assert ascii_digits("80，390") == "80，390"

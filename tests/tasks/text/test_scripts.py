@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text.scripts import ascii_digits, compounds, holds_name, letter_words, names, pairs, spaced, tokens
+from tasks.text.scripts import compounds, holds_name, letter_words, names, pairs, spaced, tokens
 
 LATIN = st.text(
     st.characters(max_codepoint=0x2BF) | st.sampled_from("\u2019\u201c\u201d\u2026\u2014 _.-'"), max_size=60
@@ -50,7 +50,3 @@ def test_names_of_any_script_are_found_but_for_the_first_word() -> None:
     assert holds_name("у ивановых дома", "Иванова")
     assert not holds_name("у петровых дома", "Иванова")
     assert not holds_name("smith", "Smithson")
-
-
-def test_digits_of_any_script_are_numbers() -> None:
-    assert ascii_digits("٨٠٫٥ ８０ २५ x²") == "80.5 80 25 x²"
