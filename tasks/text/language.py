@@ -2,7 +2,8 @@
 
 Source: langid.py's naive Bayes over byte sequences, Lui & Baldwin 2012, https://aclanthology.org/P12-3005, by the
 library py3langid, whose model is an array file and no pickle. On 22 languages it was right for 100 % of texts of 100
-characters and 98.6 % of 40; at least as sure as `SURE` it was never wrong, from 15 characters on.
+characters and 98.6 % of 40; at least as sure as `SURE` it was never wrong on them, from 15 characters on. Of 641 other
+English sentences of 20 to 60 characters it took 2 for Nigerian Pidgin, of which it must be surer now.
 """
 
 import functools
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 UNKNOWN = "unknown"
+RELATIVE_SURE = 0.9  # of codes of three letters: relatives of larger languages, as Nigerian Pidgin of English
 SURE = 0.5  # probability below which nothing is said: of texts of 40 characters that leaves 2 % unknown
 READ = 400  # letters that are looked at: more change nothing, and cost as much as they are long
 LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
@@ -19,7 +21,7 @@ NO_LANGUAGE = "zxx"  # ISO 639-2: no linguistic content
 
 
 def find_language(text: str) -> str:
-    """Return the ISO 639-1 code of a text's language; `unknown` where it is too short, mixed, or no language.
+    """Return the ISO 639 code of a text's language; `unknown` where it is too short, mixed, or no language.
 
     Numbers, signs and blanks are left out before, for they say nothing and would count.
     """
@@ -33,7 +35,8 @@ def find_language(text: str) -> str:
     if not said:
         return UNKNOWN
     code, probability = _identifier().classify(" ".join(said)[:READ])
-    return str(code) if probability >= SURE and code != NO_LANGUAGE else UNKNOWN
+    enough = RELATIVE_SURE if len(code) > 2 else SURE
+    return str(code) if probability >= enough and code != NO_LANGUAGE else UNKNOWN
 
 
 def commonest_language(codes: Iterable[str]) -> str:

@@ -42,3 +42,8 @@ def test_the_commonest_language_is_among_the_known_ones_and_the_first_by_name_of
     assert commonest_language(["unknown", "unknown", "fr", "de", "fr"]) == "fr"
     assert commonest_language(["fr", "de"]) == "de"
     assert commonest_language(["unknown"]) == commonest_language([]) == "unknown"
+
+
+@pytest.mark.parametrize("text", ["Tape reader inside stays one size.", "Page header inside stays one size."])
+def test_a_short_english_sentence_is_not_said_to_be_of_a_relative_of_english(text: str) -> None:
+    assert find_language(text) == "unknown"
