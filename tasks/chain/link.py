@@ -47,7 +47,8 @@ def run_link(
         for (row, turns), reply in zip(again.items(), heard, strict=True):
             verdict = check_text(reply.text, check)
             wrong = reply.silence or verdict.wrong
-            outputs[row] = Output("" if reply.silence else verdict.text, wrong and f"{wrong}: {reply.text!r}")
+            why = f"{wrong}: {reply.text!r}" if wrong and reply.text else wrong
+            outputs[row] = Output("" if reply.silence else verdict.text, why)
             calls.append(call_of(row, what, 0, turns, reply, wrong))
             if wrong and repair is not None and reply.finish != "refused":
                 said = fill(repair, {"wrong": wrong, "reply": reply.text})
