@@ -1,4 +1,8 @@
-"""Tables of an HTML page as lines: a row a line, a tab between cells, header names in each row of a long table."""
+"""Tables of an HTML page as lines: a row a line, a tab between cells.
+
+The rows of a short table stand together, so that it is found and quoted with its header; those of a long one stand
+apart, each with the names of its columns.
+"""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,7 +11,8 @@ from itertools import groupby
 
 from tasks.ingest.html_regions import Region
 
-LONG_TABLE = 12  # rows; of a longer one the header is in another passage than most rows
+LONG_TABLE = 12  # rows; of such a one the header is in another passage than most rows
+LONGEST_TABLE = 400  # characters, half a passage: a shorter table is quoted whole, header and all
 LONGEST_CELL = 1_000  # characters; longer ones are paragraphs that a table puts beside each other
 MOST_COLUMNS = 1_000
 MOST_REPEATED = 200_000  # characters of a table that stand in several rows, written into each
@@ -101,13 +106,15 @@ def blocks_of(table: OpenTable) -> list[Block]:
     while heads < len(rows) and (rows[heads].heads or (not heads and _names_columns(rows[0]))):
         heads += 1
     grid = _filled(rows)
-    names = _names(grid[:heads]) if len(rows) - heads >= LONG_TABLE else {}
-    for number, row in enumerate(grid):
-        parts = list(row.values())
-        if names and number >= heads:
-            parts = [_named(names[at], text) if at in names else text for at, text in row.items()]
-        if text := "\t".join(part for part in parts if part):
-            found.append(Block(text, table.region))
+    lines = ["\t".join(part for part in row.values() if part) for row in grid]
+    short = len(rows) < LONG_TABLE and sum(map(len, lines)) <= LONGEST_TABLE
+    if not short and heads:
+        names = _names(grid[:heads])
+        lines[heads:] = [
+            "\t".join(_named(names.get(at, ""), text) for at, text in r.items() if text) for r in grid[heads:]
+        ]
+    for line in filter(None, lines):
+        found.append(Block(line, table.region, follows=short and bool(found)))
     return found
 
 
@@ -178,4 +185,4 @@ def _names(heads: list[dict[int, str]]) -> dict[int, str]:
 
 
 def _named(name: str, text: str) -> str:
-    return f"{name}: {text}" if name and text else text
+    return f"{name}: {text}" if name else text

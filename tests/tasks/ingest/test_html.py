@@ -88,12 +88,12 @@ TABLE = "<tr><th>Part</th><th>Stock</th><th>Price</th></tr>"
 SHOWN: dict[str, tuple[str, list[str]]] = {
     "cells": (
         f"<table><caption>May</caption>{TABLE}<tr><td>Chain</td><td>4</td><td>23</td></tr></table>",
-        ["May", "Part\tStock\tPrice", "Chain\t4\t23"],
+        ["May\nPart\tStock\tPrice\nChain\t4\t23"],
     ),
-    "cells without ends": ("<table><tr><td>Left<td>Right<tr><td>3<td>4", ["Left\tRight", "3\t4"]),
+    "cells without ends": ("<table><tr><td>Left<td>Right<tr><td>3<td>4", ["Left\tRight\n3\t4"]),
     "a cell of several rows": (
         "<table><tr><td rowspan=2>North<td>7:10<td>8:40<tr><td>9:10<td>none</table>",
-        ["North\t7:10\t8:40", "North\t9:10\tnone"],
+        ["North\t7:10\t8:40\nNorth\t9:10\tnone"],
     ),
     "a table for layout": (
         "<table><tr><td><table><tr><td>Alma<td>7</table></td><td><p>First.</p><p>Second.</p></td></tr></table>",
@@ -102,7 +102,7 @@ SHOWN: dict[str, tuple[str, list[str]]] = {
     "code in a table": ("<table><tr><td><pre>1\n2</pre><td><pre>a\n  b</pre></table>", ["1\n2", "a\n  b"]),
     "text outside of cells": (
         "<table>before<tr>between<td>x</td></tr>after</table>",
-        ["before", "between\tx", "after"],
+        ["before\nbetween\tx\nafter"],
     ),
     "choices": (
         "<label>Colour</label><select><option>Red<option>Blue</select><button>Buy</button>",
