@@ -23,7 +23,7 @@ quick: .venv/installed
 	$(PYTEST) $(QUICK) tests/configs tests/tasks
 
 test: .venv/installed browser
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/architecture -m "not long and not faults and not gpu and not network"
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick --ignore tests/architecture -m "not long and not faults and not gpu and not network"
 
 long: .venv/installed
 	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile long --timeout 1800 -m "long or hypothesis"

@@ -6,7 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Others may have the cores, so an example has no deadline; coverage must not waver, so quick ones are always the same.
+# Others may have the cores, so an example has no deadline. Quick ones are always the same: what is wrong with a commit
+# must not depend on luck. `make long` draws others.
 hypothesis.settings.register_profile("test", deadline=None, max_examples=40)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2_000)

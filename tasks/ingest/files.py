@@ -14,7 +14,7 @@ from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.dialects import AUTO, SURE, UTF16_MARKS, find_encoding
-from tasks.ingest.headings import front_matter, markdown_headings, text_headings
+from tasks.ingest.headings import first_heading, front_matter, markdown_headings, text_headings
 from tasks.ingest.html import read_html
 from tasks.ingest.letters import mend_letters
 from tasks.ingest.sections import (
@@ -163,7 +163,8 @@ def _parsed(text: str, kind: str) -> _Parsed:
     (text,) = mend_letters([text], counts)
     if kind == "md":
         title, start = front_matter(text)
-        return _Parsed(kind, title, text, markdown_headings(text, start), +counts)
+        headings = markdown_headings if len(text) > LONG_FILE else first_heading
+        return _Parsed(kind, title, text, [] if title and len(text) <= LONG_FILE else headings(text, start), +counts)
     return _Parsed(kind, "", text, text_headings(text) if len(text) > LONG_FILE else [], +counts)
 
 

@@ -65,6 +65,22 @@ def markdown_headings(text: str, start: int = 0) -> list[Heading]:
     return found
 
 
+def first_heading(text: str, start: int = 0) -> list[Heading]:
+    """Return the first heading of a Markdown text alone, or none; what follows it is not parsed.
+
+    What a line is follows from those before it, so that the text is parsed up to a line that looks like a heading,
+    and further where it is none.
+    """
+    ends = [m.end() for m in SUSPECT.finditer(text, start)]
+    tried = 0
+    while tried < len(ends):
+        tried = min(2 * tried + 1, len(ends))
+        end = text.find("\n", ends[tried - 1] - 1) + 1 or len(text)
+        if found := markdown_headings(text[:end], start):
+            return found[:1]
+    return []
+
+
 def _plain(content: str) -> str:
     """Return the words of a heading without marks."""
     tokens = _inline().parseInline(content[:LONGEST])

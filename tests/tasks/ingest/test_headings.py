@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tasks.ingest.headings import front_matter, markdown_headings, text_headings
+from tasks.ingest.headings import first_heading, front_matter, markdown_headings, text_headings
 
 MARKDOWN: dict[str, tuple[str, list[tuple[int, str]]]] = {
     "marks": ("# One\n\n### Three ###\n", [(1, "One"), (3, "Three")]),
@@ -38,6 +38,7 @@ def test_a_heading_stands_where_the_parser_of_the_whole_text_has_one(lines: list
     opened = [t.map for t in tokens if t.type == "heading_open" and t.level == 0 and t.map]
     found = [text.count("\n", 0, h.start) for h in markdown_headings(text)]
     assert found == [first for first, _ in opened]
+    assert [h.title for h in first_heading(text)] == [h.title for h in markdown_headings(text)[:1]]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """What a person sees of an HTML page, and pages that are broken or hostile."""
 
 import html
+import re
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.ingest.html import plain_html, read_html
+
+LIGATURE = re.compile("[\ufb00-\ufb06]")  # reading writes them out
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,12 @@ def test_a_page_is_what_can_be_seen_of_it(markup: str, text: str, title: str) ->
 @given(st.lists(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=12), max_size=8))
 def test_paragraphs_come_back_as_lines_whatever_signs_they_hold(paragraphs: list[str]) -> None:
     markup = "".join(f"<p class='x'>{html.escape(p)}</p><script>{i} < {i}</script>" for i, p in enumerate(paragraphs))
-    assert plain_html(f"<html><body>{markup}</body></html>")[0].split("\n\n") == (paragraphs or [""])
+    written = [LIGATURE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), p) for p in paragraphs]
+    assert plain_html(f"<html><body>{markup}</body></html>")[0].split("\n\n") == (written or [""])
+
+
+def test_ligatures_of_a_page_are_written_out() -> None:
+    assert plain_html("<p>The e\ufb00ect of a \ufb01re \ufb02oor</p>")[0] == "The effect of a fire floor"
 
 
 @pytest.mark.timeout(20)
