@@ -42,7 +42,7 @@ from configs.rerank import Rerank
 from configs.retrieve import Cutoff, Retrieve, Weighted
 from configs.runner import Runner, Threads
 from configs.tokenize import Chunk, Counted, Fits
-from configs.topics import Covered, Free, Guide, Judged, Slices, Suspicions
+from configs.topics import Covered, Free, Guide, Judged, LastRun, Slices, Suspicions
 from configs.word2vec import Recommended, Related, Senses, Word2Vec
 
 
@@ -93,8 +93,8 @@ class TopicModel(Config):
     """Documents to topics."""
     merge: tuple[tuple[int, ...], ...] = ()
     """Numbers of topics, as the page shows them, to make one of."""
-    least_match: float = Field(0.3, gt=0, le=1)
-    """Least overlap of a topic with one of the last run to bear its number."""
+    last_run: LastRun = LastRun()
+    """What the last run decides: numbers."""
     slices: tuple[Slices, ...] = ()
     """Columns to follow topics over: times, classes."""
     top_topics: int = Field(3, ge=1, le=50)

@@ -53,6 +53,17 @@ class Slices(Config):
     """Slices of equal length that a time, an ISO date or a number, is cut into; 0 where the column is a class."""
 
 
+class LastRun(Config):
+    """What the last run of the same name decides."""
+
+    least_match: float = Field(0.3, gt=0, le=1)
+    """Least overlap of a topic with one of the last run to bear its number."""
+    stay: bool = False
+    """Leave a document in the topic that it had in the last run, where that topic lives on, the document is as close
+    as its members, and no other topic is closer. Off: the same documents and settings give the same topics, whatever
+    ran before; the past decides numbers alone."""
+
+
 class Suspicions(Config):
     """When a document is listed to be checked."""
 

@@ -252,15 +252,17 @@ def describe_topics(pooled: Pooled, layout: LayoutRef, labels: LabelsRef, config
     )
 
 
-def recognise(name: str, pooled: Pooled, found: LabelsRef, least: float) -> Matched:
+def recognise(name: str, pooled: Pooled, found: LabelsRef, config: TopicModel) -> Matched:
     """Give clusters the numbers of the topics of the last run, and keep them for the next; a plan keeps nothing."""
     last = topic_records.previous(name, pooled.documents, found)
-    matched = match_clusters(pooled.documents, found, pooled.vectors, last, least)
+    matched = match_clusters(
+        pooled.documents, found, pooled.vectors, last, config.last_run.least_match, leave=config.last_run.stay
+    )
     if steps.planning() is None:
         topic_records.commit(
             TopicRecord(
                 name=name,
-                previous=last.number if last is not None else 0,
+                previous=matched.previous,
                 documents=pooled.documents,
                 found=found,
                 labels=matched.labels,
@@ -304,7 +306,7 @@ def look_closer(
         wordings=represent_ways(pooled.documents, counts, clusters, encoder, config.topics.represent),
         tree=represent_tree(counts, *clusters),
         slices=tuple(slices),
-        fates=matched.fates,
+        matched=matched,
         remarks=remark_documents(pooled.documents, pooled.vectors, grouped.graph, topics.labels, config.checks),
         measures=judge(pooled, grouped, topics, config),
         coverage=cover_documents(pooled.documents, encoder.encoder),
@@ -340,7 +342,7 @@ def topic_model(
         encoder = embedded.fingerprint
         pooled = pool_units(documents, embedded, config.topics)
         grouped = group_documents(pooled, config.topics, encoder)
-        matched = recognise(name, pooled, grouped.clustered.labels, config.least_match)
+        matched = recognise(name, pooled, grouped.clustered.labels, config)
         labels = merge_clusters(matched.labels, config.merge) if config.merge else matched.labels
         topics = describe_topics(pooled, grouped.layout, labels, config.topics)
         places = None

@@ -153,9 +153,17 @@ def reduce_outliers(
 
 @step(name="cluster-match", libraries=("scipy",))
 def match_clusters(
-    documents: DocumentsRef, labels: LabelsRef, vectors: VectorsRef, previous: TopicRecord | None, least: float
+    documents: DocumentsRef,
+    labels: LabelsRef,
+    vectors: VectorsRef,
+    previous: TopicRecord | None,
+    least: float,
+    *,
+    leave: bool = False,
 ) -> Matched:
     """Give clusters the numbers of the topics of an earlier run that they continue; say what became of those.
+
+    Which documents are together is not changed by that run, unless `leave` says so.
 
     Args:
         documents: N documents.
@@ -163,6 +171,7 @@ def match_clusters(
         vectors: (N, D) unit-length rows.
         previous: The earlier run; None where this is the first.
         least: Least agreement of two clusters to be one topic.
+        leave: Whether documents are left in the topic that they had in that run, as `stay` does.
     """
     found, rows = objects.load_array(labels), objects.load_array(vectors)
     numbers, centres = centres_of(rows, found)
@@ -170,15 +179,18 @@ def match_clusters(
     old = State((), found[:0], numbers[:0], centres[:0], -1) if previous is None else _state(previous)
     names, fates = match_topics(old, new, least)
     named = np.array([names.get(int(label), -1) for label in found], dtype=np.int64)
-    stayed = stay(old, new.documents, named, rows)
-    steps.log_metrics(stayed=int((stayed != named).sum()))
+    final = stay(old, new.documents, named, rows) if leave else named
+    stayed = int((final != named).sum())
+    steps.log_metrics(stayed=stayed)
     for fate in ("kept", "born", "died", "merged", "split"):
         steps.log_metrics(**{fate: sum(f.fate == fate for f in fates)})
     return Matched(
-        labels=objects.save_array(LabelsRef, stayed),
-        centres=objects.save_array(VectorsRef, centres_of(rows, stayed)[1]),
+        labels=objects.save_array(LabelsRef, final),
+        centres=objects.save_array(VectorsRef, centres_of(rows, final)[1]),
         fates=objects.save_rows(FatesRef, Fate, fates),
         highest=max([old.highest, *names.values()]),
+        stayed=stayed,
+        previous=0 if previous is None else previous.number,
     )
 
 

@@ -171,12 +171,16 @@ class Matched(Value):
         centres: A row for each topic, by number.
         fates: What became of every topic.
         highest: Highest number ever given to a topic.
+        stayed: Documents left in their topic of that run.
+        previous: Number of that run; 0 where this is the first of its name.
     """
 
     labels: LabelsRef
     centres: VectorsRef
     fates: FatesRef
     highest: int
+    stayed: int
+    previous: int
 
 
 class Sliced(Value):
@@ -204,7 +208,7 @@ class TopicReport(Value):
         wordings: The topics in words, several ways side by side.
         tree: How they join.
         slices: A table for each column they were followed over.
-        fates: What became of the topics of the last run.
+        matched: What became of the topics of the last run.
         remarks: Documents worth a look.
         measures: How good the topics are.
         coverage: How well the encoder knows the words.
@@ -215,7 +219,7 @@ class TopicReport(Value):
     wordings: WordingsRef
     tree: MergesRef
     slices: tuple[Sliced, ...]
-    fates: FatesRef
+    matched: Matched
     remarks: RemarksRef
     measures: tuple[MeasuresRef, ...]
     coverage: Coverage

@@ -50,7 +50,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
         tables=[
-            _fates(found, names),
+            _fates(found, names, stays=config.last_run.stay),
             _quality(found),
             *_remarks(found, documents),
             *_jargon(found),
@@ -95,7 +95,7 @@ def topic_summary(
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
     names = {t.topic: t for t in rows}
-    fates = objects.load_rows(found.fates, Fate)
+    fates = objects.load_rows(found.matched.fates, Fate)
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
     placed = objects.load_rows(places, TopicMatch) if places is not None else []
     return {
@@ -105,6 +105,8 @@ def topic_summary(
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
         "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
+        "previous": found.matched.previous,
+        "stayed": found.matched.stayed,
         "measures": {m.name: m.stated() for m in measures},
         "found": [
             {"text": find[p.query], "topic": p.topic, "label": names[p.topic].label, "score": round(p.score, 4)}
@@ -188,8 +190,8 @@ def _slices(over: Slices, shares: Sequence[Share], names: dict[int, str]) -> dic
     return {"column": over.column, "rows": rows}
 
 
-def _fates(found: TopicReport, names: dict[int, str]) -> Table:
-    fates = objects.load_rows(found.fates, Fate)
+def _fates(found: TopicReport, names: dict[int, str], *, stays: bool) -> Table:
+    fates = objects.load_rows(found.matched.fates, Fate)
     told = {"kept": "", "born": "", "died": "", "merged": "into ", "split": "from "}
     rows = [
         (f.topic, names.get(f.topic, ""), f.fate + (f" {told[f.fate]}{f.other}" if f.other >= 0 else ""), f.before,
@@ -197,7 +199,16 @@ def _fates(found: TopicReport, names: dict[int, str]) -> Table:
     ]  # fmt: skip
     counted = ", ".join(f"{sum(f.fate == fate for f in fates)} {fate}" for fate in told)
     columns = ("topic", "label", "fate", "documents before", "now", "in both", "drift")
-    return Table("Since the last run", columns, rows, counted)
+    if not found.matched.previous:
+        return Table("Since the last run", columns, rows, f"{counted}; the first run of this name")
+    left = f"{found.matched.stayed:,} documents were left in the topic they had then (last_run.stay=true)"
+    past = left if stays else "which gives numbers alone: what is together follows from documents and settings"
+    return Table(
+        f"Since run {found.matched.previous}",
+        columns,
+        rows,
+        f"{counted}; compared with run {found.matched.previous}, {past}",
+    )
 
 
 def _quality(found: TopicReport) -> Table:

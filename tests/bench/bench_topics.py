@@ -211,7 +211,7 @@ def refreshed(texts: Sequence[str], vectors: Floats, theme: Sequence[str]) -> li
         numbers, centres = centres_of(where[:count], labels)
         states.append(State(ids[:count], labels, numbers, centres, int(numbers.max())))
     old, new = states
-    names, _ = match_topics(old, new, TopicModel().least_match)
+    names, _ = match_topics(old, new, TopicModel().last_run.least_match)
     now = stay(old, ids, np.array([names.get(int(label), -1) for label in new.labels]), where)
     surviving = np.isin(old.labels, [number for number in names.values() if number in old.numbers])
     born = now[len(texts) : len(texts) + len(theme)]

@@ -16,7 +16,7 @@ from configs.generators import ModelServer
 from configs.ingest import Tables
 from configs.reduce import NoReduction
 from configs.represent import Labels, Written
-from configs.topics import Slices, Suspicions
+from configs.topics import LastRun, Slices, Suspicions
 from flows.topic_model import group_documents, recognise, topic_model
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.run import Outcome
@@ -75,7 +75,7 @@ def topics_of(outcome: Outcome) -> dict[str, int]:
 
 
 def fates_of(outcome: Outcome) -> list[Fate]:
-    return objects.load_rows(FatesRef.model_validate(outcome.refs["findings.fates"]), Fate)
+    return objects.load_rows(FatesRef.model_validate(outcome.refs["findings.matched.fates"]), Fate)
 
 
 def kept_or_told(then: dict[str, int], now: dict[str, int], fates: list[Fate]) -> float:
@@ -185,7 +185,8 @@ def found_in(texts: dict[str, str], rounded: Any, topics: Topics) -> tuple[dict[
         documents=objects.save_rows(DocumentsRef, Document, documents),
         vectors=objects.save_array(VectorsRef, rounded(vectors).astype(np.float32)),
     )
-    matched = recognise("notes", pooled, group_documents(pooled, topics, ran).clustered.labels, 0.3)
+    found = group_documents(pooled, topics, ran).clustered.labels
+    matched = recognise("notes", pooled, found, TopicModel(topics=topics, last_run=LastRun(stay=True)))
     labels = objects.load_array(matched.labels).tolist()
     return dict(zip(texts, labels, strict=True)), objects.load_rows(matched.fates, Fate)
 
