@@ -111,6 +111,7 @@ class Canary:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.faults
 def test_a_planted_pickle_is_never_run(build: Callable[[], Outcome], workspace: Path, tmp_path: Path) -> None:
     outcome = build()
     canary = tmp_path / "canary"

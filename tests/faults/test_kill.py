@@ -109,6 +109,7 @@ def wait_for_server(process: "subprocess.Popen[str]") -> psutil.Process:
     raise AssertionError("no temporary server was started")
 
 
+@pytest.mark.faults
 def test_an_interrupted_run_says_how_to_go_on_and_ends_with_status_130(
     job: Callable[..., Job], workspace: Path
 ) -> None:

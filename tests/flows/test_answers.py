@@ -85,6 +85,7 @@ def build(folder: Path, evaluate: Evaluate) -> Outcome:
     return knowledge_base(source=Files(path=str(folder)), collection="notes", config=config)
 
 
+@pytest.mark.long
 def test_a_refreshed_collection_refuses_the_old_threshold_until_it_is_calibrated_again(
     workspace: Path, notes: Path, tmp_path: Path
 ) -> None:

@@ -68,12 +68,10 @@ def test_every_flow_has_a_call_here() -> None:
     assert set(CALLS) == set(flow_cards())
 
 
-TRAINS = pytest.mark.long  # a minute each; `test_tune_*` train less
+LONG = ("tune-", "image-", "text-", "topic-", "word-", "chat-")  # up to a minute each; other tests run them on less
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=TRAINS) if n.startswith(("tune-", "image-captions")) else n for n in CALLS]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long) if n.startswith(LONG) else n for n in CALLS])
 def test_a_quick_run_repeats_from_the_store_with_the_same_digests(
     name: str, quick_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

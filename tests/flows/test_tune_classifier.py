@@ -170,6 +170,7 @@ def trained_here(home: Path) -> list[Path]:
     return [path.parent for path in (home / "workspace").rglob("training.json")]
 
 
+@pytest.mark.long
 @pytest.mark.flow
 @pytest.mark.slow
 def test_back_to_an_older_number_is_back_for_every_flow(home: Path) -> None:

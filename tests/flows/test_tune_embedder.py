@@ -210,6 +210,7 @@ def test_training_data_equal_to_the_test_data_stop_the_run_in_words(home: Path) 
         tune_embedder(source=source, test=source, config=config)
 
 
+@pytest.mark.long
 @pytest.mark.flow
 @pytest.mark.slow
 def test_a_model_that_learned_nothing_is_kept_but_not_released_and_says_why(home: Path) -> None:

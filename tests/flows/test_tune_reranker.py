@@ -42,6 +42,7 @@ def test_a_column_that_a_table_has_not_is_refused_before_any_work_with_those_it_
         preflight(source, config=TuneReranker(examples=PairColumns(positive="answer")))
 
 
+@pytest.mark.long
 @pytest.mark.flow
 @pytest.mark.slow
 def test_a_model_that_ranks_no_better_is_kept_but_not_released_and_says_why(home: Path) -> None:

@@ -180,6 +180,7 @@ def test_a_temporary_server_that_ended_is_not_waited_for(workspace: Path) -> Non
         found.wait()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_a_temporary_server_says_goes_to_a_file_and_not_to_the_console(
     workspace: Path, prefect_tables: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -46,6 +46,7 @@ def error_rate(text: str, read: str) -> float:
     return character_errors(words, seen) / len(words)
 
 
+@pytest.mark.long
 def test_a_scan_of_several_fonts_is_read_page_by_page_and_turned_upright(tmp_path: Path) -> None:
     pages = [noisy(drawn(TEXT, FONTS[0]), 1), noisy(drawn(OTHER, FONTS[1]).rotate(90, expand=True), 2),
              noisy(drawn(OTHER, FONTS[2], columns=70).rotate(180), 3)]  # fmt: skip
