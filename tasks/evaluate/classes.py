@@ -3,20 +3,20 @@
 All ways are resampled together: an interval of a difference is that of two ways on the same texts.
 
 Shapes: N texts, K classes, R resamples.
-Source: macro-F1, AUROC and calibration error as in `tasks.metrics.classification`; bootstrap, Efron 1979; McNemar's
+Source: macro-F1 and AUROC as in `tasks.metrics.classification`; bootstrap, Efron 1979; McNemar's
 test, McNemar 1947, doi:10.1007/BF02295996, by scipy's binomial test.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.data.classes import Bin, ClassScore, Confused, Paired
 from tasks.data.evaluation import Measure
+from tasks.evaluate.calibration import bin_of, calibration_error
 from tasks.metrics.classification import counts, f1_of, mean_auroc, mean_f1, right_texts
 from tasks.metrics.intervals import Interval, drawn_rows, percentile_interval, wilson
 
@@ -74,9 +74,12 @@ def judge_ways(
     measures: list[Measure] = []
     found: dict[str, dict[str, tuple[float, Floats]]] = {}
     for name, way in ways.items():
-        found[name] = _resampled(targets, way, draws, bins, multiple)
+        found[name] = _resampled(targets, way, draws, multiple=multiple)
         for metric, (value, samples) in found[name].items():
             measures.append(Measure(metric, name, value, *_interval(value, samples, len(targets)), len(targets)))
+        if way.sure:
+            value, ends = calibration_error(*confidences(targets, way, multiple=multiple), draws, bins=bins, seed=seed)
+            measures.append(Measure("calibration error", name, value, *ends, len(targets)))
     paired = []
     for ours, theirs in combinations(ways, 2):
         right = right_texts(targets, ways[ours].labels), right_texts(targets, ways[theirs].labels)
@@ -136,7 +139,7 @@ def _interval(value: float, samples: Floats, texts: int) -> Interval:
 
 
 def _resampled(
-    targets: Bools, way: ScoredTexts, draws: Sequence[Floats], bins: int, multiple: bool
+    targets: Bools, way: ScoredTexts, draws: Sequence[Floats], *, multiple: bool
 ) -> dict[str, tuple[float, Floats]]:
     """Return for each measure its value and those of resampled texts (R,)."""
     every = [np.ones(len(targets)), *draws]
@@ -148,14 +151,7 @@ def _resampled(
         "macro-F1": mean_f1(*counted),
         "accuracy": np.array([weights @ right / weights.sum() for weights in every]),
     }
-    if way.sure:
-        sure, correct = confidences(targets, way, multiple=multiple)
-        boxes, width = bin_of(sure, bins), sure.shape[1]
-        values["calibration error"] = np.array([
-            _calibration_error(np.repeat(weights, width), sure.ravel(), correct.ravel(), boxes.ravel(), bins)
-            for weights in every
-        ])  # fmt: skip
-    else:
+    if not way.sure:
         none = ~way.labels.any(axis=1)
         values["no label"] = np.array([weights @ none / weights.sum() for weights in every])
     if multiple:
@@ -171,16 +167,6 @@ def confidences(targets: Bools, way: ScoredTexts, *, multiple: bool) -> tuple[Fl
     best = way.likely.argmax(axis=1)
     rows = np.arange(len(best))
     return way.likely[rows, best][:, None].astype(np.float64), targets[rows, best][:, None].astype(np.float64)
-
-
-def bin_of(sure: Floats, bins: int) -> npt.NDArray[np.int64]:
-    """Return the bin of each confidence: equal widths from 0 to 1, the upper end belonging to the bin."""
-    return np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
-
-
-def _calibration_error(weights: Floats, sure: Floats, right: Floats, boxes: Any, bins: int) -> float:
-    gap = np.bincount(boxes, weights=weights * (right - sure), minlength=bins)
-    return float(np.abs(gap).sum() / weights.sum())
 
 
 def calibration_bins(targets: Bools, name: str, way: ScoredTexts, *, bins: int, multiple: bool) -> list[Bin]:

@@ -3,7 +3,7 @@
 Labels are (N, K) of truth values: of N texts, which of K classes each has.
 
 Source: macro-F1 as scikit-learn's `f1_score(average="macro")`, AUROC as its `roc_auc_score(average="macro",
-multi_class="ovr")`; calibration error, Naeini et al. 2015, AAAI, equal bins.
+multi_class="ovr")`.
 """
 
 from collections.abc import Sequence

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, roc_auc_score
 
+from tasks.evaluate.calibration import plain_error
 from tasks.evaluate.classes import (
     ScoredTexts,
     calibration_bins,
     class_by_class,
+    confidences,
     confusion,
     gains,
     judge_order,
@@ -50,17 +52,9 @@ def test_intervals_are_those_of_texts_drawn_again_and_differences_are_paired() -
     )
 
 
-def test_the_calibration_error_is_the_sum_over_bins_of_how_far_sure_and_right_are_apart() -> None:
-    measures, _ = judge_ways(TARGETS, {"good": GOOD}, multiple=False, resamples=5, bins=10, seed=0)
-    error = next(m.value for m in measures if m.name == "calibration error")
-    sure, right = GOOD.likely.max(axis=1), GOOD.likely.argmax(axis=1) == TRUE
-    expected = 0.0
-    for low in np.arange(10) / 10:
-        inside = (sure > low) & (sure <= low + 0.1)
-        if inside.any():
-            expected += inside.mean() * abs(sure[inside].mean() - right[inside].mean())
-    assert error == pytest.approx(expected)
+def test_the_bins_that_are_drawn_add_up_to_the_plain_calibration_error() -> None:
     bins = calibration_bins(TARGETS, "good", GOOD, bins=10, multiple=False)
+    expected = plain_error(np.ones(120), *confidences(TARGETS, GOOD, multiple=False), 10)
     assert sum(b.count * abs(b.confidence - b.right) for b in bins) / 120 == pytest.approx(expected)
 
 
