@@ -27,7 +27,8 @@ class CellRow:
 
 
 class ReadCells(Value):
-    """Rows of a source, and rows that were rejected."""
+    """Rows of a source, rows that were rejected, and what was found out of how files are written, in words."""
 
     cells: CellsRef
     rejected: RejectedRef
+    notes: tuple[str, ...] = ()

@@ -97,16 +97,21 @@ def read_source(
                 for item in items
                 for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
             )
-            notes = [
-                said
-                for item in items
-                for said in tables.found_in(path if path.is_file() else path / item.name, source)
-            ]
+            notes = table_notes(source, items, tables.columns_of(source))
             return replace(_distinct(rows, keep=keep_duplicates), notes=notes)
         case Hub():
             given = hub.read_hub(source, items)
             return replace(_distinct(given.rows, keep=keep_duplicates), left_out=given.left_out)
     assert_never(source)
+
+
+def table_notes(source: Tables | Hub, items: Sequence[Item], columns: Sequence[str]) -> list[str]:
+    """Say what was found out of how the tables of a source are written; of what `datasets` reads there is nothing."""
+    if isinstance(source, Hub):
+        return []
+    path = place(source)
+    files = (path if path.is_file() else path / item.name for item in items if not item.reason)
+    return [said for file in files for said in tables.found_in(file, source, columns)]
 
 
 def _read_files(

@@ -147,8 +147,14 @@ def rows_in(
         raise DataError(f"{path.name} is not one of {', '.join(PATTERNS)}")
 
 
-def found_in(path: Path, source: Tables) -> list[str]:
-    """Say what was found out of how a file is written, where that was left open and is not the usual."""
+def found_in(path: Path, source: Tables, columns: Sequence[str]) -> list[str]:
+    """Say what was found out of how a file is written, where that was left open and is not the usual.
+
+    Args:
+        path: The file.
+        source: What is stated of it.
+        columns: Which it is to have.
+    """
     name, said = path.name.lower(), []
     if name.endswith((".parquet", ".xlsx")):
         return []
@@ -156,7 +162,7 @@ def found_in(path: Path, source: Tables) -> list[str]:
     if source.encoding == AUTO and encoding not in SURE:
         said.append(f"{path.name} is read as {encoding}, which is a guess; set source.encoding")
     if name.endswith(".csv") and source.delimiter is None:
-        delimiter = find_delimiter(_head(path, encoding), columns_of(source))
+        delimiter = find_delimiter(_head(path, encoding), columns)
         if delimiter != ",":
             said.append(f"{path.name} has {DELIMITERS[delimiter]} between cells, as found")
     return said

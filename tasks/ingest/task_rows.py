@@ -28,8 +28,10 @@ def ingest_rows(
         DataError: Nothing, or too little, could be read.
     """
     from tasks.ingest.rows import read_rows
+    from tasks.ingest.sources import table_notes
 
-    read = list(read_rows(source, objects.load_rows(snapshot, Item), columns))
+    items = objects.load_rows(snapshot, Item)
+    read = list(read_rows(source, items, columns))
     rows = [row for row in read if isinstance(row, CellRow)]
     rejected = [row for row in read if isinstance(row, Rejected)]
     if not rows or len(rejected) / len(read) > limits.max_rejected_share:
@@ -43,4 +45,5 @@ def ingest_rows(
     return ReadCells(
         cells=objects.save_rows(CellsRef, CellRow, rows),
         rejected=objects.save_rows(RejectedRef, Rejected, rejected),
+        notes=tuple(table_notes(source, items, columns)),
     )

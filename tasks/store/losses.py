@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tasks.data.base import Value, refs_in
+from tasks.data.cells import ReadCells
 from tasks.data.documents import REPEATED, Ingested, Rejected, RejectedRef
 from tasks.store import objects, rejections
 
@@ -83,7 +84,9 @@ def of_steps(finished: Sequence[StepDone]) -> Losses | None:
         truncated=int(
             sum(step.record.metrics.get("truncated", 0) for step in made if step.record and step.name == CUTS)
         ),
-        notes=list(dict.fromkeys(note for value in read for note in value.notes)),
+        notes=list(
+            dict.fromkeys(note for value in values if isinstance(value, Ingested | ReadCells) for note in value.notes)
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from configs.ingest import Files, Tables
 from tasks.data.documents import Document
 from tasks.ingest.dialects import find_delimiter, find_encoding
 from tasks.ingest.sources import SourceContents, list_source, read_source
-from tasks.ingest.tables import found_in
+from tasks.ingest.tables import columns_of, found_in
 
 KEPT = ("year", "day", "when", "price", "kind")
 FRAME = pd.DataFrame(
@@ -141,7 +141,7 @@ def test_files_of_an_encoding_that_was_left_open_are_read_and_said(tmp_path: Pat
 
 def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text\na\n", "utf-8")
-    assert found_in(tmp_path / "t.csv", Tables(path="t.csv", encoding="auto")) == []
+    assert found_in(tmp_path / "t.csv", Tables(path="t.csv", encoding="auto"), ("text",)) == []
     (row,) = read(tmp_path / "t.csv", keep=()).documents
     assert row == Document("t.csv#1", "a", "", "tables", "t.csv", 1, "row")
 
@@ -149,4 +149,5 @@ def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
 def test_the_delimiter_that_is_said_is_the_one_that_is_read_by(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,a;id;title\nx,1;2;3\n", "utf-8")
     source = Tables(path=str(tmp_path / "t.csv"), id="id", title="title")
-    assert found_in(tmp_path / "t.csv", source) == ["t.csv has a semicolon between cells, as found"]
+    found = found_in(tmp_path / "t.csv", source, columns_of(source))
+    assert found == ["t.csv has a semicolon between cells, as found"]

@@ -99,4 +99,4 @@ def test_another_delimiter_is_found_or_read_as_named_and_named_where_a_wrong_one
         (row,) = read_table(path, item, source)
         assert isinstance(row, Document)
         assert (row.text, row.meta) == ("gut, sehr gut", {"mark": "pos"})
-        assert len(tables.found_in(path, source)) == (source.delimiter is None)
+        assert len(tables.found_in(path, source, tables.columns_of(source))) == (source.delimiter is None)

@@ -66,3 +66,13 @@ def test_turns_of_a_conversation_are_read_from_json_lines_and_parquet(home: Path
     for name in ("a.jsonl", "b.parquet"):
         found, rejected = cells_of(Tables(path=str(tmp_path / name), text="messages"), ("messages", "tags"))
         assert (found, rejected) == ([{"messages": turns}], [])
+
+
+def test_what_was_found_of_how_rows_are_written_is_said(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "qa.csv").write_bytes("q;a\nWie groß?;3,5\n".encode("cp1252"))
+    source = Tables(path=str(tmp_path / "qa.csv"), text="q", encoding="auto")
+    read = ingest_rows.fn(list_items(source), source, ("q", "a"), Ingest())
+    assert read.notes == (
+        "qa.csv is read as cp1252, which is a guess; set source.encoding",
+        "qa.csv has a semicolon between cells, as found",
+    )
