@@ -8,6 +8,9 @@ from configs.base import Config, NotInCacheKey, Tabs
 
 PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.tiff")
 
+DOCUMENTS = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf", "*.docx", "*.pptx", "*.xlsx", "*.epub", "*.eml", "*.csv",
+             "*.tsv", "*.doc", "*.ppt", "*.xls")  # fmt: skip
+
 
 class PythonDocs(Config):
     """The documentation of Python packages installed beside this one, read from their source files."""
@@ -29,25 +32,27 @@ class Ocr(Config):
 
 
 class Files(Config):
-    """Text and PDF files of a folder; with `ocr`, scans and pictures of text too."""
+    """Text, PDF, Office, csv, book and mail files of a folder; with `ocr`, scans and pictures of text too."""
 
     kind: Literal["files"] = "files"
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """The folder; everything below it that matches is read, links that leave it are not followed."""
-    patterns: tuple[str, ...] = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf")
-    """File names to read; others are counted and left alone."""
+    patterns: tuple[str, ...] = DOCUMENTS
+    """File names to read; others are counted and left alone. doc, ppt and xls are rejected with what to do."""
     encoding: str = "utf-8"
     """How the bytes of text are written. A file that does not decode is rejected, never guessed at; auto: UTF-8, else
     what is likeliest, for each file, and said."""
     sections: Literal["auto", "off"] = "auto"
-    """How long txt, md and html files are read. auto: files of more than 4,000 characters that have two headings or
-    more become one document a section, titled `Book > Chapter 2`; off: every file is one document."""
+    """How files are parted. auto: long ones (txt, md, html, docx of more than 4,000 characters with two headings or
+    more) become one document a section, titled `Book > Chapter 2`; pptx, xlsx, csv and epub one a slide, block of rows
+    or chapter; off: every file but PDF is one document."""
     max_file_mb: float = Field(5.0, gt=0, le=1_000)
     """Larger files are rejected."""
     max_pages: int = Field(1_000, ge=1, le=100_000)
     """PDF files of more pages are rejected."""
     timeout_s: float = Field(60.0, gt=0, le=3_600)
-    """Seconds of processor time a PDF may take; its parser is then stopped and the file rejected."""
+    """Seconds of processor time a file of other kinds than txt, md and html may take; its parser is then stopped and
+    the file rejected."""
     ocr: Ocr | None = None
     """Recognises text on PDF pages that hold none, and reads pictures (png, jpg, webp, gif, bmp, tiff) beside
     `patterns`; `{}` takes the defaults. Left out, such a PDF is rejected and pictures are not read."""

@@ -88,6 +88,7 @@ Reason = Literal[
     "truncated",
     "damaged",
     "too-small",
+    "unsupported",
 ]
 
 
@@ -131,7 +132,7 @@ class Passage:
         return indexed(self.heading, self.text)
 
 
-PLACED = ("pages", "boxes", "recognised", "line_shifts", "text_line", "repeats")  # said of places in a text
+PLACED = ("pages", "rows", "boxes", "recognised", "line_shifts", "text_line", "repeats")  # said of places in a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Document:
         source: The package, folder or table it belongs to.
         path: File inside the source.
         line: First line inside the file, or number of the row, from 1; 0 where lines mean nothing.
-        kind: What it is: class, function, method, txt, md, html, pdf, row.
+        kind: What it is: class, function, method, row, or the ending of a file: txt, md, html, pdf, docx.
         licence: As the source states it; empty if it does not.
         meta: Whatever else is known, as text.
     """
@@ -171,19 +172,21 @@ class Document:
         return position + len(rest) - len(rest.lstrip()) if rest.strip() else position
 
     def path_of(self, position: int) -> str:
-        """Return the file, and its page or place where it has one, on which a character of the text stands."""
-        starts = [part.split(":") for part in self.meta.get("pages", "").split()]
-        pages = [page for start, page in starts if int(start) <= position]
-        place = f"page {pages[-1]}" if pages else self.meta.get("place", "")
-        return f"{self.path} {place}" if place else self.path
+        """Return the file, and the page, place and row where it has these, on which a character of the text stands."""
+        parts = [self.path, self.meta.get("place", "")]
+        parts += [f"{name} {number}" for name in ("page", "row") if (number := self._number_at(f"{name}s", position))]
+        return " ".join(filter(None, parts))
+
+    def _number_at(self, name: str, position: int) -> str:
+        """Return the page or row on which a character stands; each is stated with the first character on it."""
+        starts = [part.split(":") for part in self.meta.get(name, "").split()]
+        return next((number for start, number in reversed(starts) if int(start) <= position), "")
 
     def part(self, passage: Passage) -> "Document":
         """Return a passage as a document of its own, at its own line and page."""
         start = self.first_letter(passage.start)
         meta = {name: value for name, value in self.meta.items() if name not in PLACED}
-        pages = [part.partition(":") for part in self.meta.get("pages", "").split()]
-        if stands := [page for first, _, page in pages if int(first) <= start]:
-            meta |= {"pages": f"0:{stands[-1]}"}
+        meta |= {name: f"0:{number}" for name in ("pages", "rows") if (number := self._number_at(name, start))}
         return replace(self, id=passage.id, text=passage.text, line=self.line_of(start), meta=meta)
 
     def line_of(self, position: int) -> int:

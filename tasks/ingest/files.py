@@ -15,7 +15,7 @@ from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest.dialects import AUTO, SURE, UTF16_MARKS, find_encoding
 from tasks.ingest.headings import first_heading, front_matter, markdown_headings, text_headings
-from tasks.ingest.html import read_html
+from tasks.ingest.html import HtmlPage, read_html
 from tasks.ingest.letters import mend_letters
 from tasks.ingest.sections import (
     LONG_FILE,
@@ -104,10 +104,11 @@ def unread(item: Item) -> str:
 
 @dataclass(slots=True)
 class FileContents:
-    """What a file gave: its documents, what was rejected, and what was counted."""
+    """What a file gave: its documents, what was rejected, what was counted, and what of it was not read."""
 
     rows: list[Document | Rejected]
     counts: Counter[str] = field(default_factory=Counter)
+    unread: str = ""
 
 
 def read_file(root: Path, item: Item, encoding: str, sections: Literal["auto", "off"] = "auto") -> FileContents:
@@ -128,6 +129,19 @@ def read_file(root: Path, item: Item, encoding: str, sections: Literal["auto", "
         if isinstance(row, Document):
             row.meta.update(known)
     return made
+
+
+def text_documents(item: Item, kind: str, page: HtmlPage, sections: Literal["auto", "off"]) -> FileContents:
+    """Return what was read of a file whose lines mean nothing as a document, or one a section where it is long.
+
+    Args:
+        item: The file, as it was listed.
+        kind: Of the file: docx, eml.
+        page: Its title, text and headings.
+        sections: Whether a long file is parted at its headings.
+    """
+    parsed = _Parsed(kind, page.title, page.text, page.headings, page.counts, lines=False)
+    return _documents(item, parsed, sections)
 
 
 def _documents(item: Item, found: "_Parsed", sections: Literal["auto", "off"]) -> FileContents:
@@ -168,8 +182,8 @@ def _parsed(text: str, kind: str) -> _Parsed:
     return _Parsed(kind, "", text, text_headings(text) if len(text) > LONG_FILE else [], +counts)
 
 
-def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str]] | Rejected:
-    """Return the decoded bytes of one listed file and, where it was guessed, their encoding; or why it is rejected."""
+def read_bytes(root: Path, item: Item) -> bytes | Rejected:
+    """Return one listed file as it was when it was listed, or why it is rejected."""
     if item.reason:
         return Rejected(item.name, item.reason, unread(item))  # type: ignore[arg-type]
     try:
@@ -178,6 +192,14 @@ def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str
         content, sha = b"", ""
     if sha != item.sha256:
         return Rejected(item.name, "changed", "changed while it was being read; run again")
+    return content
+
+
+def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str]] | Rejected:
+    """Return the decoded bytes of one listed file and, where it was guessed, their encoding; or why it is rejected."""
+    content = read_bytes(root, item)
+    if isinstance(content, Rejected):
+        return content
     written = find_encoding(content) if encoding == AUTO else encoding
     guessed = {} if encoding != AUTO or written in SURE else {"encoding": written}
     encoding = written
@@ -195,13 +217,14 @@ def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str
 
 
 def guesses(documents: Sequence[Document]) -> list[str]:
-    """Say as what files were read whose encoding was left open, where that is not UTF-8."""
-    files = {d.path: d.meta["encoding"] for d in documents if "encoding" in d.meta}
-    found = Counter(files.values())
-    return [
-        f"{n:,} {'file is' if n == 1 else 'files are'} read as {name}, which is a guess; set source.encoding"
-        for name, n in found.most_common()
-    ]
+    """Say as what files were read whose encoding was left open, where that is not UTF-8, and how csv was parted."""
+    said = []
+    for key, way in (("encoding", "read as {}, which is a guess; set source.encoding"),
+                     ("delimiter", "csv with {} between cells, as found")):  # fmt: skip
+        files = {d.path: d.meta[key] for d in documents if key in d.meta}
+        for name, n in Counter(files.values()).most_common():
+            said.append(f"{n:,} {'file is' if n == 1 else 'files are'} {way.format(name)}")
+    return said
 
 
 def decode(content: bytes, encoding: str) -> str | None:

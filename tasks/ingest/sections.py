@@ -33,12 +33,14 @@ class Section:
         text: What stands under it.
         line: First line in the file, from 1; 0 where lines mean nothing.
         place: Where it is, as "slide 3" or "sheet Prices"; empty where the line says it.
+        rows: First character and number of each of its rows, as "0:1 57:2"; empty where it has none.
     """
 
     headings: tuple[str, ...]
     text: str
     line: int = 0
     place: str = ""
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def documents_of(item: Item, title: str, sections: Sequence[Section], kind: str)
     whole = len(sections) == 1 and not sections[0].headings
     rows: list[Document | Rejected] = []
     for number, section in enumerate(sections, start=1):
+        stands = {name: said for name in ("place", "rows") if (said := getattr(section, name))}
         identity = item.name if whole else f"{item.name}#section-{number}"
         if (bad := unfit(section.text)) is not None:
             rows.append(Rejected(identity, *bad))
@@ -131,7 +134,7 @@ def documents_of(item: Item, title: str, sections: Sequence[Section], kind: str)
             Document(
                 id=identity, text=section.text, title=named[:MAX_TITLE_LENGTH], source="files", path=item.name,
                 line=section.line, kind=kind,
-                meta={"sha256": item.sha256} | ({"place": section.place} if section.place else {}),
+                meta={"sha256": item.sha256} | stands,
             )
         )  # fmt: skip
     return rows
@@ -169,3 +172,12 @@ def section_notes(rows: Sequence[Document | Rejected], counts: Mapping[str, int]
     if left_out:
         notes.append(f"left out of html pages: {', '.join(left_out)}")
     return notes
+
+
+def unread_notes(unread: Mapping[str, str]) -> list[str]:
+    """Say what of files was not read, by their names; the first are named."""
+    if not unread:
+        return []
+    shown = "; ".join(f"{name}: {said}" for name, said in list(unread.items())[:SHOWN])
+    more = f"; and of {len(unread) - SHOWN:,} more files" if len(unread) > SHOWN else ""
+    return [f"not read: {shown}{more}"]

@@ -10,7 +10,7 @@ import itertools
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tasks.errors import DataError
 from tasks.ingest.readers import version_of
@@ -49,16 +49,27 @@ def rows_of(path: Path, sheet: str | None) -> Iterator[Cells]:
         MissingExtra: openpyxl is not installed.
     """
     reader()
-    import openpyxl
-
     _check_size(path)
     with path.open("rb") as file:
         try:
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            book = open_book(file)
         except Exception as error:  # a file of strangers: openpyxl raises what its XML leads to
             raise DataError(f"{path.name} is not whole xlsx: {type(error).__name__} {str(error)[:120]}") from error
         with contextlib.closing(book):
             yield from _rows(path, _sheet(path, book, sheet))
+
+
+def open_book(file: BinaryIO, *, formulas: bool = False) -> Any:
+    """Return a workbook that is read row by row: what Excel has stored last, or the formulas in its place."""
+    import openpyxl
+
+    return openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
+
+
+def cells_of(sheet: Any) -> Iterator[Any]:
+    """Return the rows of a sheet, each with its cells as openpyxl has them."""
+    sheet.reset_dimensions()  # what a file states of them may be wrong
+    return iter(sheet.iter_rows(min_row=1, max_row=MAX_ROWS, max_col=MAX_COLUMNS))
 
 
 def _check_size(path: Path) -> None:
@@ -71,8 +82,13 @@ def _check_size(path: Path) -> None:
         raise DataError(
             f"{path.name} is no xlsx file, or is protected by a password; save it as xlsx without"
         ) from error
-    if size > min(MAX_UNPACKED_BYTES, max(path.stat().st_size * MAX_RATIO, 1 << 24)):
+    if size > most_unpacked(path.stat().st_size):
         raise DataError(f"{path.name} unpacks to {size:,} bytes, more than is read; save it as csv")
+
+
+def most_unpacked(size: int) -> int:
+    """Return how many bytes a package of so many may unpack to."""
+    return min(MAX_UNPACKED_BYTES, max(size * MAX_RATIO, 1 << 24))
 
 
 def _sheet(path: Path, book: Any, sheet: str | None) -> Any:
@@ -84,8 +100,7 @@ def _sheet(path: Path, book: Any, sheet: str | None) -> Any:
 
 
 def _rows(path: Path, sheet: Any) -> Iterator[Cells]:
-    sheet.reset_dimensions()  # what a file states of them may be wrong
-    read = sheet.iter_rows(min_row=1, max_row=MAX_ROWS, max_col=MAX_COLUMNS)
+    read = cells_of(sheet)
     while True:
         try:
             row = next(read)
@@ -93,13 +108,13 @@ def _rows(path: Path, sheet: Any) -> Iterator[Cells]:
             return
         except Exception as error:
             raise DataError(f"{path.name} is not whole xlsx: {type(error).__name__} {str(error)[:120]}") from error
-        cells = [_value(cell) for cell in row]
+        cells = [value_of(cell) for cell in row]
         while cells and cells[-1] is None:
             cells.pop()
         yield cells
 
 
-def _value(cell: Any) -> Any:
+def value_of(cell: Any) -> Any:
     """Return what a cell holds: nothing for an error of Excel, a date where its format shows no time."""
     value = cell.value
     if getattr(cell, "data_type", "") == "e":

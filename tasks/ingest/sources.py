@@ -11,10 +11,11 @@ from typing import assert_never
 from configs.ingest import PICTURES, Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest import files, hub, python_docs, sheets, tables
+from tasks.ingest.office import read as office_read
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.pdf.scans import PageReader
 from tasks.ingest.pictures.shown_text import read_pictures, shows_text
-from tasks.ingest.sections import section_notes
+from tasks.ingest.sections import section_notes, unread_notes
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 MEGABYTE = 1_000_000
@@ -48,7 +49,7 @@ def list_source(source: Source) -> tuple[list[Item], int]:
             return items, 0
         case Files():
             items, ignored = files.list_folder(place(source), looked_for(source), _bytes(source.max_file_mb))
-            return [replace(i, reader=pdf_read.reader()) if pdf_read.is_pdf(i.name) else i for i in items], ignored
+            return [replace(i, reader=_reader_of(i.name)) for i in items], ignored
         case Tables():
             path = place(source)
             if path.is_file():
@@ -58,6 +59,10 @@ def list_source(source: Source) -> tuple[list[Item], int]:
         case Hub():
             return hub.list_hub(source), 0
     assert_never(source)
+
+
+def _reader_of(name: str) -> str:
+    return pdf_read.reader() if pdf_read.is_pdf(name) else office_read.reader(name)
 
 
 def read_source(
@@ -83,12 +88,12 @@ def read_source(
                 [python_docs.read_package(p) for p in source.packages], source.max_tokens, count_tokens
             )
         case Files():
-            read, counts = _read_files(source, items, pages)
+            read, counts, unread = _read_files(source, items, pages)
             found = _distinct(read, keep=keep_duplicates)
             return replace(
                 found,
                 counts=found.counts + counts,
-                notes=[*files.guesses(found.documents), *section_notes(read, counts)],
+                notes=[*files.guesses(found.documents), *section_notes(read, counts), *unread_notes(unread)],
             )
         case Tables():
             path = place(source)
@@ -116,21 +121,29 @@ def table_notes(source: Tables | Hub, items: Sequence[Item], columns: Sequence[s
 
 def _read_files(
     source: Files, items: Sequence[Item], pages: PageReader | None
-) -> tuple[list[Document | Rejected], Counter[str]]:
-    """Return what a folder holds, and what its readers have counted."""
+) -> tuple[list[Document | Rejected], Counter[str], dict[str, str]]:
+    """Return what a folder holds, what its readers have counted, and what of each file was not read."""
     root = place(source)
     parsed = pdf_read.read_pdfs(root, [item for item in items if pdf_read.is_pdf(item.name)], source, pages)
     seen = read_pictures(root, [item for item in items if shows_text(item.name, source)], source, pages)
+    office = office_read.read_offices(root, [item for item in items if office_read.kind_of(item.name)], source)
     counts: Counter[str] = Counter()
     rows: list[Document | Rejected] = []
+    unread: dict[str, str] = {}
     for item in items:
-        if pdf_read.is_pdf(item.name) or shows_text(item.name, source):
-            file = next(parsed if pdf_read.is_pdf(item.name) else seen)
+        if pdf_read.is_pdf(item.name):
+            file = next(parsed)
+        elif shows_text(item.name, source):
+            file = next(seen)
+        elif office_read.kind_of(item.name):
+            file = next(office)
         else:
             file = files.read_file(root, item, source.encoding, source.sections)
         rows += file.rows
         counts += file.counts
-    return rows, counts
+        if file.unread:
+            unread[item.name] = file.unread
+    return rows, counts, unread
 
 
 def looked_for(source: Files) -> tuple[str, ...]:

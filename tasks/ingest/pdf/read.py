@@ -5,10 +5,7 @@ pictures nothing is needed here. A file becomes one document a section; what was
 """
 
 import json
-import math
 import os
-import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from configs.ingest import Files
-from tasks.data import digests
 from tasks.data.documents import Document, Item, Rejected
 from tasks.ingest import sandbox
-from tasks.ingest.files import FileContents, unread
+from tasks.ingest.files import FileContents, read_bytes
 from tasks.ingest.pdf import process
 from tasks.ingest.pdf.recognised import Placed
 from tasks.ingest.pdf.scans import PageReader, recognise_pages
 from tasks.ingest.readers import version_of
 from tasks.text.sentences import unfit
 
-MEMORY = 1 << 30  # bytes a parser may take
 MAX_TITLE_LENGTH = 512
 PARSER = sandbox.program(process)
 
@@ -68,14 +63,9 @@ def read_pdfs(
 
 def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> FileContents:
     """Read one listed file as a document a section, or say why it is rejected."""
-    if item.reason:
-        return FileContents([Rejected(item.name, item.reason, unread(item))])  # type: ignore[arg-type]
-    try:
-        content, sha = digests.read(root / item.name)
-    except OSError:
-        content, sha = b"", ""
-    if sha != item.sha256:
-        return FileContents([Rejected(item.name, "changed", "changed while it was being read; run again")])
+    content = read_bytes(root, item)
+    if isinstance(content, Rejected):
+        return FileContents([content])
     found = _parse(content, source, {})
     if not found.get("blank"):
         return _documents(item, found, {})
@@ -83,7 +73,7 @@ def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = 
         if "reason" in found:
             found["detail"] += "; recognise the text of a scan by source.ocr={}"
         return _documents(item, found, {})
-    scanned = recognise_pages(content, sha, found["blank"], source, source.ocr, reader)
+    scanned = recognise_pages(content, item.sha256, found["blank"], source, source.ocr, reader)
     made = _documents(item, _parse(content, source, scanned.pages), scanned.pages)
     made.counts.update(scanned.counts)
     made.rows += [
@@ -94,29 +84,8 @@ def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = 
 
 
 def _parse(content: bytes, source: Files, recognised: Mapping[int, Sequence[Placed]]) -> dict[str, Any]:
-    """Parse a file in a process of its own, which is killed when its time is up.
-
-    What is limited is processor time, which other work on the machine does not use up; a parser that only waits is
-    stopped after several times as long.
-    """
-    command = sandbox.command(PARSER, source.max_pages, math.ceil(source.timeout_s), MEMORY)
-    late = {"reason": "timeout", "detail": f"was not read in {source.timeout_s:g} s; raise source.timeout_s"}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and code; the file comes in as data
-            command, input=json.dumps(recognised).encode() + b"\n" + content, capture_output=True,
-            timeout=source.timeout_s * sandbox.WAITING + sandbox.WAITING, check=False, env=sandbox.environment(),
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return late
-    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        return late
-    try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        detail = f"broke its parser, which ended with {done.returncode}: {' '.join(last)[:200]}"
-        return {"reason": "unreadable", "detail": detail}
-    return found
+    given = json.dumps(recognised).encode() + b"\n" + content
+    return sandbox.parse(PARSER, given, source.timeout_s, source.max_pages)
 
 
 def _documents(item: Item, found: dict[str, Any], recognised: Mapping[int, Sequence[Placed]]) -> FileContents:

@@ -62,7 +62,7 @@ def test_a_scan_is_stored_item_by_item(notes: Path) -> None:
     [
         (
             Files,
-            r"holds no file like \*\.txt, \*\.md, .*\*\.pdf; of other kinds it holds 1; put documents there, name ",
+            r"holds no file like \*\.txt, \*\.md, .*\*\.xls; of other kinds it holds 1; put documents there, name ",
         ),
         (Tables, r"holds no file like \*\.jsonl, .*; of other kinds it holds 1; put tables there, or name another"),
     ],
@@ -77,7 +77,7 @@ def test_a_folder_of_nothing_but_other_files_is_refused_with_what_was_looked_for
 
 def test_an_empty_folder_has_no_files_of_other_kinds_and_no_package_none_to_read(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"\*\.pdf; put documents there, name another source\.path, or set source\.patt"
+        DataError, match=r"\*\.xls; put documents there, name another source\.path, or set source\.patt"
     ):
         list_items(Files(path=str(tmp_path)))
     with pytest.raises(DataError, match=r"source\.packages names no package"):
