@@ -19,11 +19,11 @@ from configs.pictures import PictureFiles, PictureHead
 from flows.__main__ import main
 from flows.image_captions import image_captions, preflight
 from flows.image_search import image_search
-from tasks.caption import measures
-from tasks.caption.measures import one_line
 from tasks.errors import BudgetError, ContractError, DataError, ModelError
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.generators import local
+from tasks.text import lines
+from tasks.text.lines import one_line
 from tests.tasks.models.chat_server import served
 from tests.tasks.models.language_models import save_causal
 from tests.tasks.models.vision import language_models
@@ -91,7 +91,7 @@ def test_a_model_that_is_not_installed_is_named_with_the_command_that_installs_i
 def test_the_described_teach_the_others_and_captions_are_text_that_is_found(
     workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measures, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
+    monkeypatch.setattr(lines, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
     late = max(folder.glob("u*.png"))
     kept = late.read_bytes()
     late.unlink()
