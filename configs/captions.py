@@ -59,6 +59,11 @@ class PictureQuestion(Config):
     prompt: Annotated[str, Common] = Field("Describe the picture in one sentence.", max_length=4_000)
     """What it is asked of each picture: for a description, or a question. BLIP-2 continues it as it is, and describes
     where it is empty; others are asked by their chat template."""
+    follow_ups: tuple[Annotated[str, Field(min_length=1, max_length=4_000)], ...] = Field((), max_length=16)
+    """Questions asked after `prompt`, in turn; the model reads each with the earlier ones and its replies."""
+    json_schema: str = Field("", max_length=100_000)
+    """JSON Schema, as JSON, of an object that the last reply must be; its properties become columns. A model here can
+    write nothing else, a server is asked for it; what does not follow it is asked for once more, then rejected."""
     max_new_tokens: Annotated[int, Common] = Field(64, ge=1, le=4_096)
     """Tokens of a reply at most; one that is cut there is marked."""
     side: int = Field(448, ge=32, le=2_048)

@@ -4,8 +4,6 @@ Shapes: N pictures.
 Source: F1 of tokens as in SQuAD, Rajpurkar et al. 2016, arXiv:1606.05250.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,20 +14,12 @@ from tasks.data.captions import Caption, DescribedPicture
 from tasks.data.evaluation import Measure
 from tasks.metrics.intervals import bootstrap_mean, mean_interval, paired_bootstrap, paired_interval
 from tasks.metrics.shares import f1_of_words
-from tasks.text.prompts import disarm
 from tasks.text.sentences import words
 from tasks.text.terms import ENGLISH, terms
 from tasks.vectors.arithmetic import cosine, normalise
 
 RESAMPLES = 1_000
-BLANKS = re.compile(r"\s+")
 OURS, SHUFFLED, NEAREST = "captions", "shuffled pictures", "nearest description"
-
-
-def one_line(text: str) -> str:
-    """Return a caption as one line of printable characters; what could pass for a mark of a speaker is taken apart."""
-    seen = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text)
-    return BLANKS.sub(" ", disarm(seen)).strip()
 
 
 def must_name(picture: DescribedPicture) -> frozenset[str]:

@@ -39,8 +39,9 @@ def caption_pictures(
         config: Its prompt, and how long captions may be.
         shuffled: None; or the seed by which each picture is taken for another, as a control.
     """
-    from tasks.caption.measures import one_line, others
+    from tasks.caption.measures import others
     from tasks.models.vision import captioner
+    from tasks.text.lines import one_line
 
     pictures, features = (
         objects.load_rows(part.pictures, DescribedPicture),

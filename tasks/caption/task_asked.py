@@ -1,6 +1,9 @@
 """Tasks of `caption` for a model that sees, here or behind a server: ask it about pictures, and judge what it says."""
 
+import logging
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,31 +16,41 @@ from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure, MeasuresRef
 from tasks.data.messages import Generator, Reply
 from tasks.data.pictures import Picture, PicturesRef
+from tasks.errors import FlowError
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
 
 if TYPE_CHECKING:
+    from tasks.caption.conversation import Conversation
     from tasks.models.vision.language import VisionLanguageEngine
     from tasks.models.vision.language_server import PictureServerEngine
 
 GROUP = 256  # working copies in memory at a time
+SHOWN = 200  # characters of a rejected reply
+log = logging.getLogger(__name__)
 
 
 def describe_asked(config: Asked) -> Generator:
     """Describe what is asked about pictures, without loading it; a server is not asked.
 
     Raises:
-        ContractError: The precision or device asked for is not there.
+        ContractError: The precision or device asked for is not there, or no reply can be kept to the schema.
         ModelError: It is not here, is of another kind, or does not say how it is asked.
     """
+    from tasks.caption.conversation import form_of
+
+    form = form_of(config.json_schema)
     if isinstance(config, PictureServer):
         from tasks.models.generators import server
 
         return server.describe(config)
+    from tasks.models.generators import constrained
     from tasks.models.vision import language_files
 
+    if form is not None:
+        constrained.require_grammar(form)
     return language_files.describe(config)
 
 
@@ -45,7 +58,7 @@ def describe_asked(config: Asked) -> Generator:
 def ask_about_pictures(
     documents: DocumentsRef, pictures: PicturesRef, named: str | None, by: Generator, config: Asked
 ) -> AskedPictures:
-    """Ask a model about each picture; what it was asked before, by pixels, prompt and limit, it is not asked again.
+    """Ask a model about each picture; what it was asked before, by pixels, questions and limit, it is not asked again.
 
     Args:
         documents: N pictures as documents.
@@ -57,12 +70,14 @@ def ask_about_pictures(
     Raises:
         ContractError: A picture and its prompt do not fit into what the model reads.
     """
+    from tasks.caption.conversation import Conversation, converse, form_of
     from tasks.models.generators import client
     from tasks.models.vision.requests import ShownPicture, request_of
 
-    rows, replies = objects.load_rows(documents, Document), list[Reply]()
+    rows, said, started = objects.load_rows(documents, Document), list[Conversation](), time.perf_counter()
+    form = form_of(config.json_schema)
     engine, sampling = _engine(by, config), Sampling(temperature=0, max_tokens=config.max_new_tokens)
-    ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine)
+    ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine, fix=False)
     with progress("caption", len(rows), "pictures") as advance:
         for start in range(0, len(rows), GROUP):
             wanted = list(range(start, min(start + GROUP, len(rows))))
@@ -70,20 +85,28 @@ def ask_about_pictures(
             requests = [request_of(copies[at].digest, config.side, config.prompt) for at in wanted]
             engine.pictures = {request.messages[0].content: ShownPicture(rows[at].id, copies[at].copy)
                                for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
-            replies += ask(requests)
+            try:
+                said += converse(requests, config.follow_ups, form, ask)
+            except FlowError:
+                if engine.sent:
+                    log.warning("pictures were sent to %s before this run ended", by.base_url)
+                raise
             advance(len(wanted))
-    captions = [_caption(row, reply) for row, reply in zip(rows, replies, strict=True)]
+    captions = [_caption(row, one) for row, one in zip(rows, said, strict=True)]
     told = [at for at, row in enumerate(rows) if row.text]
-    prompt_tokens = sum(reply.prompt_tokens for reply in replies)
+    first = sum(one.replies[0].prompt_tokens for one in said)
     steps.log_metrics(
-        captions=len(rows), refused=ask.spent.refused, reasoned=ask.spent.reasoned,
+        captions=len(rows), replies=sum(len(one.replies) for one in said),
+        rejected=sum(bool(caption.rejected) for caption in captions),
+        refused=ask.spent.refused, reasoned=ask.spent.reasoned,
         truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
-        prompt_tokens=prompt_tokens, seconds=ask.spent.seconds, bytes_sent=engine.sent,
+        prompt_tokens=sum(r.prompt_tokens for one in said for r in one.replies),
+        seconds=time.perf_counter() - started, bytes_sent=engine.sent,
     )  # fmt: skip
     return AskedPictures(
         described=_saved(rows, captions, told, named),
         new=_saved(rows, captions, sorted({*range(len(rows))} - {*told}), named),
-        prompt_tokens=prompt_tokens / len(rows),
+        prompt_tokens=first / len(rows),
     )
 
 
@@ -97,11 +120,20 @@ def _engine(by: Generator, config: Asked) -> "VisionLanguageEngine | PictureServ
     return VisionLanguageEngine(by, config.batch_size)
 
 
-def _caption(row: Document, reply: Reply) -> Caption:
-    from tasks.caption.measures import one_line
+def _caption(row: Document, said: "Conversation") -> Caption:
+    from tasks.text.lines import one_line
 
-    text = "" if reply.silence else one_line(reply.text)
-    return Caption(row.id, text, reply.finish, reply.completion_tokens, None)
+    def text(reply: Reply) -> str:
+        return "" if reply.silence else one_line(reply.text)
+
+    first, form = said.replies[0], said.form
+    told = [text(reply) for reply in said.replies]
+    detail = ""
+    if form is not None:
+        told[-1] = one_line(form.text)  # what is rejected is no reply
+        detail = ": ".join(filter(None, (form.detail, said.replies[-1].text[:SHOWN]))) if form.reason else ""
+    made = Caption(row.id, told[0], first.finish, first.completion_tokens, None, tuple(told[1:]))
+    return made if form is None else replace(made, fields=form.text, rejected=form.reason, detail=one_line(detail))
 
 
 def _saved(

@@ -3,7 +3,6 @@
 Source: JSON Schema, draft 2020-12, through the library jsonschema.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import assert_never
@@ -11,11 +10,9 @@ from typing import assert_never
 from configs.chain import Anything, Check, Choices, Contains, Pattern, Schema
 from tasks.data.messages import ResponseFormat
 from tasks.errors import ContractError
-from tasks.text.json_schema import validator
+from tasks.text.json_schema import read_json, validator
 
-FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 SHOWN = 300
-DEEPEST = 60  # nesting of brackets that is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,8 @@ def check_text(text: str, check: Check) -> CheckResult:
         case Anything():
             return _verdict(bare, "" if bare else "it is empty")
         case Schema():
-            return _follows(bare, check.text)
+            read = read_json(bare, check.text)
+            return CheckResult(read.text, read.detail)
         case Choices():
             known = {choice.casefold(): choice for choice in check.choices}
             found = known.get(bare.strip(" .\"'").casefold())
@@ -82,35 +80,3 @@ def usable(check: Check, where: str) -> None:
 
 def _verdict(text: str, wrong: str) -> CheckResult:
     return CheckResult("" if wrong else text, wrong)
-
-
-def _follows(text: str, schema: str) -> CheckResult:
-    """Check JSON against a schema; return it in one way of writing."""
-    fenced = FENCE.match(text)
-    bare = fenced[1] if fenced else text
-    if _depth(bare) > DEEPEST:
-        return CheckResult("", f"it is nested deeper than {DEEPEST}")
-    try:
-        value = json.loads(bare, parse_constant=_no_constant)
-    except ValueError as error:
-        return CheckResult("", f"it is not JSON ({error})")
-    try:
-        broken = next(iter(sorted(validator(schema).iter_errors(value), key=lambda e: list(map(str, e.path)))), None)
-    except RecursionError:
-        return CheckResult("", "it goes round and round the schema's references")
-    if broken is not None:
-        place = "/".join(map(str, broken.absolute_path)) or "it"
-        return CheckResult("", f"{place}: {broken.message[:SHOWN]}")
-    return CheckResult(json.dumps(value, ensure_ascii=False), "")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for character in text:
-        depth += (character in "[{") - (character in "]}")
-        deepest = max(deepest, depth)
-    return deepest

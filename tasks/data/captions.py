@@ -177,6 +177,10 @@ class Caption:
         finish: Why it ended: `stop`, `length`, `repetition` where its words go round, or `refused` by a server.
         tokens: It has, its end included.
         loss: Nats a token of the picture's own description, its end included; None where it has none.
+        replies: To the questions after the first, as `text`; fewer where one had no text.
+        fields: The last reply as JSON that the schema accepts; empty where none was asked for, or it is rejected.
+        rejected: Why the last reply is rejected, in a word; empty where it is not.
+        detail: The same in words, with the reply's beginning.
     """
 
     name: str
@@ -184,3 +188,7 @@ class Caption:
     finish: str
     tokens: int
     loss: float | None
+    replies: tuple[str, ...] = ()
+    fields: str = ""
+    rejected: str = ""
+    detail: str = ""

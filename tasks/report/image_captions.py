@@ -3,6 +3,8 @@
 Captions are written by a model from the pixels of strangers: they are untrusted, as names of files and descriptions.
 """
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from configs.captions import EmbeddedCaptioner
 from configs.flows_captions import ImageCaptions
 from tasks.data.captions import Caption, DescribedPicture, DescribedPicturesRef, LearnedCaptioner, WrittenCaptions
 from tasks.data.documents import RejectedRef
@@ -22,6 +25,7 @@ from tasks.report.picture_cards import card_of, notes_of, other_kinds, rejected_
 from tasks.report.training import loss_curves
 from tasks.runtime import tracking
 from tasks.store import objects, rejections
+from tasks.text.lines import one_line
 
 SHOWN, ANSWERED = 60, 12  # pictures of a part that the page shows, and that the result holds
 DIFFERENCES = {
@@ -88,9 +92,17 @@ class ShownCaptions:
                 f"{cut} descriptions have more than {self.config.captioner.max_new_tokens} tokens and "
                 "were cut (captioner.max_new_tokens)"
             )
-        texts = [caption.text for _, _, captions in self.said() for caption in captions]
-        if empty := texts.count(""):
-            yield f"{empty} of {len(texts)} captions are empty; they are kept, and another captioner.prompt asks anew"
+        every = [caption for _, _, captions in self.said() for caption in captions]
+        if empty := sum(not c.text and not c.rejected and c.finish != "refused" for c in every):
+            yield f"{empty} of {len(every)} captions are empty; they are kept, and another captioner.prompt asks anew"
+        if wrong := _by_reason(every):
+            reasons = ", ".join(f"{count} {reason}" for reason, count in wrong.items())
+            yield (
+                f"{sum(wrong.values())} of {len(every)} replies do not follow captioner.json_schema and are rejected "
+                f"({reasons}): ask for the form in the prompt, raise captioner.max_new_tokens, or take another model"
+            )
+        if unasked := sum(len(c.replies) < len(questions_of(self.config)) - 1 for c in every):
+            yield f"{unasked} of {len(every)} conversations end early, after a reply without text"
         if length := ends.count("length"):
             yield f"{length} of {len(ends)} captions were cut (captioner.max_new_tokens)"
         if refused := ends.count("refused"):
@@ -114,7 +126,7 @@ def captions_page(run: tracking.Run, shown: ShownCaptions) -> Path:
         facts=[("pictures", f"{read.pictures.rows:,}"), *_facts(shown), ("rejected", f"{read.rejected.rows:,}")],
         figures=() if learned is None else _curve(learned),
         tables=[*([_measures(shown)] if shown.measured() else []), _captioner_table(shown), *notes_of(read),
-                *rejected_tables("Rejected", [read.rejected]),
+                *_rejected_replies(shown), *rejected_tables("Rejected", [read.rejected]),
                 *rejected_tables("Rows of descriptions that were rejected", shown.rows)],
         missing=shown.warnings(),
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
@@ -145,18 +157,22 @@ def _curve(learned: LearnedCaptioner) -> Sequence[Figure]:
 
 
 def captions_table(shown: ShownCaptions) -> pa.Table:
-    """Return a row a picture: file, text (its description, else its caption), caption, description, part."""
-    rows = []
+    """Return a row a picture: file, text (its description, else its caption), caption, description, part.
+
+    Replies to further questions are `reply_2` and on; properties of the form asked for `field.NAME`.
+    """
+    rows, more = [], _more_columns(shown)
     for part, pictures, captions in shown.said():
         for picture, caption in zip(pictures, captions, strict=True):
-            rows.append((picture.name, picture.text or caption.text, caption.text, picture.text, part))
+            told = (picture.name, picture.text or caption.text, caption.text, picture.text, part)
+            rows.append((*told, *(_cells(caption, shown.config) if more else ())))
     learned = shown.written.learned
     unasked = () if learned is None else (
         ("learned from", learned.divided.train), ("chose the step", learned.divided.validation)
     )  # fmt: skip
     for part, of in unasked:
         rows += [(picture.name, picture.text, "", picture.text, part) for picture in _pictures(of.pictures)]
-    columns = ("file", "text", "caption", "description", "part")
+    columns = ("file", "text", "caption", "description", "part", *more)
     return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(columns)})
 
 
@@ -177,23 +193,79 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
         "other_files": shown.others,
         "rejected": rejections.by_reason([read.rejected]),
         "rejected_rows": rejections.by_reason(shown.rows),
+        **_counted(shown),
         "warnings": shown.warnings(),
         "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measured()},
         "captioner": _captioner(shown),
         "captions": [
             {"picture": picture.name, "caption": caption.text,
-             **({"description": picture.text} if picture.text else {}), "finish": caption.finish}
+             **({"description": picture.text} if picture.text else {}), "finish": caption.finish,
+             **_further(caption)}
             for _, pictures, captions in shown.said()
             for picture, caption in list(zip(pictures, captions, strict=True))[:ANSWERED]
         ],
     }  # fmt: skip
 
 
+def questions_of(config: ImageCaptions) -> tuple[str, ...]:
+    """Return what is asked of each picture, in turn."""
+    asked = config.captioner
+    return (asked.prompt,) if isinstance(asked, EmbeddedCaptioner) else (asked.prompt, *asked.follow_ups)
+
+
+def _properties(config: ImageCaptions) -> list[str]:
+    """Return the properties of the form that replies were asked for in; none where none was."""
+    asked = config.captioner
+    schema = "" if isinstance(asked, EmbeddedCaptioner) else asked.json_schema
+    return list(json.loads(schema)["properties"]) if schema else []
+
+
+def _more_columns(shown: ShownCaptions) -> list[str]:
+    turns = range(2, 1 + len(questions_of(shown.config)))
+    return [*(f"reply_{turn}" for turn in turns), *(f"field.{name}" for name in _properties(shown.config))]
+
+
+def _cells(caption: Caption, config: ImageCaptions) -> list[str]:
+    """Return what a caption has in the columns of `_more_columns`: texts as they are, other values as JSON."""
+    turns = len(questions_of(config)) - 1
+    told, names = [*caption.replies, *[""] * turns][:turns], _properties(config)
+    held = json.loads(caption.fields) if caption.fields else {}
+    return [*told, *(_as_text(held[name]) if name in held else "" for name in names)]
+
+
+def _as_text(value: Any) -> str:
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _further(caption: Caption) -> dict[str, Any]:
+    """Return what stands in the result beside a caption: further replies, and its form or why it is rejected."""
+    found: dict[str, Any] = {"replies": list(caption.replies)} if caption.replies else {}
+    found |= {"fields": json.loads(caption.fields)} if caption.fields else {}
+    return found | ({"rejected": caption.rejected, "detail": caption.detail} if caption.rejected else {})
+
+
+def _by_reason(captions: Sequence[Caption]) -> dict[str, int]:
+    return dict(Counter(caption.rejected for caption in captions if caption.rejected).most_common())
+
+
+def _counted(shown: ShownCaptions) -> dict[str, Any]:
+    """Return how many replies are rejected, by reason; nothing where no form was asked for."""
+    every = [caption for _, _, captions in shown.said() for caption in captions]
+    return {"rejected_replies": _by_reason(every)} if _properties(shown.config) else {}
+
+
+def _rejected_replies(shown: ShownCaptions) -> list[Table]:
+    rows = [(p.name, c.rejected, c.detail) for _, pictures, captions in shown.said()
+            for p, c in zip(pictures, captions, strict=True) if c.rejected]  # fmt: skip
+    return [Table("Replies that were rejected", ("picture", "reason", "detail"), rows, most=SHOWN)] if rows else []
+
+
 def _captioner(shown: ShownCaptions) -> dict[str, Any]:
     """Return what writes captions, and what its training took."""
     by, learned, config = shown.written.by, shown.written.learned, shown.config.captioner
-    model = {"kind": config.kind, "language_model": by.model, "weights": by.weights, "precision": by.precision,
-             "engine": by.engine, "prompt": config.prompt}  # fmt: skip
+    model: dict[str, Any] = {"kind": config.kind, "language_model": by.model, "weights": by.weights,
+                             "precision": by.precision, "engine": by.engine, "prompt": config.prompt}  # fmt: skip
+    model |= {"follow_ups": more} if (more := list(questions_of(shown.config)[1:])) else {}
     model |= {"base_url": by.base_url} if by.base_url else {}
     if learned is None:
         return model | {"prompt_tokens": round(shown.written.prompt_tokens or 0, 1), "context": by.context}
@@ -211,16 +283,24 @@ def _pictures(ref: DescribedPicturesRef) -> list[DescribedPicture]:
     return objects.load_rows(ref, DescribedPicture)
 
 
-def _cards(shown: ShownCaptions) -> list[tuple[str, list[dict[str, str]], int]]:
+def _turns(caption: Caption, shown: ShownCaptions) -> list[tuple[str, str]]:
+    """Return what a card shows below a caption: further questions with their replies, and the fields of a form."""
+    names, cells = _more_columns(shown), _cells(caption, shown.config)
+    asked = [*questions_of(shown.config)[1:], *(name for name in names if name.startswith("field."))]
+    found = [(what, cell) for what, cell in zip(asked, cells, strict=True) if cell]
+    return [*found, *([("rejected", caption.rejected)] if caption.rejected else [])]
+
+
+def _cards(shown: ShownCaptions) -> list[tuple[str, list[dict[str, Any]], int]]:
     """Return of each captioned part the first pictures as cards, and how many there are."""
     row_of = {name: row for row, name in enumerate(objects.load_table(shown.read.documents, ["id"])["id"].to_pylist())}
     found = []
     for part, pictures, captions in shown.said():
         some = list(zip(pictures, captions, strict=True))[:SHOWN]
         copies = objects.rows_at(shown.read.pictures, Picture, [row_of[picture.name] for picture, _ in some])
-        cards = [
+        cards: list[dict[str, Any]] = [
             {**card_of(picture.name, caption.text, copies[row_of[picture.name]]), "said": picture.text,
-             "score": "" if caption.finish == "stop" else f"({caption.finish})"}
+             "score": "" if caption.finish == "stop" else f"({caption.finish})", "turns": _turns(caption, shown)}
             for picture, caption in some
         ]  # fmt: skip
         found.append((part, cards, len(pictures)))
@@ -246,6 +326,7 @@ def _measures(shown: ShownCaptions) -> Table:
 def _captioner_table(shown: ShownCaptions) -> Table:
     by, learned = shown.written.by, shown.written.learned
     rows = [("language model", f"{by.model}, {by.precision}, {by.engine}"), ("prompt", shown.config.captioner.prompt)]
+    rows += [(f"question {turn}", asked) for turn, asked in enumerate(questions_of(shown.config)[1:], start=2)]
     if learned is None:
         tokens = shown.written.prompt_tokens or 0
         share = f", {tokens / by.context:.1%} of the {by.context:,} it reads" if by.context else ""

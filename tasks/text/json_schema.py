@@ -4,15 +4,74 @@ Source: JSON Schema, draft 2020-12, through the library jsonschema. Left alone, 
 """
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 SHOWN = 200  # characters of what is wrong
 DEEPEST = 100  # schemas inside each other
+BRACKETS = 60  # nesting of brackets of a text that is read
 
 
 class SchemaFault(ValueError):
     """A text is no schema that can be checked against."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A text read as JSON that a schema accepts.
+
+    Attributes:
+        text: The JSON in one way of writing; empty where it is not accepted.
+        reason: not_json or not_in_schema; empty where it is accepted.
+        detail: What is wrong, in words.
+    """
+
+    text: str
+    reason: str = ""
+    detail: str = ""
+
+
+def read_json(text: str, schema: str) -> JsonText:
+    """Read a text as JSON and check it against a schema; the marks of code around it go.
+
+    Args:
+        text: As a model wrote it.
+        schema: As `validator` takes it.
+
+    Raises:
+        SchemaFault: The schema cannot be used.
+    """
+    fenced = FENCE.match(text)
+    bare = fenced[1] if fenced else text
+    if _depth(bare) > BRACKETS:
+        return JsonText("", "not_json", f"it is nested deeper than {BRACKETS}")
+    try:
+        value = json.loads(bare, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        return JsonText("", "not_json", f"it is not JSON ({error})")
+    try:
+        broken = next(iter(sorted(validator(schema).iter_errors(value), key=lambda e: list(map(str, e.path)))), None)
+    except RecursionError:
+        return JsonText("", "not_in_schema", "it goes round and round the schema's references")
+    if broken is not None:
+        place = "/".join(map(str, broken.absolute_path)) or "it"
+        return JsonText("", "not_in_schema", f"{place}: {broken.message[:SHOWN]}")
+    return JsonText(json.dumps(value, ensure_ascii=False))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def validator(text: str) -> Any:

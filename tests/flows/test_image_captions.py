@@ -19,11 +19,11 @@ from configs.pictures import PictureFiles, PictureHead
 from flows.__main__ import main
 from flows.image_captions import image_captions, preflight
 from flows.image_search import image_search
-from tasks.caption import measures
-from tasks.caption.measures import one_line
-from tasks.errors import BudgetError, ContractError, DataError, ModelError
+from tasks.errors import BudgetError, ContractError, DataError, ModelError, RemoteError
 from tasks.ingest.pictures.copies import symbols
 from tasks.models.generators import local
+from tasks.text import lines
+from tasks.text.lines import one_line
 from tests.tasks.models.chat_server import served
 from tests.tasks.models.language_models import save_causal
 from tests.tasks.models.vision import language_models
@@ -91,7 +91,7 @@ def test_a_model_that_is_not_installed_is_named_with_the_command_that_installs_i
 def test_the_described_teach_the_others_and_captions_are_text_that_is_found(
     workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measures, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
+    monkeypatch.setattr(lines, "one_line", lambda text: f"<img src=x onerror=alert(2)> {one_line(text)}")
     late = max(folder.glob("u*.png"))
     kept = late.read_bytes()
     late.unlink()
@@ -233,3 +233,56 @@ def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
         with pytest.raises(BudgetError, match="50"):
             image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=costly))
         assert len(server.asked) == 3
+
+
+@pytest.mark.flow
+@pytest.mark.slow
+def test_one_question_more_asks_that_one_and_replies_without_the_form_are_rejected_and_told(
+    workspace: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "signs"
+    place.mkdir()
+    for number in range(2):
+        Image.new("RGB", (80, 60), (90 * number, 90, 60)).save(place / f"{number}.png")
+    schema = json.dumps({"type": "object", "properties": {"colour": {"enum": ["red"]}, "note": {"type": "string"}}})
+    with served() as server:
+        server.say = lambda body: f"reply {len(body['messages'])}"
+        by = PictureServer(base_url=server.base_url, model="seer", side=64, prompt="What?", follow_ups=("Where?",))
+        image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=by))
+        assert len(server.asked) == 4
+        more = by.model_copy(update={"follow_ups": ("Where?", "<b>Why?")})
+        made = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=more))
+        assert len(server.asked) == 6
+        assert [one["content"] for one in server.asked[-1]["messages"][1:]] == [
+            "reply 1",
+            "Where?",
+            "reply 3",
+            "<b>Why?",
+        ]
+        assert made.result["captions"][0]["replies"] == ["reply 3", "reply 5"]
+        page = Path(made.report).read_text("utf-8")
+        assert "<b>Why?" not in page
+        assert "&lt;b&gt;Why?</i> reply 5" in page
+        good = '{"colour": "red", "note": "<script>alert(3)</script>"}'
+        server.say = lambda body: good if body["messages"][0]["content"][0]["image_url"]["url"] == first else "prose"
+        first = server.asked[-1]["messages"][0]["content"][0]["image_url"]["url"]
+        formed = by.model_copy(update={"follow_ups": (), "prompt": "As JSON?", "json_schema": schema})
+        told = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=formed))
+        assert len(server.asked) == 9
+        assert server.asked[6]["response_format"]["json_schema"]["schema"] == json.loads(schema)
+        assert told.result["rejected_replies"] == {"not_json": 1}
+        assert any("1 of 2 replies do not follow captioner.json_schema" in one for one in told.result["warnings"])
+        page = Path(told.report).read_text("utf-8")
+        assert "<script>alert(3)" not in page
+        assert "Replies that were rejected" in page
+        rows = pq.read_table(Path(told.report).parent / "captions.parquet").to_pylist()
+        assert sorted(row["field.colour"] for row in rows) == ["", "red"]
+        server.faults = {"Gone?": [(404, {}, b"no such model")] * 2}
+        with pytest.raises(RemoteError):
+            image_captions(
+                PictureFiles(path=str(place)), ImageCaptions(captioner=by.model_copy(update={"prompt": "Gone?"}))
+            )
+        assert "pictures were sent to" in caplog.text
+    wrong = VisionLanguageModel(model="nowhere", json_schema='{"type": "array"}')
+    with pytest.raises(ContractError, match="must describe an object"):
+        preflight(PictureFiles(path=str(place)), ImageCaptions(captioner=wrong))

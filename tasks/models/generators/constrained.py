@@ -24,6 +24,7 @@ BEAM = 12  # beginnings followed at a time when the way to the end is looked for
 FARTHEST = 256  # tokens of the shortest text of a form that is looked for
 READY = 16  # forms kept ready: one with many numbers holds some tens of megabytes
 TRIED = 10  # tokens tried after each
+NO_GRAMMAR = "a reply cannot be kept to this form ({}); change the form"
 CLOSERS = '"]}'
 WIDE = 64  # where more tokens than this may come next, a reply is inside a string, and a bracket closes nothing
 Step = tuple[int, list[int], Any]  # tokens that close nothing, all tokens, and where they lead
@@ -141,7 +142,7 @@ class Grammars:
         except ValueError as raised:
             error = str(raised)
         if error:
-            raise ContractError(f"a reply cannot be kept to this form ({error.splitlines()[0]}); change the form")
+            raise ContractError(NO_GRAMMAR.format(error.splitlines()[0]))
         return made
 
     def _way(self, matcher: Any, limit: int, endings: Sequence[list[int]] | None) -> list[int] | None:
@@ -184,6 +185,22 @@ def _completes(matcher: Any, tokens: list[int]) -> bool:
 def _endings(texts: Sequence[str]) -> list[str]:
     """Return all ends of some texts, the empty one and the whole ones too; each once."""
     return list(dict.fromkeys(text[start:] for text in texts for start in range(len(text) + 1)))
+
+
+def require_grammar(response_format: ResponseFormat) -> None:
+    """Check a form without a tokenizer, before any model is loaded.
+
+    Raises:
+        ContractError: No reply can be kept to it.
+    """
+    import llguidance
+
+    try:
+        error = llguidance.LLMatcher.validate_grammar(grammar_of(llguidance.LLMatcher, response_format))
+    except ValueError as raised:
+        error = str(raised)
+    if error:
+        raise ContractError(NO_GRAMMAR.format(error.splitlines()[0]))
 
 
 def grammar_of(library: Any, response_format: ResponseFormat) -> str:

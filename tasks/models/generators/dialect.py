@@ -31,7 +31,8 @@ OF_SETTING = {
     "seed": "sampling.seed", "stop": "sampling.stop", "max_tokens": "sampling.max_tokens",
     "max_completion_tokens": "sampling.max_tokens", "model": "generator.model",
     "repeat_penalty": "sampling.repetition_penalty", "repetition_penalty": "sampling.repetition_penalty",
-    "response_format": "what asks for a form (answer.citations, agent.tool_calls): set it to free",
+    "response_format": "what asks for a form (answer.citations, agent.tool_calls): set it to free, and leave out "
+    "captioner.json_schema",
 }  # fmt: skip
 TOO_LONG = re.compile(
     r"context.?length|maximum context|context (?:size|window)|too (?:long|many tokens)", re.IGNORECASE

@@ -9,6 +9,7 @@ Source: platform.openai.com/docs/api-reference/chat.
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -21,13 +22,17 @@ from tasks.data.messages import Cost, Generator, Keep, Message, Reply, Request, 
 from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError
 from tasks.models.generators.budget import Budget
-from tasks.models.generators.completion import Completion, read_completion
+from tasks.models.generators.completion import FINISHES, Completion, read_completion
 from tasks.models.generators.dialect import Dialect, advice_on
 from tasks.models.generators.sampling import before_stop
 from tasks.models.openai_http import Connection, Limits, Passing, Patience, RequestRefused
 
 KEY = "LLM_FLOWS_GENERATOR_KEY"
 LARGEST = 4 << 20  # bytes of a reply
+FILTERED = re.compile(
+    r"content.filter|content[ _](?:management )?policy|responsible ?ai ?policy|safety system",
+    re.IGNORECASE,
+)
 TURN = 16  # tokens that a template may put around a message, at most
 NO_PENALTY = (
     "OpenAI's protocol has no such setting; say what the server calls it in generator.repetition_penalty_name "
@@ -139,6 +144,8 @@ class ServerEngine:
             said = read_completion(stated, request.response_format)
             spent = Cost(*said.tokens) if said.tokens else reserved  # what states no cost is taken to cost that
         except RequestRefused as error:
+            if FILTERED.search(error.reason):  # it costs itself alone, as a refusal in a reply does
+                return Reply(error.reason, "refused", 0, 0, self.generator.digest, time.perf_counter() - started)
             raise ContractError(f"{error}; {advice_on(error.reason) or self._advice(request)}") from error
         finally:
             self.budget.settle(reserved, spent)
@@ -195,7 +202,9 @@ class ServerEngine:
         try:
             stated = json.loads(content)
             choice = stated["choices"][0]
-            choice["message"]["role"], choice["finish_reason"]
+            if FINISHES.get(str(choice["finish_reason"])) == "refused":
+                choice["message"] = {"role": "assistant", **(choice.get("message") or {})}  # Azure's may have none
+            choice["message"]["role"]
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             what = self.server.excerpt(content)
             raise Passing(f"{self.server.host} gives no chat completion ({what})") from error

@@ -11,6 +11,7 @@ Shapes: B pictures of a batch, L tokens of a prompt.
 
 import functools
 import io
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from typing import Any
 
 import jinja2
 
-from tasks.data.messages import Generator, Keep, Reply, Request
+from tasks.data.messages import Finish, Generator, Keep, Reply, Request, ResponseFormat
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
 from tasks.models import chat_template, files
+from tasks.models.generators.constrained import Grammars
 from tasks.models.vision import dual, dual_files, language_files
+from tasks.models.vision.kept_form import KeptForm
 from tasks.models.vision.requests import ShownPicture, question_of
 from tasks.models.whole import load_whole
 
@@ -80,13 +83,15 @@ class VisionLanguageEngine:
             part = requests[start : start + window]
             made = [self._prepared(reader, request, sampling.max_tokens) for request in part]
             for rows in batches_of(made, self.batch_size):
-                replies = self._replies(model, reader, [made[at] for at in rows], sampling)
+                form = part[rows[0]].response_format  # the same for all requests of a call
+                replies = self._replies(model, reader, [made[at] for at in rows], sampling, form)
                 keep({start + at: reply for at, reply in zip(rows, replies, strict=True)})
 
     def _prepared(self, reader: "PromptReader", request: Request, most: int) -> Prepared:
         shown = self.pictures[request.messages[0].content]
         try:
-            made = reader.prepared(shown.copy, question_of(request.messages[0]))
+            later = [message.content for message in request.messages[1:]]
+            made = reader.prepared(shown.copy, question_of(request.messages[0]), later)
         except (ValueError, TypeError) as error:  # each picture processor has limits of its own
             raise ContractError(
                 f"{self.wanted.model} cannot be shown {shown.name} ({error}); leave that picture out"
@@ -100,23 +105,26 @@ class VisionLanguageEngine:
         return made
 
     def _replies(
-        self, model: Any, reader: "PromptReader", rows: Sequence[Prepared], sampling: ResolvedSampling
-    ) -> list[Reply]:
+        self, model: Any, reader: "PromptReader", rows: Sequence[Prepared], sampling: ResolvedSampling,
+        form: ResponseFormat | None,
+    ) -> list[Reply]:  # fmt: skip
         import torch
 
         started, length = time.perf_counter(), len(rows[0].ids)
         filled = [*rows, *[rows[-1]] * (self.batch_size - len(rows))]  # so that no reply depends on what else is asked
+        kept = None if form is None else KeptForm(reader.grammars, form, len(filled), sampling.max_tokens)
         with torch.inference_mode():
             made = model.generate(
                 **reader.batch(filled, model), max_new_tokens=sampling.max_tokens, do_sample=False, num_beams=1,
                 temperature=None, top_p=None, top_k=None, repetition_penalty=1.0, no_repeat_ngram_size=0,
                 pad_token_id=reader.pad, eos_token_id=sorted(reader.ends),
+                logits_processor=[] if kept is None else [kept],
             )[:, length:]  # fmt: skip
         seconds = time.perf_counter() - started
         found = []
         for tokens in made[: len(rows)].tolist():
-            text, count, ended = reader.said(tokens)
-            found.append(Reply(text, "stop" if ended else "length", length, count, self.wanted.digest, seconds))
+            text, count, finish = reader.said(tokens) if kept is None else kept.closed(tokens)
+            found.append(Reply(text, finish, length, count, self.wanted.digest, seconds))
         return found
 
 
@@ -137,31 +145,37 @@ class PromptReader:
             raise ModelError(f"{wanted.model} has no token that ends a text, so no reply would end; use another model")
         self.pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(self.ends)
 
-    def prepared(self, copy: bytes, prompt: str) -> Prepared:
-        """Return a working copy and a question as the model reads them."""
+    def prepared(self, copy: bytes, prompt: str, later: Sequence[str] = ()) -> Prepared:
+        """Return a working copy, a question, and replies and questions by turns after it, as the model reads them."""
         from PIL import Image
 
         with Image.open(io.BytesIO(copy), formats=("PNG", "JPEG")) as image:
             pixels = dict(self._processed(_no_sliver(image.convert("RGB"))))
-        return Prepared(self.tokens(prompt, pixels), {n: v for n, v in pixels.items() if n not in UNUSED})
+        return Prepared(self.tokens(prompt, pixels, later), {n: v for n, v in pixels.items() if n not in UNUSED})
 
     def _processed(self, image: Any) -> Any:
         if self.kind in ("smolvlm", "idefics3"):
             return self.processor(images=[[image]], return_tensors="pt", return_row_col_info=True)
         return self.processor(images=[image], return_tensors="pt")
 
-    def tokens(self, prompt: str, pixels: Mapping[str, Any]) -> list[int]:
-        """Return the L tokens of a question with its picture; what looks like a special token in it is text."""
+    def tokens(self, prompt: str, pixels: Mapping[str, Any], later: Sequence[str] = ()) -> list[int]:
+        """Return the L tokens of a conversation with its picture; what looks like a special token in it is text."""
         mark = str(self.tokenizer.convert_ids_to_tokens(self.image))
-        plain = chat_template.neutralise(prompt, [mark, *chat_template.special_words(self.tokenizer)])
+        special = [mark, *chat_template.special_words(self.tokenizer)]
+        plain, *rest = [chat_template.neutralise(said, special) for said in (prompt, *later)]
         if self.kind == "blip-2":
-            return [self.image] * self.config.num_query_tokens + list(self.tokenizer(plain)["input_ids"])
+            text = language_files.continued(plain, rest)
+            return [self.image] * self.config.num_query_tokens + list(self.tokenizer(text)["input_ids"])
         if not self.tokenizer.chat_template:
-            text = language_files.PLAIN[self.kind].format(image=mark, prompt=plain)
+            text = language_files.by_turns(mark, plain, rest, str(self.tokenizer.eos_token or ""))
             return list(self.tokenizer(text.replace(mark, self._pictured(mark, pixels)))["input_ids"])
-        turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": plain}]}
+        turns: list[dict[str, Any]] = [
+            {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": plain}]}
+        ]
+        turns += [{"role": role, "content": [{"type": "text", "text": said}]}
+                  for role, said in zip(itertools.cycle(("assistant", "user")), rest, strict=False)]  # fmt: skip
         try:
-            text = str(self.tokenizer.apply_chat_template([turn], tokenize=False, add_generation_prompt=True))
+            text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         except jinja2.TemplateError as error:
             raise ModelError(
                 f"the chat template of this {self.kind} model fails ({error}); use another model"
@@ -194,12 +208,17 @@ class PromptReader:
         ]
         return "".join([*parts, "\n" if rows else "", AROUND, WHOLE, mark * side, AROUND])
 
-    def said(self, tokens: Sequence[int]) -> tuple[str, int, bool]:
-        """Return the text of the tokens of a reply, how many are its own, and whether it came to its end."""
+    @functools.cached_property
+    def grammars(self) -> Grammars:
+        """Forms as this model's tokens can keep to them."""
+        return Grammars(self.tokenizer, self.ends)
+
+    def said(self, tokens: Sequence[int]) -> tuple[str, int, Finish]:
+        """Return the text of the tokens of a reply, how many are its own, and why it ended."""
         ended = next((at for at, token in enumerate(tokens) if token in self.ends), None)
         own = tokens[:ended]
         text = str(self.tokenizer.decode(own, skip_special_tokens=True)).strip()
-        return text, len(own) + (ended is not None), ended is not None
+        return text, len(own) + (ended is not None), "length" if ended is None else "stop"
 
     def batch(self, rows: Sequence[Prepared], model: Any) -> dict[str, Any]:
         """Return rows of equally many tokens as the arguments of `generate`."""

@@ -5,6 +5,7 @@ Source: BLIP-2, arXiv:2301.12597; LLaVA, arXiv:2304.08485; Qwen2-VL, arXiv:2409.
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from tasks.models.vision import dual_files
 from tasks.store import durable
 
 KINDS = ("blip-2", "idefics3", "llava", "qwen2_5_vl", "qwen2_vl", "smolvlm")
-PLAIN = {"blip-2": "{prompt}", "llava": "USER: {image}\n{prompt} ASSISTANT:"}  # what was trained without a template
-"""Prompts of the kinds whose models need no chat template; BLIP-2 has the picture before them."""
+PLAIN = ("blip-2", "llava")  # what was trained without a chat template
 
 
 def describe(config: VisionLanguageModel) -> Generator:
@@ -69,6 +69,33 @@ def require_kind(model: str, config: dict[str, Any]) -> str:
             f"{', '.join(KINDS)}; name another captioner.model"
         )
     return kind
+
+
+def continued(prompt: str, later: Sequence[str]) -> str:
+    """Return a prompt as BLIP-2 continues it: as it is; before a further question, as a question and its answer.
+
+    Args:
+        prompt: The first question.
+        later: Replies and questions by turns after it.
+
+    Source: the BLIP-2 demo of LAVIS, github.com/salesforce/LAVIS.
+    """
+    if not later:
+        return prompt
+    asked = prompt if not prompt or prompt.rstrip().endswith("Answer:") else f"Question: {prompt} Answer:"
+    text = f"{asked} {later[0]}".strip()
+    for question, reply in zip(later[1::2], [*later[2::2], None], strict=True):
+        text += f"{'' if text.endswith('.') else '.'} Question: {question} Answer:"
+        text += "" if reply is None else f" {reply}"
+    return text
+
+
+def by_turns(mark: str, prompt: str, later: Sequence[str], end: str) -> str:
+    """Return a conversation as LLaVA was trained, without a chat template; each reply but the next ends with `end`."""
+    text = f"USER: {mark}\n{prompt} ASSISTANT:"
+    for reply, question in zip(later[::2], later[1::2], strict=True):
+        text += f" {reply}{end}USER: {question} ASSISTANT:"
+    return text
 
 
 def template_of(folder: Path) -> str:

@@ -32,6 +32,8 @@ class PictureServerEngine(ServerEngine):
         self._picture_tokens = config.picture_tokens
 
     def _content(self, message: Message) -> Any:
+        if message.role != "user" or message.content not in self.pictures:
+            return message.content  # a later turn: the picture stands in the first
         copy = self.pictures[message.content].copy
         kind = "png" if copy.startswith(PNG) else "jpeg"
         url = f"data:image/{kind};base64,{base64.b64encode(copy).decode('ascii')}"

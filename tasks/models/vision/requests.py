@@ -29,5 +29,5 @@ def request_of(digest: str, side: int, prompt: str) -> Request:
 
 
 def question_of(message: Message) -> str:
-    """Return the question of a request about a picture."""
+    """Return the question of the first message of a request about a picture; those after it are as they are."""
     return message.content.partition("\n")[2]

@@ -9,10 +9,10 @@ from tasks.caption.measures import (
     must_name,
     names_it,
     nearest,
-    one_line,
     others,
 )
 from tasks.data.captions import Caption, DescribedPicture
+from tasks.text.lines import one_line
 
 DOG = DescribedPicture("one.jpg", "a photo of a dog", "dog")
 

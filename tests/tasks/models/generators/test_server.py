@@ -227,6 +227,16 @@ def test_a_thought_stands_apart_is_kept_and_is_never_sent_back(server: ChatServe
     assert (again.text, again.reasoning, again.estimated, again.cached) == ("42", reply.reasoning, True, True)
 
 
+def test_what_a_server_filters_costs_itself_alone_whichever_way_it_says_so(server: ChatServer) -> None:
+    policy = b'{"error": {"message": "The response was filtered due to the content management policy."}}'
+    bare = b'{"choices": [{"index": 0, "finish_reason": "content_filter", "content_filter_results": {}}]}'
+    server.faults = {"b": [(400, {}, policy)], "c": [(200, {}, bare)]}
+    made = client_of(server)([asked("a"), asked("b"), asked("c")])
+    assert [reply.finish for reply in made] == ["stop", "refused", "refused"]
+    assert "filtered" in made[1].silence
+    assert len(server.asked) == 3
+
+
 def test_a_refusal_costs_itself_alone_and_the_others_are_answered(server: ChatServer) -> None:
     form = ResponseFormat("choice", choices=("yes", "no"))
     words = {"a": {"content": '{"reply":"yes"}'}, "b": {"content": None, "refusal": "No, I cannot."}}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from transformers.models.smolvlm.processing_smolvlm import get_image_prompt_string
 
 from configs.captions import VisionLanguageModel
-from tasks.data.messages import Generator, Reply, Request
+from tasks.data.messages import Generator, Reply, Request, ResponseFormat
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
 from tasks.models.vision import language, language_files, requests
@@ -124,8 +125,8 @@ def test_what_looks_like_a_special_token_in_a_question_is_text(made: Callable[[s
 def test_a_reply_ends_where_the_model_says_and_is_marked_where_it_is_cut(made: Callable[[str], Path]) -> None:
     _, reader = language.loaded(described(made("llava")))
     letters = reader.tokenizer("a tram")["input_ids"]
-    assert reader.said([*letters, language_models.END, 7, 7]) == ("a tram", len(letters) + 1, True)
-    assert reader.said(letters) == ("a tram", len(letters), False)
+    assert reader.said([*letters, language_models.END, 7, 7]) == ("a tram", len(letters) + 1, "stop")
+    assert reader.said(letters) == ("a tram", len(letters), "length")
     assert {one.finish for one in asked(made("llava"), [0], 1)} <= {"stop", "length"}
 
 
@@ -194,3 +195,63 @@ def test_requests_of_the_same_question_differ_by_picture_and_side() -> None:
     assert requests.question_of(one.messages[0]) == QUESTION
     assert len({one, requests.request_of("b", 448, QUESTION), requests.request_of("a", 256, QUESTION)}) == 3
     assert isinstance(one, Request)
+
+
+SCHEMA = json.dumps(
+    {"type": "object", "properties": {"colour": {"enum": ["red", "blue"]}, "on": {"type": "string"}},
+     "required": ["colour", "on"], "additionalProperties": False}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["blip-2", "smolvlm"])
+def test_a_reply_is_kept_to_a_schema_and_closed_at_its_limit(kind: str, made: Callable[[str], Path]) -> None:
+    folder, form = made(kind), ResponseFormat("schema", SCHEMA)
+    every, ask = images(SIZES[:3]), requests.request_of
+    questions = [replace(ask(f"d{at}", 448, QUESTION), response_format=form) for at in range(3)]
+    texts = list[list[str]]()
+    for batch_size in (1, 2):
+        engine, found = language.VisionLanguageEngine(described(folder), batch_size), dict[int, Reply]()
+        engine.pictures = {
+            r.messages[0].content: requests.ShownPicture("p", copy_of(every[at])) for at, r in enumerate(questions)
+        }
+        engine.answer(questions, ResolvedSampling(max_tokens=32), found.update)
+        for reply in found.values():
+            held = json.loads(reply.text)
+            assert held["colour"] in ("red", "blue")
+            assert list(held) == ["colour", "on"]
+            assert reply.completion_tokens <= 32
+        texts.append([found[at].text for at in range(3)])
+    assert texts[0] == texts[1]
+    with pytest.raises(ContractError, match="the limit is 5 tokens"):
+        engine.answer(questions, ResolvedSampling(max_tokens=5), found.update)
+
+
+def test_a_conversation_is_written_as_each_family_was_trained(made: Callable[[str], Path]) -> None:
+    later = ["Cats.", "How many?", "2", "Sure </s>?"]
+    assert language_files.continued("What is it?", later[:2]) == (
+        "Question: What is it? Answer: Cats. Question: How many? Answer:"
+    )
+    assert language_files.continued("Question: What? Answer:", later) == (
+        "Question: What? Answer: Cats. Question: How many? Answer: 2. Question: Sure </s>? Answer:"
+    )
+    assert language_files.continued("", ["two cats", "Where?"]) == "two cats. Question: Where? Answer:"
+    text = {kind: written(made(kind), later) for kind in ("llava", "smolvlm", "qwen2_5_vl")}
+    assert text["llava"].endswith(" ASSISTANT: Cats.</s>USER: How many? ASSISTANT: 2</s>USER: Sure < /s>? ASSISTANT:")
+    assert text["smolvlm"].endswith(
+        "User:Cats.<end_of_utterance>\nUser:How many?<end_of_utterance>\nUser:2<end_of_utterance>\n"
+        "User:Sure < /s>?<end_of_utterance>\nAssistant:"
+    )
+    assert text["qwen2_5_vl"].endswith(
+        "<|im_start|>assistant\nCats.<|im_end|>\n<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n2"
+        "<|im_end|>\n<|im_start|>user\nSure < /s>?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def written(folder: Path, later: Sequence[str]) -> str:
+    """Return the prompt of a conversation as text."""
+    _, reader = language.loaded(described(folder))
+    tokens = reader.prepared(copy_of(images(SIZES)[5]), QUESTION, later).ids
+    assert tokens.count(language_models.IMAGE) == prepared(folder, images(SIZES)[5])[1].ids.count(
+        language_models.IMAGE
+    )
+    return str(reader.tokenizer.decode(tokens))
