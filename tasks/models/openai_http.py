@@ -8,7 +8,6 @@ Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential
 """
 
 import json
-import math
 import os
 import threading
 import time
@@ -16,13 +15,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import tenacity
 
 from configs.addresses import is_loopback
 from tasks.errors import ContractError, RemoteError
+from tasks.models.deadline import deadline, keep_deadlines
+from tasks.models.foreign import text_of
 
 FORBIDDEN = (401, 403)
 REFUSED = (400, 413, 422)  # something in what was sent, or its length
@@ -54,14 +55,12 @@ class Limits:
 
     Attributes:
         connections: Requests at a time.
-        silence_s: Seconds of silence after which it is asked again.
-        whole_s: Seconds its whole reply may take.
+        whole_s: Seconds it may take from its connection to the end of its reply, after which it is asked again.
         largest: Bytes of the reply.
     """
 
     connections: int
-    silence_s: float
-    whole_s: float = math.inf
+    whole_s: float
     largest: int = 256 << 20
 
 
@@ -70,11 +69,23 @@ class Passing(RemoteError):
 
     Attributes:
         after_s: Seconds the server asked to wait.
+        costs: Whether the server may have answered all the same, and charge for it.
+        stated: What it says of the cost, as JSON; None where it says nothing.
     """
 
-    def __init__(self, message: str, after_s: float = 0.0) -> None:
+    def __init__(self, message: str, after_s: float = 0.0, *, costs: bool = False, stated: Any = None) -> None:
         super().__init__(message)
-        self.after_s = after_s
+        self.after_s, self.costs, self.stated = after_s, costs, stated
+
+
+class Account(Protocol):
+    """Is told of every attempt at a request."""
+
+    def begin(self) -> None:
+        """Allow an attempt, or raise what ends the request."""
+
+    def passed(self, error: Passing) -> None:
+        """Count an attempt that is repeated, or given up."""
 
 
 class RequestRefused(ContractError):
@@ -106,21 +117,24 @@ class Connection:
         self.host = httpx.URL(url).netloc.decode()
         self.limits, self.patience = limits, patience
         self.http = httpx.Client(
-            timeout=httpx.Timeout(limits.silence_s, pool=None),  # a turn is waited for as long as it takes
+            timeout=httpx.Timeout(limits.whole_s, pool=None),  # a turn is waited for as long as it takes
             limits=httpx.Limits(max_connections=limits.connections),
             trust_env=not is_loopback(url),  # a proxy does not reach what runs on this machine
         )
+        keep_deadlines(self.http)
         weakref.finalize(self, self.http.close)
 
     def ask(
-        self, body: Mapping[str, Any], read: Callable[[bytes], Read], given_up: threading.Event | None = None
-    ) -> tuple[Read, int]:
+        self, body: Mapping[str, Any], read: Callable[[bytes], Read], given_up: threading.Event | None = None,
+        account: Account | None = None,
+    ) -> tuple[Read, int]:  # fmt: skip
         """Return what is read from the reply, and how often it was asked for; what passes is waited for.
 
         Args:
             body: What is sent, as JSON.
             read: Makes something of the bytes of a reply; may raise `Passing` to ask again.
             given_up: Set by the caller who no longer waits.
+            account: Told of every attempt.
 
         Raises:
             RequestRefused: The server refuses what was sent.
@@ -137,11 +151,21 @@ class Connection:
             reraise=True,
         )
         try:
-            found = retrying(lambda: read(self._post(body)))
+            found = retrying(lambda: self._try(body, read, account))
         except Passing as error:
             tries = retrying.statistics["attempt_number"]
             raise RemoteError(f"{error}, asked {tries} times; check the server and run again") from error
         return found, int(retrying.statistics["attempt_number"])
+
+    def _try(self, body: Mapping[str, Any], read: Callable[[bytes], Read], account: Account | None) -> Read:
+        if account is None:
+            return read(self._post(body))
+        account.begin()
+        try:
+            return read(self._post(body))
+        except Passing as error:
+            account.passed(error)
+            raise
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Return the seconds before the next try: as many as the server asks for, more from try to try."""
@@ -166,19 +190,23 @@ class Connection:
 
     def _exchange(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         """Return status, headers and body of a reply, read until it is whole, too large or too late."""
-        until, largest, content = time.monotonic() + self.limits.whole_s, self.limits.largest, bytearray()
-        key = self._key()
+        largest, content, key = self.limits.largest, bytearray(), self._key()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with self.http.stream("POST", self.url, json=body, headers=headers) as response:
+            with (
+                deadline(self.limits.whole_s),
+                self.http.stream("POST", self.url, json=body, headers=headers) as response,
+            ):
                 for piece in response.iter_bytes():
                     content += piece
-                    if len(content) > largest or time.monotonic() > until:
-                        what = f"more than {largest} bytes" if len(content) > largest else "no end in time"
-                        raise Passing(f"{self.host} gives a reply with {what}")
+                    if len(content) > largest:
+                        raise Passing(f"{self.host} gives a reply with more than {largest} bytes", costs=True)
                 return response.status_code, response.headers, bytes(content)
         except (httpx.RequestError, httpx.StreamError) as error:
-            raise Passing(f"{self.host} does not answer ({type(error).__name__}: {error})") from error
+            unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+            raise Passing(
+                f"{self.host} does not answer ({type(error).__name__}: {error})", costs=not unsent
+            ) from error
 
     def _key(self) -> str:
         """Return the key.
@@ -202,11 +230,13 @@ def _reason(content: bytes) -> bytes:
     try:
         stated = json.loads(content)
         error = stated.get("error", stated)
-        message = str(error.get("message") or error["detail"])
+        message = text_of(error.get("message") or error["detail"])
         named = error.get("param")
     except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return content
-    return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode()
+    return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode(
+        "utf-8", "replace"
+    )
 
 
 def _retry_after(headers: httpx.Headers) -> float:
