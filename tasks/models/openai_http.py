@@ -7,8 +7,10 @@ into the header of a request.
 Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential with jitter.
 """
 
+import functools
 import json
 import os
+import re
 import threading
 import time
 import weakref
@@ -222,7 +224,17 @@ class Connection:
     def excerpt(self, content: bytes) -> str:
         """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
         text = " ".join(content[: 4 * EXCERPT].decode("utf-8", "replace").split())
-        return (text.replace(key, "[key]") if (key := self._key()) else text)[:EXCERPT]
+        return (_spellings(key).sub("[key]", text) if (key := self._key()) else text)[:EXCERPT]
+
+
+@functools.lru_cache(maxsize=8)
+def _spellings(key: str) -> re.Pattern[str]:
+    """Return what finds a key in all its spellings: of each sign as it is, or escaped as in JSON, addresses, HTML."""
+    signs = []
+    for sign in key:
+        n = ord(sign)
+        signs.append(rf"(?:\\*{re.escape(sign)}|(?i:%(?:25)*{n:02x}|\\+u{n:04x}|\\+x{n:02x}|&#0*{n};|&#x0*{n:x};))")
+    return re.compile("".join(signs))
 
 
 def _reason(content: bytes) -> bytes:

@@ -141,6 +141,18 @@ def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, mo
     assert "sk-secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    ["sk-a/b+c", r"sk-a\/b+c", "sk-a%2Fb%2bc", "sk-a%252Fb%252Bc", r"sk-a\u002fb\u002Bc", r"\u0073k-a\\/b+c",
+     "sk-a&#47;b&#x2B;c"],
+)  # fmt: skip
+def test_a_key_is_hidden_in_every_spelling(server: ChatServer, monkeypatch: pytest.MonkeyPatch, spelt: str) -> None:
+    monkeypatch.setenv(model_server.KEY, "sk-a/b+c")
+    server.faults["a"] = [(401, {}, f"no: {spelt} is unknown".encode())]
+    with pytest.raises(RemoteError, match=r"\(no: \[key\] is unknown\)"):
+        client_of(server)([asked("a")])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "caps", [{"budget_tokens": 200}, {"budget_money": 0.0002, "prices": Prices(completion=1, prompt=1)}]
