@@ -34,7 +34,7 @@ class Server(Config):
     texts: Annotated[int, NotInCacheKey] = Field(64, ge=1, le=2_048)
     """Texts a request. Larger: fewer requests; servers refuse too many."""
     timeout_s: Annotated[float, NotInCacheKey] = Field(60.0, gt=0, le=3_600)
-    """Seconds of silence after which a request is tried again, five times in all."""
+    """Seconds a request may take, to the end of its reply, after which it is tried again, five times in all."""
 
     @field_validator("base_url")
     @classmethod

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -13,6 +14,7 @@ PATTERNS = {
     r"^[^=]+=": "name=value",
     r"\w": "a letter or a digit",
 }  # what a pattern of a field means, where that is said in words
+PASSWORD = re.compile(r"(?i)(\w://)[^/\s]*@")
 SHOWN = 60  # characters of a value
 NEAR = 4  # names that are suggested
 
@@ -48,13 +50,13 @@ def unreadable(name: str, text: str, types: Sequence[Any]) -> str:
         way = f": {name}='{entry}', or {name}=@FILE with one a line"
     elif any(need.startswith("an object") for need in needs):
         way = f": {name}='{{...}}', or one of its fields by {name}.FIELD=..."
-    return f"{name} is {_short(text)!r} but needs {' or '.join(needs)}{way}"
+    return f"{name} is {brief(text)!r} but needs {' or '.join(needs)}{way}"
 
 
 def _entry(text: str, types: Sequence[Any]) -> Any:
     """Return an entry of a list as it may be written: a text, or an object of the kind named, else of the first."""
     kinds = [kind for t in types for model in models_in(_listed(t)) if (kind := kind_of(model)) is not None]
-    return {"kind": text if text in kinds else kinds[0]} if kinds else _short(text)
+    return {"kind": text if text in kinds else kinds[0]} if kinds else brief(text)
 
 
 def refused(error: ValidationError, model: type[BaseModel], flow: str) -> str:
@@ -75,13 +77,14 @@ def refused(error: ValidationError, model: type[BaseModel], flow: str) -> str:
         return f"{_foreign(place, model)}; {more}"
     if kind == "union_tag_invalid":
         return (
-            f"{name}.kind is {_short(context['tag'])!r}; it is one of {context['expected_tags'].replace(chr(39), '')}"
+            f"{name}.kind is {brief(context['tag'])!r}; it is one of {context['expected_tags'].replace(chr(39), '')}"
         )
     if kind == "union_tag_not_found":
         return f"{name} has no kind, which says what {name} is; set {name}.kind to one of {_kinds(_at(place, model))}"
     if kind == "string_pattern_mismatch" and context["pattern"] in PATTERNS:
-        return f"{name} is {given!r} but needs {PATTERNS[context['pattern']]}; {more}"
-    return f"{name} is {_short(repr(given))} but: {first['msg'].removeprefix('Value error, ')}; {more}"
+        return f"{name} is {brief(repr(given))} but needs {PATTERNS[context['pattern']]}; {more}"
+    shown = brief(repr(given))
+    return f"{name} is {shown} but: {first['msg'].removeprefix('Value error, ')}; {more}"
 
 
 def _foreign(place: Sequence[int | str], model: type[BaseModel]) -> str:
@@ -186,6 +189,7 @@ def _listed(annotation: Any) -> Any:
     return next(iter(_entries(annotation)), None)
 
 
-def _short(value: Any) -> str:
-    text = str(value)
+def brief(value: Any) -> str:
+    """Return a value as text, its beginning where that is long, without a password in front of a host."""
+    text = PASSWORD.sub(r"\1[hidden]@", str(value))
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."

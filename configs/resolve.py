@@ -7,6 +7,8 @@ discards what was set in that place before.
 """
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
@@ -17,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from configs.refusals import models_in, nearest, refused, unreadable
 from configs.signatures import PRESETS, FlowCard, flow_cards
+
+HALF = re.compile("[\ud800-\udfff]")
 
 Tree = dict[str, Any]
 
@@ -69,7 +73,10 @@ def resolve(card: FlowCard, words: Sequence[str]) -> BaseModel:
             raise WrongCall(f"{name} is set twice; leave one of the two out")
         said.add(tuple(path))
         fill_null(model, tree, path)
-        merge(tree, nested(path, _parse(text, _field_types(model, path), name)))
+        value = _parse(text, _field_types(model, path), name)
+        if not _whole(value):
+            raise WrongCall(f"{name} holds half a character (a lone surrogate); give text in UTF-8")
+        merge(tree, nested(path, value))
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -179,13 +186,20 @@ def _field_types(model: type[BaseModel], path: Sequence[str]) -> list[Any]:
 def _parse(text: str, types: Sequence[Any], name: str) -> Any:
     """Read a value: a file's lines, text where text fits, else JSON."""
     if text.startswith("@"):
-        return _lines(Path(text[1:]).expanduser(), name)
+        return _lines(Path(os.path.expanduser(text[1:])), name)
     if any(_takes_text(t) for t in types) and not (text == "null" and any(type(None) in get_args(t) for t in types)):
         return text
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WrongCall(unreadable(name, text, types)) from error
+
+
+def _whole(value: Any) -> bool:
+    """Return whether all texts of a value can be written: none holds half a character."""
+    if isinstance(value, (dict, list)):
+        return all(map(_whole, [*value, *value.values()] if isinstance(value, dict) else value))
+    return not isinstance(value, str) or HALF.search(value) is None
 
 
 def _lines(path: Path, name: str) -> list[str]:

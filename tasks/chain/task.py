@@ -1,5 +1,6 @@
 """Tasks of `chain`: the steps of a chain of prompts, votes, searches of thoughts."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def take_problems(
         given = "neither question nor questions is" if question is None else "both question and questions are"
         raise ContractError(f"{given} given; give one of them")
     if questions is not None:
-        return objects.save_rows(ProblemsRef, Problem, read_problems(Path(questions).expanduser(), limit, answer))
+        return objects.save_rows(
+            ProblemsRef, Problem, read_problems(Path(os.path.expanduser(questions)), limit, answer)
+        )
     if not str(question).strip():
         raise ContractError("the question is empty; give a question")
     return objects.save_rows(ProblemsRef, Problem, [Problem(str(question), "")])
@@ -58,7 +61,7 @@ def count_questions(questions: str | None) -> int:
     """Return how many questions a table has, those beyond a limit too; 1 where one is asked."""
     if questions is None:
         return 1
-    return sum(bool(line.strip()) for line in Path(questions).expanduser().read_text("utf-8").splitlines())
+    return sum(bool(line.strip()) for line in Path(os.path.expanduser(questions)).read_text("utf-8").splitlines())
 
 
 def validate_check(output_spec: OutputSpec, where: str) -> None:

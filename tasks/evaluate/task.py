@@ -1,5 +1,6 @@
 """Tasks of `evaluate`: measures with intervals."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ def questions_for(source: str, config: Evaluate) -> Path | None:
     from tasks.evaluate.questions import read_questions
 
     own = Path(configs.__file__).parent / "evaluation" / f"{source}.jsonl"
-    path = Path(config.questions).expanduser() if config.questions else own
+    path = Path(os.path.expanduser(config.questions)) if config.questions else own
     if config.questions is None and not own.is_file():
         return None
     read_questions(path, config.split)

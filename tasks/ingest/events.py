@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def list_files(source: Events) -> list[Item]:
     for field, stated in (("path", source.path), ("names", source.names)):
         if stated is None:
             continue
-        path = Path(stated).expanduser()
+        path = Path(os.path.expanduser(stated))
         if not path.is_file():
             raise DataError(f"events.{field} {stated!r} is no file; give one of {', '.join(tables.PATTERNS)}")
         found.append(files.describe_file(path.resolve(), path.name, 1 << 50))
@@ -71,7 +72,7 @@ def read_events(source: Events, items: Sequence[Item]) -> tuple[list[Line], list
 
 
 def _rows(stated: str, item: Item, encoding: str, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    path = Path(stated).expanduser()
+    path = Path(os.path.expanduser(stated))
     if files.describe_file(path.resolve(), path.name, 1 << 50) != item:
         raise DataError(f"{path.name} has changed since it was listed; run again")
     for number, row in tables.rows_in(path, encoding, wanted):

@@ -3,6 +3,7 @@
 Source: columns as in CoNLL-2003, Tjong Kim Sang & De Meulder, doi:10.3115/1119176.1119195.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ def list_file(source: MarkedFile) -> Item:
     Raises:
         DataError: It is not there.
     """
-    path = Path(source.path).expanduser()
+    path = Path(os.path.expanduser(source.path))
     if not path.is_file():
         raise DataError(f"source.path {source.path!r} is no file; give one")
     return files.describe_file(path.resolve(), path.name, 1 << 50)
@@ -45,7 +46,7 @@ def read_marked(source: MarkedFile, item: Item) -> Iterator[MarkedSentence | Rej
     Raises:
         DataError: The file has changed since it was listed, or does not decode.
     """
-    path = Path(source.path).expanduser().resolve()
+    path = Path(os.path.expanduser(source.path)).resolve()
     if files.describe_file(path, item.name, item.size) != item:
         raise DataError(f"{item.name} changed since it was listed; run again")
     if isinstance(source, Conll):

@@ -44,7 +44,7 @@ def export(model: str, folder: str) -> tuple[TunedModel, Path]:
         ModelError: There is no such model.
         StoreError: Its files are missing or damaged.
     """
-    found, target = tuned.find(model), Path(folder).expanduser()
+    found, target = tuned.find(model), Path(os.path.expanduser(folder))
     source = objects.path(found.model)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ContractError(f"{target} is there already and not empty; name a new folder")
@@ -66,7 +66,7 @@ def export_gguf(model: str, file: str) -> tuple[TunedModel, Path]:
         ModelError: There is no such model.
         StoreError: Its files are missing or damaged.
     """
-    found, target = tuned.find(model), Path(file).expanduser()
+    found, target = tuned.find(model), Path(os.path.expanduser(file))
     source = objects.path(found.model)
     if target.exists():
         raise ContractError(f"{target} is there already; name a new file")

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from configs.refusals import brief
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, StoreError
 from tasks.launch import checks
@@ -12,6 +13,7 @@ from tasks.launch.walk import entries, files, older, size
 from tasks.store import collections, durable, workspace
 
 DAY_S = 86_400
+DIGITS = 18  # of a number in a command
 
 
 def main(words: list[str]) -> int:
@@ -124,8 +126,8 @@ def _rollback(name: str, number: int | None) -> int:
 
 def _generation(word: str) -> int:
     name, _, text = word.partition("=")
-    if name != "generation" or not (text.isascii() and text.isdecimal()):
-        raise WrongCall(f"{word!r} is not a generation; write collections rollback NAME generation=3")
+    if name != "generation" or not (text.isascii() and text.isdecimal()) or len(text) > DIGITS:
+        raise WrongCall(f"{brief(repr(word))} is not a generation; write collections rollback NAME generation=3")
     return int(text)
 
 
@@ -211,6 +213,6 @@ def _remove(path: Path) -> int:
 
 def _days(word: str) -> float:
     name, _, text = word.partition("=")
-    if name != "days" or not text.replace(".", "", 1).isdecimal():
-        raise WrongCall(f"{word!r} is not an age; write store prune days=30")
+    if name != "days" or not text.replace(".", "", 1).isdecimal() or len(text) > DIGITS:
+        raise WrongCall(f"{brief(repr(word))} is not an age; write store prune days=30")
     return float(text)

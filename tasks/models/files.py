@@ -68,7 +68,7 @@ def locate(model: str, patterns: tuple[str, ...] = FILES) -> ModelFiles:
     if model.startswith(tuned.PREFIX):
         stays, found = tuned.locate(model)
         return ModelFiles(stays, objects.path(found), "tuned")
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))
     if path.is_dir():
         return ModelFiles(model, path.resolve(), "local")
     if path.suffix == gguf.SUFFIX:
@@ -91,7 +91,7 @@ def gguf_file(model: str) -> Path:
     Raises:
         ModelError: There is none, or it is not the published one.
     """
-    card, path = CATALOGUE.get(model), Path(model).expanduser()
+    card, path = CATALOGUE.get(model), Path(os.path.expanduser(model))
     if card is not None and card.file.endswith(gguf.SUFFIX):
         return packages.weights_of(card)
     if path.suffix != gguf.SUFFIX:
@@ -155,7 +155,7 @@ def tokenizer_place(name: str) -> Path:
     Raises:
         ModelError: It is not there.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     return path.resolve() if path.is_file() else locate(name, TOKENIZER_FILES).folder
 
 

@@ -7,22 +7,25 @@ into the header of a request.
 Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential with jitter.
 """
 
+import functools
 import json
-import math
 import os
+import re
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import tenacity
 
 from configs.addresses import is_loopback
 from tasks.errors import ContractError, RemoteError
+from tasks.models.deadline import deadline, keep_deadlines
+from tasks.models.foreign import text_of
 
 FORBIDDEN = (401, 403)
 REFUSED = (400, 413, 422)  # something in what was sent, or its length
@@ -54,14 +57,12 @@ class Limits:
 
     Attributes:
         connections: Requests at a time.
-        silence_s: Seconds of silence after which it is asked again.
-        whole_s: Seconds its whole reply may take.
+        whole_s: Seconds it may take from its connection to the end of its reply, after which it is asked again.
         largest: Bytes of the reply.
     """
 
     connections: int
-    silence_s: float
-    whole_s: float = math.inf
+    whole_s: float
     largest: int = 256 << 20
 
 
@@ -70,11 +71,23 @@ class Passing(RemoteError):
 
     Attributes:
         after_s: Seconds the server asked to wait.
+        costs: Whether the server may have answered all the same, and charge for it.
+        stated: What it says of the cost, as JSON; None where it says nothing.
     """
 
-    def __init__(self, message: str, after_s: float = 0.0) -> None:
+    def __init__(self, message: str, after_s: float = 0.0, *, costs: bool = False, stated: Any = None) -> None:
         super().__init__(message)
-        self.after_s = after_s
+        self.after_s, self.costs, self.stated = after_s, costs, stated
+
+
+class Account(Protocol):
+    """Is told of every attempt at a request."""
+
+    def begin(self) -> None:
+        """Allow an attempt, or raise what ends the request."""
+
+    def passed(self, error: Passing) -> None:
+        """Count an attempt that is repeated, or given up."""
 
 
 class RequestRefused(ContractError):
@@ -106,21 +119,24 @@ class Connection:
         self.host = httpx.URL(url).netloc.decode()
         self.limits, self.patience = limits, patience
         self.http = httpx.Client(
-            timeout=httpx.Timeout(limits.silence_s, pool=None),  # a turn is waited for as long as it takes
+            timeout=httpx.Timeout(limits.whole_s, pool=None),  # a turn is waited for as long as it takes
             limits=httpx.Limits(max_connections=limits.connections),
             trust_env=not is_loopback(url),  # a proxy does not reach what runs on this machine
         )
+        keep_deadlines(self.http)
         weakref.finalize(self, self.http.close)
 
     def ask(
-        self, body: Mapping[str, Any], read: Callable[[bytes], Read], given_up: threading.Event | None = None
-    ) -> tuple[Read, int]:
+        self, body: Mapping[str, Any], read: Callable[[bytes], Read], given_up: threading.Event | None = None,
+        account: Account | None = None,
+    ) -> tuple[Read, int]:  # fmt: skip
         """Return what is read from the reply, and how often it was asked for; what passes is waited for.
 
         Args:
             body: What is sent, as JSON.
             read: Makes something of the bytes of a reply; may raise `Passing` to ask again.
             given_up: Set by the caller who no longer waits.
+            account: Told of every attempt.
 
         Raises:
             RequestRefused: The server refuses what was sent.
@@ -137,11 +153,21 @@ class Connection:
             reraise=True,
         )
         try:
-            found = retrying(lambda: read(self._post(body)))
+            found = retrying(lambda: self._try(body, read, account))
         except Passing as error:
             tries = retrying.statistics["attempt_number"]
             raise RemoteError(f"{error}, asked {tries} times; check the server and run again") from error
         return found, int(retrying.statistics["attempt_number"])
+
+    def _try(self, body: Mapping[str, Any], read: Callable[[bytes], Read], account: Account | None) -> Read:
+        if account is None:
+            return read(self._post(body))
+        account.begin()
+        try:
+            return read(self._post(body))
+        except Passing as error:
+            account.passed(error)
+            raise
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Return the seconds before the next try: as many as the server asks for, more from try to try."""
@@ -166,19 +192,23 @@ class Connection:
 
     def _exchange(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         """Return status, headers and body of a reply, read until it is whole, too large or too late."""
-        until, largest, content = time.monotonic() + self.limits.whole_s, self.limits.largest, bytearray()
-        key = self._key()
+        largest, content, key = self.limits.largest, bytearray(), self._key()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with self.http.stream("POST", self.url, json=body, headers=headers) as response:
+            with (
+                deadline(self.limits.whole_s),
+                self.http.stream("POST", self.url, json=body, headers=headers) as response,
+            ):
                 for piece in response.iter_bytes():
                     content += piece
-                    if len(content) > largest or time.monotonic() > until:
-                        what = f"more than {largest} bytes" if len(content) > largest else "no end in time"
-                        raise Passing(f"{self.host} gives a reply with {what}")
+                    if len(content) > largest:
+                        raise Passing(f"{self.host} gives a reply with more than {largest} bytes", costs=True)
                 return response.status_code, response.headers, bytes(content)
         except (httpx.RequestError, httpx.StreamError) as error:
-            raise Passing(f"{self.host} does not answer ({type(error).__name__}: {error})") from error
+            unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+            raise Passing(
+                f"{self.host} does not answer ({type(error).__name__}: {error})", costs=not unsent
+            ) from error
 
     def _key(self) -> str:
         """Return the key.
@@ -194,7 +224,17 @@ class Connection:
     def excerpt(self, content: bytes) -> str:
         """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
         text = " ".join(content[: 4 * EXCERPT].decode("utf-8", "replace").split())
-        return (text.replace(key, "[key]") if (key := self._key()) else text)[:EXCERPT]
+        return (_spellings(key).sub("[key]", text) if (key := self._key()) else text)[:EXCERPT]
+
+
+@functools.lru_cache(maxsize=8)
+def _spellings(key: str) -> re.Pattern[str]:
+    """Return what finds a key in all its spellings: of each sign as it is, or escaped as in JSON, addresses, HTML."""
+    signs = []
+    for sign in key:
+        n = ord(sign)
+        signs.append(rf"(?:\\*{re.escape(sign)}|(?i:%(?:25)*{n:02x}|\\+u{n:04x}|\\+x{n:02x}|&#0*{n};|&#x0*{n:x};))")
+    return re.compile("".join(signs))
 
 
 def _reason(content: bytes) -> bytes:
@@ -202,11 +242,13 @@ def _reason(content: bytes) -> bytes:
     try:
         stated = json.loads(content)
         error = stated.get("error", stated)
-        message = str(error.get("message") or error["detail"])
+        message = text_of(error.get("message") or error["detail"])
         named = error.get("param")
     except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return content
-    return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode()
+    return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode(
+        "utf-8", "replace"
+    )
 
 
 def _retry_after(headers: httpx.Headers) -> float:

@@ -25,7 +25,7 @@ from tasks.data.vectors import Encoded
 from tasks.environment import environment
 from tasks.runtime import records, steps
 from tasks.runtime.mlflow_run import MlflowRun
-from tasks.store import losses, rejections
+from tasks.store import losses, rejections, spending
 
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
@@ -66,6 +66,7 @@ class Run:
     flow_run_id: str
     client: MlflowRun
     finished: list[steps.Finished]
+    spent: spending.Ledger = field(default_factory=spending.Ledger)
     started: float = field(default_factory=time.monotonic)
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -124,6 +125,8 @@ class Run:
             names = list(result)
             after = names.index("documents") + 1 if "documents" in names else len(names)
             told = {name: result[name] for name in names[:after]} | {"losses": lost.stated()} | told
+        if budget := self.spent.stated():
+            told["budget"] = budget
         return Outcome(
             flow=self.flow,
             mlflow_run_id=self.mlflow_run_id,
@@ -151,8 +154,8 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     """
     flow_run_id, client = str(flow_run.id or ""), MlflowRun(unreachable=steps.planning() is not None)
     metrics: dict[str, float] = {}
-    with steps.watch(metrics) as finished:
-        tracked = Run(flow, flow_run_id, client, finished, metrics=metrics, parameters=parameters)
+    with steps.watch(metrics) as finished, spending.shared() as spent:
+        tracked = Run(flow, flow_run_id, client, finished, spent, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         if _current.get() is None:
             begun[:] = [tracked]

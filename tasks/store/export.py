@@ -15,7 +15,7 @@ def checked(output: str) -> Path:
         ContractError: It is a folder, its folder is not there, or nothing can be written there.
     """
     try:
-        path = Path(output).expanduser().absolute()
+        path = Path(os.path.expanduser(output)).absolute()
     except RuntimeError as error:
         raise ContractError(f"output {output!r} names no folder ({error}); give a path") from error
     if not output or path.is_dir():

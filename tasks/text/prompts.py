@@ -10,6 +10,7 @@ of a prompt as in Alammar & Grootendorst, "Hands-On Large Language Models", 2024
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -215,7 +216,7 @@ def _turns(name: str, kept: list[tuple[str, str]]) -> tuple[Turn, ...]:
 def _text_of(name: str) -> tuple[str, str]:
     """Return the name and the text of a prompt file."""
     folder = Path(configs.__file__).parent / "prompts"
-    path = Path(name).expanduser() if name.endswith(".md") else folder / f"{name}.md"
+    path = Path(os.path.expanduser(name)) if name.endswith(".md") else folder / f"{name}.md"
     if not name.endswith(".md") and name not in (known := sorted(p.stem for p in folder.glob("*.md"))):
         raise ContractError(f"there is no prompt {name!r}; there are {', '.join(known)}, or give the path of an .md")
     try:

@@ -6,6 +6,7 @@ are never read.
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def checked_file(name: str) -> Path:
     Raises:
         DataError: It is not there, or is of a kind that is never read.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if not path.is_file():
         known = PUBLISHED.get(path.name)
         way = f"fetch it from {known}" if known else "give the path of one"

@@ -20,7 +20,7 @@ from tasks.data.evaluation import Measure
 from tasks.errors import ContractError
 from tasks.runtime import killed, mlflow_run, steps, traces, tracking
 from tasks.runtime.steps import step
-from tasks.store import objects
+from tasks.store import objects, spending
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
@@ -44,6 +44,23 @@ def measured(n: int) -> SnapshotRef:
         "search", [Measure("ndcg@10", "weighted", 0.5, 0.25, 0.75, n), Measure("npmi", "search", 1, 1, 1, 4)]
     )
     return objects.save_rows(SnapshotRef, Item, [Item("measured", n, "")])
+
+
+@step(name="test-spend")
+def spent(n: int) -> SnapshotRef:
+    ledger = spending.current()
+    ledger.caps["budget_tokens"] = 10
+    ledger.tokens += n
+    return objects.save_rows(SnapshotRef, Item, [Item("spent", n, "")])
+
+
+@flow(name="spending")
+def spending_flow(n: int, inner: bool = False) -> dict[str, float | str]:
+    with tracking.run("spending", Nothing()) as run:
+        spent(n + inner)
+        if not inner:
+            spending_flow(n, inner=True)
+        return dict(run.outcome({}).result["budget"])
 
 
 @flow(name="labelled")
@@ -83,6 +100,11 @@ def runs() -> list[mlflow.entities.Run]:
     client = mlflow.MlflowClient(mlflow_run.tracking_uri())
     experiments = [e.experiment_id for e in client.search_experiments() if e.name == "tracked"]
     return list(client.search_runs(experiments)) if experiments else []
+
+
+def test_steps_and_inner_runs_share_what_is_spent() -> None:
+    said = "budget_tokens 7 of 10 spent, 3 remain"
+    assert spending_flow(3) == {"said": said, "budget_tokens remaining": 3}
 
 
 def test_mapped_tasks_with_retries_and_a_retried_flow_leave_one_finished_run(workspace: Path) -> None:

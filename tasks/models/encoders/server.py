@@ -25,6 +25,7 @@ from tasks.data.models import Encoder, Fingerprint, Numerics, Transport
 from tasks.errors import ContractError, RemoteError
 from tasks.models import files as model_files
 from tasks.models.encoders import base as encoder_base
+from tasks.models.foreign import count_of
 from tasks.models.openai_http import Connection, Limits, Patience
 
 KEY = "LLM_FLOWS_EMBED_KEY"
@@ -159,7 +160,7 @@ class Client:
             f"{base_url}/embeddings",
             key=KEY,
             settings="embed.model and embed.server.base_url",
-            limits=Limits(connections=transport.requests, silence_s=transport.timeout_s),
+            limits=Limits(connections=transport.requests, whole_s=transport.timeout_s),
             patience=patience or Patience(),
         )
 
@@ -224,4 +225,4 @@ def _tokens(reply: dict[str, Any]) -> int:
     """Return the tokens a server says it read, 0 if it says nothing."""
     usage = reply.get("usage")
     stated = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return stated if isinstance(stated, int) and stated > 0 else 0
+    return count_of(stated) or 0

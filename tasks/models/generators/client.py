@@ -171,8 +171,10 @@ class CachedGenerator:
             named = {names[position]: reply for position, reply in came.items()}
             with self._turn:
                 found.update(named)
-                if self.reply_cache is not None:
-                    self.reply_cache.add(named)
+                if self.reply_cache is not None:  # a prompt refused at no cost may be asked again
+                    self.reply_cache.add(
+                        {key: r for key, r in named.items() if r.finish != "refused" or r.prompt_tokens}
+                    )
                 advance(len(named))
 
         if missing:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.data.messages import Finish, ResponseFormat
+from tasks.models.foreign import count_of, halves_in, text_of
 from tasks.text.reasoning import split_reasoning
 
 FINISHES: dict[str, Finish] = {
@@ -28,13 +29,15 @@ class Completion:
         text: The reply; the words of a refusal where it refuses.
         reasoning: What was thought before it.
         finish: Why it ended.
-        tokens: Of prompt and completion; None where the server does not state them.
+        tokens: Of prompt and completion; None where the server does not state them, or no such number.
+        halves: Halves of characters in the message, each of which was replaced.
     """
 
     text: str
     reasoning: str
     finish: Finish
     tokens: tuple[int, int] | None
+    halves: int = 0
 
 
 def read_completion(stated: Mapping[str, Any], response_format: ResponseFormat | None) -> Completion:
@@ -47,35 +50,31 @@ def read_completion(stated: Mapping[str, Any], response_format: ResponseFormat |
     choice = stated["choices"][0]
     message = choice["message"]
     text, thought, refused = _parts(message.get("content"))
-    fields = [_text(message.get(name)) for name in ("reasoning_content", "reasoning")]
+    fields = [text_of(message.get(name)) for name in ("reasoning_content", "reasoning")]
     inner, text = split_reasoning(text)
     thoughts = dict.fromkeys(filter(None, (*map(str.strip, fields), thought.strip(), inner)))
-    finish = FINISHES.get(str(choice.get("finish_reason")), "stop")
-    if refusal := _text(message.get("refusal")) or refused:
+    finish = FINISHES.get(text_of(choice.get("finish_reason")), "stop")
+    if refusal := text_of(message.get("refusal")) or refused:
         text, finish = refusal, "refused"
     if not text.strip():
         text = _called(message, response_format)
-    return Completion(text, "\n\n".join(thoughts), finish, _tokens(stated.get("usage")))
+    return Completion(text, "\n\n".join(thoughts), finish, stated_tokens(stated.get("usage")), halves_in(message))
 
 
 def _parts(content: Any) -> tuple[str, str, str]:
     """Return text, thought and refusal of a content, which is a text, a list of parts or nothing."""
     if not isinstance(content, list):
-        return _text(content), "", ""
+        return text_of(content), "", ""
     told: dict[str, list[str]] = {"text": [], "thought": [], "refusal": []}
     for part in content:
         if isinstance(part, str):
-            told["text"].append(part)
+            told["text"].append(text_of(part))
         elif isinstance(part, dict):
-            kind = str(part.get("type", "text"))
+            kind = text_of(part.get("type", "text"))
             inner = part.get("thinking", part.get("text", part.get("refusal", "")))
-            said = inner if isinstance(inner, str) else "".join(_parts(inner)[:2])
+            said = "".join(_parts(inner)[:2])
             told["thought" if kind in THOUGHT_PARTS else "refusal" if kind == "refusal" else "text"].append(said)
     return "".join(told["text"]), "\n".join(told["thought"]), "".join(told["refusal"])
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _called(message: Mapping[str, Any], response_format: ResponseFormat | None) -> str:
@@ -86,21 +85,23 @@ def _called(message: Mapping[str, Any], response_format: ResponseFormat | None) 
     calls = message.get("tool_calls")
     held = calls[0].get("function") if isinstance(calls, list) and calls and isinstance(calls[0], dict) else None
     call = held if isinstance(held, dict) else message.get("function_call")
-    if not isinstance(call, dict) or not call.get("name"):
+    tool = call.get("name") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or not isinstance(tool, str) or not tool:
         return ""
-    tool, given = str(call["name"]), call.get("arguments", "")
+    tool, given = text_of(tool), call.get("arguments", "")
     if isinstance(given, str):
         with contextlib.suppress(ValueError, RecursionError):
             given = json.loads(given)
     if isinstance(given, dict) and len(given) == 1:
         (given,) = given.values()  # the tools here take one text
-    given = _text(given)
+    given = text_of(given)
     if response_format is not None:
         return json.dumps({"tool": tool, "input": given}, ensure_ascii=False)
     return f"Action: {tool}[{given}]"
 
 
-def _tokens(usage: Any) -> tuple[int, int] | None:
-    counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
-    known = [count for count in counts if isinstance(count, int) and count >= 0]
-    return (known[0], known[1]) if len(known) == len(counts) else None
+def stated_tokens(usage: Any) -> tuple[int, int] | None:
+    """Return the tokens of prompt and completion that a server states; None where it does not, or no such number."""
+    names = ("prompt_tokens", "completion_tokens")
+    prompt, completion = (count_of(usage.get(name)) if isinstance(usage, dict) else None for name in names)
+    return None if prompt is None or completion is None else (prompt, completion)

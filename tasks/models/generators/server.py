@@ -21,22 +21,22 @@ from configs.generators import ModelServer
 from tasks.data.messages import Cost, Generator, Keep, Message, Reply, Request, ResponseFormat
 from tasks.data.sampling import OwnSampling, ResolvedSampling
 from tasks.errors import ContractError
-from tasks.models.generators.budget import Budget
-from tasks.models.generators.completion import FINISHES, Completion, read_completion
+from tasks.models.foreign import text_of, without_halves
+from tasks.models.generators.budget import Attempts, Budget
+from tasks.models.generators.completion import FINISHES, Completion, read_completion, stated_tokens
 from tasks.models.generators.dialect import Dialect, advice_on
 from tasks.models.generators.sampling import before_stop
 from tasks.models.openai_http import Connection, Limits, Passing, Patience, RequestRefused
 
 KEY = "LLM_FLOWS_GENERATOR_KEY"
 LARGEST = 4 << 20  # bytes of a reply
-FILTERED = re.compile(
-    r"content.filter|content[ _](?:management )?policy|responsible ?ai ?policy|safety system",
-    re.IGNORECASE,
-)
 TURN = 16  # tokens that a template may put around a message, at most
 NO_PENALTY = (
     "OpenAI's protocol has no such setting; say what the server calls it in generator.repetition_penalty_name "
     "(llama.cpp: repeat_penalty, vLLM: repetition_penalty), or leave it out"
+)
+FILTERED = re.compile(
+    r"content[_ -]?(?:filter|policy|management)|responsible ?ai ?policy|moderation|safety system", re.IGNORECASE
 )
 NO_RUNS = "no server has such a setting; leave it out, or use generator.kind=transformers"
 
@@ -70,13 +70,14 @@ class ServerEngine:
             f"{config.base_url}/chat/completions",
             key=KEY,
             settings="model and base_url",
-            limits=Limits(connections=config.concurrency, silence_s=seconds, whole_s=seconds, largest=LARGEST),
+            limits=Limits(connections=config.concurrency, whole_s=seconds, largest=LARGEST),
             patience=replace(patience or Patience(), tries=1 + config.retries),
         )
         self.dialect = Dialect(self.server.host)
+        self._answered = False  # whether any prompt was: then a refusal is about the prompt refused
 
     def answer(self, requests: Sequence[Request], sampling: ResolvedSampling, keep: Keep) -> None:
-        """Answer requests, some at a time.
+        """Answer requests, some at a time; one that the server refuses for what it says is answered with its reason.
 
         Args:
             requests: In any order.
@@ -85,10 +86,10 @@ class ServerEngine:
 
         Raises:
             BudgetError: What a run may cost is spent; what came is kept.
-            ContractError: The server refuses a prompt; the others are asked for first.
+            ContractError: The server refuses a setting, or every prompt; the others are asked for first.
             RemoteError: The server does not answer as it should.
         """
-        given_up, refused = threading.Event(), list[ContractError]()
+        given_up, refused = threading.Event(), dict[int, PromptRefused]()
         waiting: dict[Future[Reply], int] = {}
         with ThreadPoolExecutor(self.config.concurrency, "chat-request") as pool:
             try:
@@ -103,20 +104,24 @@ class ServerEngine:
             finally:
                 given_up.set()
                 self._rescue(waiting, keep)
-        if refused:
-            raise refused[0]
+        for error in refused.values():
+            if not (self._answered or error.filtered) or advice_on(error.reason):
+                raise error
+        keep({position: self._declined(error.reason) for position, error in refused.items()})
 
-    def _collect(self, waiting: dict[Future[Reply], int], keep: Keep, refused: list[ContractError]) -> None:
+    def _collect(self, waiting: dict[Future[Reply], int], keep: Keep, refused: "dict[int, PromptRefused]") -> None:
         """Wait for a reply or more, and hand them on."""
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
         failed: list[BaseException] = []
         for future in done:
-            error = future.exception()
+            error, position = future.exception(), waiting.pop(future)
             if error is None:
-                keep({waiting.pop(future): future.result()})
+                self._answered = True
+                keep({position: future.result()})
+            elif isinstance(error, PromptRefused):
+                refused[position] = error
             else:
-                waiting.pop(future)
-                (refused if isinstance(error, ContractError) else failed).append(error)  # type: ignore[arg-type]
+                failed.append(error)
         if failed:
             raise failed[0]
 
@@ -138,28 +143,37 @@ class ServerEngine:
 
     def _ask(self, request: Request, sampling: ResolvedSampling, reserved: Cost, given_up: threading.Event) -> Reply:
         """Return the reply to one request; what passes is waited for."""
-        started, spent = time.perf_counter(), Cost(0, 0)
+        started, account = time.perf_counter(), RequestAccount(self.budget, reserved)
         try:
-            stated, tries = self._asked(self._body(request, sampling), given_up)
-            said = read_completion(stated, request.response_format)
+            said, tries = self._asked(request, self._body(request, sampling), given_up, account)
             spent = Cost(*said.tokens) if said.tokens else reserved  # what states no cost is taken to cost that
+            account.end(spent)
         except RequestRefused as error:
-            if FILTERED.search(error.reason):  # it costs itself alone, as a refusal in a reply does
-                return Reply(error.reason, "refused", 0, 0, self.generator.digest, time.perf_counter() - started)
-            raise ContractError(f"{error}; {advice_on(error.reason) or self._advice(request)}") from error
+            advice = advice_on(error.reason) or self._advice(request)
+            raise PromptRefused(f"{error}; {advice}", error.reason) from error
         finally:
-            self.budget.settle(reserved, spent)
+            account.end(Cost(0, 0))
+        notes = self.dialect.notes()
+        text, more = without_halves(self._text(said, request, sampling))
+        if halves := said.halves + more:
+            notes = (*notes, f"halves of characters (lone surrogates) in the reply, each shown as \ufffd: {halves}")
         return Reply(
-            self._text(said, request, sampling), said.finish, spent.prompt, spent.completion, self.generator.digest,
-            time.perf_counter() - started, False, tries, said.reasoning, said.tokens is None, self.dialect.notes(),
+            text, said.finish, spent.prompt, spent.completion, self.generator.digest,
+            time.perf_counter() - started, False, tries, said.reasoning, said.tokens is None, notes,
         )  # fmt: skip
 
-    def _asked(self, body: dict[str, Any], given_up: threading.Event) -> tuple[dict[str, Any], int]:
+    def _declined(self, reason: str) -> Reply:
+        """Return what stands for the reply to a prompt that the server refuses: its reason, at no cost."""
+        return Reply(text_of(reason), "refused", 0, 0, self.generator.digest)
+
+    def _asked(
+        self, request: Request, body: dict[str, Any], given_up: threading.Event, account: "RequestAccount"
+    ) -> tuple[Completion, int]:
         """Return a completion; what the server refuses by name is put in another way, and asked for again."""
         while True:
             put = self.dialect.put(body)
             try:
-                return self.server.ask(put, self._parse, given_up)
+                return self.server.ask(put, lambda content: self._parse(content, request), given_up, account)
             except RequestRefused as error:
                 if not self.dialect.learn(error.reason, put):
                     raise
@@ -197,18 +211,42 @@ class ServerEngine:
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
-    def _parse(self, content: bytes) -> dict[str, Any]:
+    def _parse(self, content: bytes, request: Request) -> Completion:
         """Return a chat completion; what is none is asked for again."""
+        stated = None
         try:
             stated = json.loads(content)
             choice = stated["choices"][0]
-            if FINISHES.get(str(choice["finish_reason"])) == "refused":
+            if FINISHES.get(text_of(choice["finish_reason"])) == "refused":
                 choice["message"] = {"role": "assistant", **(choice.get("message") or {})}  # Azure's may have none
             choice["message"]["role"]
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            return read_completion(stated, request.response_format)
+        except (ValueError, TypeError, LookupError, RecursionError, AttributeError) as error:
+            usage = stated.get("usage") if isinstance(stated, dict) else None
             what = self.server.excerpt(content)
-            raise Passing(f"{self.server.host} gives no chat completion ({what})") from error
-        return dict(stated)
+            raise Passing(f"{self.server.host} gives no chat completion ({what})", costs=True, stated=usage) from error
+
+
+class PromptRefused(ContractError):
+    """A server refuses a prompt.
+
+    Attributes:
+        reason: What it says of it.
+        filtered: Whether that is about what the prompt says, whatever becomes of other prompts.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason, self.filtered = reason, bool(FILTERED.search(reason))
+
+
+class RequestAccount(Attempts):
+    """What the attempts at one request cost, counted as the connection tells of them."""
+
+    def passed(self, error: Passing) -> None:
+        """Count an attempt that failed: what the server states, else the most it can be, where it may be paid for."""
+        tokens = stated_tokens(error.stated)
+        self.end(Cost(0, 0) if not error.costs else Cost(*tokens) if tokens else self.most)
 
 
 def schema_of(response_format: ResponseFormat) -> dict[str, Any]:

@@ -85,6 +85,12 @@ def test_a_word_that_is_no_generation_is_refused(word: str) -> None:
         housekeeping.main(["collections", "rollback", "notes", word])
 
 
+@pytest.mark.parametrize("words", [["collections", "rollback", "notes", "generation="], ["store", "prune", "days="]])
+def test_a_number_of_thousands_of_digits_is_refused_in_a_line(words: list[str]) -> None:
+    with pytest.raises(WrongCall, match=r"'[a-z]+=7{40,60}\.\.\. is not an? "):
+        housekeeping.main([*words[:-1], words[-1] + "7" * 5_000])
+
+
 def test_a_damaged_collection_is_one_line_and_status_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish()
     flip(home / "collections" / "notes" / "live")

@@ -5,12 +5,13 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Fault = tuple[int, dict[str, str], bytes] | str  # status, headers, body; or reset, endless
+Fault = tuple[int, dict[str, str], bytes] | str  # status, headers, body; or reset, endless, drip
 
 
 class ChatServer(ThreadingHTTPServer):
@@ -47,6 +48,16 @@ class ChatServer(ThreadingHTTPServer):
         """Keep standard error clean: clients that turn away are part of the tests."""
 
 
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """Send header after header, without an end, until the client turns away."""
+    handler.close_connection = True
+    with contextlib.suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            handler.wfile.write(b"X-More: yes\r\n")
+            time.sleep(0.02)
+
+
 class ChatHandler(BaseHTTPRequestHandler):
     server: ChatServer
     protocol_version = "HTTP/1.1"
@@ -76,6 +87,8 @@ class ChatHandler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         elif fault == "endless":
             self._endless()
+        elif fault == "drip":
+            drip(self)
         elif isinstance(fault, tuple):
             self._send(*fault)
         else:

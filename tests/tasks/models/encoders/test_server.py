@@ -21,6 +21,7 @@ from tasks.models.encoders import server as encoder_server
 from tasks.models.encoders.base import Meter
 from tasks.models.encoders.server import RemoteEngine
 from tasks.models.openai_http import Passing, Patience
+from tests.tasks.models.chat_server import drip
 
 TEXTS = [f"text number {i}" for i in range(10)]
 QUICK = Patience(first_s=0.01)
@@ -235,6 +236,17 @@ def test_a_vector_without_direction_is_nan(embeddings_server: Embeddings) -> Non
     made = RemoteEngine(wanted).encode(TEXTS)
     assert np.isnan(made[:5]).all()
     np.testing.assert_allclose(made[5:], expected(embeddings_server, TEXTS[5:]), atol=1e-6)
+
+
+def test_a_server_that_sends_headers_for_ever_is_given_up_at_the_deadline(
+    embeddings_server: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = RemoteEngine(mark(embeddings_server, timeout_s=0.2), Patience(tries=2, first_s=0.01))
+    monkeypatch.setattr(embeddings_server.RequestHandlerClass, "do_POST", drip)
+    began = time.monotonic()
+    with pytest.raises(RemoteError, match=r"does not answer .ReadTimeout.*asked 2 times"):
+        engine.encode(TEXTS)
+    assert 0.4 <= time.monotonic() - began < 5
 
 
 Change = Callable[[dict[str, Any]], Any]

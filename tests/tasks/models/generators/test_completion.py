@@ -24,6 +24,9 @@ def completion(message: dict[str, Any], finish: str | None = "stop", **more: Any
         ({"content": None, "reasoning": "Is it 7?"}, "", "Is it 7?"),
         ({}, "", ""),
         ({"content": 8}, "8", ""),
+        ({"content": {"a": [None, True]}}, '{"a": [null, true]}', ""),
+        ({"content": [{"type": ["text"], "text": {"a": True}}, 7]}, '{"a": true}', ""),
+        ({"tool_calls": [{"function": {"name": {"a": True}, "arguments": "{}"}}]}, "", ""),
     ],
 )  # fmt: skip
 def test_text_and_thought_are_read_from_every_shape(message: dict[str, Any], text: str, reasoning: str) -> None:

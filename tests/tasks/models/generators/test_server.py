@@ -1,7 +1,10 @@
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from tasks.models.generators import server as model_server
 from tasks.models.generators.client import CachedGenerator
 from tasks.models.generators.server import ServerEngine
 from tasks.models.openai_http import Patience
+from tasks.store import spending
 from tests.tasks.models.chat_server import ChatServer, served
 
 FAULTS = [(429, {"Retry-After": "7"}, b"busy"), (500, {}, b"oh"), (503, {}, b""), "reset", (200, {}, b"<html>hello"),
@@ -105,9 +109,25 @@ def test_a_server_that_never_answers_is_given_up_and_what_came_is_kept(server: C
 
 def test_a_refused_prompt_costs_itself_alone(server: ChatServer) -> None:
     server.faults["b"] = [(400, {}, b"not these words")]
-    with pytest.raises(ContractError, match=r"answers 400 .not these words.*beginning 'b'"):
-        client_of(server)([asked("a"), asked("b"), asked("c")])
+    made = client_of(server)([asked("a"), asked("b"), asked("c")])
+    assert [(r.finish, r.text) for r in made] == [("stop", "A"), ("refused", "not these words"), ("stop", "C")]
+    assert made[1].silence == "the server refuses to answer: not these words"
     assert server.paid == {"a": 1, "c": 1}
+    (again,) = client_of(server)([asked("b")])
+    assert (again.text, again.cached) == ("B", False)  # what cost nothing is not kept: the filter may be another one
+
+
+def test_a_content_filter_refuses_the_only_prompt_without_an_end_of_the_run(server: ChatServer) -> None:
+    server.faults["b"] = [(400, {}, b'{"error": {"message": "triggers our content management policy"}}')]
+    (reply,) = client_of(server)([asked("b")])
+    assert (reply.finish, reply.text) == ("refused", "triggers our content management policy")
+
+
+@pytest.mark.parametrize("said", [b"not these words", b"invalid param: stop"])
+def test_a_server_that_refuses_every_prompt_or_a_setting_ends_the_run(server: ChatServer, said: bytes) -> None:
+    server.faults["b"] = [(400, {}, said)]
+    with pytest.raises(ContractError, match=rf"answers 400 .{said.decode()}.*; change"):
+        client_of(server)([asked("b")])
 
 
 def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +139,18 @@ def test_the_key_goes_into_the_header_and_into_no_message(server: ChatServer, mo
         ask([asked("b")])
     assert server.keys == ["Bearer sk-secret"] * 2
     assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    ["sk-a/b+c", r"sk-a\/b+c", "sk-a%2Fb%2bc", "sk-a%252Fb%252Bc", r"sk-a\u002fb\u002Bc", r"\u0073k-a\\/b+c",
+     "sk-a&#47;b&#x2B;c"],
+)  # fmt: skip
+def test_a_key_is_hidden_in_every_spelling(server: ChatServer, monkeypatch: pytest.MonkeyPatch, spelt: str) -> None:
+    monkeypatch.setenv(model_server.KEY, "sk-a/b+c")
+    server.faults["a"] = [(401, {}, f"no: {spelt} is unknown".encode())]
+    with pytest.raises(RemoteError, match=r"\(no: \[key\] is unknown\)"):
+        client_of(server)([asked("a")])
 
 
 @pytest.mark.slow
@@ -134,6 +166,78 @@ def test_a_budget_is_never_exceeded_and_what_came_is_kept(server: ChatServer, ca
     assert 10 <= paid <= 20  # each costs 10 tokens, at most 51 while it is under way
     assert ask._engine.budget.tokens == paid * 10  # type: ignore[union-attr]
     assert sum(r.cached for r in client_of(server)(prompts)) == paid
+
+
+def test_all_that_ask_in_a_run_share_what_it_may_cost(server: ChatServer) -> None:
+    with spending.shared() as spent:
+        client_of(server, budget_tokens=60)([asked("a")])  # costs 10 tokens, at most 43 while it is under way
+        client_of(server)([asked("b")])  # without a cap of its own
+        with pytest.raises(BudgetError, match="budget_tokens is 60, 20 are spent and a request may take 43"):
+            client_of(server, budget_tokens=60)([asked("c")])
+        with ThreadPoolExecutor(4) as pool:
+            prompts = [asked(f"prompt {number}") for number in range(20)]
+            many = [
+                pool.submit(copy_context().run, client_of(server, budget_tokens=200), prompts[start:20:4])
+                for start in range(4)
+            ]
+            failed = [future.exception() for future in many]
+    assert any(isinstance(error, BudgetError) for error in failed)
+    assert 150 <= spent.tokens == 10 * sum(server.paid.values()) <= 200
+    assert spent.stated()["budget_tokens remaining"] == 200 - spent.tokens
+    with spending.shared() as other:
+        assert other.tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "tokens"),
+    [
+        ((200, {}, b'{"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}'), 6),
+        ((200, {}, b"<html>"), 43),
+        ((503, {}, b"busy"), 0),
+        ("drip", 43),
+    ],
+)
+def test_what_may_have_been_paid_for_is_never_free(server: ChatServer, fault: Any, tokens: int) -> None:
+    server.faults["a"] = [fault]
+    with spending.shared() as spent:
+        client_of(server, timeout_s=0.2)([asked("a")])
+    assert spent.tokens == tokens + 10
+    server.faults["b"] = [fault] * 9
+    with pytest.raises(BudgetError if tokens else RemoteError):
+        client_of(server, timeout_s=0.1, retries=3, budget_tokens=45)([asked("b")])
+
+
+def test_a_server_that_sends_headers_for_ever_is_given_up_at_the_deadline(server: ChatServer) -> None:
+    server.faults["a"] = ["drip"] * 2
+    began = time.monotonic()
+    with pytest.raises(RemoteError, match=r"does not answer .ReadTimeout.*asked 2 times"):
+        client_of(server, timeout_s=0.2, retries=1)([asked("a")])
+    assert 0.4 <= time.monotonic() - began < 5
+
+
+def test_half_a_character_is_replaced_said_and_kept(server: ChatServer) -> None:
+    server.say = lambda body: "a\ud800b"
+    (reply,) = client_of(server)([asked("a")])
+    assert (reply.text, reply.prompt_tokens) == ("a\ufffdb", 7)
+    assert "in the reply, each shown as \ufffd: 1" in reply.notes[0]
+    (again,) = client_of(server)([asked("a")])
+    assert (again.cached, again.text) == (True, "a\ufffdb")
+    server.say = lambda body: '{"word": "a\\\\ud800"}'.replace("\\\\", "\\")
+    (reply,) = client_of(server)([asked("b", ResponseFormat("schema", '{"type": "object"}'))])
+    assert json.loads(reply.text) == {"word": "a\ufffd"}
+
+
+def test_a_refusal_with_half_a_character_is_one_sentence(server: ChatServer) -> None:
+    server.faults["a"] = [(400, {}, b'{"error": {"message": {"no": "\\ud800"}}}')]
+    with pytest.raises(ContractError, match=r'answers 400 \(\{"no": "\ufffd"\}\)'):
+        client_of(server)([asked("a")])
+
+
+@pytest.mark.parametrize("count", [10**30, 1e30, True, -1, "7", None])
+def test_a_count_that_cannot_be_one_counts_as_not_stated(server: ChatServer, count: Any) -> None:
+    server.usage = {"prompt_tokens": count, "completion_tokens": 3}
+    (reply,) = client_of(server)([asked("a")])
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.estimated) == (33, 10, True)
 
 
 def test_a_reply_that_states_no_cost_counts_as_the_most_it_can_be(server: ChatServer) -> None:
