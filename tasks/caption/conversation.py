@@ -17,7 +17,7 @@ NO_REPLY = "no_reply"
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class AskedConversation:
     """What was said about one picture.
 
     Attributes:
@@ -52,7 +52,7 @@ def form_of(schema: str) -> ResponseFormat | None:
 
 def converse(
     openings: Sequence[Request], follow_ups: Sequence[str], form: ResponseFormat | None, ask: Replies
-) -> list[Conversation]:
+) -> list[AskedConversation]:
     """Ask about pictures, all of them one question at a time.
 
     Args:
@@ -61,7 +61,7 @@ def converse(
         form: Of the last reply.
         ask: Asks a model; a reply without the form is handed on as it is.
     """
-    requests, said = dict(enumerate(openings)), [Conversation(()) for _ in openings]
+    requests, said = dict(enumerate(openings)), [AskedConversation(()) for _ in openings]
     for turn in range(1 + len(follow_ups)):
         if form is not None and turn == len(follow_ups):
             requests = {at: replace(request, response_format=form) for at, request in requests.items()}
@@ -79,8 +79,8 @@ def converse(
 
 
 def _checked(
-    said: Sequence[Conversation], requests: dict[int, Request], form: ResponseFormat, ask: Replies
-) -> list[Conversation]:
+    said: Sequence[AskedConversation], requests: dict[int, Request], form: ResponseFormat, ask: Replies
+) -> list[AskedConversation]:
     """Read the last replies as JSON; what is none is asked for once more."""
     found = [replace(one, form=_read(one.replies[-1], form)) for one in said]
     for at in set(range(len(said))) - set(requests):
@@ -88,11 +88,11 @@ def _checked(
     wrong = [at for at in requests if _reason(found[at]) and said[at].replies[-1].finish != "refused"]
     again = [_repair(requests[at], found[at], form) for at in wrong]
     for at, reply in zip(wrong, ask(again) if again else [], strict=True):
-        found[at] = Conversation((*said[at].replies[:-1], reply), _read(reply, form))
+        found[at] = AskedConversation((*said[at].replies[:-1], reply), _read(reply, form))
     return found
 
 
-def _reason(one: Conversation) -> str:
+def _reason(one: AskedConversation) -> str:
     return "" if one.form is None else one.form.reason
 
 
@@ -100,7 +100,7 @@ def _read(reply: Reply, form: ResponseFormat) -> JsonText:
     return JsonText("", NO_REPLY, reply.silence) if reply.silence else read_json(reply.text, form.text)
 
 
-def _repair(request: Request, one: Conversation, form: ResponseFormat) -> Request:
+def _repair(request: Request, one: AskedConversation, form: ResponseFormat) -> Request:
     """Return the request that asks once more; it shows the schema, for a server may not have shown it to its model."""
     reply, detail = one.replies[-1].text, "" if one.form is None else one.form.detail
     wrong = f"{detail}; the reply must be JSON that this schema accepts: {form.text}"

@@ -14,7 +14,7 @@ from tasks.data.captions import AskedPictures, Caption, CaptionedPictures, Capti
 from tasks.data.captions import DescribedPicturesRef as Described
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.evaluation import Measure, MeasuresRef
-from tasks.data.messages import Generator, Reply
+from tasks.data.messages import Generator, Replies, Reply
 from tasks.data.pictures import Picture, PicturesRef
 from tasks.errors import FlowError
 from tasks.runtime import steps
@@ -23,7 +23,7 @@ from tasks.runtime.steps import step
 from tasks.store import objects
 
 if TYPE_CHECKING:
-    from tasks.caption.conversation import Conversation
+    from tasks.caption.conversation import AskedConversation
     from tasks.models.vision.language import VisionLanguageEngine
     from tasks.models.vision.language_server import PictureServerEngine
 
@@ -70,28 +70,17 @@ def ask_about_pictures(
     Raises:
         ContractError: A picture and its prompt do not fit into what the model reads.
     """
-    from tasks.caption.conversation import Conversation, converse, form_of
     from tasks.models.generators import client
-    from tasks.models.vision.requests import ShownPicture, request_of
 
-    rows, said, started = objects.load_rows(documents, Document), list[Conversation](), time.perf_counter()
-    form = form_of(config.json_schema)
+    rows, started = objects.load_rows(documents, Document), time.perf_counter()
     engine, sampling = _engine(by, config), Sampling(temperature=0, max_tokens=config.max_new_tokens)
     ask = client.replies(by, sampling, LocalModel(model=config.model), engine=engine, fix=False)
-    with progress("caption", len(rows), "pictures") as advance:
-        for start in range(0, len(rows), GROUP):
-            wanted = list(range(start, min(start + GROUP, len(rows))))
-            copies = objects.rows_at(pictures, Picture, wanted)
-            requests = [request_of(copies[at].digest, config.side, config.prompt) for at in wanted]
-            engine.pictures = {request.messages[0].content: ShownPicture(rows[at].id, copies[at].copy)
-                               for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
-            try:
-                said += converse(requests, config.follow_ups, form, ask)
-            except FlowError:
-                if engine.sent:
-                    log.warning("pictures were sent to %s before this run ended", by.base_url)
-                raise
-            advance(len(wanted))
+    try:
+        said = _conversations(rows, pictures, engine, ask, config)
+    except FlowError:
+        if engine.sent:
+            log.warning("pictures were sent to %s before this run ended", by.base_url)
+        raise
     captions = [_caption(row, one) for row, one in zip(rows, said, strict=True)]
     told = [at for at, row in enumerate(rows) if row.text]
     first = sum(one.replies[0].prompt_tokens for one in said)
@@ -110,6 +99,27 @@ def ask_about_pictures(
     )
 
 
+def _conversations(
+    rows: Sequence[Document], pictures: PicturesRef, engine: "VisionLanguageEngine | PictureServerEngine",
+    ask: Replies, config: Asked,
+) -> "list[AskedConversation]":  # fmt: skip
+    """Ask about all pictures, some of their working copies in memory at a time."""
+    from tasks.caption.conversation import converse, form_of
+    from tasks.models.vision.requests import ShownPicture, request_of
+
+    said, form = list["AskedConversation"](), form_of(config.json_schema)
+    with progress("caption", len(rows), "pictures") as advance:
+        for start in range(0, len(rows), GROUP):
+            wanted = list(range(start, min(start + GROUP, len(rows))))
+            copies = objects.rows_at(pictures, Picture, wanted)
+            requests = [request_of(copies[at].digest, config.side, config.prompt) for at in wanted]
+            engine.pictures = {request.messages[0].content: ShownPicture(rows[at].id, copies[at].copy)
+                               for at, request in zip(wanted, requests, strict=True)}  # fmt: skip
+            said += converse(requests, config.follow_ups, form, ask)
+            advance(len(wanted))
+    return said
+
+
 def _engine(by: Generator, config: Asked) -> "VisionLanguageEngine | PictureServerEngine":
     if isinstance(config, PictureServer):
         from tasks.models.vision.language_server import PictureServerEngine
@@ -120,7 +130,7 @@ def _engine(by: Generator, config: Asked) -> "VisionLanguageEngine | PictureServ
     return VisionLanguageEngine(by, config.batch_size)
 
 
-def _caption(row: Document, said: "Conversation") -> Caption:
+def _caption(row: Document, said: "AskedConversation") -> Caption:
     from tasks.text.lines import one_line
 
     def text(reply: Reply) -> str:
