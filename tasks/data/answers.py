@@ -84,6 +84,14 @@ def unsupported_words(unsupported: int, sentences: int) -> str:
     return f"{unsupported} of {sentences} sentences {verb} unsupported by the passages they cite"
 
 
+class Elsewhere(Value):
+    """Another document of the same text: its id, its file and place, and its line, 0 where lines mean nothing."""
+
+    document: str
+    path: str
+    line: int
+
+
 class Citation(Value):
     """A quoted sentence and where it stands.
 
@@ -98,6 +106,8 @@ class Citation(Value):
         score: How well the sentence and its passage match the question, at most 1; of a written answer that of its
             passage in the ranking, on the scale of retrieval (of `weighted` the best passage has 1).
         flagged: What in its passage or document speaks to a model instead of a reader; nothing for most.
+        copies: Other documents that say the same in all.
+        also_in: The first of them.
     """
 
     sentence: str
@@ -109,6 +119,8 @@ class Citation(Value):
     end: int
     score: float
     flagged: tuple[str, ...] = ()
+    copies: int = 0
+    also_in: tuple[Elsewhere, ...] = ()
 
 
 class Answer(Value):

@@ -1,5 +1,6 @@
 """Sources, documents and passages: references and rows."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -199,6 +200,9 @@ class Document:
         return first + number + sum(int(by) for at, by in shifts if number >= int(at))
 
 
+SHOWN_COPIES = 20  # other documents of the same text that are named; how many there are is said
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One of several documents that are found by the same words: their text is equal, and what they are called.
@@ -225,6 +229,14 @@ def copies_among(documents: Iterable[tuple[str, str, str]]) -> list[Copy]:
         groups.setdefault((named, version_of(text)), []).append(row)
     found = [Copy(row, rows[0]) for rows in groups.values() if len(rows) > 1 for row in rows]
     return sorted(found, key=lambda copy: copy.row)
+
+
+def others_of(copies: Iterable[Copy]) -> dict[int, list[int]]:
+    """Return for each document that has copies the rows of the others."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for copy in copies:
+        groups[copy.first].append(copy.row)
+    return {row: [other for other in rows if other != row] for rows in groups.values() for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Tasks of `generate`: answers made of what was found."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +9,8 @@ import numpy.typing as npt
 from configs.base import Config
 from configs.generate import Extractive
 from configs.models import CATALOGUE
-from tasks.data.answers import Answer, AnswersRef, Calibration, Threshold
-from tasks.data.documents import Document, Passage, PassagesRef
+from tasks.data.answers import Answer, AnswersRef, Calibration, Citation, Elsewhere, Threshold
+from tasks.data.documents import SHOWN_COPIES, Copy, Document, Passage, PassagesRef, others_of
 from tasks.data.models import Encoder
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import Embedded, VectorsRef
@@ -128,8 +128,35 @@ def answer_extractive(
         quote_answer(evidence.of(query.text, towards, cosines, config), documents, config)
         for query, towards, cosines in _read_for(collection, queries, vectors, found)
     ]
+    answers = with_copies(answers, collection, documents)
     steps.log_metrics(questions=len(answers), flagged=sum(a.flagged for a in answers))
     return objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in answers], rows=len(answers))
+
+
+def with_copies(answers: Sequence[Answer], collection: Generation, documents: Mapping[int, Document]) -> list[Answer]:
+    """Return answers whose citations say in which other documents the same stands.
+
+    Args:
+        answers: Any number.
+        collection: Where they come from.
+        documents: Those cited among others, by row.
+    """
+    if collection.copies is None:
+        return list(answers)
+    others = others_of(objects.load_rows(collection.copies, Copy))
+    rows = {document.id: others.get(row, []) for row, document in documents.items()}
+    shown = {row for same in rows.values() for row in same[:SHOWN_COPIES]}
+    named = {
+        row: Elsewhere(document=d.id, path=d.path_of(0), line=d.line_of(0))
+        for row, d in objects.rows_at(collection.documents, Document, shown).items()
+    }
+
+    def placed(cited: Citation) -> Citation:
+        same = rows.get(cited.document, [])
+        also = tuple(named[row] for row in same[:SHOWN_COPIES])
+        return cited.model_copy(update={"copies": len(same), "also_in": also})
+
+    return [a.model_copy(update={"citations": tuple(map(placed, a.citations))}) for a in answers]
 
 
 @step(name="generate-withhold", run_name="generate-withhold below={threshold.below:.3f}")

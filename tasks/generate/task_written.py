@@ -8,7 +8,7 @@ from tasks.data.documents import Document, Passage
 from tasks.data.messages import Generator
 from tasks.data.prompts import Template
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
-from tasks.generate.task import load_answers
+from tasks.generate.task import load_answers, with_copies
 from tasks.models.generators.base import Spent
 from tasks.runtime import steps
 from tasks.runtime.progress import progress
@@ -66,6 +66,7 @@ def answer_grounded(
         config.unsupported == "show",
     )
     made = ground_answers(load_answers(answers), found, passages, documents, asking)
+    made = with_copies(made, collection, documents)
     steps.log_metrics(unsupported=sum(a.unsupported for a in made), quoted=sum(bool(a.quoted) for a in made))
     return _saved(made, ask.spent)
 

@@ -176,26 +176,27 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
         for hit in asked["hits"]:
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
-            if hit.get("copies"):
-                yield f"     also in {_others(hit)}"
+            yield from _also(hit, "     ")
     if cutoff is not None:
         yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
 
 
-def _others(hit: dict[str, Any]) -> str:
-    """Say where else the text of a hit stands."""
-    named = [_place(other) for other in hit["also_in"][:SHOWN_COPIES]]
-    more = hit["copies"] - len(named)
-    return ", ".join(named) + (f" and {more:,} more" if more else "")
+def _also(found: dict[str, Any], indent: str) -> Iterator[str]:
+    """Say where else the text of a hit or a citation stands."""
+    if found.get("copies"):
+        named = [_place(other) for other in found["also_in"][:SHOWN_COPIES]]
+        more = found["copies"] - len(named)
+        yield f"{indent}also in {', '.join(named)}" + (f" and {more:,} more" if more else "")
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[str]:
     if answer.get("quoted"):
         yield f"quoted in place of the reply of the model: {answer['quoted']}"
     yield answer["abstained"] or answer.get("marked") or answer["text"]
+    what = "retrieval " if "citing" in answer and not answer.get("quoted") else ""
     for number, cited in enumerate(answer["citations"], start=1):
-        what = "retrieval " if "citing" in answer and not answer.get("quoted") else ""
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
+        yield from _also(cited, "      ")
     if answer.get("support"):
         yield answer["support"]
     yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.data.answers import Answer
+from tasks.data.answers import Answer, Citation
 from tasks.data.chains import MethodsJudged
 from tasks.data.evaluation import Measure, Question, QuestionsRef
 from tasks.data.messages import Generator
@@ -66,13 +66,22 @@ def remarks(answer: Answer) -> list[str]:
 
 def _cited(answer: Answer) -> list[Table]:
     """Return what the answer rests on, and what of it is in doubt."""
-    rows = [(n, c.sentence, c.title, f"{c.path}:{c.line}" if c.line else c.path, f"{c.score:.3f}",
-             ", ".join(c.flagged)) for n, c in enumerate(answer.citations, start=1)]  # fmt: skip
+    rows = [(n, c.sentence, c.title, _places(c), f"{c.score:.3f}", ", ".join(c.flagged))
+            for n, c in enumerate(answer.citations, start=1)]  # fmt: skip
     columns = ("number", "words", "document", "place", "score", "instructions for a model")
     tables = [Table("Citations", columns, rows)] if rows else []
     if answer.doubts:
         tables.append(Table("Unsupported sentences", ("sentence, and why",), [(doubt,) for doubt in answer.doubts]))
     return tables
+
+
+def _places(cited: Citation) -> str:
+    """Say where a citation stands, and where else."""
+    known = [(cited.path, cited.line), *((at.path, at.line) for at in cited.also_in)]
+    first, *others = [f"{path}:{line}" if line else path for path, line in known]
+    more = cited.copies - len(others)
+    also = f", also in {', '.join(others)}" if others else ""
+    return f"{first}{also}" + (f" and {more:,} more" if more else "")
 
 
 def open_book_page(

@@ -4,7 +4,6 @@ Shapes: N documents.
 Source: ours.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -27,11 +26,3 @@ def one_of_each(allowed: npt.NDArray[np.bool_], copies: Iterable[Copy]) -> npt.N
         elif allowed[copy.row]:
             seen.add(copy.first)
     return kept
-
-
-def others_of(copies: Iterable[Copy]) -> dict[int, list[int]]:
-    """Return for each document that has copies the rows of the others."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for copy in copies:
-        groups[copy.first].append(copy.row)
-    return {row: [other for other in rows if other != row] for rows in groups.values() for row in rows}

@@ -10,14 +10,12 @@ import numpy.typing as npt
 
 from configs.retrieve import Dense, Retrieve, Sparse, Weighted
 from tasks.data.answers import Threshold
-from tasks.data.documents import Copy, Document, Passage
+from tasks.data.documents import SHOWN_COPIES, Copy, Document, Passage, others_of
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
-
-SHOWN_COPIES = 20  # other places of a hit that are named; how many there are is said
 
 
 @step(name="retrieve", run_name="retrieve {config.kind} k={config.k}", libraries=("faiss-cpu", "bm25s", "PyStemmer"))
@@ -100,8 +98,6 @@ def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] 
 
 def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
     """Return the hits of each query with what a person wants to see: id, title, place, text, scores, where else."""
-    from tasks.retrieve.copies import others_of
-
     found = objects.load_rows(hits, Hit)
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     others = {} if collection.copies is None else others_of(objects.load_rows(collection.copies, Copy))

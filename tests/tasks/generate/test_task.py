@@ -7,7 +7,7 @@ from configs.generate import Extractive
 from configs.models import EMBEDDED
 from configs.retrieve import Dense, Fused, Sparse
 from tasks.data.answers import AnswersRef, Calibration, Threshold
-from tasks.data.documents import Document, DocumentsRef, Passage, PassagesRef, Rejected, RejectedRef
+from tasks.data.documents import CopiesRef, Copy, Document, DocumentsRef, Passage, PassagesRef, Rejected, RejectedRef
 from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import Embedded, VectorsRef
 from tasks.errors import ContractError
@@ -54,6 +54,19 @@ def test_each_question_is_answered_from_its_own_passages(shelf: Generation) -> N
     assert cats.text == "Cats purr when they are warm. [1]"
     assert (dogs.citations[0].document, dogs.citations[0].sentence) == ("dogs", "Dogs bark at the postman.")
     assert (cats.score, cats.threshold, cats.question) == (1.0, 0.5, "Which pet purrs?")
+
+
+def test_a_citation_names_the_other_documents_of_the_same_text(shelf: Generation) -> None:
+    rows = objects.load_rows(shelf.documents, Document)
+    other = replace(rows[0], id="again", path="b/again.txt", line=1)
+    documents = objects.save_rows(DocumentsRef, Document, [*rows, other])
+    copies = objects.save_rows(CopiesRef, Copy, [Copy(0, 0), Copy(len(rows), 0)])
+    repeated = shelf.model_copy(update={"documents": documents, "copies": copies})
+    queries = objects.save_rows(QueriesRef, Query, [Query("0", "Which pet purrs?")])
+    towards = vectors_of([1, 0, 0])
+    hits = retrieve.fn(shelf, queries, towards, Dense(k=1))
+    (found,) = load_answers(answer(repeated, queries, towards, hits))
+    assert [(c.copies, [at.path for at in c.also_in]) for c in found.citations] == [(1, ["b/again.txt"])]
 
 
 def test_a_question_far_from_every_passage_is_not_answered(shelf: Generation) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data.documents import copies_among
-from tasks.retrieve.copies import one_of_each, others_of
+from tasks.data.documents import copies_among, others_of
+from tasks.retrieve.copies import one_of_each
 
 FILES = [("a", "x/a.txt", "same"), ("b", "y/b.txt", "same"), ("Title", "z.md", "same"), ("c", "c.txt", "other")]
 
