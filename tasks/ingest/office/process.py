@@ -5,6 +5,7 @@ its own memory and processor time before it reads a byte, and opens no file of t
 """
 
 import dataclasses
+import importlib
 import json
 import logging
 import resource
@@ -13,6 +14,16 @@ import warnings
 from typing import Any
 
 from tasks.ingest.office.contents import FileRefused, OfficeContents
+
+LIBRARIES = {"docx": "mammoth", "pptx": "pptx", "xlsx": "openpyxl"}
+
+
+def load(asked: bytes) -> None:
+    """Load the libraries that read a kind of file."""
+    from tasks.ingest.office import epub, grid, mail, slides, word, workbook  # noqa: F401
+
+    if (library := LIBRARIES.get(json.loads(asked)["kind"])) is not None:
+        importlib.import_module(library)
 
 
 def main(seconds: int, memory: int) -> None:

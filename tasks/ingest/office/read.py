@@ -18,13 +18,13 @@ from tasks.ingest import sandbox
 from tasks.ingest.files import FileContents, read_bytes, text_documents
 from tasks.ingest.html import HtmlPage
 from tasks.ingest.office import process
+from tasks.ingest.office.process import LIBRARIES
 from tasks.ingest.readers import version_of
 from tasks.ingest.sections import Heading, Section, documents_of
 
-LIBRARIES = {"docx": "mammoth", "pptx": "pptx", "xlsx": "openpyxl"}
 ON_PYPI = {"mammoth": "mammoth", "pptx": "python-pptx", "openpyxl": "openpyxl"}
 KINDS = (*LIBRARIES, "epub", "eml", "csv", "tsv", "doc", "ppt", "xls")
-PARSER = sandbox.program(process)
+PARSER = sandbox.forking(process)
 
 
 def kind_of(name: str) -> str:
@@ -60,18 +60,19 @@ def read_offices(root: Path, items: Sequence[Item], source: Files) -> Iterator[F
     """
     if not items:
         return
-    with ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
-        yield from pool.map(lambda item: read_office(root, item, source), items)
+    count = min(len(items), len(os.sched_getaffinity(0)))
+    with sandbox.parsers(PARSER, count) as parse, ThreadPoolExecutor(count) as pool:
+        yield from pool.map(lambda item: _read(root, item, source, parse), items)
 
 
-def read_office(root: Path, item: Item, source: Files) -> FileContents:
+def _read(root: Path, item: Item, source: Files, parse: sandbox.Parse) -> FileContents:
     """Read one listed file as a document, or one a section, or say why it is rejected."""
     content = read_bytes(root, item)
     if isinstance(content, Rejected):
         return FileContents([content])
     kind = kind_of(item.name)
     asked = json.dumps({"kind": kind, "encoding": source.encoding}).encode()
-    found = sandbox.parse(PARSER, asked + b"\n" + content, source.timeout_s)
+    found = parse(asked + b"\n" + content, source.timeout_s)
     if "reason" in found:
         return FileContents([Rejected(item.name, found["reason"], found["detail"])])
     made = _documents(item, kind, found, source)

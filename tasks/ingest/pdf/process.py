@@ -25,6 +25,11 @@ MAX_UNKNOWN = 0.3  # share of letters that the file does not map to Unicode
 END_WITHIN = 1_024  # bytes in which the start and the end of a PDF must show
 
 
+def load(_: bytes) -> None:
+    """Load the library that reads PDF files."""
+    from tasks.ingest.pdf import glyphs  # noqa: F401
+
+
 def main(max_pages: int, seconds: int, memory: int) -> None:
     """Read one PDF from standard input; write what it holds, or the reason why it cannot be read."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

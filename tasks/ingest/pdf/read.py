@@ -23,7 +23,7 @@ from tasks.ingest.readers import version_of
 from tasks.text.sentences import unfit
 
 MAX_TITLE_LENGTH = 512
-PARSER = sandbox.program(process)
+PARSER = sandbox.forking(process)
 
 
 def is_pdf(name: str) -> bool:
@@ -57,16 +57,17 @@ def read_pdfs(
     """
     if not items:
         return
-    with ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
-        yield from pool.map(lambda item: read_pdf(root, item, source, reader), items)
+    count = min(len(items), len(os.sched_getaffinity(0)))
+    with sandbox.parsers(PARSER, count) as parse, ThreadPoolExecutor(count) as pool:
+        yield from pool.map(lambda item: _read(root, item, source, reader, parse), items)
 
 
-def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = None) -> FileContents:
+def _read(root: Path, item: Item, source: Files, reader: PageReader | None, parse: sandbox.Parse) -> FileContents:
     """Read one listed file as a document a section, or say why it is rejected."""
     content = read_bytes(root, item)
     if isinstance(content, Rejected):
         return FileContents([content])
-    found = _parse(content, source, {})
+    found = _parsed(content, source, {}, parse)
     if not found.get("blank"):
         return _documents(item, found, {})
     if source.ocr is None or reader is None:
@@ -74,7 +75,7 @@ def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = 
             found["detail"] += "; recognise the text of a scan by source.ocr={}"
         return _documents(item, found, {})
     scanned = recognise_pages(content, item.sha256, found["blank"], source, source.ocr, reader)
-    made = _documents(item, _parse(content, source, scanned.pages), scanned.pages)
+    made = _documents(item, _parsed(content, source, scanned.pages, parse), scanned.pages)
     made.counts.update(scanned.counts)
     made.rows += [
         Rejected(f"{item.name}#page-{number}", "unreadable", "could not be rendered, to recognise its text")
@@ -83,9 +84,10 @@ def read_pdf(root: Path, item: Item, source: Files, reader: PageReader | None = 
     return made
 
 
-def _parse(content: bytes, source: Files, recognised: Mapping[int, Sequence[Placed]]) -> dict[str, Any]:
-    given = json.dumps(recognised).encode() + b"\n" + content
-    return sandbox.parse(PARSER, given, source.timeout_s, source.max_pages)
+def _parsed(
+    content: bytes, source: Files, recognised: Mapping[int, Sequence[Placed]], parse: sandbox.Parse
+) -> dict[str, Any]:
+    return parse(json.dumps(recognised).encode() + b"\n" + content, source.timeout_s, source.max_pages)
 
 
 def _documents(item: Item, found: dict[str, Any], recognised: Mapping[int, Sequence[Placed]]) -> FileContents:

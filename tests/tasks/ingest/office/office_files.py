@@ -1,7 +1,6 @@
 """Write Office files, books and mails on the spot, with the libraries that others write them with or part by part."""
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -13,7 +12,6 @@ from openpyxl import Workbook
 from pptx import Presentation
 
 from configs.ingest import Files
-from tasks.ingest.office.process import answer
 from tasks.ingest.sources import SourceContents, list_source, read_source
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
@@ -134,12 +132,6 @@ def letter(subject: str, text: str, html: str = "", **attached: bytes) -> bytes:
     for name, content in attached.items():
         made.add_attachment(content, "application", "pdf", filename=f"{name}.pdf")
     return made.as_bytes()
-
-
-def parse_here(_: str, content: bytes, *__: Any) -> dict[str, Any]:
-    """Parse a file in this process, which starts none: for tests of what is made of it."""
-    asked, _, content = content.partition(b"\n")
-    return json.loads(json.dumps(answer(content, **json.loads(asked))))  # type: ignore[no-any-return]
 
 
 def read(folder: Path, files: dict[str, bytes], **fields: Any) -> SourceContents:

@@ -12,7 +12,7 @@ from pptx.util import Inches
 from configs.ingest import Files
 from tasks.data.documents import Passage
 from tasks.errors import MissingExtra
-from tasks.ingest import readers, sandbox
+from tasks.ingest import readers
 from tasks.ingest.office.process import contents_of
 from tasks.ingest.sources import list_source
 from tests.tasks.ingest.office.office_files import (
@@ -22,7 +22,6 @@ from tests.tasks.ingest.office.office_files import (
     letter,
     noted,
     novel,
-    parse_here,
     read,
     saved,
     word,
@@ -78,10 +77,7 @@ def test_one_call_reads_every_kind_and_says_what_it_did_not_read(tmp_path: Path)
 
 
 @pytest.mark.parametrize("sections", ["auto", "off"])
-def test_a_long_word_file_is_parted_at_its_headings_unless_that_is_off(
-    tmp_path: Path, sections: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sandbox, "parse", parse_here)
+def test_a_long_word_file_is_parted_at_its_headings_unless_that_is_off(tmp_path: Path, sections: str) -> None:
     made = word()
     made.add_heading("Harbour report", 0)
     for title in ("Boats", "People"):
@@ -166,10 +162,7 @@ def test_cells_are_written_as_a_person_sees_them() -> None:
     assert found.unread == ["1 hidden sheet (Secret)", "1 cell that holds an error"]
 
 
-def test_every_row_of_a_long_sheet_knows_its_number_in_blocks_and_passages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sandbox, "parse", parse_here)
+def test_every_row_of_a_long_sheet_knows_its_number_in_blocks_and_passages(tmp_path: Path) -> None:
     rows = [["name", "stock"], [], *([f"article {n}", n] for n in range(3, 400))]
     documents = read(tmp_path, {"s.xlsx": saved(book(("S", rows)))}).documents
     assert 10 > len(documents) > 3

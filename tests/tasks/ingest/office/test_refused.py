@@ -80,14 +80,16 @@ def test_a_file_cut_anywhere_is_damaged_and_never_read_in_part(kind: str) -> Non
 
 
 def test_a_file_whose_time_or_memory_is_up_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = sandbox.program(process)
+    program = sandbox.forking(process)
     asked = b'{"kind": "csv", "encoding": "utf-8"}\n'
     busy = program.replace(
-        "\nmain(", "\nimport tasks.ingest.office.grid as g\ng.add_rows = lambda *_: [0 for _ in iter(int, 1)]\nmain("
+        "\nserve(", "\nimport tasks.ingest.office.grid as g\ng.add_rows = lambda *_: [0 for _ in iter(int, 1)]\nserve("
     )
-    assert sandbox.parse(busy, asked + b"a,b\n1,2\n", 1)["reason"] == "timeout"
+    with sandbox.parsers(busy, 1) as parse:
+        assert [parse(asked + b"a,b\n1,2\n", 1)["reason"] for _ in range(2)] == ["timeout"] * 2
     monkeypatch.setattr(sandbox, "MEMORY", 300 << 20)
     full = program.replace(
-        "\nmain(", "\nimport tasks.ingest.office.grid as g\ng.add_rows = lambda *_: bytes(1 << 30)\nmain("
+        "\nserve(", "\nimport tasks.ingest.office.grid as g\ng.add_rows = lambda *_: bytes(1 << 30)\nserve("
     )
-    assert sandbox.parse(full, asked + b"a,b\n1,2\n", 60)["reason"] == "too-large"
+    with sandbox.parsers(full, 1) as parse:
+        assert parse(asked + b"a,b\n1,2\n", 60)["reason"] == "too-large"
