@@ -1,8 +1,9 @@
 """Where documents come from."""
 
+import codecs
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from configs.base import Config, NotInCacheKey, Tabs
 
@@ -10,6 +11,18 @@ PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.webp", "*.gif", "*.bmp", "*.tif", "*.
 
 DOCUMENTS = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf", "*.docx", "*.pptx", "*.xlsx", "*.epub", "*.eml", "*.csv",
              "*.tsv", "*.doc", "*.ppt", "*.xls")  # fmt: skip
+
+
+def _known_encoding(name: str) -> str:
+    if name != "auto":
+        try:
+            codecs.lookup(name)
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"{name!r} is no encoding that Python knows; write utf-8, cp1252 or auto") from error
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class PythonDocs(Config):
@@ -39,7 +52,7 @@ class Files(Config):
     """The folder; everything below it that matches is read, links that leave it are not followed."""
     patterns: tuple[str, ...] = DOCUMENTS
     """File names to read; others are counted and left alone. doc, ppt and xls are rejected with what to do."""
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     """How the bytes of text are written. A file that does not decode is rejected, never guessed at; auto: UTF-8, else
     what is likeliest, for each file, and said."""
     sections: Literal["auto", "off"] = "auto"
@@ -72,7 +85,7 @@ class Tables(Config):
     """Name of the column that identifies a row; left out, file name and row number do."""
     keep: tuple[str, ...] = ()
     """Names of columns kept with each document, as a time or a class; a row may lack them."""
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     """How jsonl and csv files are written; auto: UTF-8, else what is likeliest, for each file, and said."""
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     """Between the cells of csv files; left out, a comma, semicolon, tab or bar, as the header fits, and said."""
@@ -128,7 +141,7 @@ class Events(Config):
     """Name of its column that holds the item."""
     names_title: str = "title"
     """Name of its column that holds the name."""
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     """How jsonl and csv files are written."""
 
 

@@ -105,6 +105,8 @@ def preflight(
         check_shift(config.shift, config, asked=bool(queries or pictures))
     kept = kept_columns(source)
     check_where(config.retrieve.where, (*PICTURE_FIELDS, *kept))
+    if pictures and config.retrieve.where:
+        raise ContractError("retrieve.where is for queries of words; leave it out, or leave out pictures")
     check_classes(kept, config)
     check_topics(config)
     name = name_of_pictures(source, collection)

@@ -83,7 +83,7 @@ def ask_about_pictures(
         raise
     captions = [_caption(row, one) for row, one in zip(rows, said, strict=True)]
     told = [at for at, row in enumerate(rows) if row.text]
-    first = sum(one.replies[0].prompt_tokens for one in said)
+    known = [tokens for one in said if (tokens := one.replies[0].prompt_tokens)]  # none where it was refused
     steps.log_metrics(
         captions=len(rows), replies=sum(len(one.replies) for one in said),
         rejected=sum(bool(caption.rejected) for caption in captions),
@@ -95,7 +95,7 @@ def ask_about_pictures(
     return AskedPictures(
         described=_saved(rows, captions, told, named),
         new=_saved(rows, captions, sorted({*range(len(rows))} - {*told}), named),
-        prompt_tokens=first / len(rows),
+        prompt_tokens=sum(known) / max(1, len(known)),
     )
 
 

@@ -78,7 +78,7 @@ def probe_measures(
     right = {name: likely.argmax(1) == labels for name, likely in (("probe", ours), ("colours", colours))}
     for name, hits in right.items():
         found.append(share_measure("accuracy", name, int(hits.sum()), count))
-    found.append(share_measure("accuracy", "commonest class", int(np.bincount(labels).max()), count))
+    found.append(share_measure("accuracy", "commonest class of the probe", int(np.bincount(labels).max()), count))
     value, (low, high) = paired_interval(
         right["probe"].astype(float).tolist(), right["colours"].astype(float).tolist(), resamples=RESAMPLES,
         seed=config.seed,

@@ -5,6 +5,7 @@ Source: charset-normalizer for encodings; for delimiters ours: the columns that 
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from charset_normalizer import from_bytes
@@ -14,6 +15,7 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SURE = ("utf-8", "utf-16")  # the others that are found are guesses
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}  # a tie goes to the first
 SAMPLE = 50  # records that are looked at
+NEARLY_ALL = 0.75  # of them; a title, notes and broken rows are the rest
 ENCODINGS = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "iso8859_2", "shift_jis",
     "euc_jp", "gb18030", "big5", "euc_kr",
@@ -45,8 +47,8 @@ def find_delimiter(text: str, wanted: Sequence[str]) -> str:
         wanted: Names of columns that are asked for.
 
     Returns:
-        The sign by which the header names most of these columns, then by which most records have as many cells as the
-        header, then by which it has most columns.
+        The sign by which the header names most of these columns; then one that cuts nearly all records into as many
+        cells, two or more; then the one by which most have as many, and the most.
     """
     return max(DELIMITERS, key=lambda delimiter: _fit(text, delimiter, wanted))
 
@@ -56,21 +58,22 @@ def records_of(text: str, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
 
-def _fit(text: str, delimiter: str, wanted: Sequence[str]) -> tuple[int, float, int]:
+def _fit(text: str, delimiter: str, wanted: Sequence[str]) -> tuple[int, bool, float, int]:
     records = records_of(text, delimiter)
     header: list[str] = []
-    fitting = seen = 0
+    widths: Counter[int] = Counter()
     for _ in range(SAMPLE):
         try:
             cells = next(records)
         except StopIteration:
             break
         except csv.Error:
-            cells = []
+            cells = [""]
         header = header or cells
-        seen += 1
-        fitting += len(cells) == len(header) or not cells
-    return len(set(header).intersection(wanted)), fitting / max(1, seen), len(header)
+        widths[len(cells)] += bool(cells)
+    width, fitting = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
+    share = fitting / max(1, widths.total())
+    return len(set(header).intersection(wanted)), width > 1 and share >= NEARLY_ALL, share, width
 
 
 def head_of(lines: Iterable[bytes], most: int) -> bytes:

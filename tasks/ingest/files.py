@@ -29,6 +29,8 @@ from tasks.ingest.sections import (
 )
 from tasks.text.sentences import unfit
 
+SHOWN_KINDS, SHOWN_FILES = 8, 3  # that a note names
+
 
 def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
     """List what a folder holds.
@@ -67,6 +69,17 @@ def count_others(root: Path, patterns: Sequence[str]) -> int:
     """Return how many files of a folder match no pattern; nothing is opened."""
     names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
     return sum(not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns) for name in names)
+
+
+def other_kinds(root: Path, patterns: Sequence[str]) -> str:
+    """Say how many files of a folder match no pattern, by the endings of their names; nothing where all match."""
+    names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
+    others = [name for name in names if not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns)]
+    endings = Counter(_label(Path(name).suffix.lower()) or "without an ending" for name in others)
+    told = ", ".join(f"{n:,} {ending}" for ending, n in endings.most_common(SHOWN_KINDS))
+    told += ", ..." if len(endings) > SHOWN_KINDS else ""
+    many = "file of another kind is" if len(others) == 1 else "files of other kinds are"
+    return f"{len(others):,} {many} left alone ({told}; source.patterns)" if others else ""
 
 
 def describe_file(path: Path, name: str, max_bytes: int) -> Item:
@@ -200,7 +213,8 @@ def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str
     content = read_bytes(root, item)
     if isinstance(content, Rejected):
         return content
-    written = find_encoding(content) if encoding == AUTO else encoding
+    guess = encoding == AUTO
+    written = find_encoding(content) if guess else encoding
     guessed = {} if encoding != AUTO or written in SURE else {"encoding": written}
     encoding = written
     text = decode(content, encoding)
@@ -210,7 +224,9 @@ def read_text(root: Path, item: Item, encoding: str) -> tuple[str, dict[str, str
         return Rejected(
             item.name,
             "not-decodable",
-            f"is not {encoding}; set source.encoding=NAME if all files are of another, "
+            f"is not {encoding}, the likeliest; save it as UTF-8"
+            if guess
+            else f"is not {encoding}; set source.encoding=NAME if all files are of another, "
             "or source.encoding=auto to find it for each",
         )
     return Rejected(item.name, *found) if (found := unfit(text)) is not None else (text, guessed)
@@ -223,7 +239,9 @@ def guesses(documents: Sequence[Document]) -> list[str]:
                      ("delimiter", "csv with {} between cells, as found")):  # fmt: skip
         files = {d.path: d.meta[key] for d in documents if key in d.meta}
         for name, n in Counter(files.values()).most_common():
-            said.append(f"{n:,} {'file is' if n == 1 else 'files are'} {way.format(name)}")
+            which = [path for path, value in files.items() if value == name]
+            named = ", ".join(which[:SHOWN_FILES]) + (", ..." if n > SHOWN_FILES else "")
+            said.append(f"{n:,} {'file is' if n == 1 else 'files are'} {way.format(name)}: {named}")
     return said
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, cast
 
+from tasks.ingest import forked
+
 Parse = Callable[..., dict[str, Any]]
 ROOT = Path(__file__).parents[2]
 MEMORY = 1 << 30  # bytes a parser may take
@@ -51,7 +53,7 @@ def environment() -> dict[str, str]:
 def forking(module: ModuleType) -> str:
     """Return a program that forks a process for each file, which calls `main` of a module; `load` loads libraries."""
     started, _, _ = program(module).partition("\nfrom ")
-    served = f"from {module.__name__} import load, main\nfrom tasks.ingest.forked import serve\nserve(main, load)\n"
+    served = f"from {module.__name__} import load, main\nfrom {forked.__name__} import serve\nserve(main, load)\n"
     return f"{started}\n{served}"
 
 

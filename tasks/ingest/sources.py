@@ -10,6 +10,7 @@ from typing import assert_never
 
 from configs.ingest import PICTURES, Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
+from tasks.errors import DataError
 from tasks.ingest import files, hub, python_docs, sheets, tables
 from tasks.ingest.office import read as office_read
 from tasks.ingest.pdf import read as pdf_read
@@ -52,6 +53,8 @@ def list_source(source: Source) -> tuple[list[Item], int]:
             return [replace(i, reader=_reader_of(i.name)) for i in items], ignored
         case Tables():
             path = place(source)
+            if path.suffix and not path.exists():
+                raise DataError(f"source.path {source.path!r} is not there; name a table, or a folder of tables")
             if path.is_file():
                 return [tables.describe_table(path, path.name)], 0
             items, ignored = files.list_folder(path, tables.PATTERNS, 1 << 50)
@@ -93,7 +96,12 @@ def read_source(
             return replace(
                 found,
                 counts=found.counts + counts,
-                notes=[*files.guesses(found.documents), *section_notes(read, counts), *unread_notes(unread)],
+                notes=[
+                    *files.guesses(found.documents),
+                    *section_notes(read, counts),
+                    *unread_notes(unread),
+                    *filter(None, [files.other_kinds(place(source), looked_for(source))]),
+                ],
             )
         case Tables():
             path = place(source)

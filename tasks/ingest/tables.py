@@ -162,8 +162,9 @@ def found_in(path: Path, source: Tables, columns: Sequence[str]) -> list[str]:
     if source.encoding == AUTO and encoding not in SURE:
         said.append(f"{path.name} is read as {encoding}, which is a guess; set source.encoding")
     if name.endswith(".csv") and source.delimiter is None:
-        delimiter = find_delimiter(_head(path, encoding), columns)
-        if delimiter != ",":
+        head = _head(path, encoding)
+        delimiter = find_delimiter(head, columns)
+        if delimiter != "," and delimiter in head:
             said.append(f"{path.name} has {DELIMITERS[delimiter]} between cells, as found")
     return said
 

@@ -1,6 +1,7 @@
 """Tasks of `ingest` that read pictures: list a folder, and decode it into documents and working copies."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,17 @@ from typing import TYPE_CHECKING
 from configs.ingest import IngestLimits, Tables
 from configs.pictures import PictureFiles, PictureHub, PictureSource, Symbols
 from tasks.data.cells import CellRow, CellsRef, ReadCells
-from tasks.data.documents import Document, DocumentsRef, Item, Passage, PassagesRef, Rejected, RejectedRef, SnapshotRef
+from tasks.data.documents import (
+    REPEATED,
+    Document,
+    DocumentsRef,
+    Item,
+    Passage,
+    PassagesRef,
+    Rejected,
+    RejectedRef,
+    SnapshotRef,
+)
 from tasks.data.pictures import IngestedPictures, Picture, PicturesRef
 from tasks.errors import ContractError, DataError, MissingExtra
 from tasks.ingest.pictures.beside import Beside
@@ -188,13 +199,19 @@ def ingest_pictures(
     rejected: list[Rejected] = []
     found = _read(items, source, side, beside, documents, rejected)
     pictures = objects.save_stream(PicturesRef, Picture, found, group=COPIES)
-    if not documents or len(rejected) / (len(documents) + len(rejected)) > source.max_rejected_share:
-        first = f"{rejected[0].item} {rejected[0].detail}" if rejected else "there is no row"
-        raise DataError(
-            f"{len(rejected)} of {len(documents) + len(rejected)} pictures cannot be read (first: {first}); mend "
-            "them, or raise source.max_rejected_share"
-        )
+    _refuse_bad(documents, rejected, source.max_rejected_share)
     return _stored(documents, pictures, rejected, beside)
+
+
+def _refuse_bad(documents: Sequence[Document], rejected: Sequence[Rejected], most: float) -> None:
+    """Refuse a source of which too little can be read; a picture that repeats another can be."""
+    bad, every = [row for row in rejected if row.reason not in REPEATED], len(documents) + len(rejected)
+    if not documents or len(bad) / every > most:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(row.reason for row in bad).most_common(3))
+        first = f"{reasons}; first: {bad[0].item} {bad[0].detail}" if bad else "there is no row"
+        raise DataError(
+            f"{len(bad)} of {every} pictures cannot be read ({first}); mend them, or raise source.max_rejected_share"
+        )
 
 
 def _read(

@@ -197,6 +197,7 @@ def captions_summary(shown: ShownCaptions) -> dict[str, Any]:
         "warnings": shown.warnings(),
         "measures": {f"{m.name} {m.what}": m.stated() for m in shown.measured()},
         "captioner": _captioner(shown),
+        "captions_left_out": sum(max(0, len(pictures) - ANSWERED) for _, pictures, _ in shown.said()),
         "captions": [
             {"picture": picture.name, "caption": caption.text,
              **({"description": picture.text} if picture.text else {}), "finish": caption.finish,

@@ -25,8 +25,7 @@ def names_in(conditions: Sequence[str]) -> set[str]:
 
 def fields_in(conditions: Sequence[str]) -> list[str]:
     """Return the columns of documents that conditions are on."""
-    named = names_in(conditions)
-    return [*sorted(named.intersection(FIELDS)), *(["meta"] if named.difference(FIELDS) else [])]
+    return [*sorted(names_in(conditions).intersection(FIELDS)), "meta"]
 
 
 def check_where(conditions: Sequence[str], known: Sequence[str]) -> None:
@@ -52,11 +51,11 @@ def documents_where(
     """Return which documents (N,) fulfil every condition.
 
     Args:
-        conditions: `name=value` each; the name of a field, or of an entry of meta. In `id` and `path` a `*` stands for
-            any characters, none included.
+        conditions: `name=value` each; the name of an entry of meta, which is what a user kept, or else of a field. In
+            the fields `id` and `path` a `*` stands for any characters, none included.
         fields: For each of `FIELDS` that is named, its value in each document.
         meta: Whatever else is known of each document; one without the entry does not fulfil a condition on it, and
-            numbers are equal however they are written. Left empty where only fields are named.
+            numbers are equal however they are written.
         count: N.
 
     Raises:
@@ -67,10 +66,10 @@ def documents_where(
         name, equals, value = condition.partition("=")
         if not equals:
             raise ContractError(f"where has {condition!r} but name=value was needed, such as kind=function")
-        if name in FIELDS:
+        values = [known.get(name) for known in meta]
+        if name in FIELDS and not any(given is not None for given in values):
             kept &= _equal(fields[name], value, pattern=name in PATTERNS)
         else:
-            values = [known.get(name) for known in meta]
             _check_known(name, values, meta)
             kept &= _same(values, value)
     return kept

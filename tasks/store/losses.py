@@ -12,6 +12,7 @@ from tasks.data.cells import ReadCells
 from tasks.data.documents import REPEATED, Ingested, Rejected, RejectedRef
 from tasks.store import objects, rejections
 
+NAMED, STATED = 5, 50  # rejected items that the console names, and that the result holds
 READS, CUTS = "ingest-", "tokenize-whole"
 
 
@@ -43,6 +44,7 @@ class Losses:
         dropped: Those that were rejected for it.
         truncated: Texts that are longer than the encoder reads.
         notes: What was found out of how files are written.
+        items: What was rejected, those that repeat a text apart.
     """
 
     rejected: dict[str, int] = field(default_factory=dict)
@@ -50,11 +52,15 @@ class Losses:
     dropped: int = 0
     truncated: int = 0
     notes: list[str] = field(default_factory=list)
+    items: list[Rejected] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Say each of them; empty where nothing was lost."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rejected.items())
-        said = [f"{sum(self.rejected.values()):,} rejected ({reasons})"] if self.rejected else []
+        names = list(dict.fromkeys(row.item for row in self.items))
+        more = ", ..." if len(names) > NAMED else ""
+        named = f": {', '.join(names[:NAMED])}{more}" if names else ""
+        said = [f"{sum(self.rejected.values()):,} rejected ({reasons}){named}"] if self.rejected else []
         for count, what in ((self.kept, "kept"), (self.dropped, "dropped")):
             if count:
                 said.append(f"{count:,} {'text repeats' if count == 1 else 'texts repeat'} an earlier one ({what})")
@@ -66,7 +72,11 @@ class Losses:
         """Return the same for a caller, in words and in numbers."""
         numbers = {"duplicates_kept": self.kept, "duplicates_dropped": self.dropped, "truncated": self.truncated}
         said = "; ".join(self.lines()) or "none"
-        return {"said": said, "rejected": dict(self.rejected), **numbers, "notes": list(self.notes)}
+        items = [f"{row.item}: {row.reason}, {row.detail}" for row in self.items[:STATED]]
+        return {
+            "said": said, "rejected": dict(self.rejected), "rejected_items": items, **numbers,
+            "notes": list(self.notes),
+        }  # fmt: skip
 
 
 def of_steps(finished: Sequence[StepDone]) -> Losses | None:
@@ -87,6 +97,7 @@ def of_steps(finished: Sequence[StepDone]) -> Losses | None:
         notes=list(
             dict.fromkeys(note for value in values if isinstance(value, Ingested | ReadCells) for note in value.notes)
         ),
+        items=[row for row in rejected_in(made) if row.reason not in REPEATED],
     )
 
 

@@ -109,7 +109,7 @@ def read(content: bytes, kind: str, encoding: str) -> OfficeContents:
     if encoding == AUTO and written not in SURE:
         found.meta["encoding"] = written
     delimiter = find_delimiter(text[:HEAD], ())
-    if delimiter != USUAL[kind]:
+    if delimiter != USUAL[kind] and delimiter in text:
         found.meta["delimiter"] = DELIMITERS[delimiter]
     csv.field_size_limit(1 << 30)
     try:

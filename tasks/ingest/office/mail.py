@@ -8,6 +8,7 @@ import email.policy
 from email.message import EmailMessage, MIMEPart
 from email.utils import parsedate_to_datetime
 
+from tasks.ingest.dialects import SURE, find_encoding
 from tasks.ingest.html import plain_html
 from tasks.ingest.office.contents import FileRefused, OfficeContents
 
@@ -28,12 +29,18 @@ def read(content: bytes) -> OfficeContents:
     if mail.get_content_type() in LOCKED and mail.get_param("smime-type") != "signed-data":
         raise FileRefused("encrypted", "is encrypted; save it decrypted")
     lines = [f"{name}: {said}" for name in HEADERS if (said := _header(mail, name))]
-    text, was_html = _body(mail)
-    attached = [_name(part) for part in mail.iter_attachments()] if mail.is_multipart() else []
+    guessed: set[str] = set()
+    text, was_html = _body(mail, guessed)
+    others = list(mail.iter_attachments()) if mail.is_multipart() else []
+    more = [part for part in others if _is_body(part)]
+    text = "\n\n".join([text, *(_shown(part, guessed) for part in more)])
+    attached = [_name(part) for part in others if part not in more]
     if attached:
         lines.append(f"Attachments: {', '.join(attached)}")
     found = OfficeContents(_header(mail, "Subject"), "\n".join([*lines, "", text.strip("\n")]).rstrip())
-    found.counts.update(mails_of_html=was_html, undecodable=text.count(UNKNOWN))
+    found.counts.update(mails_of_html=was_html, undecodable=found.text.count(UNKNOWN))
+    if unsure := sorted(guessed.difference(SURE)):
+        found.meta["encoding"] = unsure[0]
     named = ", ".join(attached[:10])
     found.leave("attachments", len(attached), "attachment", f" ({named}): save them beside the mail")
     return found
@@ -48,25 +55,40 @@ def _header(mail: EmailMessage, name: str) -> str:
         return " ".join(str(dict(mail.raw_items()).get(name, "")).split())
 
 
-def _body(mail: EmailMessage) -> tuple[str, bool]:
-    """Return the text that is to be read, and whether it was made of HTML."""
+def _is_body(part: MIMEPart) -> bool:
+    """Return whether a part beside the body is more of it: text that has no name and is not called an attachment."""
+    named = part.get_filename() or part.get_content_disposition() == "attachment"
+    return part.get_content_type() in ("text/plain", "text/html") and not named
+
+
+def _shown(part: MIMEPart, guessed: set[str]) -> str:
+    text = _text(part, guessed)
+    return plain_html(text)[0] if part.get_content_type() == "text/html" else text.replace("\r\n", "\n").strip("\n")
+
+
+def _body(mail: EmailMessage, guessed: set[str]) -> tuple[str, bool]:
+    """Return the text that is to be read, and whether it was made of HTML; encodings that were guessed are added."""
     part = mail.get_body(("plain", "html"))
     if part is None:
         return "", False
-    text = _text(part)
+    text = _text(part, guessed)
     if part.get_content_type() == "text/plain" and text.strip():
         return text.replace("\r\n", "\n"), False
     other = part if part.get_content_type() == "text/html" else mail.get_body(("html",))
-    return (plain_html(_text(other))[0], True) if other is not None else (text, False)
+    return (plain_html(_text(other, guessed))[0], True) if other is not None else (text, False)
 
 
-def _text(part: MIMEPart) -> str:
-    """Return the text of a part; where its charset is not known it is read as UTF-8."""
+def _text(part: MIMEPart, guessed: set[str]) -> str:
+    """Return the text of a part; where it does not say truly how it is written, that is found and added."""
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
     try:
-        return str(part.get_content())
+        return payload.decode(part.get_content_charset("ascii"))
     except (LookupError, ValueError):
-        payload = part.get_payload(decode=True)
-        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+        written = find_encoding(payload)
+        guessed.add(written)
+        return payload.decode(written, "replace")
 
 
 def _name(part: MIMEPart) -> str:

@@ -53,7 +53,7 @@ def test_the_measures_are_those_of_the_held_out_pictures() -> None:
     found = {(m.name, m.what): m for m in probe_measures(labels, likely, colours, ("a", "b", "c"), CONFIG)}
     assert found["accuracy", "probe"].value == pytest.approx(4 / 6)
     assert found["accuracy", "colours"].value == pytest.approx(2 / 6)
-    assert found["accuracy", "commonest class"].value == 0.5
+    assert found["accuracy", "commonest class of the probe"].value == 0.5
     assert found["accuracy difference", "probe - colours"].value == pytest.approx(2 / 6)
     assert (found["accuracy", "probe, c"].value, found["accuracy", "probe, c"].n) == (0.0, 1)
     assert found["accuracy", "probe, c"].high > 0  # one picture says little

@@ -136,7 +136,7 @@ def test_files_of_an_encoding_that_was_left_open_are_read_and_said(tmp_path: Pat
     source = Files(path=str(tmp_path), encoding="auto")
     found = read_source(source, list_source(source)[0], lambda texts: [1 for _ in texts])
     assert [d.text for d in found.documents] == ["Die Straße ist naß.", "Größe"]
-    assert found.notes == ["1 file is read as cp1252, which is a guess; set source.encoding"]
+    assert found.notes == ["1 file is read as cp1252, which is a guess; set source.encoding: a.txt"]
 
 
 def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
@@ -151,3 +151,16 @@ def test_the_delimiter_that_is_said_is_the_one_that_is_read_by(tmp_path: Path) -
     source = Tables(path=str(tmp_path / "t.csv"), id="id", title="title")
     found = found_in(tmp_path / "t.csv", source, columns_of(source))
     assert found == ["t.csv has a semicolon between cells, as found"]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("name,town,value\nviolin,Cremona,1\nshort\nlute,Padua,5\nviola,Brescia,3\n", ","),
+        ("name;town;value\nviolin;Cremona;1,5\nlute;Padua;5,25;extra\nviola;Brescia;3\nharp;Rom;4\n", ";"),
+        ("Stock of March\n\nname,town,value\nviolin,Cremona,1\nlute,Padua,5\nviola,Brescia,3\n", ","),
+    ],
+    ids=["a short row", "a long row", "a title above"],
+)
+def test_a_delimiter_is_found_where_some_records_are_of_another_length(text: str, delimiter: str) -> None:
+    assert find_delimiter(text, ()) == delimiter

@@ -75,3 +75,10 @@ def test_a_name_that_no_document_knows_is_refused_with_those_that_are_known() ->
 def test_what_is_no_condition_is_refused_as_it_was_written() -> None:
     with pytest.raises(ContractError, match=r"where has 'function' but name=value was needed, such as kind=function"):
         kept("function")
+
+
+def test_a_column_that_was_kept_stands_before_a_field_of_its_name() -> None:
+    fields = {"kind": ["picture"] * 3}
+    found = documents_where(["kind=horse"], fields, [{"kind": "horse"}, {"kind": "ship"}, {}], 3)
+    assert found.tolist() == [True, False, False]
+    assert documents_where(["kind=picture"], fields, [{}, {}, {}], 3).all()

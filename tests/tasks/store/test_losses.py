@@ -40,9 +40,10 @@ def test_losses_are_said_in_one_line_each_kind_once() -> None:
     found = losses.of_steps([step, step, cut, Done("embed", None)])
     assert found is not None
     assert found.stated() == {
-        "said": "3 rejected (2 bad-row, 1 empty); 2 texts repeat an earlier one (kept); 1 text repeats an earlier one "
-        "(dropped); 3 of the texts cut at the encoder's limit; t.csv is read as cp1252",
+        "said": "3 rejected (2 bad-row, 1 empty): a#1, a#2, a#3; 2 texts repeat an earlier one (kept); 1 text repeats "
+        "an earlier one (dropped); 3 of the texts cut at the encoder's limit; t.csv is read as cp1252",
         "rejected": {"bad-row": 2, "empty": 1},
+        "rejected_items": ["a#1: bad-row, x", "a#2: bad-row, y", "a#3: empty, z"],
         "duplicates_kept": 2,
         "duplicates_dropped": 1,
         "truncated": 3,

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.errors import ContractError
 from tasks.models.generators.response_format import schema_format
-from tasks.text.json_schema import SchemaFault, validator
+from tasks.text.json_schema import SchemaFault, read_json, validator
 
 TREE = {
     "type": "object",
@@ -58,3 +58,29 @@ def test_a_reference_that_leads_out_or_nowhere_is_said_before_anything_is_fetche
 def test_what_is_no_schema_is_refused(text: str) -> None:
     with pytest.raises(SchemaFault):
         validator(text)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ('{"n": 1e400}', "too large for a number"),
+        ('{"n": NaN}', "not a JSON number"),
+        ('{"w": "x\\ud800"}', "half a character"),
+    ],
+)
+def test_what_json_cannot_hold_is_no_reply(reply: str, said: str) -> None:
+    found = read_json(reply, '{"type": "object"}')
+    assert (found.text, found.reason, said in found.detail) == ("", "not_json", True)
+
+
+@pytest.mark.slow
+def test_a_pattern_that_takes_for_ever_is_given_up() -> None:
+    schema = '{"type": "object", "properties": {"w": {"type": "string", "pattern": "^(a|a)*$"}}}'
+    assert read_json('{"w": "aaa"}', schema).reason == ""
+    assert read_json('{"w": "b"}', schema).reason == "not_in_schema"
+    assert "simplify" in read_json(json.dumps({"w": "a" * 60 + "!"}), schema).detail
+
+
+def test_a_schema_that_is_no_json_is_refused() -> None:
+    with pytest.raises(SchemaFault, match="not a JSON number"):
+        validator('{"type": "number", "minimum": NaN}')
