@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tasks.data.messages import Message
 from tasks.errors import ContractError, ModelError
+from tasks.models import template_process  # its code is in the keys of steps by this import
 from tasks.text.reasoning import opening_in
 
 BETWEEN = "\n"  # contents of a plain prompt
@@ -121,7 +121,7 @@ class _TemplateProcess:
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._running is None or self._owner != os.getpid() or self._running.poll() is not None:
             self._running = subprocess.Popen(  # noqa: S603 - our own interpreter and code; the template comes in as data
-                [sys.executable, "-P", str(Path(__file__).with_name("template_process.py"))],
+                [sys.executable, "-P", str(template_process.__file__)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), "PYTHONHASHSEED": "0"},
             )  # fmt: skip
