@@ -25,6 +25,8 @@ MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200
 HEAD_BYTES = 1 << 20  # in which the first record of a csv file ends
 MAX_COLUMNS = 2_000
+MAX_SMALL_BYTES = 64 << 20  # what Parquet may unpack to however small it is: equal values take next to nothing in it
+ROW_BYTES = 512  # what a row takes as a document, beside its values
 
 Row = Mapping[str, Any]
 
@@ -310,11 +312,37 @@ def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, Row | _Ba
                 raise DataError(f"{path.name} has {len(known)} columns, at most {MAX_COLUMNS} are read")
             if wanted[0] not in known or len(set(known)) != len(known):
                 raise DataError(f"{path.name} needs one column {wanted[0]!r}, and none twice; it has {known[:8]}")
-            batches = file.iter_batches(batch_size=1_024, columns=[name for name in wanted if name in known])
-            rows = ((batch, at) for batch in batches for at in range(batch.num_rows))
+            columns = [name for name in wanted if name in known]
+            rows = ((batch, at) for batch in _bounded(path, file, columns) for at in range(batch.num_rows))
             yield from ((number, _cells(*row)) for number, row in enumerate(rows, start=1))
     except pa.ArrowException as error:
         raise DataError(f"{path.name} is not whole Parquet: {str(error)[:160]}") from error
+
+
+def _bounded(path: Path, file: Any, columns: list[str]) -> Iterator[Any]:
+    """Yield batches of a Parquet file, stopping at a bomb: by what its end states first, then by what was decoded."""
+    limit = min(MAX_UNPACKED_BYTES, max(path.stat().st_size * MAX_RATIO, MAX_SMALL_BYTES))
+    groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+    chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
+    size = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.partition(".")[0] in columns)
+    size = max(size, file.metadata.num_rows * ROW_BYTES)
+    batches = file.iter_batches(batch_size=64, columns=columns, use_threads=False)
+    read = 0
+    while size <= limit and (batch := next(batches, None)) is not None:
+        read += sum(_decoded(column).nbytes for column in batch.columns) + batch.num_rows * ROW_BYTES
+        size = max(size, read)
+        if size <= limit:
+            yield batch
+    if size > limit:
+        raise DataError(
+            f"{path.name} unpacks to {size:,} bytes or more, at most {limit:,} are read of one file of its size; "
+            "write it as jsonl"
+        )
+
+
+def _decoded(column: Any) -> Any:
+    """Return a column with a value in every row: a stored one may share them."""
+    return column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
 
 
 def _cells(batch: Any, at: int) -> Row | _BadRow:

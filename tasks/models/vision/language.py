@@ -17,8 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
 from tasks.data.messages import Finish, Generator, Keep, Reply, Request, ResponseFormat
 from tasks.data.sampling import ResolvedSampling
 from tasks.errors import ContractError, ModelError
@@ -175,8 +173,8 @@ class PromptReader:
         turns += [{"role": role, "content": [{"type": "text", "text": said}]}
                   for role, said in zip(itertools.cycle(("assistant", "user")), rest, strict=False)]  # fmt: skip
         try:
-            text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        except jinja2.TemplateError as error:
+            text = chat_template.render_turns(self.tokenizer, turns)
+        except ModelError as error:
             raise ModelError(
                 f"the chat template of this {self.kind} model fails ({error}); use another model"
             ) from error

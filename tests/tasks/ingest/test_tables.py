@@ -347,3 +347,27 @@ def test_a_field_limit_set_elsewhere_does_not_matter(tmp_path: Path) -> None:
         assert outcome(read(written(tmp_path / "t.csv", b"text\n" + b"x" * 1_000))) == ["x" * 1_000]
     finally:
         csv.field_size_limit(before)
+
+
+def repeated(text: str, rows: int, **options: Any) -> bytes:
+    """Return Parquet of one text in many rows, which takes next to nothing."""
+    held = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([text]))
+    made = io.BytesIO()
+    pq.write_table(pa.table({"text": held}), made, **options)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [repeated("x", 200_000), repeated("x" * 100_000, 1_000), repeated("x", 150_000, row_group_size=50_000)],
+    ids=["many rows", "long rows", "many row groups"],
+)
+def test_a_small_parquet_file_of_gigabytes_is_stopped(tmp_path: Path, content: bytes) -> None:
+    assert len(content) < 6_000
+    bad = read(written(tmp_path / "t.parquet", content))[-1]
+    assert isinstance(bad, Rejected)
+    assert "at most 67,108,864 are read of one file of its size; write it as jsonl" in bad.detail
+
+
+def test_a_small_parquet_file_of_many_equal_rows_is_read(tmp_path: Path) -> None:
+    assert len(read(written(tmp_path / "t.parquet", repeated("x", 20_000)))) == 20_000
