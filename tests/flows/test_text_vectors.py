@@ -76,6 +76,7 @@ def test_the_file_holds_what_sentence_transformers_gives_for_the_same_texts(work
         "losses": {
             "said": "1 of the texts cut at the encoder's limit",
             "rejected": {},
+            "rejected_items": [],
             "duplicates_kept": 0,
             "duplicates_dropped": 0,
             "truncated": 1,

@@ -75,7 +75,7 @@ def topics_of(outcome: Outcome) -> dict[str, int]:
 
 
 def fates_of(outcome: Outcome) -> list[Fate]:
-    return objects.load_rows(FatesRef.model_validate(outcome.refs["findings.matched.fates"]), Fate)
+    return objects.load_rows(FatesRef.model_validate(outcome.refs["findings.fates"]), Fate)
 
 
 def kept_or_told(then: dict[str, int], now: dict[str, int], fates: list[Fate]) -> float:
