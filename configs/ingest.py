@@ -1,6 +1,5 @@
 """Where documents come from."""
 
-import codecs
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,7 +15,7 @@ DOCUMENTS = ("*.txt", "*.md", "*.html", "*.htm", "*.pdf", "*.docx", "*.pptx", "*
 def _known_encoding(name: str) -> str:
     if name != "auto":
         try:
-            codecs.lookup(name)
+            "a".encode(name)
         except (LookupError, ValueError) as error:
             raise ValueError(f"{name!r} is no encoding that Python knows; write utf-8, cp1252 or auto") from error
     return name
@@ -51,7 +50,8 @@ class Files(Config):
     path: Annotated[str, NotInCacheKey] = Field(min_length=1)
     """The folder; everything below it that matches is read, links that leave it are not followed."""
     patterns: tuple[str, ...] = DOCUMENTS
-    """File names to read; others are counted and left alone. doc, ppt and xls are rejected with what to do."""
+    """File names to read; others are left alone, and the console counts them by their endings. doc, ppt and xls are
+    rejected with what to do."""
     encoding: Encoding = "utf-8"
     """How the bytes of text are written. A file that does not decode is rejected, never guessed at; auto: UTF-8, else
     what is likeliest, for each file, and said."""

@@ -3,8 +3,8 @@
 The sum over bins of how far confidence and accuracy are apart is above 0 of texts that are perfectly calibrated, and
 its resamples are above it once more: the percentile interval of 300 such texts never holds the true 0. So the bias
 that resampling shows is taken off, and the lower end is 0 where labels drawn by the stated probabilities are as far
-off as these. Of 200 simulated sets each of 100, 300 and 1,000 texts, 0 to 0.15 off, the interval holds the true value
-in 0.91 to 0.99.
+off as these. The test of this module simulates texts that are 0 to 0.15 off, and counts how often the interval holds
+the true value.
 
 Shapes: N texts, D decisions of each, R resamples.
 Source: calibration error, Naeini et al. 2015, AAAI, equal bins; its bias, Roelofs et al. 2022, AISTATS; bootstrap

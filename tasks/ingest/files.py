@@ -5,7 +5,7 @@ import fnmatch
 import os
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -67,14 +67,17 @@ def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
 
 def count_others(root: Path, patterns: Sequence[str]) -> int:
     """Return how many files of a folder match no pattern; nothing is opened."""
+    return sum(1 for _ in _others(root, patterns))
+
+
+def _others(root: Path, patterns: Sequence[str]) -> Iterator[str]:
     names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
-    return sum(not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns) for name in names)
+    return (name for name in names if not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns))
 
 
 def other_kinds(root: Path, patterns: Sequence[str]) -> str:
     """Say how many files of a folder match no pattern, by the endings of their names; nothing where all match."""
-    names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
-    others = [name for name in names if not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns)]
+    others = list(_others(root, patterns))
     endings = Counter(_label(Path(name).suffix.lower()) or "without an ending" for name in others)
     told = ", ".join(f"{n:,} {ending}" for ending, n in endings.most_common(SHOWN_KINDS))
     told += ", ..." if len(endings) > SHOWN_KINDS else ""

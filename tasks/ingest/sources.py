@@ -100,7 +100,6 @@ def read_source(
                     *files.guesses(found.documents),
                     *section_notes(read, counts),
                     *unread_notes(unread),
-                    *filter(None, [files.other_kinds(place(source), looked_for(source))]),
                 ],
             )
         case Tables():

@@ -1,5 +1,7 @@
 """Tasks of `ingest`: list a source as it is now, and read it once."""
 
+import functools
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +23,8 @@ from tasks.text.sentences import unfit
 
 if TYPE_CHECKING:
     from tasks.ingest.sources import SourceContents
+
+log = logging.getLogger(__name__)
 
 
 def name_of(source: Source, collection: str | None) -> str:
@@ -50,7 +54,8 @@ def list_items(source: Source, required: Sequence[str] = ()) -> SnapshotRef:
         RemoteError: The hub does not answer.
         MissingExtra: What reads it is not installed.
     """
-    from tasks.ingest.sources import list_source, place
+    from tasks.ingest.files import other_kinds
+    from tasks.ingest.sources import list_source, looked_for, place
 
     items, ignored = list_source(source)
     if not items:
@@ -62,7 +67,15 @@ def list_items(source: Source, required: Sequence[str] = ()) -> SnapshotRef:
         require_columns([root if root.is_file() else root / item.name for item in items], source, required)
     if isinstance(source, Files):
         items = name_readers(items, source)
+        _say_once(other_kinds(place(source), looked_for(source)))
     return objects.save_rows(SnapshotRef, Item, items)
+
+
+@functools.cache
+def _say_once(said: str) -> None:
+    """Say something on the console; a source is listed twice in a run, and what is left alone changes no result."""
+    if said:
+        log.warning(said)
 
 
 def _nothing_to_read(source: Source, ignored: int) -> str:

@@ -25,7 +25,7 @@ def names_in(conditions: Sequence[str]) -> set[str]:
 
 def fields_in(conditions: Sequence[str]) -> list[str]:
     """Return the columns of documents that conditions are on."""
-    return [*sorted(names_in(conditions).intersection(FIELDS)), "meta"]
+    return [*sorted(names_in(conditions).intersection(FIELDS)), "meta"] if conditions else []
 
 
 def check_where(conditions: Sequence[str], known: Sequence[str]) -> None:

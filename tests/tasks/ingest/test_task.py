@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from configs.ingest import Files, Ingest, PythonDocs, Source, Tables
 from configs.models import EMBEDDED
@@ -175,3 +176,19 @@ def test_a_package_that_gives_no_document_is_refused(build: Callable[..., object
     build(mod=f"def f(): {text}\n")
     with pytest.raises(DataError, match=f"the source holds no documents but {left_out} beyond source.max_tokens"):
         ingest(PythonDocs(packages=("pkg",), max_tokens=1_000))
+
+
+def test_files_of_other_kinds_are_said_by_their_endings_whenever_a_folder_is_listed(
+    home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.txt", "b.ods", "c.ODS", "README"):
+        (tmp_path / name).write_text("x")
+    list_items(Files(path=str(tmp_path)))
+    said = "3 files of other kinds are left alone (2 .ods, 1 without an ending; source.patterns)"
+    assert said in [record.message for record in caplog.records]
+
+
+@pytest.mark.parametrize("name", ["latin99", "base64"])
+def test_what_is_no_encoding_of_text_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no encoding that Python knows"):
+        Files(path=".", encoding=name)
