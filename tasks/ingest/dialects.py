@@ -15,7 +15,7 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SURE = ("utf-8", "utf-16")  # the others that are found are guesses
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}  # a tie goes to the first
 SAMPLE = 50  # records that are looked at
-NEARLY_ALL = 0.75  # of them; a title, notes and broken rows are the rest
+MOST_RECORDS = 0.6  # of them; a title, notes and broken rows are the rest
 ENCODINGS = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "iso8859_2", "shift_jis",
     "euc_jp", "gb18030", "big5", "euc_kr",
@@ -47,7 +47,7 @@ def find_delimiter(text: str, wanted: Sequence[str]) -> str:
         wanted: Names of columns that are asked for.
 
     Returns:
-        The sign by which the header names most of these columns; then one that cuts nearly all records into as many
+        The sign by which the header names most of these columns; then one that cuts most records into as many
         cells, two or more; then the one by which most have as many, and the most.
     """
     return max(DELIMITERS, key=lambda delimiter: _fit(text, delimiter, wanted))
@@ -73,7 +73,7 @@ def _fit(text: str, delimiter: str, wanted: Sequence[str]) -> tuple[int, bool, f
         widths[len(cells)] += bool(cells)
     width, fitting = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
     share = fitting / max(1, widths.total())
-    return len(set(header).intersection(wanted)), width > 1 and share >= NEARLY_ALL, share, width
+    return len(set(header).intersection(wanted)), width > 1 and share >= MOST_RECORDS, share, width
 
 
 def head_of(lines: Iterable[bytes], most: int) -> bytes:

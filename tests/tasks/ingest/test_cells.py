@@ -159,8 +159,9 @@ def test_the_delimiter_that_is_said_is_the_one_that_is_read_by(tmp_path: Path) -
         ("name,town,value\nviolin,Cremona,1\nshort\nlute,Padua,5\nviola,Brescia,3\n", ","),
         ("name;town;value\nviolin;Cremona;1,5\nlute;Padua;5,25;extra\nviola;Brescia;3\nharp;Rom;4\n", ";"),
         ("Stock of March\n\nname,town,value\nviolin,Cremona,1\nlute,Padua,5\nviola,Brescia,3\n", ","),
+        ("Stock of March\n\nname;town\nviolin;Cremona, Italy\nshort\nlute;Padua\nviola;Brescia\nharp;Rome\n", ";"),
     ],
-    ids=["a short row", "a long row", "a title above"],
+    ids=["a short row", "a long row", "a title above", "a title and a short row"],
 )
 def test_a_delimiter_is_found_where_some_records_are_of_another_length(text: str, delimiter: str) -> None:
     assert find_delimiter(text, ()) == delimiter
