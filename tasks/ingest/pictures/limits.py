@@ -8,7 +8,8 @@ class PictureLimits:
     """What a picture may cost, and how it comes out.
 
     Attributes:
-        side: Pixels of the shorter side after shrinking; a smaller picture is not enlarged.
+        side: Pixels of the shorter side after shrinking. A smaller picture is not enlarged, and one that its decoder
+            made less than twice as large (JPEG, JPEG 2000) stays so.
         longest: Pixels the longer side may have, which a sliver reaches first.
         ground: Colour on which transparent parts are laid.
         min_side: Pixels the shorter side of the original must have; one pixel is a counter on a web page.

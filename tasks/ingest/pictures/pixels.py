@@ -83,6 +83,9 @@ def read(kind: str, content: bytes, limits: PictureLimits) -> Pixels:
     wanted = fitted(width, height, limits)
     box = _decode_small(image, content, wanted)
     _load(image)
+    if image.size != (width, height) and _near(image, wanted, limits):
+        wanted = (int(box[2]), int(box[3]))
+        box = (0, 0, *wanted)
     small = _shrunk(image, wanted, box, _to_plain(kind, image, limits, notes))
     small = _in_srgb(small, image.info.get("icc_profile"), notes)
     orientation = _orientation(kind, image, notes)
@@ -159,9 +162,16 @@ def _load(image: ImageFile.ImageFile) -> None:
         raise PictureRefused(*bad) from error
 
 
+def _near(image: Image.Image, wanted: tuple[int, int], limits: PictureLimits) -> bool:
+    """Return whether a decoder left out so much that no more is taken: interpolating twice blurs what a model sees."""
+    return max(image.size) <= limits.longest and image.width < 2 * wanted[0] and image.height < 2 * wanted[1]
+
+
 def _shrunk(image: Image.Image, wanted: tuple[int, int], box: Box, to_plain: Change) -> Image.Image:
     """Return the picture in a plain mode and the wanted size; `box` is the part of it that holds the picture."""
     width, height = image.size
+    if box == (0, 0, *wanted):
+        return to_plain(image if image.size == wanted else image.crop((0, 0, *wanted)))
     by_x, by_y = max(1, width // (wanted[0] * GAP)), max(1, height // (wanted[1] * GAP))
     if by_x == by_y == 1:
         return to_plain(image).resize(wanted, Image.Resampling.BICUBIC, box)
