@@ -83,10 +83,11 @@ def read(kind: str, content: bytes, limits: PictureLimits) -> Pixels:
     wanted = fitted(width, height, limits)
     box = _decode_small(image, content, wanted)
     _load(image)
+    to_plain = _to_plain(kind, image, limits, notes)
     if image.size != (width, height) and _near(image, wanted, limits):
-        wanted = (int(box[2]), int(box[3]))
-        box = (0, 0, *wanted)
-    small = _shrunk(image, wanted, box, _to_plain(kind, image, limits, notes))
+        small = to_plain(image.crop((0, 0, int(box[2]), int(box[3]))))
+    else:
+        small = _shrunk(image, wanted, box, to_plain)
     small = _in_srgb(small, image.info.get("icc_profile"), notes)
     orientation = _orientation(kind, image, notes)
     if orientation in TURNS:
@@ -170,8 +171,6 @@ def _near(image: Image.Image, wanted: tuple[int, int], limits: PictureLimits) ->
 def _shrunk(image: Image.Image, wanted: tuple[int, int], box: Box, to_plain: Change) -> Image.Image:
     """Return the picture in a plain mode and the wanted size; `box` is the part of it that holds the picture."""
     width, height = image.size
-    if box == (0, 0, *wanted):
-        return to_plain(image if image.size == wanted else image.crop((0, 0, *wanted)))
     by_x, by_y = max(1, width // (wanted[0] * GAP)), max(1, height // (wanted[1] * GAP))
     if by_x == by_y == 1:
         return to_plain(image).resize(wanted, Image.Resampling.BICUBIC, box)
