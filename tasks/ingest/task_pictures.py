@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 COPIES = 1_024  # working copies in memory at a time, some 15 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
-SIDE = 256  # pixels of the shorter side of working copies: what the picture encoders were measured with
 SHOWN = 5  # names of pictures that are described and not there
 
 
@@ -164,7 +163,7 @@ def read_descriptions(table: Tables, limits: IngestLimits) -> ReadCells:
 
 @step(name="ingest-pictures", libraries=("pillow",))
 def ingest_pictures(
-    snapshot: SnapshotRef, described: CellsRef | None, source: PictureSource, side: int = SIDE
+    snapshot: SnapshotRef, described: CellsRef | None, source: PictureSource, side: int | None = None
 ) -> IngestedPictures:
     """Decode the pictures of a listed folder; reject what cannot be decoded, with the reason.
 
@@ -172,7 +171,8 @@ def ingest_pictures(
         snapshot: What `list_pictures` found.
         described: Rows of the table of descriptions; None where there is none.
         source: How to read it.
-        side: Pixels of the shorter side of working copies; a smaller picture is not enlarged.
+        side: Pixels of the shorter side of working copies at most; None for those that encoders are given, which have
+            256 at least where the original has, and of a JPEG up to 511.
 
     Raises:
         DataError: Nothing, or too little, could be read.
@@ -215,7 +215,7 @@ def _refuse_bad(documents: Sequence[Document], rejected: Sequence[Rejected], mos
 
 
 def _read(
-    items: list[Item], source: PictureFiles | PictureHub, side: int, beside: Beside, documents: list[Document],
+    items: list[Item], source: PictureFiles | PictureHub, side: int | None, beside: Beside, documents: list[Document],
     rejected: list[Rejected],
 ) -> Iterator[Picture]:  # fmt: skip
     """Yield pictures as they are decoded, so that few are in memory, and put what else is found into the lists."""
@@ -223,7 +223,9 @@ def _read(
     from tasks.ingest.pictures.read import decode_from
     from tasks.ingest.pictures.sources import limits_of, opened_source
 
-    limits, of = replace(limits_of(source), side=side), _name_of_place(source)
+    limits, of = limits_of(source), _name_of_place(source)
+    if side is not None:
+        limits = replace(limits, side=side, exact=True)
     first: dict[str, int] = {}
     with (
         progress("decode", len(items), "pictures") as advance,

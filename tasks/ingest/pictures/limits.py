@@ -9,7 +9,8 @@ class PictureLimits:
 
     Attributes:
         side: Pixels of the shorter side after shrinking. A smaller picture is not enlarged, and one that its decoder
-            made less than twice as large (JPEG, JPEG 2000) stays so.
+            made less than twice as large (JPEG, JPEG 2000) stays so, unless exact.
+        exact: Whether no side may be larger: what a model is sent is counted in tokens.
         longest: Pixels the longer side may have, which a sliver reaches first.
         ground: Colour on which transparent parts are laid.
         min_side: Pixels the shorter side of the original must have; one pixel is a counter on a web page.
@@ -20,6 +21,7 @@ class PictureLimits:
     """
 
     side: int = 256
+    exact: bool = False
     longest: int = 2_048
     ground: tuple[int, int, int] = (255, 255, 255)
     min_side: int = 2

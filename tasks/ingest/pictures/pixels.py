@@ -165,7 +165,8 @@ def _load(image: ImageFile.ImageFile) -> None:
 
 def _near(image: Image.Image, wanted: tuple[int, int], limits: PictureLimits) -> bool:
     """Return whether a decoder left out so much that no more is taken: interpolating twice blurs what a model sees."""
-    return max(image.size) <= limits.longest and image.width < 2 * wanted[0] and image.height < 2 * wanted[1]
+    near = not limits.exact and max(image.size) <= limits.longest
+    return near and image.width < 2 * wanted[0] and image.height < 2 * wanted[1]
 
 
 def _shrunk(image: Image.Image, wanted: tuple[int, int], box: Box, to_plain: Change) -> Image.Image:

@@ -20,7 +20,7 @@ from tasks.errors import ModelError
 from tasks.models import files
 from tasks.store import durable
 
-COPIES = "shorter side 256, jpeg 95"  # what the working copies have lost before a processor sees them
+COPIES = "shorter side from 256, jpeg 95"  # what the working copies have lost before a processor sees them
 COPY_SIDE = 256
 BACKEND = "pil"
 TOKENIZER = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model")

@@ -18,7 +18,7 @@ from tasks.errors import ModelError
 from tasks.models.vision.lite0 import FEATURES, SIDE, Lite0
 from tasks.store import durable, packages, workspace
 
-PREPROCESSING = f"shorter side 256, jpeg 95, squashed to {SIDE} by bicubic, (x - 127) / 128; 1"
+PREPROCESSING = f"shorter side from 256, jpeg 95, squashed to {SIDE} by bicubic, (x - 127) / 128; 2"
 WEIGHTS = "model.safetensors"
 _loading = threading.Lock()
 

@@ -318,6 +318,7 @@ def test_a_picture_its_decoder_made_small_enough_is_not_interpolated_again() -> 
     found, header = decoded(content)
     assert (header["width"], header["height"]) == (1_606, 1_203)
     assert np.array_equal(found, plain)
+    assert decoded(content, replace(LIMITS, exact=True))[0].shape == (256, 342, 3)
 
 
 def resized(small: Array, like: Array) -> Array:
