@@ -8,12 +8,18 @@ from configs.base import Common, Config, NotInCacheKey
 
 
 class Calibrate(Config):
-    """Find out when a collection answers nothing, from the development half of the questions."""
+    """Find out when a collection answers nothing, from the development half of the questions, or without any."""
 
     false_abstentions: float = Field(0.05, ge=0, lt=1)
     """Share of the questions it answers that may get no answer. Larger: more of those it cannot answer get none."""
     separation: float = Field(0.7, ge=0.5, le=1)
     """What the lower end of the 95 % interval of AUROC must reach; else the encoder's own threshold stays."""
+    enough: int = Field(20, ge=0, le=10_000)
+    """Questions with an answer from which on none are made from the collection's own sentences."""
+    foreign: float = Field(0.97, ge=0, le=1)
+    """Share of the shipped questions about other subjects that get no answer, where questions had to be made."""
+    seed: int = Field(0, ge=0)
+    """Same seed, same questions made."""
 
 
 class Evaluate(Config):

@@ -5,6 +5,7 @@ Your folder:   python -m flows knowledge-base source.kind=files source.path=~/no
 On a worker:   prefect deployment run 'knowledge-base/knowledge-base'
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -26,15 +27,17 @@ from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
     calibrate_threshold,
     compare_releases,
+    draw_calibration,
     evaluate_answers,
     evaluate_rankings,
+    foreign_texts,
     load_calibration,
     load_questions,
     load_shared_questions,
     questions_for,
     score_questions,
 )
-from tasks.generate import threshold_of, way_of
+from tasks.generate import measure_signals, threshold_of, way_of
 from tasks.index import (
     compare_documents,
     draw_probes,
@@ -89,16 +92,25 @@ def answer_as_configured(made: Generation, asked: QueriesRef, config: KnowledgeB
     return answer_questions(made, asked, config.retrieve, config.rerank, config.answer, readable)
 
 
-def calibrate(made: Generation, source: Source, config: KnowledgeBase) -> CalibrationRef | None:
-    """Fit when nothing is answered, on the development half of the questions; None where there are none."""
-    path = questions_for(source.kind, config.evaluate)
-    asked = None if path is None else load_calibration(path, made.documents, made.copies)
-    if asked is None or config.evaluate.calibrate is None:
+def calibrate(
+    made: Generation, languages: Sequence[str], source: Source, config: KnowledgeBase
+) -> CalibrationRef | None:
+    """Fit when nothing is answered: by the development half of the questions, and by drawn ones where these lack."""
+    if (rules := config.evaluate.calibrate) is None:
         return None
+    path = questions_for(source.kind, config.evaluate)
+    own = None if path is None else load_calibration(path, made.documents, made.copies)
+    foreign = foreign_texts(languages)
     with steps.label("calibration"):
-        answers = answer_as_configured(made, asked.queries, config)
+        texts = [text for some in foreign.values() for text in some]
+        asked = draw_calibration(None if own is None else own.questions, made.passages, texts, rules)
+        vectors = embed_queries(asked.queries, made.fingerprint)
+        hits = retrieve(made, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
+        if config.rerank is not None:
+            hits = rerank(made, asked.queries, vectors, hits, config.rerank)
+        signals = measure_signals(made, asked.queries, vectors, hits, config.answer.passages)
     way = way_of(config.retrieve, config.rerank, config.answer)
-    return calibrate_threshold(made, asked.questions, answers, way, config.evaluate.calibrate)
+    return calibrate_threshold(made, asked.questions, signals, way, list(foreign), rules)
 
 
 def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
@@ -235,7 +247,7 @@ def knowledge_base(
             copies=index_copies(ingested.documents) if ingested.counts.get("duplicates") else None,
         )
         verified = verify(made, config.publish.verify)
-        made = made.model_copy(update={"calibration": calibrate(made, source, config)})
+        made = made.model_copy(update={"calibration": calibrate(made, list(reading.documents), source, config)})
         evaluation = evaluate(made, source, config)
         released = release(made, verified, source, config)
         topics = find_topics(ingested.documents, embedded, config.topics)

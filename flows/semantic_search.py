@@ -18,13 +18,13 @@ from tasks.data.reading import BY_WORDS
 from tasks.data.run import Outcome
 from tasks.data.search import Generation
 from tasks.embed import embed_queries, query_encoder
-from tasks.generate import threshold_for, withhold_hits
+from tasks.generate import judge_hits, threshold_for, withhold_hits
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.languages import reading_summary
 from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
-from tasks.retrieve import cut_hits, describe_hits, retrieve
+from tasks.retrieve import cut_hits, describe_hits, missing_words, retrieve
 from tasks.runtime import tracking
 from tasks.tokenize import find_unread, report_languages
 
@@ -88,4 +88,7 @@ def semantic_search(
         stated = {"collection": live.collection, "generation": live.number}
         stated |= {"cutoff": None if cutoff is None else cutoff.stated()}
         stated |= {**reading_summary(reading), "warnings": warnings}
-        return run.outcome({**stated, "queries": describe_hits(live, asked, hits)})
+        described = describe_hits(live, asked, hits, judge_hits(live, asked, vectors, hits))
+        for query, words in zip(described, missing_words(live, asked), strict=True):
+            query["missing"] = words
+        return run.outcome({**stated, "queries": described})

@@ -1,6 +1,7 @@
 """Answers, what they rest on, and when none is given."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from tasks.data.base import Ref, Value
@@ -26,6 +27,9 @@ class Calibration(Value):
         false_abstentions: Share of the answerable below.
         abstained: Share of the unanswerable below.
         reason: Why it is not used; empty where it is.
+        made: Of the answerable those made of the collection's own sentences.
+        foreign: Of the unanswerable those shipped, about other subjects.
+        languages: Of the shipped ones.
     """
 
     encoder: str
@@ -42,6 +46,35 @@ class Calibration(Value):
     false_abstentions: float = 0.0
     abstained: float = 0.0
     reason: str = ""
+    made: int = 0
+    foreign: int = 0
+    languages: str = ""
+
+    @property
+    def by(self) -> str:
+        """What it was fitted on, in words."""
+        made = f", {self.made} of them made of its sentences," if self.made else ""
+        foreign = f", {self.foreign} of them shipped, about other subjects ({self.languages})" if self.foreign else ""
+        return f"on {self.answerable} answerable{made} and {self.unanswerable} unanswerable questions{foreign}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What tells whether a question is answered.
+
+    Attributes:
+        score: Cosine of the closest passage; None where none was found.
+        shared: Share of the question's words that one passage holds, rare ones weighing more.
+    """
+
+    score: float | None
+    shared: float
+
+
+class SignalsRef(Ref):
+    """A table of `Signal` rows."""
+
+    kind: Literal["signals"] = "signals"
 
 
 class Threshold(Value):

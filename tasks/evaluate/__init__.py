@@ -1,7 +1,6 @@
 """Judge what was made."""
 
 from tasks.evaluate.task import (
-    calibrate_threshold,
     compare_releases,
     evaluate_answers,
     evaluate_rankings,
@@ -12,6 +11,7 @@ from tasks.evaluate.task import (
     questions_for,
     score_questions,
 )
+from tasks.evaluate.task_calibrate import calibrate_threshold, draw_calibration, foreign_texts
 from tasks.evaluate.task_class_gate import judge_classifiers
 from tasks.evaluate.task_classes import evaluate_classes
 from tasks.evaluate.task_entities import judge_taggers
@@ -26,6 +26,7 @@ __all__ = [
     "calibrate_threshold",
     "compare_releases",
     "compare_replies",
+    "draw_calibration",
     "evaluate_answers",
     "evaluate_classes",
     "evaluate_open_book",
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate_stability",
     "evaluate_topics",
     "evaluate_ways",
+    "foreign_texts",
     "judge_classifiers",
     "judge_generator",
     "judge_reranker",

@@ -2,8 +2,9 @@
 
 A logistic map turns the signal of a question (the cosine of the closest passage, a reranker's score) into the
 probability that the collection answers it, at even odds of both kinds; so one number means the same whatever the
-signal. Unanswerable questions are the user's own: a question is unanswerable only by a collection, and borrowed ones,
-which are about something else altogether, would be told apart so easily that the threshold found means nothing.
+signal. The best unanswerable questions are the user's own, on subjects of the collection that it does not answer.
+Without them shipped questions about other subjects stand in; these are told apart easily. Where the answerable ones
+had to be made as well, both signals have a fixed ratio, and the cut lets a stated share of the shipped ones through.
 
 Shapes: N questions, A of them answerable, U not; S signals.
 Source: the map, Platt 1999, with his targets; AUROC as Mann and Whitney's statistic and its interval, Newcombe 2006,
@@ -12,20 +13,22 @@ doi:10.1002/sim.2324 (method 5), which is not empty where the two kinds are apar
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.evaluate import Calibrate
-from tasks.data.answers import Answer
+from tasks.data.answers import Answer, Signal
 from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
+from tasks.evaluate.drawn import FOREIGN, MADE
 from tasks.metrics.intervals import Z_95, Interval
 
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-9
+WORDS = 0.1  # what shared words count for against the cosine where questions were made (docs/experiments.md)
 INTO_GAP = 0.1  # of the gap between the two kinds: what lies in it is answered, for it is like neither
 
 
@@ -83,6 +86,31 @@ def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions
         interval=auroc_interval(area, len(answerable), len(unanswerable)),
         false_abstentions=float((logits[0] < cut).mean()),
         abstained=float((logits[1] < cut).mean()),
+    )
+
+
+def fit_foreign(answerable: Floats, foreign: Floats, *, withheld: float) -> FittedThreshold:
+    """Fit the map to one sum of the signals, and a cut below which a share of the foreign questions lies.
+
+    Args:
+        answerable: (A, 2) cosines and shared words of questions that are answered.
+        foreign: (U, 2) of questions about other subjects.
+        withheld: Share of these that lies below the cut, 0..1.
+
+    Raises:
+        ContractError: There are none of one kind, or a signal is not finite.
+    """
+    fixed = np.array([1.0, WORDS])
+    sums = [(rows @ fixed)[:, None] if len(rows) else rows for rows in (answerable, foreign)]
+    fitted = fit_threshold(*sums, false_abstentions=0.0)
+    cut = float(np.quantile(sums[1], withheld))
+    weight = fitted.weights[0]
+    return replace(
+        fitted,
+        weights=tuple(float(weight * share) for share in fixed),
+        below=logistic(weight * cut + fitted.intercept),
+        false_abstentions=float((sums[0] < cut).mean()),
+        abstained=float((sums[1] < cut).mean()),
     )
 
 
@@ -170,18 +198,22 @@ def why_not(fitted: FittedThreshold, separation: float) -> str:
     return ""
 
 
-def calibrated(questions: Sequence[Question], answers: Sequence[Answer], config: Calibrate) -> dict[str, Any]:
-    """Fit a threshold to the signals of answers; return the fields of a `Calibration` that this decides.
+def calibrated(questions: Sequence[Question], signals: Sequence[Signal], config: Calibrate) -> dict[str, Any]:
+    """Fit a threshold to the signals of questions; return the fields of a `Calibration` that this decides.
 
-    An answer for which nothing was found has no signals and is left out.
+    A question for which nothing was found has no signals and is left out.
     """
-    signals = [[(a.score, a.shared) for q, a in zip(questions, answers, strict=True)
-                if a.score is not None and bool(q.answers) == kind] for kind in (True, False)]  # fmt: skip
-    counts = {"answerable": len(signals[0]), "unanswerable": len(signals[1])}
-    if not all(counts.values()):
-        missing = " and no ".join(name for name, count in counts.items() if not count)
+    told = [(q, (s.score, s.shared)) for q, s in zip(questions, signals, strict=True) if s.score is not None]
+    kinds = [np.array([each for q, each in told if bool(q.answers) == kind]) for kind in (True, False)]
+    counts = {"answerable": len(kinds[0]), "unanswerable": len(kinds[1])}
+    counts |= {name: sum(q.split == name for q, _ in told) for name in (MADE, FOREIGN)}
+    if not all(map(len, kinds)):
+        missing = " and no ".join(name for name in ("answerable", "unanswerable") if not counts[name])
         return {**counts, "reason": f"there is no {missing} question to calibrate it by"}
-    fitted = fit_threshold(*map(np.array, signals), false_abstentions=config.false_abstentions)
+    if counts[MADE]:
+        fitted = fit_foreign(*kinds, withheld=config.foreign)
+    else:
+        fitted = fit_threshold(*kinds, false_abstentions=config.false_abstentions)
     low, high = fitted.interval
     stated = {name: getattr(fitted, name) for name in ("weights", "intercept", "below", "auroc", "abstained")}
     reason = why_not(fitted, config.separation)

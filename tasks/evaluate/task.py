@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import configs
-from configs.evaluate import Calibrate, Evaluate
-from tasks.data.answers import Answer, AnswersRef, Calibration
+from configs.evaluate import Evaluate
+from tasks.data.answers import Answer, AnswersRef
 from tasks.data.documents import CopiesRef, Copy, DocumentsRef, PassagesRef
 from tasks.data.evaluation import MeasuresRef, Question, QuestionSet, QuestionsRef, Scored, ScoresRef
 from tasks.data.releases import Comparison
-from tasks.data.search import CalibrationRef, Generation, Hit, HitsRef, QueriesRef, Query
+from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.evaluate.task_measures import save_measures
 from tasks.runtime import steps
 from tasks.runtime.steps import step
@@ -209,31 +209,6 @@ def evaluate_answers(questions: QuestionsRef, answers: AnswersRef, config: Evalu
     given = [Answer.model_validate(a) for a in objects.load_json(answers)]
     measures = [*judge_answers(asked, given), *judge_separation(asked, given), *judge_wording(asked, given, config)]
     return save_measures("answers", measures)
-
-
-@step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))
-def calibrate_threshold(
-    collection: Generation, questions: QuestionsRef, answers: AnswersRef, way: str, config: Calibrate
-) -> CalibrationRef:
-    """Fit below which probability a collection answers nothing; where that makes no sense, keep the reason.
-
-    Args:
-        collection: What the answers come from.
-        questions: Q questions, some of which it answers and some not.
-        answers: Q answers; that some are withheld already does not matter.
-        way: Digest of how passages were found and read.
-        config: What may go wrong, and what may not.
-    """
-    from tasks.evaluate.calibrate import calibrated
-
-    fitted = calibrated(
-        objects.load_rows(questions, Question), [Answer.model_validate(a) for a in objects.load_json(answers)], config
-    )
-    stated = {"encoder": collection.fingerprint.encoder.identity, "passages": collection.passages.digest}
-    ends = {"low": "auroc.low", "high": "auroc.high"}
-    steps.log_metrics(**{ends.get(name, name): v for name, v in fitted.items() if isinstance(v, int | float)})
-    made = Calibration.model_validate({**stated, "retrieval": way, **fitted})
-    return objects.save_json(CalibrationRef, made.model_dump(mode="json"))
 
 
 def _documents_found(hits: HitsRef, passages: PassagesRef, questions: int) -> list[list[str]]:

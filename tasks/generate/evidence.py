@@ -99,6 +99,22 @@ def signals(question: str, passages: Iterable[Passage], cosines: Iterable[float]
     return max(cosines), share_held(asked, [frozenset(terms(p.indexed, languages)) for p in passages])
 
 
+def signals_each(
+    question: str, passages: Iterable[Passage], cosines: Iterable[float], languages: Languages
+) -> list[Signals]:
+    """Return the same of each passage by itself; how rare a word is, all of them tell.
+
+    Args:
+        question: What was asked.
+        passages: Those found for it.
+        cosines: Of each with the question.
+        languages: Whose stop words do not count.
+    """
+    held = [frozenset(terms(p.indexed, languages)) for p in passages]
+    weights = rarity(frozenset(terms(question, languages)), held)
+    return [(cosine, share_of(weights, words)) for cosine, words in zip(cosines, held, strict=True)]
+
+
 def flags_about(passage: Passage, document: Document) -> tuple[str, ...]:
     """Look through a passage and everything that is said about its document."""
     about = [document.title, document.path, document.id, *document.meta.values()]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from configs.base import Config
 from configs.generate import Extractive
 from configs.models import CATALOGUE
-from tasks.data.answers import Answer, AnswersRef, Calibration, Citation, Elsewhere, Threshold
+from tasks.data.answers import Answer, AnswersRef, Calibration, Citation, Elsewhere, Signal, SignalsRef, Threshold
 from tasks.data.documents import SHOWN_COPIES, Copy, Document, Passage, PassagesRef, others_of
 from tasks.data.models import Encoder
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
@@ -231,13 +231,73 @@ def withhold_hits(
     return objects.save_rows(HitsRef, Hit, kept)
 
 
+@step(name="generate-signals", libraries=("numpy", "PyStemmer", "stopwordsiso"))
+def measure_signals(
+    collection: Generation, queries: QueriesRef, vectors: VectorsRef, hits: HitsRef, passages: int
+) -> SignalsRef:
+    """Measure for each query what tells whether it is answered.
+
+    Args:
+        collection: Where the passages come from.
+        queries: Q questions.
+        vectors: (Q, D) vector of each.
+        hits: Passages found for each.
+        passages: How many of a question's hits are read.
+    """
+    from tasks.generate.evidence import signals
+
+    languages = _languages(collection)
+    read = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= passages]
+    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
+    found = [
+        Signal(*signals(query.text, [texts[row] for row in cosines], cosines.values(), languages))
+        if cosines
+        else Signal(None, 0.0)
+        for query, _, cosines in _read_for(collection, queries, vectors, read)
+    ]
+    steps.log_metrics(queries=len(found))
+    return objects.save_rows(SignalsRef, Signal, found)
+
+
+def judge_hits(collection: Generation, queries: QueriesRef, vectors: VectorsRef, hits: HitsRef) -> list[float | None]:
+    """Return for each hit the probability that its passage answers its query, as the collection was calibrated.
+
+    None for every hit of a collection that was not calibrated, or whose encoder or passages are other ones now. How
+    hits were found and ordered does not matter: a passage is judged by its own cosine and its own words.
+
+    Args:
+        collection: Where the passages come from.
+        queries: Q questions.
+        vectors: (Q, D) vector of each.
+        hits: Passages found for each.
+    """
+    from tasks.generate.evidence import signals_each
+
+    found = objects.load_rows(hits, Hit)
+    fitted = None if collection.calibration is None else Calibration.model_validate(
+        objects.load_json(collection.calibration)
+    )  # fmt: skip
+    if fitted is None or _why_not(fitted, collection, fitted.retrieval):
+        return [None] * len(found)
+    decides = Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
+    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
+    languages, known = _languages(collection), dict[tuple[int, int], float | None]()
+    for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, found)):
+        each = signals_each(query.text, [texts[row] for row in cosines], cosines.values(), languages)
+        known |= {(number, row): decides.probability(*told) for row, told in zip(cosines, each, strict=True)}
+    return [known[hit.query, hit.passage] for hit in found]
+
+
 def _read_for(
     collection: Generation, queries: QueriesRef, vectors: VectorsRef, read: Sequence[Hit]
 ) -> Iterator[tuple[Query, npt.NDArray[np.float32], dict[int, float]]]:
     """Yield each question with its vector (D,), and the cosine of every passage read for it by the passage's row."""
     of_passages, towards = objects.load_array(collection.vectors), objects.load_array(vectors)
+    wanted: dict[int, list[int]] = {}
+    for hit in read:
+        wanted.setdefault(hit.query, []).append(hit.passage)
     for number, query in enumerate(objects.load_rows(queries, Query)):
-        rows = [hit.passage for hit in read if hit.query == number]
+        rows = wanted.get(number, [])
         yield query, towards[number], {row: float(of_passages[row] @ towards[number]) for row in rows}
 
 

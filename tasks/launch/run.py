@@ -171,10 +171,14 @@ def _summary(outcome: Outcome) -> Iterator[str]:
 def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Iterator[str]:
     for asked in queries:
         yield from ("", asked["query"])
+        if asked.get("missing"):
+            yield f"  in no passage: {', '.join(asked['missing'])}"
         if not asked["hits"]:
             yield "  no hits"
         for hit in asked["hits"]:
-            yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({hit['score']:.4f})"
+            likely = hit.get("probability")
+            score = f"score {hit['score']:.4f}" if likely is None else f"probability {likely:.2f}"
+            yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({score})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
             yield from _also(hit, "     ")
     if cutoff is not None:

@@ -160,12 +160,12 @@ def _recognised(counts: Mapping[str, int]) -> dict[str, str]:
 def _calibration(live: Generation) -> str:
     """Say what the threshold below which nothing is answered was fitted on, or why it was not."""
     if live.calibration is None:
-        return "not done: no questions outside the test half"
+        return "not done: turned off"
     fitted = Calibration.model_validate(objects.load_json(live.calibration))
     if fitted.reason:
         return f"not used: {fitted.reason}"
     return (
-        f"on {fitted.answerable} answerable and {fitted.unanswerable} unanswerable questions, "
+        f"{fitted.by}, "
         f"AUROC {fitted.auroc:.3f} ({fitted.low:.3f} to {fitted.high:.3f}), "
         f"of which {fitted.false_abstentions:.0%} and {fitted.abstained:.0%} get no answer"
     )

@@ -4,6 +4,7 @@ Shapes: N passages.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 
 from tasks.errors import ContractError
 from tasks.text.terms import stored_languages, terms
+
+AROUND = re.compile(r"^\W+|\W+$")  # a word of a query
 
 
 class SparseIndex:
@@ -30,6 +33,18 @@ class SparseIndex:
             return np.zeros(self.index.scores["num_docs"], dtype=np.float32)
         scores: npt.NDArray[np.float32] = self.index.get_scores_from_ids(found)
         return scores
+
+    def lacks(self, query: str) -> list[str]:
+        """Return the words of a query that no passage holds in any form, each once, stop words left out."""
+        words = dict.fromkeys(AROUND.sub("", word) for word in query.split())
+        parts = {word: terms(word, self.languages) for word in words}
+        return [word for word, found in parts.items() if found and not self._holds(found)]
+
+    def _holds(self, found: list[str]) -> bool:
+        """Return whether some passage holds a word: any of its terms; of `0x404` the whole, or all it is made of."""
+        held = [bool(self.index.get_tokens_ids([term])) for term in found]
+        compound = len(found) > 1 and len(found[0]) > max(map(len, found[1:]))
+        return held[0] or all(held[1:]) if compound else any(held)
 
     def search(
         self, query: str, k: int, allowed: npt.NDArray[np.bool_] | None = None

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,20 +97,38 @@ def _allowed(collection: Generation, config: Retrieve) -> npt.NDArray[np.bool_] 
     return np.asarray(kept[owners], dtype=bool)
 
 
-def describe_hits(collection: Generation, queries: QueriesRef, hits: HitsRef) -> list[dict[str, Any]]:
-    """Return the hits of each query with what a person wants to see: id, title, place, text, scores, where else."""
+def missing_words(collection: Generation, queries: QueriesRef) -> list[list[str]]:
+    """Return the words of each query that no passage of a collection holds in any form."""
+    from tasks.retrieve.bm25 import SparseIndex
+
+    index = SparseIndex(objects.path(collection.sparse))
+    return [index.lacks(query.text) for query in objects.load_rows(queries, Query)]
+
+
+def describe_hits(
+    collection: Generation, queries: QueriesRef, hits: HitsRef, likely: Sequence[float | None] = ()
+) -> list[dict[str, Any]]:
+    """Return the hits of each query with what a person wants to see: id, title, place, text, scores, where else.
+
+    Args:
+        collection: Where they come from.
+        queries: What was asked.
+        hits: What was found.
+        likely: Of each hit the probability that it answers; left out, none is stated.
+    """
     found = objects.load_rows(hits, Hit)
     passages = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     others = {} if collection.copies is None else others_of(objects.load_rows(collection.copies, Copy))
     shown = {passage.row: others.get(passage.row, [])[:SHOWN_COPIES] for passage in passages.values()}
     documents = objects.rows_at(collection.documents, Document, {*shown, *itertools.chain(*shown.values())})
     described: list[dict[str, Any]] = [{"query": q.text, "hits": []} for q in objects.load_rows(queries, Query)]
-    for hit in found:
+    for hit, probability in zip(found, likely or [None] * len(found), strict=True):
         passage = passages[hit.passage]
         document, same = documents[passage.row], [documents[row] for row in shown[passage.row]]
         described[hit.query]["hits"].append(
             {
                 "rank": hit.rank,
+                **({} if not likely else {"probability": None if probability is None else round(probability, 4)}),
                 "score": round(hit.score, 6),
                 "dense": None if math.isnan(hit.dense) else round(hit.dense, 4),
                 "sparse": None if math.isnan(hit.sparse) else round(hit.sparse, 4),

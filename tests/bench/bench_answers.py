@@ -23,7 +23,7 @@ from configs.evaluate import Calibrate
 from configs.flows import RagAnswers
 from configs.index import Bm25, Flat
 from configs.tokenize import Chunk
-from tasks.data.answers import Answer
+from tasks.data.answers import Answer, SignalsRef
 from tasks.data.documents import Document, DocumentsRef, Item, Passage, SnapshotRef
 from tasks.data.evaluation import Question, QuestionsRef
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
@@ -69,11 +69,10 @@ def work(data: Path) -> list[dict[str, Any]]:
         even += [
             Question(f"{name}{i}", text, (), "") for name, texts in others.items() for i, text in enumerate(texts[::2])
         ]
-        first = answered(made, [q.question for q in even])
+        told = signals_of(made, [q.question for q in even])
         questions = objects.save_rows(QuestionsRef, Question, even)
-        made = made.model_copy(
-            update={"calibration": calibrate_threshold(made, questions, first, way_of(WAY, None, HOW), Calibrate())}
-        )
+        fitted = calibrate_threshold(made, questions, told, way_of(WAY, None, HOW), [], Calibrate())
+        made = made.model_copy(update={"calibration": fitted})
         threshold = threshold_for(made, WAY, None, HOW)
         if not threshold.weights:
             raise ValueError(f"the collection was not calibrated: {threshold.reason}")
@@ -164,6 +163,17 @@ def answered(made: Generation, texts: Sequence[str], without: Sequence[int] = ()
     )
     sentences = embed_passages(cut_sentences(made.passages, hits, HOW.passages), made.fingerprint)
     return answer_extractive(made, asked, vectors, hits, sentences, HOW)
+
+
+def signals_of(made: Generation, texts: Sequence[str]) -> SignalsRef:
+    """Return what tells of each question whether it is answered."""
+    from tasks.embed import embed_queries
+    from tasks.generate import measure_signals
+    from tasks.retrieve import retrieve
+
+    queries = objects.save_rows(QueriesRef, Query, [Query(str(n), text) for n, text in enumerate(texts)])
+    vectors = embed_queries(queries, made.fingerprint)
+    return measure_signals(made, queries, vectors, retrieve(made, queries, vectors, WAY), HOW.passages)
 
 
 def taken_out(made: Generation, hits: HitsRef, without: Sequence[int]) -> HitsRef:

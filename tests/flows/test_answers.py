@@ -107,7 +107,7 @@ def test_a_refreshed_collection_refuses_the_old_threshold_until_it_is_calibrated
     )
 
     (notes / "mill.txt").write_text("The mill grinds rye on windy days. The miller sleeps when it is calm.", "utf-8")
-    build(notes, Evaluate())
+    build(notes, Evaluate(calibrate=None))
     stale = rag_answers(question=question).result
     assert (stale["calibrated"], stale["probability"], stale["threshold"]) == (False, None, 0.35)
     assert stale["uncalibrated"] == "it has not been calibrated"
@@ -116,15 +116,15 @@ def test_a_refreshed_collection_refuses_the_old_threshold_until_it_is_calibrated
     assert rag_answers(question=question).result["calibrated"]
 
 
-def test_questions_of_one_kind_leave_the_threshold_uncalibrated_and_the_reason_is_said(
+def test_without_questions_a_collection_is_calibrated_by_its_own_sentences_and_shipped_questions(
     workspace: Path, notes: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "questions.jsonl"
-    path.write_text("\n".join(json.dumps({"question": q, "answers": [d]}) for q, d in NOTES), "utf-8")
-    made = build(notes, Evaluate(questions=str(path)))
-    assert made.result["calibration"] == "not used: there is no unanswerable question to calibrate it by"
-    found = rag_answers(question=NOTES[0][0]).result
-    assert found["uncalibrated"] == "there is no unanswerable question to calibrate it by"
+    made = build(notes, Evaluate())
+    stated = made.result["calibration"]
+    assert "of them made of its sentences, and 319 unanswerable questions, 319 of them shipped" in stated
+    found = rag_answers(question="When does the keeper light the lamp?").result
+    assert (found["calibrated"], found["citations"][0]["document"]) == (True, "lighthouse.txt")
+    assert rag_answers(question="Which river flows through Baghdad?").result["abstained"]
 
 
 def test_five_poisoned_texts_for_one_question_are_flagged_where_they_are_quoted(workspace: Path, notes: Path) -> None:

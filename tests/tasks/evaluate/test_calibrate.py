@@ -9,7 +9,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from configs.evaluate import Calibrate
-from tasks.data.answers import Answer
+from tasks.data.answers import Answer, Signal, Threshold
 from tasks.data.evaluation import Question
 from tasks.errors import ContractError
 from tasks.evaluate.calibrate import (
@@ -147,8 +147,8 @@ def answer(score: float | None, shared: float = 0.0, probability: float | None =
 def test_answers_are_told_apart_by_both_signals_and_those_without_are_left_out() -> None:
     kinds = [True] * 30 + [False] * 30 + [False]
     questions = [Question(str(n), "?", ("a",) if kind else (), "") for n, kind in enumerate(kinds)]
-    answers = [answer(0.5, 0.9 + n / 1_000) for n in range(30)] + [answer(0.5, 0.1 + n / 1_000) for n in range(30)]
-    found = calibrated(questions, [*answers, answer(None)], Calibrate())
+    signals = [Signal(0.5, 0.9 + n / 1_000) for n in range(30)] + [Signal(0.5, 0.1 + n / 1_000) for n in range(30)]
+    found = calibrated(questions, [*signals, Signal(None, 0.0)], Calibrate())
     assert (found["answerable"], found["unanswerable"], found["reason"], found["auroc"]) == (30, 30, "", 1.0)
     assert found["weights"][1] > 0
     assert found["low"] > 0.8
@@ -156,8 +156,29 @@ def test_answers_are_told_apart_by_both_signals_and_those_without_are_left_out()
 
 @pytest.mark.parametrize(("answers", "missing"), [(("a",), "unanswerable"), ((), "answerable")])
 def test_without_one_kind_the_reason_is_kept(answers: tuple[str, ...], missing: str) -> None:
-    found = calibrated([Question("1", "?", answers, "")], [answer(0.5)], Calibrate())
+    found = calibrated([Question("1", "?", answers, "")], [Signal(0.5, 0.0)], Calibrate())
     assert found["reason"] == f"there is no {missing} question to calibrate it by"
+
+
+def test_where_questions_were_made_the_cut_lets_a_stated_share_of_the_foreign_ones_through() -> None:
+    foreign = RNG.normal(0.3, 0.08, 300).clip(-1, 1), RNG.uniform(0, 0.4, 300)
+    made = RNG.normal(0.55, 0.1, 60).clip(-1, 1), np.ones(60)
+    questions = [*made_of("made", 60), *made_of("foreign", 300)]
+    signals = [Signal(float(c), float(s)) for kind in (made, foreign) for c, s in zip(*kind, strict=True)]
+    found = calibrated(questions, signals, Calibrate(foreign=0.9))
+    assert (found["made"], found["foreign"], found["reason"]) == (60, 300, "")
+    assert found["abstained"] == pytest.approx(0.9, abs=0.005)
+    decides = Threshold(below=found["below"], weights=found["weights"], intercept=found["intercept"])
+    answered = [decides.answers(float(c), float(s)) for c, s in zip(*foreign, strict=True)]
+    assert np.mean(answered) == pytest.approx(0.1, abs=0.005)
+    kept = [decides.answers(float(c), 1.0) for c in made[0]]
+    assert found["false_abstentions"] == pytest.approx(1 - np.mean(kept))
+    sums = foreign[0] + 0.1 * foreign[1]  # the ratio of both signals is fixed
+    assert min(sums[answered]) >= max(sums[np.logical_not(answered)])
+
+
+def made_of(kind: str, count: int) -> list[Question]:
+    return [Question(f"{kind}-{n}", "?", ("a",) if kind == "made" else (), kind) for n in range(count)]
 
 
 def test_separation_is_measured_by_what_decides() -> None:

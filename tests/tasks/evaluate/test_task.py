@@ -4,15 +4,17 @@ from pathlib import Path
 import pytest
 
 from configs.evaluate import Calibrate, Evaluate
-from tasks.data.answers import Answer, AnswersRef, Calibration
-from tasks.data.documents import Passage
+from tasks.data.answers import Answer, AnswersRef, Calibration, Signal, SignalsRef
+from tasks.data.documents import Passage, PassagesRef
 from tasks.data.evaluation import Measure, Question, QuestionsRef, Scored
 from tasks.data.search import Generation, Hit, HitsRef, Query
 from tasks.errors import DataError
 from tasks.evaluate import (
     calibrate_threshold,
+    draw_calibration,
     evaluate_answers,
     evaluate_rankings,
+    foreign_texts,
     load_calibration,
     load_questions,
     questions_for,
@@ -88,13 +90,39 @@ def test_a_calibration_names_encoder_passages_and_way(shelf: Generation, monkeyp
     logged: dict[str, float] = {}
     monkeypatch.setattr(steps, "log_metrics", lambda **metrics: logged.update(metrics))
     asked = [Question(str(n), "?", ("cats",) if n % 2 else (), "") for n in range(40)]
-    given = [Answer(question="?", text="", citations=(), abstained="", score=0.2 + 0.5 * (n % 2), threshold=0)
-             for n in range(40)]  # fmt: skip
-    answers = objects.save_json(AnswersRef, [a.model_dump(mode="json") for a in given], rows=40)
-    made = calibrate_threshold.fn(shelf, objects.save_rows(QuestionsRef, Question, asked), answers, "way", Calibrate())
+    told = objects.save_rows(SignalsRef, Signal, [Signal(0.2 + 0.5 * (n % 2), 0.0) for n in range(40)])
+    questions = objects.save_rows(QuestionsRef, Question, asked)
+    made = calibrate_threshold.fn(shelf, questions, told, "way", ["en"], Calibrate())
     found = Calibration.model_validate(objects.load_json(made))
     assert (found.encoder, found.passages) == (shelf.fingerprint.encoder.identity, shelf.passages.digest)
     assert (found.retrieval, found.answerable, found.unanswerable, found.reason) == ("way", 20, 20, "")
     assert found.auroc == 1.0 > found.low > 0.8
     assert (logged["auroc"], logged["auroc.low"], logged["auroc.high"]) == (found.auroc, found.low, found.high)
     assert not {"low", "high"} & set(logged)
+    assert (found.by, found.languages) == ("on 20 answerable and 20 unanswerable questions", "")
+
+
+@pytest.mark.parametrize(
+    ("answerable", "unanswerable", "kinds"),
+    [(0, 0, {"made", "foreign"}), (3, 0, {"", "made", "foreign"}), (25, 0, {"", "foreign"}), (3, 2, {""})],
+)
+def test_what_the_user_asks_is_completed_by_drawn_questions(
+    shelf: Generation, answerable: int, unanswerable: int, kinds: set[str]
+) -> None:
+    asked = [Question(str(n), "?", ("cats",) if n < answerable else (), "") for n in range(answerable + unanswerable)]
+    own = objects.save_rows(QuestionsRef, Question, asked) if asked else None
+    long = "The grey cat of the miller sleeps on the warm sacks behind the wheel all day."
+    passages = objects.save_rows(PassagesRef, Passage, [Passage("p", "cats", 0, 0, len(long), "", long, 20)])
+    found = draw_calibration.fn(own, passages, ["How tall is the tower of Pisa?"], Calibrate())
+    rows = objects.load_rows(found.questions, Question)
+    assert {q.split for q in rows} == kinds
+    assert [bool(q.answers) for q in rows if q.split == "made"] == [True] * ("made" in kinds)
+    assert (found.answerable, found.queries.rows) == (sum(bool(q.answers) for q in rows), len(rows))
+
+
+def test_foreign_questions_are_of_the_languages_of_the_collection_else_english() -> None:
+    assert list(foreign_texts(["en", "xx"])) == list(foreign_texts(["xx"])) == list(foreign_texts([])) == ["en"]
+    assert list(foreign_texts(["de", "en", "unknown"])) == ["de", "en"]
+    for texts in foreign_texts(["en", "de", "es"]).values():
+        assert len(texts) == len(set(texts)) >= 300
+        assert all(text.endswith("?") and text == text.strip() for text in texts)

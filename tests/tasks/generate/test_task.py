@@ -14,6 +14,7 @@ from tasks.errors import ContractError
 from tasks.generate import (
     answer_extractive,
     cut_sentences,
+    judge_hits,
     load_answers,
     threshold_for,
     threshold_of,
@@ -245,3 +246,27 @@ def test_words_in_common_save_a_query_that_is_far_from_every_passage(shelf: Gene
     by_words = Threshold(below=0.5, weights=(0.0, 10.0), intercept=-5.0)
     assert objects.load_rows(withhold_hits.fn(shelf, queries, towards, hits, by_words, 5), Hit)
     assert not objects.load_rows(withhold_hits.fn(shelf, queries, towards, hits, Threshold(below=0.5), 5), Hit)
+
+
+def test_a_hit_has_the_probability_of_its_own_cosine_and_words_however_it_was_found(shelf: Generation) -> None:
+    queries = objects.save_rows(QueriesRef, Query, [Query("0", "Which cats purr?"), Query("1", "moon mass")])
+    towards = vectors_of([0.9, 0.3, 0], [0.1, 0.1, 0.1])
+    made = calibrated(shelf)
+    for way in (Dense(k=3), Fused(k=3)):
+        hits = retrieve.fn(made, queries, towards, way)
+        found = dict(zip([(h.query, h.passage) for h in objects.load_rows(hits, Hit)],
+                         judge_hits(made, queries, towards, hits), strict=True))  # fmt: skip
+        # both words stand in the first passage and in no other: 9 * 0.9 + 1 - 4
+        assert found[0, 0] == pytest.approx(1 / (1 + np.exp(-5.1)))
+        assert found[0, 1] == pytest.approx(1 / (1 + np.exp(-(9 * 0.3 - 4))))
+        assert found[1, 0] == pytest.approx(1 / (1 + np.exp(-(9 * 0.1 - 4))))
+
+
+@pytest.mark.parametrize("changes", [{"passages": "others"}, {"encoder": "another"}, {"reason": "not separate"}, None])
+def test_without_a_calibration_that_holds_no_hit_has_a_probability(
+    shelf: Generation, changes: dict[str, object] | None
+) -> None:
+    queries, towards = objects.save_rows(QueriesRef, Query, [Query("0", "cats")]), vectors_of([1, 0, 0])
+    hits = retrieve.fn(shelf, queries, towards, Dense(k=2))
+    made = shelf if changes is None else calibrated(shelf, **changes)
+    assert judge_hits(made, queries, towards, hits) == [None, None]

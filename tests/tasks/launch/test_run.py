@@ -33,10 +33,16 @@ def test_a_search_is_summed_up_by_its_hits() -> None:
     hit = {"rank": 1, "document": "d", "path": "p.txt", "line": 7, "score": 0.03278, "text": "one\n  two " + "x" * 400}
     asked = [{"query": "what?", "hits": [hit]}, {"query": "else?", "hits": []}]
     lines = summary({"queries": asked, "cutoff": None})
-    assert lines[:3] == ["", "what?", "  1. d  p.txt:7  (0.0328)"]
+    assert lines[:3] == ["", "what?", "  1. d  p.txt:7  (score 0.0328)"]
     assert lines[3].startswith("     one two xxx")
     assert len(lines[3]) == 165
     assert lines[4:] == ["", "else?", "  no hits"]
+
+
+def test_a_search_of_a_calibrated_collection_says_how_likely_a_hit_answers_and_which_words_it_lacks() -> None:
+    hit = {"rank": 1, "document": "d", "path": "p", "line": 0, "score": 1.0, "probability": 0.074, "text": "one"}
+    lines = summary({"queries": [{"query": "0x404?", "hits": [hit], "missing": ["0x404"]}]})
+    assert lines == ["", "0x404?", "  in no passage: 0x404", "  1. d  p  (probability 0.07)", "     one"]
 
 
 @pytest.mark.parametrize(

@@ -187,3 +187,19 @@ def test_equal_texts_make_equal_files(tmp_path: Path) -> None:
         build_bm25(TEXTS, tmp_path / name, Bm25())
     files = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("query", "lacking"),
+    [
+        ("Is 0x404 an error of routers?", ["0x404"]),
+        ("the router of the (errors)!", []),
+        ("«Soufflé», soufflé, of the", ["Soufflé", "soufflé"]),
+        ("... ?", []),
+    ],
+)
+def test_words_of_a_query_that_no_text_holds_are_named_as_they_were_written(
+    make: Make, query: str, lacking: list[str]
+) -> None:
+    index = make(["An error 404 of the router was logged.", "Routers are restarted after errors."])
+    assert index.lacks(query) == lacking
