@@ -23,10 +23,16 @@ class AskedConversation:
     Attributes:
         replies: In turn, as many as came.
         form: The last one as JSON, or why it is none; None where no form was asked for.
+        replaced: The last one as it came first, where it had not the form and was asked for once more.
     """
 
     replies: tuple[Reply, ...]
     form: JsonText | None = None
+    replaced: Reply | None = None
+
+    def paid(self) -> tuple[Reply, ...]:
+        """Return every reply that was asked for, in the order they came."""
+        return self.replies if self.replaced is None else (*self.replies[:-1], self.replaced, self.replies[-1])
 
 
 def form_of(schema: str) -> ResponseFormat | None:
@@ -88,7 +94,8 @@ def _checked(
     wrong = [at for at in requests if _reason(found[at]) and said[at].replies[-1].finish != "refused"]
     again = [_repair(requests[at], found[at], form) for at in wrong]
     for at, reply in zip(wrong, ask(again) if again else [], strict=True):
-        found[at] = AskedConversation((*said[at].replies[:-1], reply), _read(reply, form))
+        first = said[at].replies
+        found[at] = AskedConversation((*first[:-1], reply), _read(reply, form), first[-1])
     return found
 
 

@@ -83,13 +83,15 @@ def ask_about_pictures(
         raise
     captions = [_caption(row, one) for row, one in zip(rows, said, strict=True)]
     told = [at for at, row in enumerate(rows) if row.text]
-    known = [tokens for one in said if (tokens := one.replies[0].prompt_tokens)]  # none where it was refused
+    paid = [reply for one in said for reply in one.paid()]
+    known = [tokens for one in said if (tokens := one.paid()[0].prompt_tokens)]  # none where it was refused
     steps.log_metrics(
-        captions=len(rows), replies=sum(len(one.replies) for one in said),
+        captions=len(rows), replies=len(paid), asked_again=sum(one.replaced is not None for one in said),
         rejected=sum(bool(caption.rejected) for caption in captions),
         refused=ask.spent.refused, reasoned=ask.spent.reasoned,
         truncated=ask.spent.truncated, repeated=ask.spent.repeated, cached=ask.spent.cached,
-        prompt_tokens=sum(r.prompt_tokens for one in said for r in one.replies),
+        prompt_tokens=sum(reply.prompt_tokens for reply in paid),
+        completion_tokens=sum(reply.completion_tokens for reply in paid),
         seconds=time.perf_counter() - started, bytes_sent=engine.sent,
     )  # fmt: skip
     return AskedPictures(
@@ -138,11 +140,13 @@ def _caption(row: Document, said: "AskedConversation") -> Caption:
 
     first, form = said.replies[0], said.form
     told = [text(reply) for reply in said.replies]
-    detail = ""
+    detail = said.replies[-1].silence if said.replies[-1].finish == "refused" else ""
     if form is not None:
         told[-1] = one_line(form.text)  # what is rejected is no reply
         detail = ": ".join(filter(None, (form.detail, said.replies[-1].text[:SHOWN]))) if form.reason else ""
-    made = Caption(row.id, told[0], first.finish, first.completion_tokens, None, tuple(told[1:]))
+    made = Caption(
+        row.id, told[0], first.finish, first.completion_tokens, None, tuple(told[1:]), detail=one_line(detail)
+    )
     return made if form is None else replace(made, fields=form.text, rejected=form.reason, detail=one_line(detail))
 
 

@@ -180,7 +180,7 @@ class Caption:
         replies: To the questions after the first, as `text`; fewer where one had no text.
         fields: The last reply as JSON that the schema accepts; empty where none was asked for, or it is rejected.
         rejected: Why the last reply is rejected, in a word; empty where it is not.
-        detail: The same in words, with the reply's beginning.
+        detail: The same in words, with the reply's beginning; else what a server says that refuses to answer.
     """
 
     name: str

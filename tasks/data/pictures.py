@@ -54,7 +54,7 @@ class IngestedPictures(Value):
         pictures: Working copies, row by row.
         rejected: What was not read, and why.
         described: How many have a description.
-        rejected_rows: Rows of the table of descriptions that describe nothing, and why.
+        rejected_rows: Rows of descriptions that hold no text or repeat a name, and why.
         unknown: Descriptions of pictures that are not there.
         examples: The first names of those.
         lost: Descriptions of pictures that were rejected.

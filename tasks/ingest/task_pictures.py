@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 COPIES = 1_024  # working copies in memory at a time, some 15 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
+PDF_TOO = ", or source.pages={} for pages of PDF files"
 SHOWN = 5  # names of pictures that are described and not there
 
 
@@ -97,7 +98,7 @@ def list_pictures(source: PictureSource) -> SnapshotRef:
         beside = f"; of other kinds it holds {others}" if others else ""
         raise DataError(
             f"source.path {source.path!r} holds no file like {', '.join(patterns_of(source))}{beside}; put pictures "
-            "there, name another source.path, or set source.patterns"
+            f"there, name another source.path, or set source.patterns{'' if source.pages else PDF_TOO}"
         )
     return objects.save_rows(SnapshotRef, Item, items)
 
@@ -278,8 +279,8 @@ def _stored(
     described = sum(bool(d.text) for d in documents)
     passages = [Passage(f"{d.id}#0", d.id, row, 0, len(d.text), "", d.text, 0) for row, d in enumerate(documents)]
     told = {name for name, words in beside.words.items() if words.text}
-    unknown = sorted(told - names)
-    lost = max(0, len(told) - len(unknown) - described)
+    unknown = sorted(beside.words.keys() - names)
+    lost = max(0, len(told & names) - described)
     counts = {"described": described, "unknown": len(unknown), "descriptions_lost": lost, "pages": len(beside.pages),
               "left_out": beside.left_out}  # fmt: skip
     steps.log_metrics(pictures=len(documents), rejected=len(rejected), rejected_rows=len(beside.unread), **counts)

@@ -28,6 +28,7 @@ from tasks.store import objects, rejections
 from tasks.text.lines import one_line
 
 SHOWN, ANSWERED = 60, 12  # pictures of a part that the page shows, and that the result holds
+NAMED = 5  # pictures that a warning names
 DIFFERENCES = {
     "captions - shuffled pictures": "captions name no more of a picture for sure than captions of other pictures do",
     "captions - nearest description": "captions name no more for sure than the description of the most alike picture "
@@ -98,15 +99,18 @@ class ShownCaptions:
         if wrong := _by_reason(every):
             reasons = ", ".join(f"{count} {reason}" for reason, count in wrong.items())
             yield (
-                f"{sum(wrong.values())} of {len(every)} replies do not follow captioner.json_schema and are rejected "
-                f"({reasons}): ask for the form in the prompt, raise captioner.max_new_tokens, or take another model"
+                f"{_pictures_rejected(self.read)}, {sum(wrong.values())} of {len(every)} replies "
+                f"rejected: {reasons}. The replies do not follow captioner.json_schema: ask for the form in the "
+                "prompt, raise captioner.max_new_tokens, or take another model"
             )
         if unasked := sum(len(c.replies) < len(questions_of(self.config)) - 1 for c in every):
             yield f"{unasked} of {len(every)} conversations end early, after a reply without text"
         if length := ends.count("length"):
             yield f"{length} of {len(ends)} captions were cut (captioner.max_new_tokens)"
-        if refused := ends.count("refused"):
-            yield f"{refused} of {len(ends)} pictures have no caption, for the server refuses to answer about them"
+        if refused := _refused(every):
+            named = "; ".join(f"{caption.name}: {caption.detail}" for caption in refused[:NAMED])
+            more = "; ..." if len(refused) > NAMED else ""
+            yield f"the server refuses to answer about {len(refused)} of {len(every)} pictures ({named}{more})"
         if repeated := ends.count("repetition"):
             yield f"{repeated} of {len(ends)} captions say the same over and over"
 
@@ -123,7 +127,8 @@ def captions_page(run: tracking.Run, shown: ShownCaptions) -> Path:
     page = Page(
         title="Captions of pictures",
         subtitle=f"by {written.by.model}{begun}",
-        facts=[("pictures", f"{read.pictures.rows:,}"), *_facts(shown), ("rejected", f"{read.rejected.rows:,}")],
+        facts=[("pictures", f"{read.pictures.rows:,}"), *_facts(shown),
+               ("pictures rejected", f"{read.rejected.rows:,}"), *_replies_rejected(shown)],
         figures=() if learned is None else _curve(learned),
         tables=[*([_measures(shown)] if shown.measured() else []), _captioner_table(shown), *notes_of(read),
                 *_rejected_replies(shown), *rejected_tables("Rejected", [read.rejected]),
@@ -242,11 +247,27 @@ def _further(caption: Caption) -> dict[str, Any]:
     """Return what stands in the result beside a caption: further replies, and its form or why it is rejected."""
     found: dict[str, Any] = {"replies": list(caption.replies)} if caption.replies else {}
     found |= {"fields": json.loads(caption.fields)} if caption.fields else {}
-    return found | ({"rejected": caption.rejected, "detail": caption.detail} if caption.rejected else {})
+    found |= {"rejected": caption.rejected} if caption.rejected else {}
+    return found | ({"detail": caption.detail} if caption.detail else {})
 
 
 def _by_reason(captions: Sequence[Caption]) -> dict[str, int]:
     return dict(Counter(caption.rejected for caption in captions if caption.rejected).most_common())
+
+
+def _refused(captions: Sequence[Caption]) -> list[Caption]:
+    """Return those about whose picture a server refuses to answer, at the first question or a later one."""
+    return [
+        caption for caption in captions if caption.detail and (not caption.rejected or caption.finish == "refused")
+    ]
+
+
+def _pictures_rejected(read: IngestedPictures) -> str:
+    return f"{read.rejected.rows:,} picture{'s' * (read.rejected.rows != 1)} rejected"
+
+
+def _replies_rejected(shown: ShownCaptions) -> list[tuple[str, str]]:
+    return [("replies rejected", f"{sum(found.values()):,}") for found in _counted(shown).values()]
 
 
 def _counted(shown: ShownCaptions) -> dict[str, Any]:
@@ -256,9 +277,10 @@ def _counted(shown: ShownCaptions) -> dict[str, Any]:
 
 
 def _rejected_replies(shown: ShownCaptions) -> list[Table]:
-    rows = [(p.name, c.rejected, c.detail) for _, pictures, captions in shown.said()
-            for p, c in zip(pictures, captions, strict=True) if c.rejected]  # fmt: skip
-    return [Table("Replies that were rejected", ("picture", "reason", "detail"), rows, most=SHOWN)] if rows else []
+    every = [caption for _, _, captions in shown.said() for caption in captions if caption.detail]
+    rows = [(caption.name, caption.rejected or "refused", caption.detail) for caption in every]
+    title = "Replies that were rejected, or refused by the server"
+    return [Table(title, ("picture", "reason", "detail"), rows, most=SHOWN)] if rows else []
 
 
 def _captioner(shown: ShownCaptions) -> dict[str, Any]:

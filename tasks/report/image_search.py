@@ -15,6 +15,7 @@ from tasks.data.evaluation import Measure
 from tasks.data.pictures import (
     ClassifiedPictures,
     IngestedPictures,
+    LearnedHead,
     NearPictures,
     NearPicturesRef,
     Picture,
@@ -42,7 +43,7 @@ DUAL_NOTE = (
     "from them here."
 )
 PROBE_NOTE = " Probe: each picture of a known class by one that never saw it or a near copy."
-SHOWN_PAIRS, OF_A_CLASS = 12, 8
+SHOWN_PAIRS, OF_A_CLASS, UNASKED = 12, 8, 60  # pictures of the collection that a page without queries shows
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,9 @@ class ShownPictures:
         if self.limits is not None:
             told += _unread(self.limits)
         told += unused_descriptions(read)
+        if isinstance(self.learned, LearnedHead) and (bare := read.pictures.rows - read.described):
+            told.append(f"{bare:,} of {read.pictures.rows:,} pictures have no description: they are searched as the "
+                        "others are, and the head was learned without them")  # fmt: skip
         if self.config.shift is not None:
             told.append(f"every query was moved: {self.config.shift.stated()}")
         if self.config.topics is not None:
@@ -142,7 +146,8 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
     told = {"classes": _examples(shown.classes), "probed": _examples(shown.probed)}
     topics = picture_topics.sections(picture_topics.topics_of(shown.topics))
     wanted = {row for _, rows in [*found, *told["classes"], *told["probed"]] for row, _ in rows}
-    wanted |= {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
+    every = range(min(read.pictures.rows, UNASKED)) if not found else range(0)
+    wanted |= {*every} | {row for pair in pairs[:SHOWN_PAIRS] for row in (pair.first, pair.second)}
     wanted |= {row for *_, rows in topics for row in rows}
     documents = objects.rows_at(read.documents, Document, wanted)
     copies = objects.rows_at(read.pictures, Picture, wanted)
@@ -160,6 +165,7 @@ def pictures_page(run: tracking.Run, shown: ShownPictures) -> Path:
         run={"facts": {}, "links": run.links(), "versions": run.versions()},
         template="image_search.html.j2",
         more={
+            "all": [cards[row] | {"score": ""} for row in every], "unshown": read.pictures.rows - len(every),
             "found": [(query, [scored(cards[row], score) for row, score in rows]) for query, rows in found],
             **{name: [(label, [scored(cards[row], score) for row, score in rows]) for label, rows in examples]
                for name, examples in told.items()},

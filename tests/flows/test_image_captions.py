@@ -227,6 +227,19 @@ def test_a_server_is_sent_pixels_shrunk_and_nothing_else_and_each_picture_once(
             image_captions(
                 PictureFiles(path=str(place)), ImageCaptions(captioner=by.model_copy(update={"prompt": "Whose?"}))
             )
+        server.faults = {"Whom?": [(400, {}, b"a face is shown")]}
+        partly = by.model_copy(update={"prompt": "Whom?", "concurrency": 1})
+        made = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=partly))
+        (declined,) = [one for one in made.result["captions"] if one["finish"] == "refused"]
+        assert declined["detail"] == "the server refuses to answer: a face is shown"
+        assert f"of 3 pictures ({declined['picture']}: the server refuses to answer: a face is shown)" in str(
+            made.result["warnings"]
+        )
+        assert "a face is shown" in Path(made.report).read_text("utf-8")
+        server.faults = {"When?": [(200, {}, b"<html>")]}
+        fails = by.model_copy(update={"prompt": "When?", "retries": 0})
+        with pytest.raises(RemoteError, match=r"no chat completion.*; the picture was secret\d\.jpg"):
+            image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=fails))
         server.say, server.asked = lambda body: " ", []
         silent = by.model_copy(update={"prompt": "Hm?"})
         said = image_captions(PictureFiles(path=str(place)), ImageCaptions(captioner=silent)).result["warnings"]
@@ -273,7 +286,12 @@ def test_one_question_more_asks_that_one_and_replies_without_the_form_are_reject
         assert len(server.asked) == 9
         assert server.asked[6]["response_format"]["json_schema"]["schema"] == json.loads(schema)
         assert told.result["rejected_replies"] == {"not_json": 1}
-        assert any("1 of 2 replies do not follow captioner.json_schema" in one for one in told.result["warnings"])
+        assert any(
+            one.startswith("0 pictures rejected, 1 of 2 replies rejected: 1 not_json")
+            for one in told.result["warnings"]
+        )
+        counted = {name: told.metrics[f"caption-ask.{name}"] for name in ("replies", "asked_again", "prompt_tokens")}
+        assert counted == {"replies": 3, "asked_again": 1, "prompt_tokens": 3 * 7}  # as the server counts
         page = Path(told.report).read_text("utf-8")
         assert "<script>alert(3)" not in page
         assert "Replies that were rejected" in page

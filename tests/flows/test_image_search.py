@@ -155,6 +155,11 @@ def test_texts_and_pictures_find_pictures_and_one_more_picture_is_all_that_is_en
     more = image_search(source_of(folder), None, None, None, FEW)
     assert more.result["pictures"] == 151
     assert more.metrics["embed-pictures.pictures.encoded"] == 1
+    assert any("2 of 151 pictures have no description" in told for told in more.result["warnings"])
+    page = Path(more.report).read_text("utf-8")  # nothing was asked for: the collection is shown
+    assert page.count('<img src="data:image/png;base64,') - 2 * page.count('class="pair"') == 60
+    assert "The first 60; 91 more are not shown." in page
+    assert 'id="all"' not in Path(made.report).read_text("utf-8")
     by_words = semantic_search(["arrow"], "symbols")
     assert by_words.result["queries"][0]["hits"]
 

@@ -15,8 +15,10 @@ from typing import Any
 
 POINTS = 72.0  # an inch
 ENCRYPTED = (4, 5)  # PDFium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY
+NO_PAGES = 0  # FPDF_ERR_SUCCESS: the file was understood, and no page found to open
 REFUSED = {
     "encrypted": "needs a password; save it without one",
+    "empty": "is a PDF without pages; save it again with its pages, or leave it out",
     "unreadable": "is no PDF that can be opened; open it in a viewer and save it again",
 }
 """Why a file is rejected; a process that a file took over can name one of these and nothing else."""
@@ -35,7 +37,8 @@ def main(seconds: int, memory: int) -> None:
     try:
         document = PdfDocument(sys.stdin.buffer.read())
     except PdfiumError as error:
-        refused = {"reason": "encrypted" if error.err_code in ENCRYPTED else "unreadable"}
+        none = "empty" if error.err_code == NO_PAGES else "unreadable"
+        refused = {"reason": "encrypted" if error.err_code in ENCRYPTED else none}
         answers.write(json.dumps(refused).encode() + b"\n")
         answers.flush()
         return

@@ -77,6 +77,8 @@ def count_pages(content: bytes, limits: RenderLimits) -> int | str:
         count = int(header["pages"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return "unreadable"
+    if count == 0:
+        return "empty"
     return count if 0 < count <= MAX_PAGES else "unreadable"
 
 

@@ -16,6 +16,8 @@ from tasks.ingest.pictures.table import TableRow, content_of
 from tasks.ingest.pictures.told import PictureWords
 from tasks.text.sentences import unfit
 
+NO_LABEL = -1  # of a `ClassLabel` whose row has none, as `datasets` writes test sets
+
 
 def list_rows(source: PictureHub) -> list[Item]:
     """Describe a data set as it is now.
@@ -108,20 +110,21 @@ def _note_words(
         value = row.get(column)
         if value is None:
             continue
+        if column in classes and value == NO_LABEL:
+            continue
         of_class = column in classes and isinstance(value, int) and 0 <= value < classes[column].num_classes
         kept[column] = str(classes[column].int2str(value) if of_class else value)
     text = row.get(source.text) if source.text is not None else ""
+    if text is None:  # a picture without a description is one as it is
+        text = ""
     if not isinstance(text, str):
-        beside.unread.append(Rejected(name, "bad-row", f"column {source.text!r} holds no text but {_kind(text)}"))
+        told = f"column {source.text!r} holds no text but a {type(text).__name__}"
+        beside.unread.append(Rejected(name, "bad-row", told))
         text = ""
     elif text.strip() and (bad := unfit(text)) is not None:
         beside.unread.append(Rejected(name, bad[0], f"column {source.text!r} {bad[1]}"))
         text = ""
     beside.words[name] = PictureWords(text.strip(), kept)
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _given(found: bytes | Rejected) -> Source:

@@ -19,7 +19,9 @@ class PictureWords:
 
 
 def descriptions_of(rows: Iterable[CellRow], table: Tables) -> tuple[dict[str, PictureWords], list[Rejected]]:
-    """Return descriptions by the name of the file, and the rows that describe nothing.
+    """Return what is said of files by their names, and the rows that cannot be read or repeat a name.
+
+    A row without words stays for its other columns; one with words for the same file takes its place.
 
     Args:
         rows: Of the table.
@@ -30,11 +32,13 @@ def descriptions_of(rows: Iterable[CellRow], table: Tables) -> tuple[dict[str, P
     for row in rows:
         cells = json.loads(row.cells)
         name, text = str(cells.get(str(table.id), "")).removeprefix("./"), cells.get(table.text)
-        if not isinstance(text, str) or not text.strip():
-            rejected.append(Rejected(row.name, "empty", f"column {table.text!r} describes nothing"))
-        elif (bad := unfit(text)) is not None:
+        text = "" if text is None else text
+        if not isinstance(text, str):
+            told = f"column {table.text!r} holds no text but a {type(text).__name__}"
+            rejected.append(Rejected(row.name, "bad-row", told))
+        elif text.strip() and (bad := unfit(text)) is not None:
             rejected.append(Rejected(row.name, bad[0], f"column {table.text!r} {bad[1]}"))
-        elif name in found:
+        elif name in found and (found[name].text or not text.strip()):
             rejected.append(Rejected(row.name, "repeated-id", f"describes {name!r} again; the first row counts"))
         else:
             kept = {column: str(cells[column]) for column in table.keep if column in cells}

@@ -4,12 +4,14 @@ Source: platform.openai.com/docs/guides/images-vision.
 """
 
 import base64
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from configs.captions import PictureServer
-from tasks.data.messages import Cost, Generator, Message, Request
+from tasks.data.messages import Cost, Generator, Message, Reply, Request
 from tasks.data.sampling import ResolvedSampling
+from tasks.errors import RemoteError
 from tasks.models.generators.server import ServerEngine
 from tasks.models.openai_http import Patience
 from tasks.models.vision.requests import ShownPicture, question_of
@@ -39,11 +41,19 @@ class PictureServerEngine(ServerEngine):
         url = f"data:image/{kind};base64,{base64.b64encode(copy).decode('ascii')}"
         return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": question_of(message)}]
 
+    def _ask(self, request: Request, sampling: ResolvedSampling, reserved: Cost, given_up: threading.Event) -> Reply:
+        try:
+            return super()._ask(request, sampling, reserved, given_up)
+        except RemoteError as error:
+            raise RemoteError(f"{error}; the picture was {self._shown(request).name}") from error
+
+    def _shown(self, request: Request) -> ShownPicture:
+        return self.pictures[request.messages[0].content]
+
     def _advice(self, request: Request) -> str:
-        name = self.pictures[request.messages[0].content].name
-        return f"the picture is {name}; leave it out, or name a model that sees"
+        return f"the picture is {self._shown(request).name}; leave it out, or name a model that sees"
 
     def _at_most(self, request: Request, sampling: ResolvedSampling) -> Cost:
-        self.sent += len(self.pictures[request.messages[0].content].copy)
+        self.sent += len(self._shown(request).copy)
         cost = super()._at_most(request, sampling)
         return Cost(cost.prompt + self._picture_tokens, cost.completion)

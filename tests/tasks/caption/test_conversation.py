@@ -62,6 +62,7 @@ def test_what_has_not_the_form_is_asked_for_once_more_with_what_is_wrong() -> No
     assert told[1].content == '{"colour": "green", "count": 2}'
     assert "colour: 'green' is not one of" in told[2].content
     assert SCHEMA in told[2].content
+    assert [reply.text for reply in said.paid()] == [told[1].content, GOOD]  # both were paid for
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ def test_what_still_has_not_is_rejected_by_its_reason(reply: str, finish: Finish
     assert said.form
     assert (said.form.text, said.form.reason, len(model.asked)) == ("", reason, asked)
     assert said.form.detail
+    assert len(said.paid()) == asked
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "in", told(gone="not there"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("words")
-    with pytest.raises(DataError, match="of other kinds it holds 1; put pictures there"):
+    with pytest.raises(DataError, match=r"of other kinds it holds 1; put pictures there.*source\.pages=\{\}"):
         read(tmp_path / "empty")
     (tmp_path / "in" / "torn.png").write_bytes(b"\x89PNG")
     with pytest.raises(DataError, match=r"1 of 2 pictures cannot be read \(1 not-a-picture; first: torn.png"):
@@ -126,16 +126,26 @@ def test_pictures_of_the_same_words_keep_them_and_words_of_an_equal_picture_are_
     assert (found.described, found.unknown, found.examples, found.lost) == (3, 1, ("gone.png",), 1)
 
 
-def test_a_second_row_of_a_picture_and_one_without_words_are_rejected_with_their_line() -> None:
+def test_a_second_row_of_a_picture_is_rejected_and_one_without_words_keeps_its_other_columns() -> None:
     cells = [
         {"file": "./a.png", "said": "one", "kind": 3},
         {"file": "a.png", "said": "two"},
-        {"file": "b", "said": " "},
+        {"file": "a.png", "said": ""},
+        {"file": "b", "said": " ", "kind": "sky"},
+        {"file": "c", "kind": "sea"},
+        {"file": "c", "said": "waves", "kind": "sea"},
+        {"file": "d", "said": 4},
     ]
     rows = [CellRow(f"t#{n}", json.dumps(each)) for n, each in enumerate(cells, start=1)]
     found, rejected = descriptions_of(rows, TABLE)
-    assert found == {"a.png": PictureWords("one", {"kind": "3"})}
-    assert [(r.item, r.reason) for r in rejected] == [("t#2", "repeated-id"), ("t#3", "empty")]
+    assert found == {
+        "a.png": PictureWords("one", {"kind": "3"}),
+        "b": PictureWords("", {"kind": "sky"}),
+        "c": PictureWords("waves", {"kind": "sea"}),
+    }
+    assert [(r.item, r.reason) for r in rejected] == [
+        ("t#2", "repeated-id"), ("t#3", "repeated-id"), ("t#7", "bad-row"),
+    ]  # fmt: skip
 
 
 def test_a_link_is_not_followed_and_a_file_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) -> None:

@@ -56,9 +56,12 @@ def test_each_page_is_a_picture_in_its_colours_and_a_bad_file_costs_itself(tmp_p
     folder.mkdir(parents=True)
     (folder / "house.pdf").write_bytes(pdf(*COLOURS, COLOURS[0]))
     (folder / "locked.pdf").write_bytes(blank(72, "a word"))
+    none = io.BytesIO()
+    PdfWriter().write(none)
+    (folder / "none.pdf").write_bytes(none.getvalue())
     (folder / "torn.pdf").write_bytes(pdf(*COLOURS)[:80])
     Image.new("RGB", (40, 40), (9, 9, 9)).save(folder / "dark.png")
-    assert other_files(PictureFiles(path=str(tmp_path / "in"))) == 3
+    assert other_files(PictureFiles(path=str(tmp_path / "in"))) == 4
     found = read(tmp_path / "in")
     documents = objects.load_rows(found.documents, Document)
     assert [d.id for d in documents] == ["plans/dark.png", *(f"plans/house.pdf page {n}" for n in (1, 2, 3))]
@@ -70,7 +73,9 @@ def test_each_page_is_a_picture_in_its_colours_and_a_bad_file_costs_itself(tmp_p
             assert np.abs(np.asarray(copy).reshape(-1, 3).mean(0) - colour).max() < 6
         assert (picture.kind, picture.width, picture.height) == ("pdf", 100, 100)
     assert reasons(found) == {"plans/house.pdf page 4": "duplicate", "plans/locked.pdf": "encrypted",
-                              "plans/torn.pdf": "unreadable"}  # fmt: skip
+                              "plans/none.pdf": "empty", "plans/torn.pdf": "unreadable"}  # fmt: skip
+    (none_said,) = [r.detail for r in objects.load_rows(found.rejected, Rejected) if r.reason == "empty"]
+    assert none_said == "is a PDF without pages; save it again with its pages, or leave it out"
 
 
 def test_pages_of_an_archive_and_of_a_lone_file_are_read_and_many_or_large_ones_are_said(tmp_path: Path) -> None:
