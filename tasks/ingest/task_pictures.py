@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tasks.ingest.pictures.pdf_pages import PageOf
     from tasks.ingest.pictures.read import Decoded
 
-COPIES = 1_024  # working copies in memory at a time, some 15 kB each
+COPIES = 1_024  # working copies in memory at a time, 15 to 100 kB each
 FOLDER = "folder"  # of a picture below the source: often its class
 PDF_TOO = ", or source.pages={} for pages of PDF files"
 SHOWN = 5  # names of pictures that are described and not there
