@@ -82,7 +82,8 @@ class Tables(Config):
     title: str | None = None
     """Name of the column that holds the title; none if left out."""
     id: str | None = None
-    """Name of the column that identifies a row; left out, file name and row number do."""
+    """Name of the column that identifies a row; left out, file name and row number do, of csv and xlsx as spreadsheets
+    count: the header is row 1."""
     keep: tuple[str, ...] = ()
     """Names of columns kept with each document, as a time or a class; a row may lack them."""
     encoding: Encoding = "utf-8"

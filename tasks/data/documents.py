@@ -146,7 +146,7 @@ class Document:
         title: What a person would call it.
         source: The package, folder or table it belongs to.
         path: File inside the source.
-        line: First line inside the file, or number of the row, from 1; 0 where lines mean nothing.
+        line: First line inside the file, or number of the row (csv, xlsx: header is 1); 0 where lines mean nothing.
         kind: What it is: class, function, method, row, or the ending of a file: txt, md, html, pdf, docx.
         licence: As the source states it; empty if it does not.
         meta: Whatever else is known, as text.

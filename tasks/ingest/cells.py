@@ -7,6 +7,7 @@ import datetime
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
@@ -17,7 +18,11 @@ from tasks.text.sentences import unfit
 
 MAX_LENGTH = 512
 MAX_EXACT = 2**53  # beyond it neighbouring whole numbers are one and the same float
-MISSING = ("", "nan", "NaN", "NaT", "<NA>")  # as pandas writes what is not there; None and NA may be names
+MISSING = (  # what `pandas.read_csv` takes for a cell that is not there, and NaT, which it writes
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "NaT", "None", "n/a", "nan", "null",
+)  # fmt: skip
+WORDS = ("N/A", "NA", "NULL", "None", "n/a", "null")  # those of them that may be names
 WHOLE = re.compile(r"-?\d+\.0")
 COMMA = re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
 NUMBER = re.compile(rf"{COMMA.pattern}|-?\d+")
@@ -33,7 +38,7 @@ class CellError(DataError):
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a cell holds nothing: null, NaN, NaT, or what pandas writes for them."""
+    """Return whether a cell holds nothing: null, NaN, NaT, or a word that pandas reads as one of them."""
     if isinstance(value, float | Decimal):
         return math.isnan(value)
     return value is None or (isinstance(value, str) and value.strip() in MISSING) or type(value).__name__ == "NaTType"
@@ -90,10 +95,33 @@ def _plain(value: Any) -> str | None:
         case datetime.date() | datetime.time():
             return value.isoformat()
         case datetime.timedelta():
-            return str(value)
+            return duration(value)
         case str() | int() | float():
             return str(value)
     return None
+
+
+def duration(value: datetime.timedelta) -> str:
+    """Return a length of time as Excel shows it, `36:05:00`: hours count on beyond a day."""
+    seconds, micro = divmod(abs(value) // datetime.timedelta(microseconds=1), 1_000_000)
+    part = f".{micro:06}".rstrip("0").rstrip(".")
+    sign = "-" if value < datetime.timedelta() else ""
+    return f"{sign}{seconds // 3_600}:{seconds // 60 % 60:02}:{seconds % 60:02}{part}"
+
+
+def count_missing(row: Mapping[str, Any], columns: Iterable[str], found: Counter[tuple[str, str]]) -> None:
+    """Count the words of a row that are read as cells that are not there and may be names, by column."""
+    cells = ((name, row.get(name)) for name in columns)
+    found.update((name, cell.strip()) for name, cell in cells if isinstance(cell, str) and cell.strip() in WORDS)
+
+
+def missing_notes(found: Mapping[tuple[str, str], int]) -> list[str]:
+    """Say which words were read as cells that are not there."""
+    return [
+        f"column {column!r}: {word} is read as a missing cell in {count:,} {'row' if count == 1 else 'rows'}; write "
+        "another word if it is a value"
+        for (column, word), count in sorted(found.items())
+    ]
 
 
 def written_as(cells: Mapping[str, Iterable[str]], delimiter: str) -> dict[str, Written]:

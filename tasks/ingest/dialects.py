@@ -14,6 +14,7 @@ AUTO = "auto"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SURE = ("utf-8", "utf-16")  # the others that are found are guesses
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}  # a tie goes to the first
+AFTER_HEADER = 2  # number of the first record below the header, as spreadsheets count rows
 SAMPLE = 50  # records that are looked at
 MOST_RECORDS = 0.6  # of them; a title, notes and broken rows are the rest
 ENCODINGS = [

@@ -75,14 +75,20 @@ def _others(root: Path, patterns: Sequence[str]) -> Iterator[str]:
     return (name for name in names if not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns))
 
 
-def other_kinds(root: Path, patterns: Sequence[str]) -> str:
-    """Say how many files of a folder match no pattern, by the endings of their names; nothing where all match."""
+def other_kinds(root: Path, patterns: Sequence[str], setting: str = "") -> str:
+    """Say how many files of a folder match no pattern, by the endings of their names; nothing where all match.
+
+    Args:
+        root: The folder; a file holds no others.
+        patterns: Of the names of files that are read.
+        setting: What changes them, said at the end.
+    """
     others = list(_others(root, patterns))
     endings = Counter(_label(Path(name).suffix.lower()) or "without an ending" for name in others)
     told = ", ".join(f"{n:,} {ending}" for ending, n in endings.most_common(SHOWN_KINDS))
     told += ", ..." if len(endings) > SHOWN_KINDS else ""
     many = "file of another kind is" if len(others) == 1 else "files of other kinds are"
-    return f"{len(others):,} {many} left alone ({told}; source.patterns)" if others else ""
+    return f"{len(others):,} {many} left alone ({told}{setting})" if others else ""
 
 
 def describe_file(path: Path, name: str, max_bytes: int) -> Item:

@@ -10,8 +10,9 @@ import itertools
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from configs.ingest import Hub
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import ContractError, DataError, MissingExtra, RemoteError
+from tasks.ingest.cells import count_missing
 from tasks.ingest.files import describe_file, list_folder
 from tasks.ingest.tables import read_row
 
@@ -29,13 +31,14 @@ MAX_BYTES = 1 << 50
 
 @dataclass(slots=True)
 class HubRows:
-    """What a data set gave: its documents and bad rows, and how many rows lie beyond the limit.
+    """What a data set gave: documents and bad rows, how many rows lie beyond the limit, words read as missing cells.
 
     Where the data set does not say how many rows it has, one row more counts as one.
     """
 
     rows: list[Document | Rejected]
     left_out: int = 0
+    missing: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def list_hub(source: Hub) -> list[Item]:
@@ -83,6 +86,7 @@ def read_hub(source: Hub, items: Sequence[Item]) -> HubRows:
     with _told(source), _opened(source, place, items) as (rows, total):
         streamed = iter(rows)
         for number, row in enumerate(itertools.islice(streamed, source.max_rows), start=1):
+            count_missing(row, source.keep, found.missing)
             read = read_row(row, f"{label}#{number}", label, number, source)
             found.rows.append(replace(read, **stated) if isinstance(read, Document) else read)
         beyond = total - source.max_rows if total else sum(1 for _ in itertools.islice(streamed, 1))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tasks.errors import DataError
+from tasks.ingest.dialects import AFTER_HEADER
 from tasks.ingest.readers import version_of
 
 MAX_UNPACKED_BYTES = 1 << 29  # of all parts; shared texts are held in memory
@@ -129,7 +130,7 @@ def value_of(cell: Any) -> Any:
 
 
 def records(path: Path, sheet: str | None) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
-    """Return the header of a sheet, and its rows by column with their numbers from 1; rows without a cell are none.
+    """Return the header of a sheet, and its rows by column with their numbers in it; rows without a cell are none.
 
     Columns without a name are left out, as spreadsheets leave some behind.
 
@@ -143,5 +144,5 @@ def records(path: Path, sheet: str | None) -> tuple[list[str], Iterator[tuple[in
     if len(set(named)) != len(named):
         raise DataError(f"{path.name} names a column twice in {header[:8]}")
     filled = ((number, dict(zip(header, itertools.chain(cells, itertools.repeat(None)), strict=False)))
-              for number, cells in enumerate(rows, start=1) if cells)  # fmt: skip
+              for number, cells in enumerate(rows, start=AFTER_HEADER) if cells)  # fmt: skip
     return named, filled

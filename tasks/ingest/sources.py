@@ -12,6 +12,7 @@ from configs.ingest import PICTURES, Files, Hub, PythonDocs, Source, Tables
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
 from tasks.ingest import files, hub, python_docs, sheets, tables
+from tasks.ingest.cells import missing_notes
 from tasks.ingest.office import read as office_read
 from tasks.ingest.pdf import read as pdf_read
 from tasks.ingest.pdf.scans import PageReader
@@ -103,17 +104,19 @@ def read_source(
                 ],
             )
         case Tables():
-            path = place(source)
+            path, missing = place(source), Counter[tuple[str, str]]()
             rows = (
                 row
                 for item in items
-                for row in tables.read_table(path if path.is_file() else path / item.name, item, source)
+                for row in tables.read_table(path if path.is_file() else path / item.name, item, source, missing)
             )
+            found = _distinct(rows, keep=keep_duplicates)
             notes = table_notes(source, items, tables.columns_of(source))
-            return replace(_distinct(rows, keep=keep_duplicates), notes=notes)
+            return replace(found, notes=[*notes, *missing_notes(missing)])
         case Hub():
             given = hub.read_hub(source, items)
-            return replace(_distinct(given.rows, keep=keep_duplicates), left_out=given.left_out)
+            notes = missing_notes(given.missing)
+            return replace(_distinct(given.rows, keep=keep_duplicates), left_out=given.left_out, notes=notes)
     assert_never(source)
 
 

@@ -5,7 +5,7 @@ import csv
 import gzip
 import json
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,17 @@ from configs.ingest import Hub, Tables
 from tasks.data.documents import Document, Item, Reason, Rejected
 from tasks.errors import DataError
 from tasks.ingest import sheets
-from tasks.ingest.cells import CellError, Written, as_number, kept_in, name_in, written_as
-from tasks.ingest.dialects import AUTO, DELIMITERS, SURE, find_delimiter, find_encoding, head_of, records_of
+from tasks.ingest.cells import CellError, Written, as_number, count_missing, kept_in, name_in, written_as
+from tasks.ingest.dialects import (
+    AFTER_HEADER,
+    AUTO,
+    DELIMITERS,
+    SURE,
+    find_delimiter,
+    find_encoding,
+    head_of,
+    records_of,
+)
 from tasks.ingest.files import decode, describe_file
 from tasks.text.sentences import unfit
 
@@ -39,13 +48,16 @@ class _BadRow(Exception):
         self.reason, self.detail = reason, detail
 
 
-def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Rejected]:
+def read_table(
+    path: Path, item: Item, source: Tables, missing: Counter[tuple[str, str]]
+) -> Iterator[Document | Rejected]:
     """Read one file row by row.
 
     Args:
         path: The file.
         item: As it was listed.
         source: Names of the columns, encoding, limit of a row.
+        missing: Counts the words in kept columns that are read as cells that are not there.
     """
     if item.reason:
         yield Rejected(item.name, item.reason, f"not read: {item.reason}")  # type: ignore[arg-type]
@@ -56,6 +68,8 @@ def read_table(path: Path, item: Item, source: Tables) -> Iterator[Document | Re
     number = 0
     try:
         for number, row in rows_in(path, source.encoding, columns_of(source), source.delimiter, source.sheet):
+            if not isinstance(row, _BadRow):
+                count_missing(row, source.keep, missing)
             yield read_row(row, f"{item.name}#{number}", item.name, number, source)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, DataError) as error:
         yield Rejected(item.name, "unreadable", f"cannot be read as {path.suffix.lstrip('.')}: {str(error)[:200]}")
@@ -91,7 +105,7 @@ def read_row(row: Row | _BadRow, name: str, origin: str, number: int, source: Ta
         row: Its cells, or why it could not be parsed.
         name: What it is called where no column names it.
         origin: Where it stands.
-        number: Its number there, from 1.
+        number: Its number there, as a person sees it.
         source: Names of the columns, limit of a row.
     """
     try:
@@ -127,7 +141,10 @@ def _document(row: Row | _BadRow, name: str, origin: str, number: int, source: T
 def rows_in(
     path: Path, encoding: str, wanted: Sequence[str], delimiter: str | None = None, sheet: str | None = None
 ) -> Iterator[tuple[int, Row | _BadRow]]:
-    """Yield (number from 1, row) of a file, a row that cannot be parsed as the reason why.
+    """Yield (number, row) of a file, a row that cannot be parsed as the reason why.
+
+    Numbers are those a person sees: of jsonl the line, of csv and xlsx the row of a spreadsheet, whose first is the
+    header and in which a cell may hold line breaks; Parquet has no header, its first row is 1.
 
     Args:
         path: The file.
@@ -264,7 +281,7 @@ def _csv(
     if len(set(named)) != len(named):
         raise DataError(f"{path.name} names a column twice in {header[:8]}")
     numbers = _numbers(text, delimiter, set(wanted[1:]))
-    for number, cells in enumerate(_records(records), start=1):
+    for number, cells in enumerate(_records(records), start=AFTER_HEADER):
         if isinstance(cells, _BadRow):
             yield number, cells
         elif len(cells) == len(header):

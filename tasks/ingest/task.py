@@ -1,7 +1,5 @@
 """Tasks of `ingest`: list a source as it is now, and read it once."""
 
-import functools
-import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -18,13 +16,11 @@ from tasks.ingest.task_ocr import KeptPages, name_readers
 from tasks.models.encoders import base as encoder_base
 from tasks.runtime import steps
 from tasks.runtime.steps import step
-from tasks.store import collections, objects
+from tasks.store import collections, losses, objects
 from tasks.text.sentences import unfit
 
 if TYPE_CHECKING:
     from tasks.ingest.sources import SourceContents
-
-log = logging.getLogger(__name__)
 
 
 def name_of(source: Source, collection: str | None) -> str:
@@ -62,20 +58,15 @@ def list_items(source: Source, required: Sequence[str] = ()) -> SnapshotRef:
         raise DataError(_nothing_to_read(source, ignored))
     if isinstance(source, Tables):
         from tasks.ingest.headers import require_columns
+        from tasks.ingest.tables import PATTERNS
 
         root = place(source)
+        losses.note(other_kinds(root, PATTERNS))
         require_columns([root if root.is_file() else root / item.name for item in items], source, required)
     if isinstance(source, Files):
         items = name_readers(items, source)
-        _say_once(other_kinds(place(source), looked_for(source)))
+        losses.note(other_kinds(place(source), looked_for(source), "; source.patterns"))
     return objects.save_rows(SnapshotRef, Item, items)
-
-
-@functools.cache
-def _say_once(said: str) -> None:
-    """Say something on the console; a source is listed twice in a run, and what is left alone changes no result."""
-    if said:
-        log.warning(said)
 
 
 def _nothing_to_read(source: Source, ignored: int) -> str:

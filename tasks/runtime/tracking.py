@@ -154,7 +154,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     """
     flow_run_id, client = str(flow_run.id or ""), MlflowRun(unreachable=steps.planning() is not None)
     metrics: dict[str, float] = {}
-    with steps.watch(metrics) as finished, spending.shared() as spent:
+    with steps.watch(metrics) as finished, spending.shared() as spent, losses.noting():
         tracked = Run(flow, flow_run_id, client, finished, spent, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         if _current.get() is None:

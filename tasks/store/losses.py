@@ -1,9 +1,13 @@
 """What a run did not take of its sources as it stands: rejected, repeated, cut, guessed; found in the steps it ran.
 
-A flow does not hand it on: whatever step reads or cuts is counted, stored steps included.
+A flow does not hand it on: whatever step reads or cuts is counted, stored steps included. What is found when a source
+is listed, which no step does, is noted in the run, and decides no key.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +17,9 @@ from tasks.data.documents import REPEATED, Ingested, Rejected, RejectedRef
 from tasks.store import objects, rejections
 
 NAMED, STATED = 5, 50  # rejected items that the console names, and that the result holds
+log = logging.getLogger(__name__)
+_noted: ContextVar[dict[str, None] | None] = ContextVar("noted", default=None)
+_warned: set[str] = set()
 READS, CUTS = "ingest-", "tokenize-whole"
 
 
@@ -79,6 +86,30 @@ class Losses:
         }  # fmt: skip
 
 
+@contextmanager
+def noting() -> Iterator[None]:
+    """Keep what `note` is told from here to the end of the context; a run inside a run has notes of its own."""
+    token = _noted.set({})
+    try:
+        yield
+    finally:
+        _noted.reset(token)
+
+
+def note(said: str) -> None:
+    """Say on the console, page and in the result of the run what a source holds beside what is read; '' is nothing.
+
+    A source is listed more than once: the console says it once in a process, a run holds it once.
+    """
+    if not said:
+        return
+    if (kept := _noted.get()) is not None:
+        kept[said] = None
+    if said not in _warned:
+        _warned.add(said)
+        log.warning(said)
+
+
 def of_steps(finished: Sequence[StepDone]) -> Losses | None:
     """Return what the steps of a run have not taken as it stands; None where none has read a source."""
     made = [step for step in finished if step.record is not None]
@@ -95,7 +126,9 @@ def of_steps(finished: Sequence[StepDone]) -> Losses | None:
             sum(step.record.metrics.get("truncated", 0) for step in made if step.record and step.name == CUTS)
         ),
         notes=list(
-            dict.fromkeys(note for value in values if isinstance(value, Ingested | ReadCells) for note in value.notes)
+            dict.fromkeys(
+                [*(_noted.get() or ()), *(n for v in values if isinstance(v, Ingested | ReadCells) for n in v.notes)]
+            )
         ),
         items=[row for row in rejected_in(made) if row.reason not in REPEATED],
     )

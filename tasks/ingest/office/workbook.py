@@ -3,12 +3,14 @@
 openpyxl reads what Excel has stored last; it runs no formula and no macro.
 """
 
+import datetime
 import io
 import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from tasks.ingest.cells import duration
 from tasks.ingest.office.contents import OfficeContents
 from tasks.ingest.office.grid import GridRow, add_rows
 from tasks.ingest.office.package import count_parts
@@ -56,6 +58,8 @@ def _text(cell: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
+    if isinstance(value, datetime.timedelta):
+        return duration(value)
     if isinstance(value, int | float):
         share = "%" in (cell.number_format or "")
         return f"{value * 100:.12g}%" if share else f"{value:.15g}"  # 15 digits are what Excel keeps

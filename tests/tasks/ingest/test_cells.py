@@ -57,7 +57,7 @@ def test_what_pandas_writes_for_excel_keeps_dates_and_loses_no_row_to_a_missing_
         pd.DataFrame({"text": ["of another sheet"]}).to_excel(book, sheet_name="more", index=False)
     found = read(tmp_path / "t.xlsx")
     assert metas(found) == [*EXPECTED[:2], {**EXPECTED[2]}]
-    assert [d.line for d in found.documents] == [1, 2, 3]
+    assert [d.line for d in found.documents] == [2, 3, 4]  # the rows of Excel, the header is 1
     assert [d.text for d in read(tmp_path / "t.xlsx", sheet="more", keep=()).documents] == ["of another sheet"]
     (bad,) = read(tmp_path / "t.xlsx", sheet="none", keep=()).rejected
     assert "has no sheet 'none'; there are 'first', 'more'; set source.sheet" in bad.detail
@@ -96,6 +96,43 @@ def test_a_number_that_json_has_not_is_a_missing_cell(tmp_path: Path) -> None:
     ]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     assert metas(read(tmp_path / "t.jsonl", keep=("n",))) == [{}, {"n": "3"}, {"n": "0.25"}, {"n": "1e+30"}]
+
+
+WORDS = ["#N/A", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "<NA>", "-1.#IND", "nil", "none", "Na"]
+
+
+def test_words_that_pandas_reads_as_missing_are_missing_in_kept_columns_and_said(tmp_path: Path) -> None:
+    lines = [f"{word},{word}" for word in WORDS]
+    (tmp_path / "t.csv").write_text("\n".join(["text,kind", *lines]), "utf-8")
+    found = read(tmp_path / "t.csv", keep=("kind",))
+    frame = pd.read_csv(tmp_path / "t.csv")
+    known = [{} if pd.isna(cell) else {"kind": cell} for cell in frame["kind"]]
+    assert metas(found) == known
+    assert {"kind": "none"} in known
+    assert [d.text for d in found.documents] == WORDS  # a text is what is written
+    assert found.notes == [
+        f"column 'kind': {word} is read as a missing cell in 1 row; write another word if it is a value"
+        for word in ("N/A", "NA", "NULL", "None", "n/a", "null")  # these may be names
+    ]
+
+
+def test_a_row_has_the_number_of_a_spreadsheet_however_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('text,kind\none,a\n"two\nlines",b\n\nlast,c\n', "utf-8")
+    folder = Files(path=str(tmp_path), patterns=("*.csv",))
+    (whole,) = read_source(folder, list_source(folder)[0], lambda texts: [1 for _ in texts]).documents
+    rows = read(tmp_path / "t.csv", keep=()).documents
+    assert [(d.id, d.text) for d in rows] == [("t.csv#2", "one"), ("t.csv#3", "two\nlines"), ("t.csv#5", "last")]
+    assert [whole.path_of(whole.text.index(d.text[:3])) for d in rows] == [f"t.csv row {d.line}" for d in rows]
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [({"hours": 36, "minutes": 5}, "36:05:00"), ({"hours": -30}, "-30:00:00"), ({"seconds": 90.25}, "0:01:30.25")],
+)
+def test_a_length_of_time_counts_hours_on_beyond_a_day(tmp_path: Path, length: dict[str, float], shown: str) -> None:
+    span = datetime.timedelta(**length)
+    pd.DataFrame({"text": ["a"], "span": [span]}).to_parquet(tmp_path / "t.parquet")
+    assert metas(read(tmp_path / "t.parquet", keep=("span",))) == [{"span": shown}]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +180,7 @@ def test_a_table_as_it_usually_is_leaves_nothing_to_say(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text\na\n", "utf-8")
     assert found_in(tmp_path / "t.csv", Tables(path="t.csv", encoding="auto"), ("text",)) == []
     (row,) = read(tmp_path / "t.csv", keep=()).documents
-    assert row == Document("t.csv#1", "a", "", "tables", "t.csv", 1, "row")
+    assert row == Document("t.csv#2", "a", "", "tables", "t.csv", 2, "row")
 
 
 def test_the_delimiter_that_is_said_is_the_one_that_is_read_by(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -96,7 +97,7 @@ def test_another_delimiter_is_found_or_read_as_named_and_named_where_a_wrong_one
         list_items(Tables(path=str(path), delimiter=","))
     for source in (Tables(path=str(path), keep=("mark",), delimiter=mark), Tables(path=str(path), keep=("mark",))):
         (item,) = list_source(source)[0]
-        (row,) = read_table(path, item, source)
+        (row,) = read_table(path, item, source, Counter())
         assert isinstance(row, Document)
         assert (row.text, row.meta) == ("gut, sehr gut", {"mark": "pos"})
         assert len(tables.found_in(path, source, tables.columns_of(source))) == (source.delimiter is None)

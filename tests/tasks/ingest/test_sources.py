@@ -48,14 +48,14 @@ def test_a_table_is_one_file_or_all_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "from a"}')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "c.csv").write_bytes(b"text\nfrom c\n")
-    assert [d.id for d in read(Tables(path=str(tmp_path / "b.csv"))).documents] == ["b.csv#1"]
+    assert [d.id for d in read(Tables(path=str(tmp_path / "b.csv"))).documents] == ["b.csv#2"]
     assert [d.text for d in read(Tables(path=str(tmp_path))).documents] == ["from a", "from b", "from c"]
 
 
 def test_a_table_named_by_a_link_is_read_but_a_link_in_a_folder_is_not(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_bytes(b"text\nbehind a link\n")
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.txt")
-    assert [d.id for d in read(Tables(path=str(tmp_path / "link.csv"))).documents] == ["link.csv#1"]
+    assert [d.id for d in read(Tables(path=str(tmp_path / "link.csv"))).documents] == ["link.csv#2"]
     assert read(Tables(path=str(tmp_path))).rejected == [Rejected("link.csv", "link", "not read: link")]
 
 

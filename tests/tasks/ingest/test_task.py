@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +14,7 @@ from tasks.data.search import Query
 from tasks.errors import ContractError, DataError
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.models import files as model_files
-from tasks.store import objects
+from tasks.store import losses, objects
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -178,14 +180,26 @@ def test_a_package_that_gives_no_document_is_refused(build: Callable[..., object
         ingest(PythonDocs(packages=("pkg",), max_tokens=1_000))
 
 
-def test_files_of_other_kinds_are_said_by_their_endings_whenever_a_folder_is_listed(
-    home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("source", "setting"), [(Files, "; source.patterns"), (Tables, "")], ids=["documents", "tables"]
+)
+def test_files_of_other_kinds_are_said_by_their_endings_in_every_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, source: Any, setting: str
 ) -> None:
-    for name in ("a.txt", "b.ods", "c.ODS", "README"):
-        (tmp_path / name).write_text("x")
-    list_items(Files(path=str(tmp_path)))
-    said = "3 files of other kinds are left alone (2 .ods, 1 without an ending; source.patterns)"
-    assert said in [record.message for record in caplog.records]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.csv", "b.ods", "c.ODS", "README"):
+        (folder / name).write_text("text\nx\n")
+    said = f"3 files of other kinds are left alone (2 .ods, 1 without an ending{setting})"
+    for _ in range(2):  # the second run finds the step stored
+        with losses.noting():
+            list_items(source(path=str(folder)))
+            step: Any = SimpleNamespace(value=ingest(source(path=str(folder))), metrics={})
+            found = losses.of_steps([SimpleNamespace(name="ingest-documents", record=step)])  # type: ignore[list-item]
+        assert found is not None
+        assert found.stated()["notes"] == [said]
+        assert said in found.lines()
+    assert [record.message for record in caplog.records].count(said) == 1
 
 
 @pytest.mark.parametrize("name", ["latin99", "base64"])

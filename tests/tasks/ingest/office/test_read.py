@@ -149,7 +149,7 @@ def test_slides_have_tables_groups_and_notes_and_hidden_ones_are_counted() -> No
 def test_cells_are_written_as_a_person_sees_them() -> None:
     rows = [["what", "value"], ["day", dt.date(2026, 3, 4)], ["minute", dt.datetime(2026, 3, 4, 9, 5)],
             ["time", dt.time(9, 5)], ["whole", 3.0], ["sum", 0.1 + 0.2], ["yes", True], ["share", 0.19],
-            ["lines", "a\nb"], ["bad", "#N/A"]]  # fmt: skip
+            ["lines", "a\nb"], ["bad", "#N/A"], ["worked", dt.timedelta(hours=40, minutes=30)]]  # fmt: skip
     made = book(("Shown", rows), ("Secret", [["a", "b"]]))
     made["Secret"].sheet_state = "hidden"
     made["Shown"]["B8"].number_format = "0%"
@@ -158,6 +158,7 @@ def test_cells_are_written_as_a_person_sees_them() -> None:
     assert shown == [
         ["day", "2026-03-04"], ["minute", "2026-03-04 09:05:00"], ["time", "09:05:00"], ["whole", "3"], ["sum", "0.3"],
         ["yes", "TRUE"], ["share", "19%"], ["lines", "a b"], ["bad"],
+        ["worked", "40:30:00"],
     ]  # fmt: skip
     assert found.unread == ["1 hidden sheet (Secret)", "1 cell that holds an error"]
 
