@@ -24,7 +24,7 @@ from tasks.errors import StoreError
 from tasks.store import durable, objects
 from tests.faults.conftest import check
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.flow, pytest.mark.faults, pytest.mark.timeout(280)]
 SEED = 1711
 CONFIG = KnowledgeBase(embed=Embed(precision="fp32", shards=Shards(tokens=1_000)), topics=None)
 
@@ -52,7 +52,6 @@ def flip(path: Path, rng: random.Random) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.faults
 def test_a_hundred_flipped_bits_are_all_found_said_and_made_again(
     build: Callable[[], Outcome], workspace: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -83,7 +82,6 @@ def named(path: Path, line: str) -> bool:
     return str(path) in line or str(path.parent) in line
 
 
-@pytest.mark.faults
 def test_damaged_cached_vectors_are_said_and_encoded_again(
     build: Callable[[], Outcome], workspace: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,7 +109,6 @@ class Canary:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.faults
 def test_a_planted_pickle_is_never_run(build: Callable[[], Outcome], workspace: Path, tmp_path: Path) -> None:
     outcome = build()
     canary = tmp_path / "canary"
@@ -143,9 +140,7 @@ def test_a_planted_pickle_is_never_run(build: Callable[[], Outcome], workspace: 
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full disk", "failing disk"])
-@pytest.mark.parametrize(
-    "nth", [1, *(pytest.param(n, marks=pytest.mark.faults) for n in (17, range(2, 120, 6)))], ids=str
-)
+@pytest.mark.parametrize("nth", [1, 17, range(2, 120, 6)], ids=str)
 def test_a_disk_that_refuses_fails_the_run_in_one_sentence_and_the_rerun_completes(
     nth: int | range, code: int, build: Callable[[], Outcome], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

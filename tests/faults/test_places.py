@@ -43,6 +43,7 @@ def test_the_workspace_is_readable_by_its_owner_alone(tmp_path: Path, monkeypatc
     assert workspace.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("home", ["/proc/llm-flows", "/dev/null/llm-flows"])
 def test_a_workspace_that_cannot_be_made_is_one_line_and_a_way_out(home: str) -> None:
     environment = {**os.environ, "LLM_FLOWS_HOME": home}

@@ -187,6 +187,7 @@ def test_one_command_in_a_plain_shell_deploys_flows_with_forms_that_explain_them
     assert [name for name, words in helps.items() if not words] == []
 
 
+@pytest.mark.long
 def test_deploying_again_keeps_the_schedules_a_person_set(site: Site, deployed: str) -> None:
     name = "knowledge-base/docs-nightly"
     one = site.client.read_deployment_by_name(name)

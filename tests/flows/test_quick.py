@@ -68,7 +68,16 @@ def test_every_flow_has_a_call_here() -> None:
     assert set(CALLS) == set(flow_cards())
 
 
-LONG = ("tune-", "image-", "text-", "topic-", "word-", "chat-")  # up to a minute each; other tests run them on less
+LONG = (
+    "knowledge-",
+    "model-",
+    "tune-",
+    "image-",
+    "text-",
+    "topic-",
+    "word-",
+    "chat-",
+)  # up to a minute each; other tests run them on less
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long) if n.startswith(LONG) else n for n in CALLS])

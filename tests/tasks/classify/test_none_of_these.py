@@ -60,6 +60,7 @@ def told_pictures(count: int, *, apart: float, seed: int) -> ToldPictures:
     return ToldPictures(cosines.astype(np.float32), features.astype(np.float32), known)
 
 
+@pytest.mark.long
 def test_it_is_judged_on_the_half_it_did_not_learn_from_beside_the_cosine_alone() -> None:
     told = told_pictures(600, apart=1.0, seed=3)
     found = {(m.name, m.what): m for m in judge_line(told, np.arange(600), lost=0.1, seed=0)}

@@ -16,7 +16,7 @@ from tasks.evaluate.gate import compare_scores
 from tasks.evaluate.task_mteb import measure_mteb, require_mteb
 from tasks.store import objects
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 ENCODER = describe_encoder(Embed(precision="fp32", device="cpu"))
 
 
