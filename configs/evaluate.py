@@ -17,7 +17,8 @@ class Calibrate(Config):
     enough: int = Field(20, ge=0, le=10_000)
     """Questions with an answer from which on none are made from the collection's own sentences."""
     foreign: float = Field(0.97, ge=0, le=1)
-    """Share of the shipped questions about other subjects that get no answer, where questions had to be made."""
+    """Share of the shipped questions about other subjects that get no answer where questions had to be made, unless
+    more of these than `false_abstentions` would get none either."""
     seed: int = Field(0, ge=0)
     """Same seed, same questions made."""
 

@@ -4,7 +4,7 @@ A logistic map turns the signal of a question (the cosine of the closest passage
 probability that the collection answers it, at even odds of both kinds; so one number means the same whatever the
 signal. The best unanswerable questions are the user's own, on subjects of the collection that it does not answer.
 Without them shipped questions about other subjects stand in; these are told apart easily. Where the answerable ones
-had to be made as well, both signals have a fixed ratio, and the cut lets a stated share of the shipped ones through.
+had to be made as well, both signals have a fixed ratio, and the cut lets stated shares of both kinds through.
 
 Shapes: N questions, A of them answerable, U not; S signals.
 Source: the map, Platt 1999, with his targets; AUROC as Mann and Whitney's statistic and its interval, Newcombe 2006,
@@ -28,7 +28,7 @@ from tasks.metrics.intervals import Z_95, Interval
 
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-9
-WORDS = 0.1  # what shared words count for against the cosine where questions were made (docs/experiments.md)
+WORDS = 0.2  # what shared words count for against the cosine where questions were made (docs/experiments.md)
 INTO_GAP = 0.1  # of the gap between the two kinds: what lies in it is answered, for it is like neither
 
 
@@ -89,13 +89,16 @@ def fit_threshold(answerable: Floats, unanswerable: Floats, *, false_abstentions
     )
 
 
-def fit_foreign(answerable: Floats, foreign: Floats, *, withheld: float) -> FittedThreshold:
+def fit_foreign(answerable: Floats, foreign: Floats, *, withheld: float, false_abstentions: float) -> FittedThreshold:
     """Fit the map to one sum of the signals, and a cut below which a share of the foreign questions lies.
+
+    A collection that answers some of those itself is cut lower, where a share of the answerable ones lies below.
 
     Args:
         answerable: (A, 2) cosines and shared words of questions that are answered.
         foreign: (U, 2) of questions about other subjects.
         withheld: Share of these that lies below the cut, 0..1.
+        false_abstentions: Share of the answerable ones that may lie below it, 0..1.
 
     Raises:
         ContractError: There are none of one kind, or a signal is not finite.
@@ -103,7 +106,7 @@ def fit_foreign(answerable: Floats, foreign: Floats, *, withheld: float) -> Fitt
     fixed = np.array([1.0, WORDS])
     sums = [(rows @ fixed)[:, None] if len(rows) else rows for rows in (answerable, foreign)]
     fitted = fit_threshold(*sums, false_abstentions=0.0)
-    cut = float(np.quantile(sums[1], withheld))
+    cut = min(float(np.quantile(sums[1], withheld)), float(np.quantile(sums[0], false_abstentions)))
     weight = fitted.weights[0]
     return replace(
         fitted,
@@ -211,7 +214,7 @@ def calibrated(questions: Sequence[Question], signals: Sequence[Signal], config:
         missing = " and no ".join(name for name in ("answerable", "unanswerable") if not counts[name])
         return {**counts, "reason": f"there is no {missing} question to calibrate it by"}
     if counts[MADE]:
-        fitted = fit_foreign(*kinds, withheld=config.foreign)
+        fitted = fit_foreign(*kinds, withheld=config.foreign, false_abstentions=config.false_abstentions)
     else:
         fitted = fit_threshold(*kinds, false_abstentions=config.false_abstentions)
     low, high = fitted.interval

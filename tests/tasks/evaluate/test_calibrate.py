@@ -173,8 +173,18 @@ def test_where_questions_were_made_the_cut_lets_a_stated_share_of_the_foreign_on
     assert np.mean(answered) == pytest.approx(0.1, abs=0.005)
     kept = [decides.answers(float(c), 1.0) for c in made[0]]
     assert found["false_abstentions"] == pytest.approx(1 - np.mean(kept))
-    sums = foreign[0] + 0.1 * foreign[1]  # the ratio of both signals is fixed
+    sums = foreign[0] + 0.2 * foreign[1]  # the ratio of both signals is fixed
     assert min(sums[answered]) >= max(sums[np.logical_not(answered)])
+
+
+def test_a_collection_that_answers_foreign_questions_is_cut_where_few_of_its_own_lie_below() -> None:
+    made = RNG.normal(0.5, 0.1, 100)
+    foreign = np.concatenate([RNG.normal(0.2, 0.05, 240), RNG.normal(0.6, 0.05, 60)])  # a fifth is answered here
+    questions = [*made_of("made", 100), *made_of("foreign", 300)]
+    signals = [Signal(float(c), 0.0) for c in (*made, *foreign)]
+    found = calibrated(questions, signals, Calibrate())
+    assert found["false_abstentions"] == pytest.approx(0.05, abs=0.011)
+    assert 0.78 <= found["abstained"] <= 0.85
 
 
 def made_of(kind: str, count: int) -> list[Question]:
