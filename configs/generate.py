@@ -18,7 +18,7 @@ class Extractive(Config):
     """Sentences quoted at most."""
     words: float = Field(0.5, ge=0, le=10)
     """What the words a sentence shares with the question count for, against its cosine; 0: cosine alone."""
-    within: float = Field(0.85, ge=0, le=1)
+    within: float = Field(0.75, ge=0, le=1)
     """A further sentence of the best one's document is quoted if its score is at least this share of the best."""
     elsewhere: float = Field(0.95, ge=0, le=1)
     """The same for a sentence of another document. Larger: fewer documents are cited that do not answer."""

@@ -180,7 +180,7 @@ class Answer(Value):
         quoted: Why the text is quoted and not written, where a model was asked; empty where it is written.
         withheld: What the model wrote, where it is not shown.
         reasoning: What the model thought before its reply; nothing of it counts.
-        notes: What a reader must know of how the reply was drawn.
+        notes: What a reader must know of how the reply was drawn, or of what is quoted.
         estimated: Whether its tokens are estimated, for the server does not state them.
     """
 

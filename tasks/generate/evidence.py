@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from configs.generate import Extractive
 from tasks.data.documents import Document, Passage
-from tasks.generate.extract import MatchedSentences, match_sentences, passage_of, rarity, share_of
+from tasks.generate.assertions import asserts, ends_sentences
+from tasks.generate.extract import MatchedSentences, passage_of, rarity, share_of
+from tasks.generate.match import ReadSentences, match_sentences
 from tasks.text.injection import bursts, flags_of
 from tasks.text.terms import terms
 
@@ -37,6 +39,8 @@ class Evidence:
         self.vectors = vectors
         self.words = {p.id: frozenset(terms(p.indexed, languages)) for p in passages.values()}
         self.said = [frozenset(terms(s.text, languages)) for s in sentences]
+        written = {row: ends_sentences(document.text) for row, document in documents.items()}
+        self.stated = np.array([asserts(s.text, written[s.row]) for s in sentences], dtype=bool)
         self.flags = {p.id: flags_about(p, documents[p.row]) for p in passages.values()}
         self.rows: dict[str, list[int]] = {p.id: [] for p in passages.values()}
         for row, sentence in enumerate(sentences):
@@ -54,22 +58,18 @@ class Evidence:
         asked = frozenset(terms(question, self.languages))
         read = {self.passages[row].id: cosine for row, cosine in cosines.items()}
         mine = [row for name in read for row in self.rows[name]]
-        places = [passage_of(self.sentences[row]) for row in mine]
-        near = np.array([read[name] for name in places], dtype=np.float32)
-        scores = match_sentences(
-            asked,
-            [self.said[row] for row in mine],
-            {name: self.words[name] for name in read},
-            (self.vectors[mine] @ vector, near),
-            places=places,
-            words=config.words,
-        )
+        near = np.array([read[passage_of(self.sentences[row])] for row in mine], dtype=np.float32)
+        rows, said = [self.sentences[row] for row in mine], [self.said[row] for row in mine]
+        seen = ReadSentences(rows, said, self.stated[mine], self.vectors[mine] @ vector, near)
+        held = {name: self.words[name] for name in read}
+        new = np.array([not text <= asked for text in said], dtype=bool)
         return MatchedSentences(
             question=question,
             score=max(read.values(), default=None),
             shared=share_held(asked, [self.words[name] for name in read]),
-            sentences=[self.sentences[row] for row in mine],
-            scores=scores,
+            sentences=rows,
+            scores=match_sentences(question, asked, seen, held, config.words),
+            answering=seen.stated & new,
             flags=self._flagged([self.passages[row] for row in cosines]),
         )
 

@@ -21,6 +21,7 @@ from tasks.text.sentences import sentences
 
 Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3
+FRAGMENTS = "The passages found hold no full sentence: what is quoted is a heading, an entry, a question or a fragment"
 CODE = re.compile(r"^\s*(>>>|\.\.\.|\.\. )|^[\s\W\d]*$")
 
 
@@ -93,6 +94,8 @@ class MatchedSentences:
         shared: Largest share of the question's words that one passage holds, rare ones weighing more.
         sentences: S sentences of the passages.
         scores: (S,) how well each matches the question.
+        answering: (S,) whether each states something that the question does not say itself; others are quoted only
+            where there is none.
         flags: Id of a passage to what in it speaks to a model; passages without are left out.
     """
 
@@ -101,32 +104,8 @@ class MatchedSentences:
     shared: float
     sentences: Sequence[Passage]
     scores: Floats
+    answering: npt.NDArray[np.bool_]
     flags: Mapping[str, tuple[str, ...]]
-
-
-def match_sentences(
-    asked: Set[str], texts: Sequence[Set[str]], owners: Mapping[str, Set[str]], cosines: tuple[Floats, Floats],
-    *, places: Sequence[str], words: float,
-) -> Floats:  # fmt: skip
-    """Score sentences by meaning and words, their own and their passage's: a sentence leans on those around it.
-
-    Args:
-        asked: Words of the question.
-        texts: Words of each of S sentences.
-        owners: Words of each passage, by id.
-        cosines: (S,) of the question with each sentence, and (S,) with its passage.
-        places: Id of the passage of each sentence.
-        words: What shared words count for, against the cosine.
-
-    Returns:
-        (S,) at most 1.
-    """
-    weights = rarity(asked, texts)
-    of_passage = {name: share_of(weights, held) for name, held in owners.items()}
-    shared = np.array([share_of(weights, text) for text in texts], dtype=np.float32)
-    around = np.array([of_passage[name] for name in places], dtype=np.float32)
-    summed = cosines[0] + cosines[1] + words * (shared + around)
-    return np.asarray(summed / (2 + 2 * words), dtype=np.float32)
 
 
 def quote_answer(found: MatchedSentences, documents: Mapping[int, Document], config: Extractive) -> Answer:
@@ -148,6 +127,7 @@ def quote_answer(found: MatchedSentences, documents: Mapping[int, Document], con
         threshold=-1.0,
         shared=found.shared,
         flagged=len(found.flags),
+        notes=() if not cited or found.answering.any() else (FRAGMENTS,),
     )
 
 
@@ -164,12 +144,13 @@ def withhold(answer: Answer, threshold: Threshold) -> Answer:
     if answer.abstained or threshold.answers(answer.score, answer.shared):
         return answer.model_copy(update=stated)
     reason = f"no answer in this collection: {what} {value:.3f}, below {threshold.below:.3f}"
-    return answer.model_copy(update={**stated, "text": "", "citations": (), "abstained": reason})
+    return answer.model_copy(update={**stated, "text": "", "citations": (), "notes": (), "abstained": reason})
 
 
 def _quote(found: MatchedSentences, documents: Mapping[int, Document], config: Extractive) -> Iterator[Citation]:
     first: dict[str, int] = {}
-    for row in np.argsort(-found.scores, kind="stable"):
+    order = np.argsort(-found.scores, kind="stable")
+    for row in order[found.answering[order]] if found.answering.any() else order:
         first.setdefault(" ".join(found.sentences[row].text.split()).lower(), int(row))
     rows = np.array(list(first.values()), dtype=np.int64)
     owners = [found.sentences[row].document for row in rows]

@@ -31,7 +31,12 @@ RESULTS = (
         "all sets, weighted over the better",
         "the same, paired",
     ),
-    ("Citations from the paragraph asked about", "answers", "xquad odd: citation precision", "XQuAD, held-out half"),
+    (
+        "Answers that stand in a quoted sentence",
+        "answers",
+        "xquad odd: the answer stands in a quoted",
+        "XQuAD, held-out half",
+    ),
     ("Questions from elsewhere that get no answer", "answers", "hotpotqa odd: abstained", "HotpotQA asked of XQuAD"),
     (
         "Accuracy of text-classifier, 77 classes",

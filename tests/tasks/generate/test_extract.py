@@ -13,7 +13,6 @@ from tasks.data.documents import Document, Passage
 from tasks.generate.extract import (
     MatchedSentences,
     choose,
-    match_sentences,
     passage_of,
     quote_answer,
     rarity,
@@ -28,9 +27,17 @@ WHOLE = Passage("pets#0", "pets", 0, 0, len(TEXT), "Pets", TEXT, 20)
 SENTENCES = list(sentences_of([WHOLE]))
 
 
-def answer(scores: list[float], *, closest: float | None = 0.9, threshold: float = 0.35, **config: float) -> Answer:
+def answer(
+    scores: list[float],
+    *,
+    closest: float | None = 0.9,
+    threshold: float = 0.35,
+    answering: list[bool] | None = None,
+    **config: float,
+) -> Answer:
+    stated = np.array([True] * len(scores) if answering is None else answering, dtype=bool)
     found = MatchedSentences(
-        "What do cats do?", closest, 0.5, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32), {}
+        "What do cats do?", closest, 0.5, SENTENCES[: len(scores)], np.array(scores, dtype=np.float32), stated, {}
     )
     quoted = quote_answer(found, {0: DOCUMENT}, Extractive.model_validate(config))
     return withhold(quoted, Threshold(below=threshold))
@@ -89,7 +96,9 @@ def test_so_many_sentences_are_quoted(limit: int, within: float, quoted: int) ->
 def test_a_wording_that_stands_in_two_documents_is_quoted_once_where_it_scores_best() -> None:
     twice = "Cats purr when warm. And more words here. CATS  purr\nwhen WARM."
     (first, _, second) = sentences_of([Passage("t#0", "t", 0, 0, len(twice), "", twice, 9)])
-    found = MatchedSentences("?", 0.9, 0.0, [first, second], np.array([0.8, 0.9], dtype=np.float32), {})
+    found = MatchedSentences(
+        "?", 0.9, 0.0, [first, second], np.array([0.8, 0.9], dtype=np.float32), np.ones(2, bool), {}
+    )
     document = Document("t", twice, "T", "shelf", "t.txt", 1)
     (cited,) = quote_answer(found, {0: document}, Extractive(within=0.0)).citations
     assert (cited.start, cited.score) == (second.start, 0.9)
@@ -153,13 +162,20 @@ def test_a_word_weighs_the_more_the_fewer_texts_hold_it() -> None:
     assert share_of({}, {"ship"}) == 0
 
 
-def test_a_sentence_is_scored_by_its_own_and_its_passages_cosine_and_words() -> None:
-    cosines = np.array([0.5, 0.5], dtype=np.float32), np.array([0.4, 0.2], dtype=np.float32)
-    owners = {"p": {"ship", "lamp"}, "q": {"sea"}}
-    found = match_sentences({"lamp"}, [{"lamp"}, {"sea"}], owners, cosines, places=["p", "q"], words=0.5)
-    assert found.tolist() == pytest.approx([(0.5 + 0.4 + 0.5 * 2) / 3, (0.5 + 0.2) / 3])
-    by_meaning = match_sentences({"lamp"}, [{"lamp"}, {"sea"}], owners, cosines, places=["p", "q"], words=0)
-    assert by_meaning.tolist() == pytest.approx([0.45, 0.35])
+def test_what_states_nothing_is_never_quoted_beside_what_does_however_well_it_scores() -> None:
+    assert [c.sentence for c in answer([0.9, 0.1, 0.8], within=0.0, answering=[False, True, False]).citations] == [
+        "Cats purr when warm and fed."
+    ]
+
+
+def test_where_nothing_is_stated_the_best_fragment_is_quoted_and_called_one() -> None:
+    found = answer([0.9, 0.1], answering=[False, False])
+    assert [c.sentence for c in found.citations] == ["Intro words stand here."]
+    assert found.notes == (
+        "The passages found hold no full sentence: what is quoted is a heading, an entry, a question or a fragment",
+    )
+    assert answer([0.9], answering=[False], threshold=0.95).notes == ()
+    assert answer([0.9]).notes == ()
 
 
 def test_a_calibrated_threshold_decides_by_probability_and_says_so() -> None:

@@ -26,7 +26,7 @@ from tasks.generate import (
 from tasks.retrieve import retrieve
 from tasks.store import objects
 
-CONFIG = Extractive(no_answer_below=0.5)
+CONFIG = Extractive(no_answer_below=0.5, within=0.95)
 
 
 def vectors_of(*rows: list[float]) -> VectorsRef:
