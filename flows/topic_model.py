@@ -122,6 +122,25 @@ def read_corpus(source: Source, collection: str | None, config: TopicModel) -> t
     return name_of(source, None), ingested.documents, embedded
 
 
+def check_columns(documents: DocumentsRef, config: TopicModel) -> None:
+    """Check that some document has the columns that topics are held against, before any topic is looked for.
+
+    Raises:
+        DataError: None has one of them.
+    """
+    asked = {f"slices.{number}.column": over.column for number, over in enumerate(config.slices)}
+    asked |= {"checks.classes": config.checks.classes or "", "evaluation.classes": config.evaluation.classes or ""}
+    metas = [dict(meta) for meta in objects.load_table(documents, ["meta"])["meta"].to_pylist()]
+    there = sorted({column for meta in metas for column, value in meta.items() if value})
+    for setting, column in asked.items():
+        if column and column not in there:
+            known = ", ".join(map(repr, there[:8])) or "no column"
+            raise DataError(
+                f"{setting} is {column!r} but no document has a value for it (kept: {known}); name it in source.keep, "
+                "of a collection in the run of knowledge-base that builds it"
+            )
+
+
 def find_topics(documents: DocumentsRef, embedded: Embedded, config: Topics | None) -> TopicMap | None:
     """Cluster documents and put the clusters into words; None where that was not asked for or there are too few."""
     if config is None or _units(documents, embedded, config) < config.min_documents:
@@ -332,6 +351,7 @@ def topic_model(
     with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
         preflight(source, collection, find, config)
         name, documents, embedded = read_corpus(source, collection, config)
+        check_columns(documents, config)
         reading = report_languages(documents, embedded.passages, embedded.fingerprint.encoder, config.embed.readable)
         if (units := _units(documents, embedded, config.topics)) < config.topics.min_documents:
             other = "" if config.topics.unit == "passages" else ", set topics.unit=passages"

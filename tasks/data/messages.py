@@ -96,13 +96,21 @@ class Reply:
     @property
     def silence(self) -> str:
         """Why there is no text, in words that end a sentence; empty where there is one."""
+        return self.silence_in("sampling")
+
+    def silence_in(self, sampling: str) -> str:
+        """Return why there is no text, in words that end a sentence; empty where there is one.
+
+        Args:
+            sampling: What a user of the flow types for the settings of sampling.
+        """
         if self.finish == "refused":
             return f"the server refuses to answer{': ' * bool(self.text.strip())}{' '.join(self.text.split())[:200]}"
         if self.text.strip():
             return ""
         if self.finish == "length":
             doing = "was still reasoning" if self.reasoning else "had written nothing"
-            return f"the model {doing} at the limit of tokens; raise sampling.max_tokens"
+            return f"the model {doing} at the limit of tokens; raise {sampling}.max_tokens"
         if self.reasoning:
             return "the model reasoned and gave an empty reply; ask it not to reason, or use another model"
         return "the model gave an empty reply; use another model or prompt"

@@ -19,7 +19,8 @@ from tasks.generate.grounded import REFUSAL, Built, Checked, build_messages, che
 from tasks.text.prompts import Count, fill, messages_of
 from tasks.text.sentences import END_MARKS
 
-UNFINISHED = "no answer: the reply reached its limit before its first sentence ended; raise sampling.max_tokens"
+SAMPLING = "answer.sampling"  # as every flow that answers has it
+UNFINISHED = f"no answer: the reply reached its limit before its first sentence ended; raise {SAMPLING}.max_tokens"
 BEFORE_STOP = re.compile(rf"\s+([{END_MARKS}])")  # where a citation stood
 
 
@@ -80,7 +81,9 @@ def ground_answers(
         cited = [_cite(p, documents[p.row], hit.score) for p, hit in zip(shown, used, strict=True)]
         answer = answer_of(answers[number], checked, cited, show=asking.show).model_copy(update=_how(reply))
         if reply.silence:
-            answer = unwritten(answers[number], f"no answer: {reply.silence}").model_copy(update=_how(reply))
+            answer = unwritten(answers[number], f"no answer: {reply.silence_in(SAMPLING)}").model_copy(
+                update=_how(reply)
+            )
         elif asking.constrained and checked.refused and reply.finish != "stop":
             answer = answer.model_copy(update={"abstained": UNFINISHED})
         made[number] = answer
@@ -95,7 +98,7 @@ def answer_closed_book(questions: Sequence[str], replies: Replies, prompt: Templ
         checked = check_reply(reply.text, [])
         refused = checked.refused or bool(reply.silence)
         text = "" if refused else " ".join(claim.text for claim in checked.claims)
-        reason = f"no answer: {reply.silence or 'the model says it does not know'}" if refused else ""
+        reason = f"no answer: {reply.silence_in(SAMPLING) or 'the model says it does not know'}" if refused else ""
         made.append(
             Answer(question=question, text=text, citations=(), abstained=reason, score=None, threshold=0.0,
                    unsupported=0 if refused else checked.unsupported, **_how(reply))

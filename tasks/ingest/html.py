@@ -44,6 +44,7 @@ LOWERED = str.maketrans(
 SIGNS = re.compile(r"[0-9+\-\u2212=()]+")
 ORDINALS = {"st", "nd", "rd", "th", "er", "re", "e", "o", "a", "\u00ba", "\u00aa", "tm", "\u2122", "\u00ae"}
 CLOSING = ".,;:!?)\"'\u2019\u201d"
+REFERENCE = "noteref"  # what EPUB (epub:type) and DPUB-ARIA (role) call a link to a note
 LONGEST_RAISED = 12  # characters; longer is text
 
 
@@ -134,9 +135,9 @@ class _Reader(HTMLParser):
         elif tag in BLOCKS:
             self._start_block(tag, attrs)
         else:
-            self._start_inline(tag)
+            self._start_inline(tag, attrs)
 
-    def _start_inline(self, tag: str) -> None:
+    def _start_inline(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "br":
             self.words.append("\n" if self.code else BREAK)
         elif tag in ("sup", "sub"):
@@ -144,7 +145,9 @@ class _Reader(HTMLParser):
             self.raised = tag, []
         elif tag == "a":
             self.linked += 1
-            if self.after_link:
+            if self.raised is None and _is_reference(attrs):
+                self.raised = REFERENCE, []
+            elif self.after_link:
                 self.words.append(" ")
         elif tag in ("rt", "img", "input"):
             self.words.append(" ")
@@ -158,6 +161,8 @@ class _Reader(HTMLParser):
         elif tag == "a":
             self.linked = max(0, self.linked - 1)
             self.after_link = True
+            if self.raised is not None and self.raised[0] == REFERENCE:
+                self._end_raised()
         elif tag == "rt":
             self.words.append(" ")
         if self.regions and self.regions[-1].closes(tag):
@@ -291,12 +296,12 @@ class _Reader(HTMLParser):
         before = "".join(self.words[-2:])[-40:]
         if not plain or len(plain) > LONGEST_RAISED or plain.lower() in ORDINALS:
             self.words.append(text)
-        elif tag == "sup" and NOTE.fullmatch(plain) and _is_noted(before):
+        elif NOTE.fullmatch(plain) and (tag == REFERENCE or (tag == "sup" and _is_noted(before))):
             self.counts["footnote_marks"] += 1
         elif SIGNS.fullmatch(plain):
-            self.words.append(plain.translate(RAISED if tag == "sup" else LOWERED))
+            self.words.append(plain.translate(LOWERED if tag == "sub" else RAISED))
         else:
-            self.words.append(f"{'^' if tag == 'sup' else '_'}{plain}" if before.strip() else f" {plain} ")
+            self.words.append(f"{'_' if tag == 'sub' else '^'}{plain}" if before.strip() else f" {plain} ")
 
     def _start_region(self, region: HtmlRegion) -> None:
         """Open a region; in one that is open already only what is not shown is another."""
@@ -323,6 +328,12 @@ def _code(text: str) -> str:
     while lines and not lines[-1]:
         del lines[-1]
     return "\n".join(lines)
+
+
+def _is_reference(attrs: list[tuple[str, str | None]]) -> bool:
+    """Return whether a link says that it leads to a note."""
+    said = [value or "" for name, value in attrs if name in ("epub:type", "role")]
+    return not {REFERENCE, f"doc-{REFERENCE}"}.isdisjoint(" ".join(said).split())
 
 
 def _is_noted(before: str) -> bool:

@@ -25,7 +25,7 @@ from tasks.store import workspace
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 20_000  # new containers between two collections; with Python's 700 a stored prompt-chain took a tenth more
 ENDED = {  # how a reply of a model ended, where that is not by itself
-    "length": "the answer was cut at sampling.max_tokens",
+    "length": "the answer was cut at answer.sampling.max_tokens",
     "repetition": "the answer says the same over and over, and was ended there",
 }
 SHOWN = 400  # characters of one line of the summary

@@ -17,7 +17,7 @@ from configs.ingest import Tables
 from configs.reduce import NoReduction
 from configs.represent import Labels, Written
 from configs.topics import LastRun, Slices, Suspicions
-from flows.topic_model import group_documents, recognise, topic_model
+from flows.topic_model import check_columns, group_documents, recognise, topic_model
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.run import Outcome
 from tasks.data.topics import Fate, FatesRef
@@ -218,6 +218,24 @@ def test_after_a_twentieth_of_new_documents_all_others_keep_topics_that_cannot_f
 def test_too_few_documents_are_refused_with_both_numbers(workspace: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"few has 3 documents but topics need 10; add some, set .*, or lower"):
         topic_model(source=write(tmp_path / "few.jsonl", rows(1)[:3]), config=config())
+
+
+@pytest.mark.parametrize(
+    ("asked", "setting"),
+    [
+        ({"slices": (Slices(column="day"), Slices(column="mood"))}, "slices.1.column"),
+        ({"checks": Suspicions(classes="mood")}, "checks.classes"),
+        ({"evaluation": {"classes": "mood"}}, "evaluation.classes"),
+    ],
+)
+def test_a_column_that_no_document_kept_is_named_before_topics_are_looked_for(
+    workspace: Path, asked: dict[str, Any], setting: str
+) -> None:
+    meta = {"day": "2026-01-02", "theme": "sea"}
+    kept = objects.save_rows(DocumentsRef, Document, [Document("a", "text", "", "t", "a", 1, "row", meta=meta)])
+    told = rf"{setting} is 'mood' but no document has a value for it \(kept: 'day', 'theme'\); name it in source.keep"
+    with pytest.raises(DataError, match=told):
+        check_columns(kept, config(**asked))
 
 
 def test_documents_all_alike_end_with_one_topic_or_none(workspace: Path, tmp_path: Path) -> None:

@@ -100,9 +100,14 @@ class Dialect:
 def advice_on(refusal: str) -> str:
     """Return the setting that a refusal is about; empty where it names none."""
     if TOO_LONG.search(refusal):
-        return "lower prompt_tokens or sampling.max_tokens (of a chat chat_prompt.context), or use another model"
+        return (
+            "lower sampling.max_tokens (of answers answer.prompt_tokens or answer.sampling.max_tokens, of a chat "
+            "chat_prompt.context), or use another model"
+        )
     named = next((setting for name, setting in OF_SETTING.items() if re.search(rf"\b{name}\b", refusal)), "")
-    return f"change {named}" if named else ""
+    if not named.startswith(("sampling.", "generator.")):
+        return f"change {named}" if named else ""
+    return f"change {named} (of answers answer.{named})"
 
 
 def _names_role(said: str, role: str) -> bool:

@@ -103,7 +103,10 @@ def test_of_a_reply_supported_in_part_the_other_sentences_are_marked(shelf: Gene
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (Reply("", "length", 1, 1, "g", reasoning="Well"), "the model was still reasoning at the limit of tokens"),
+        (
+            Reply("", "length", 1, 1, "g", reasoning="Well"),
+            "the model was still reasoning at the limit of tokens; raise answer.sampling.max_tokens",
+        ),
         (Reply("", "stop", 1, 1, "g"), "the model gave an empty reply"),
         (Reply("No.", "refused", 1, 1, "g"), "the server refuses to answer: No."),
     ],
@@ -133,6 +136,7 @@ def test_a_constrained_question_is_asked_with_the_form_of_its_passages_and_a_cut
     (made,) = ground_answers([quoted(PETS)], hits, passages, documents, asking)
     assert forms == [cited_format(3)]
     assert made.abstained.startswith("no answer: the reply reached its limit before its first sentence ended")
+    assert made.abstained.endswith("; raise answer.sampling.max_tokens")
 
 
 def test_what_was_withheld_is_not_asked(shelf: Generation) -> None:

@@ -127,6 +127,11 @@ SHOWN: dict[str, tuple[str, list[str]]] = {
         "3\u00b710<sup>8</sup> m<sup>2</sup>, H<sub>2</sub>O, e<sup>kx</sup>, the 5<sup>th</sup>",
         ["3\u00b710\u2078 m\u00b2, H\u2082O, e^kx, the 5th"],
     ),
+    "a reference to a note that is not raised": (
+        '<p>Prices<a epub:type="noteref" href="#a">1</a> of 2019<a role="doc-noteref">[2]</a> and <a '
+        'epub:type="noteref"><sup>3</sup></a>x<a epub:type="biblioref noteref">see A</a>, all <a href="#b">4</a>',
+        ["Prices of 2019 and \u00b3x^see A, all 4"],
+    ),
     "a mark of a footnote": ("<p>Prices<sup><a>1</a></sup> rise.<sup>[2]</sup> Slowly.", ["Prices rise. Slowly."]),
     "a heading that is never closed": ("<h1>Torn page<p>First words<p>Second", ["Torn page", "First words", "Second"]),
     "ligatures": ("<p>of\ufb01ce", ["office"]),

@@ -76,7 +76,7 @@ def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("finish", "said"),
-    [("length", "the answer was cut at sampling.max_tokens"), ("repetition", "says the same over and over")],
+    [("length", "the answer was cut at answer.sampling.max_tokens"), ("repetition", "says the same over and over")],
 )
 def test_an_answer_that_did_not_end_by_itself_says_so(finish: str, said: str) -> None:
     assert said in summary({**ANSWER, "finish": finish})[2]

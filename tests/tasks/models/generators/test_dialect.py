@@ -66,8 +66,14 @@ def test_a_template_without_a_system_role_gets_its_words_in_the_first_message(se
 @pytest.mark.parametrize(
     ("said", "advice"),
     [
-        ("max_tokens: is too large: 9. This model supports at most 4 completion tokens", "change sampling.max_tokens"),
-        ("This model's maximum context length is 100 tokens", "lower prompt_tokens or sampling.max_tokens"),
+        (
+            "max_tokens: is too large: 9. This model supports at most 4 completion tokens",
+            "change sampling.max_tokens (of answers answer.sampling.max_tokens)",
+        ),
+        (
+            "This model's maximum context length is 100 tokens",
+            "lower sampling.max_tokens (of answers answer.prompt_tokens or",
+        ),
         ("response_format: json_schema is not supported", "change what asks for a form"),
         ("The image is torn", "change the prompt beginning 'a'"),
     ],
