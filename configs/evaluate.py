@@ -19,6 +19,9 @@ class Calibrate(Config):
     foreign: float = Field(0.97, ge=0, le=1)
     """Share of the shipped questions about other subjects that get no answer where questions had to be made, unless
     more of these than `false_abstentions` would get none either."""
+    untrained: float = Field(0.9, ge=0, le=1)
+    """The same where most passages are in languages the encoder was not trained on: it tells questions apart less
+    well, and many that are answered would get none."""
     seed: int = Field(0, ge=0)
     """Same seed, same questions made."""
 

@@ -5,7 +5,6 @@ Your folder:   python -m flows knowledge-base source.kind=files source.path=~/no
 On a worker:   prefect deployment run 'knowledge-base/knowledge-base'
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -18,6 +17,7 @@ from flows.rag_answers import answer_questions
 from flows.topic_model import check_naming, find_topics
 from tasks.data.answers import AnswersRef
 from tasks.data.evaluation import Evaluation
+from tasks.data.reading import ReadingReport
 from tasks.data.releases import Comparison, Release
 from tasks.data.run import Outcome
 from tasks.data.search import CalibrationRef, Generation, HitsRef, QueriesRef, Verified
@@ -93,14 +93,16 @@ def answer_as_configured(made: Generation, asked: QueriesRef, config: KnowledgeB
 
 
 def calibrate(
-    made: Generation, languages: Sequence[str], source: Source, config: KnowledgeBase
+    made: Generation, reading: ReadingReport, source: Source, config: KnowledgeBase
 ) -> CalibrationRef | None:
     """Fit when nothing is answered: by the development half of the questions, and by drawn ones where these lack."""
     if (rules := config.evaluate.calibrate) is None:
         return None
     path = questions_for(source.kind, config.evaluate)
     own = None if path is None else load_calibration(path, made.documents, made.copies)
-    foreign = foreign_texts(languages)
+    foreign = foreign_texts(list(reading.documents))
+    if 2 * sum(reading.untrained.values()) > reading.passages:
+        rules = rules.model_copy(update={"foreign": rules.untrained})
     with steps.label("calibration"):
         texts = [text for some in foreign.values() for text in some]
         asked = draw_calibration(None if own is None else own.questions, made.passages, texts, rules)
@@ -247,7 +249,7 @@ def knowledge_base(
             copies=index_copies(ingested.documents) if ingested.counts.get("duplicates") else None,
         )
         verified = verify(made, config.publish.verify)
-        made = made.model_copy(update={"calibration": calibrate(made, list(reading.documents), source, config)})
+        made = made.model_copy(update={"calibration": calibrate(made, reading, source, config)})
         evaluation = evaluate(made, source, config)
         released = release(made, verified, source, config)
         topics = find_topics(ingested.documents, embedded, config.topics)

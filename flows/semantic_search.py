@@ -24,14 +24,17 @@ from tasks.ingest import ingest_queries
 from tasks.report.languages import reading_summary
 from tasks.report.names import named
 from tasks.rerank import check_reranker, enough_hits, rerank
-from tasks.retrieve import cut_hits, describe_hits, missing_words, retrieve
+from tasks.retrieve import cut_hits, describe_hits, explain_order, missing_words, require_documents, retrieve
 from tasks.runtime import tracking
 from tasks.tokenize import find_unread, report_languages
 
 log = logging.getLogger(__name__)
 
 
-def preflight(queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()) -> None:
+def preflight(
+    queries: list[str], collection: str | None = None, why: list[str] | None = None,
+    config: SemanticSearch = SemanticSearch(),
+) -> None:  # fmt: skip
     """Check what can be checked before any work.
 
     Raises:
@@ -41,6 +44,7 @@ def preflight(queries: list[str], collection: str | None = None, config: Semanti
     ingest_queries(queries)
     live = open_collection(collection)
     check_reranker(live.fingerprint, config.rerank)
+    require_documents(live, why)
     cutoff_of(live, config)
 
 
@@ -57,17 +61,19 @@ def cutoff_of(live: Generation, config: SemanticSearch) -> Threshold | None:
 
 @flow(name="semantic-search", flow_run_name=named("queries"))
 def semantic_search(
-    queries: list[str], collection: str | None = None, config: SemanticSearch = SemanticSearch()
-) -> Outcome:
+    queries: list[str], collection: str | None = None, why: list[str] | None = None,
+    config: SemanticSearch = SemanticSearch(),
+) -> Outcome:  # fmt: skip
     """Rank the passages of a collection for each query.
 
     Args:
         queries: What to look for, in plain language or exact terms.
         collection: Name of a collection that `knowledge-base` has built; left out, the only one there is.
+        why: Ids of two documents; why one stands before the other is explained.
         config: How to find passages, put them into a better order, and leave out what is no hit.
     """
-    with tracking.run("semantic-search", config, queries=queries, collection=collection) as run:
-        preflight(queries, collection, config)
+    with tracking.run("semantic-search", config, queries=queries, collection=collection, why=why) as run:
+        preflight(queries, collection, why, config)
         live = open_collection(collection)
         asked = ingest_queries(queries)
         vectors = embed_queries(asked, query_encoder(live))
@@ -91,4 +97,8 @@ def semantic_search(
         described = describe_hits(live, asked, hits, judge_hits(live, asked, vectors, hits))
         for query, words in zip(described, missing_words(live, asked), strict=True):
             query["missing"] = words
+        if why is not None:
+            told = explain_order(live, asked, vectors, hits, why, config.retrieve)
+            for query, one in zip(described, told, strict=True):
+                query["why"] = one
         return run.outcome({**stated, "queries": described})

@@ -181,6 +181,8 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({score})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
             yield from _also(hit, "     ")
+        if asked.get("why"):
+            yield f"  why: {asked['why']['said']}"
     if cutoff is not None:
         yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
 

@@ -34,6 +34,12 @@ class SparseIndex:
         scores: npt.NDArray[np.float32] = self.index.get_scores_from_ids(found)
         return scores
 
+    def words_in(self, query: str, text: str) -> set[str]:
+        """Return the words of a query that a text holds in any form."""
+        held = set(terms(text, self.languages))
+        words = {word: terms(word, self.languages) for word in (AROUND.sub("", part) for part in query.split())}
+        return {word for word, found in words.items() if held.intersection(found)}
+
     def lacks(self, query: str) -> list[str]:
         """Return the words of a query that no passage holds in any form, each once, stop words left out."""
         words = dict.fromkeys(AROUND.sub("", word) for word in query.split())

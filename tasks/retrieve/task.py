@@ -1,5 +1,6 @@
 """Tasks of `retrieve`: find passages for queries."""
 
+import difflib
 import itertools
 import math
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from tasks.data.answers import Threshold
 from tasks.data.documents import SHOWN_COPIES, Copy, Document, Passage, others_of
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
+from tasks.errors import DataError
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -103,6 +105,63 @@ def missing_words(collection: Generation, queries: QueriesRef) -> list[list[str]
 
     index = SparseIndex(objects.path(collection.sparse))
     return [index.lacks(query.text) for query in objects.load_rows(queries, Query)]
+
+
+def explain_order(
+    collection: Generation, queries: QueriesRef, vectors: VectorsRef, hits: HitsRef, pair: Sequence[str],
+    config: Retrieve,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Say for each query why one of two documents stands before the other.
+
+    Args:
+        collection: Where they come from.
+        queries: Q questions.
+        vectors: (Q, D) vector of each.
+        hits: What was shown for each.
+        pair: Ids of two documents.
+        config: How passages were found.
+    """
+    from tasks.retrieve.bm25 import SparseIndex
+    from tasks.retrieve.why import Considered, sentence, standing
+
+    index, found = SparseIndex(objects.path(collection.sparse)), objects.load_rows(hits, Hit)
+    of_passages, towards = objects.load_array(collection.vectors), objects.load_array(vectors)
+    allowed = _allowed(collection, config)
+    allowed = np.ones(len(of_passages), dtype=bool) if allowed is None else allowed
+    owners = objects.load_table(collection.passages, ["document"])["document"].to_pylist()
+    rows = {name: [row for row, owner in enumerate(owners) if owner == name] for name in pair}
+    texts = objects.rows_at(collection.passages, Passage, itertools.chain(*rows.values()))
+    told = []
+    for number, query in enumerate(objects.load_rows(queries, Query)):
+        cosines = np.asarray(of_passages @ towards[number], dtype=np.float64)
+        seen = Considered(cosines, index.scores(query.text).astype(np.float64), allowed, config)
+        shown = {hit.passage: (hit.rank, hit.score) for hit in found if hit.query == number}
+        held = {row: index.words_in(query.text, passage.indexed) for row, passage in texts.items()}
+        one, other = (standing(name, rows[name], seen, held, shown) for name in pair)
+        told.append({"documents": [one.stated(), other.stated()], "said": sentence((one, other))})
+    return told
+
+
+def require_documents(collection: Generation, pair: Sequence[str] | None) -> None:
+    """Make sure that two documents are in a collection.
+
+    Raises:
+        DataError: There are not two, or one is not there.
+    """
+    if pair is None:
+        return
+    if len(set(pair)) != 2:
+        raise DataError(
+            f"why has {len(set(pair))} ids but two documents are compared; give two, as the hits name them"
+        )
+    known = objects.load_table(collection.documents, ["id"])["id"].to_pylist()
+    for name in pair:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 3)
+            perhaps = f"; perhaps {', '.join(near)}" if near else ""
+            raise DataError(
+                f"why names {name!r}, no document of {collection.collection}{perhaps}; see the hits' document"
+            )
 
 
 def describe_hits(
