@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from configs.addresses import is_loopback
-from tasks.errors import RemoteError, StoreError
+from tasks.errors import ContractError, RemoteError, StoreError
 from tasks.store import durable, workspace
 
 NOTE = workspace.SERVERS
@@ -31,6 +31,8 @@ UI_ADDRESS = "http://127.0.0.1:4200"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # no brackets: httpx 0.28 takes those for a wrong address
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+MOST_PARAMETERS = "PREFECT_SERVER_API_MAX_PARAMETER_SIZE"  # bytes of a run's parameters that a server stores
+DEFAULT_MOST, OWN_MOST = "524288", "33554432"  # Prefect's, and that of servers we start
 START_TIMEOUT_S = 280.0  # on two cores that others have, 120 were too few
 
 
@@ -84,6 +86,24 @@ class PrefectServer:
             self.process.wait()
 
 
+def require_small(call: str, kind: str) -> None:
+    """Make sure that a server stores the parameters of a call; ours store more than Prefect's default.
+
+    Args:
+        call: The parameters as JSON.
+        kind: Where the address of the server is from.
+
+    Raises:
+        ContractError: They are larger than it stores.
+    """
+    most = int(os.environ.get(MOST_PARAMETERS, DEFAULT_MOST if kind in ("environment", "profile") else OWN_MOST))
+    if most and (size := len(call.encode())) > most:
+        raise ContractError(
+            f"the parameters of this call have {size:,} bytes and the Prefect server stores {most:,}; give fewer or "
+            f"shorter texts in one call, or set {MOST_PARAMETERS} here and where the server is started"
+        )
+
+
 def choose() -> PrefectServer:
     """Choose the server, set the environment for Prefect's import, and start a temporary one if need be."""
     bypass_proxies()
@@ -97,6 +117,7 @@ def choose() -> PrefectServer:
     if (url := profile_url()) is not None:
         return PrefectServer(url, "profile")
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
+    os.environ.setdefault(MOST_PARAMETERS, OWN_MOST)
     if (url := noted()) is not None:
         os.environ["PREFECT_API_URL"] = url
         return PrefectServer(url, "noted")

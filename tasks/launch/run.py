@@ -42,6 +42,7 @@ def run(card: FlowCard, call: BaseModel) -> int:
         module = importlib.import_module(f"flows.{card.module}")
         arguments = _arguments(call)
         module.preflight(**arguments)
+        prefect_server.require_small(call.model_dump_json(), chosen.kind)
         _import_mlflow()  # the run needs it at once, and a temporary server is still starting
         _collect_garbage()
         ready = time.monotonic()

@@ -1,5 +1,6 @@
 """How the server is chosen; starting one is tested with the flows."""
 
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tasks.errors import RemoteError
+from tasks.errors import ContractError, RemoteError
 from tasks.launch import prefect_server
 from tasks.store import durable
 
@@ -234,3 +235,33 @@ def test_the_environment_stays_where_no_proxy_is_set_or_none_is_used(
         monkeypatch.setitem(os.environ, "NO_PROXY", stated)
     prefect_server.bypass_proxies()
     assert os.environ.get("no_proxy") == left
+
+
+def test_parameters_that_a_server_would_not_store_are_one_line_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(prefect_server.MOST_PARAMETERS, raising=False)
+    large = '"' + "x" * 600_000 + '"'
+    for kind in ("environment", "profile"):
+        prefect_server.require_small('"x"', kind)
+        with pytest.raises(
+            ContractError, match="have 600,002 bytes and the Prefect server stores 524,288; give fewer"
+        ):
+            prefect_server.require_small(large, kind)
+    for kind in ("temporary", "noted"):  # ours, which store more
+        prefect_server.require_small(large, kind)
+    monkeypatch.setenv(prefect_server.MOST_PARAMETERS, "0")  # no limit, as Prefect reads it
+    prefect_server.require_small(large, "environment")
+
+
+@pytest.mark.flow
+@pytest.mark.long
+def test_a_call_of_more_than_prefects_limit_runs_on_our_own_server(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.json"
+    texts.write_text(json.dumps([f"Line {n} about roads and graphs. " * 20 for n in range(1_000)]), "utf-8")  # 0.6 MB
+    environment = {**os.environ, "LLM_FLOWS_HOME": str(tmp_path / "home")}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "flows", "tokenizer-report", f"text=@{texts}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert json.loads(done.stdout.splitlines()[-1])["state"] == "Completed"

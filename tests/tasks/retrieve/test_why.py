@@ -36,8 +36,9 @@ def test_the_parts_add_up_to_the_score_of_the_hit_and_ranks_are_those_of_the_sea
 
 def test_it_says_whether_meaning_or_words_decide_and_which_words(shelf: Generation) -> None:
     queries, vectors = asked("cats and the postman", 0.6, 0.8, 0)
-    (told,) = explain_order(shelf, queries, vectors, retrieve.fn(shelf, queries, vectors, Weighted()), ["dogs", "cats"],
-                            Weighted())  # fmt: skip
+    (told,) = explain_order(
+        shelf, queries, vectors, retrieve.fn(shelf, queries, vectors, Weighted()), ["dogs", "cats"], Weighted()
+    )
     assert [one["words"] for one in told["documents"]] == [("postman",), ("cats",)]
     assert told["said"].endswith("; meaning decides")
     assert "(cosine 0.800, 0.600)" in told["said"]
