@@ -277,7 +277,7 @@ def _stored(
 ) -> IngestedPictures:
     names = {document.id for document in documents} | {one.item for one in rejected}
     described = sum(bool(d.text) for d in documents)
-    passages = [Passage(f"{d.id}#0", d.id, row, 0, len(d.text), "", d.text, 0) for row, d in enumerate(documents)]
+    passages = (Passage(f"{d.id}#0", d.id, row, 0, len(d.text), "", d.text, 0) for row, d in enumerate(documents))
     told = {name for name, words in beside.words.items() if words.text}
     unknown = sorted(beside.words.keys() - names)
     lost = max(0, len(told & names) - described)
@@ -286,7 +286,7 @@ def _stored(
     steps.log_metrics(pictures=len(documents), rejected=len(rejected), rejected_rows=len(beside.unread), **counts)
     return IngestedPictures(
         documents=objects.save_rows(DocumentsRef, Document, documents),
-        passages=objects.save_rows(PassagesRef, Passage, passages),
+        passages=objects.save_stream(PassagesRef, Passage, passages, group=COPIES),
         pictures=pictures,
         rejected=objects.save_rows(RejectedRef, Rejected, rejected),
         rejected_rows=objects.save_rows(RejectedRef, Rejected, beside.unread),
