@@ -100,7 +100,7 @@ def calibrate(
         return None
     path = questions_for(source.kind, config.evaluate)
     own = None if path is None else load_calibration(path, made.documents, made.copies)
-    foreign = foreign_texts(list(reading.documents))
+    foreign = foreign_texts(reading.documents)
     if 2 * sum(reading.untrained.values()) > reading.passages:
         rules = rules.model_copy(update={"foreign": rules.untrained})
     with steps.label("calibration"):

@@ -1,7 +1,7 @@
 """Tasks that find out when a collection answers nothing."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import configs
@@ -15,12 +15,19 @@ from tasks.runtime.steps import step
 from tasks.store import objects
 
 ENGLISH = "en"
+LEAST_SHARE = 0.25
 
 
-def foreign_texts(languages: Sequence[str]) -> dict[str, list[str]]:
-    """Return the shipped questions about other subjects by language: those of the languages given, else English."""
+def foreign_texts(documents: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the shipped questions about other subjects by language: of those a quarter of documents is in, or English.
+
+    Args:
+        documents: How many are in each language. Questions in a language of few are far from most, and count for
+            little: with them the threshold would let more of the others through.
+    """
     folder = Path(configs.__file__).parent / "evaluation"
-    shipped = [name for name in languages if (folder / f"foreign.{name}.txt").is_file()] or [ENGLISH]
+    enough = [name for name, count in documents.items() if count >= LEAST_SHARE * sum(documents.values())]
+    shipped = [name for name in enough if (folder / f"foreign.{name}.txt").is_file()] or [ENGLISH]
     return {name: (folder / f"foreign.{name}.txt").read_text("utf-8").splitlines() for name in shipped}
 
 

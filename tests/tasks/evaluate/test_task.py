@@ -121,8 +121,11 @@ def test_what_the_user_asks_is_completed_by_drawn_questions(
 
 
 def test_foreign_questions_are_of_the_languages_of_the_collection_else_english() -> None:
-    assert list(foreign_texts(["en", "xx"])) == list(foreign_texts(["xx"])) == list(foreign_texts([])) == ["en"]
-    assert list(foreign_texts(["de", "en", "unknown"])) == ["de", "en"]
-    for texts in foreign_texts(["en", "de", "es"]).values():
+    assert (
+        list(foreign_texts({"en": 9, "xx": 9})) == list(foreign_texts({"xx": 1})) == list(foreign_texts({})) == ["en"]
+    )
+    assert list(foreign_texts({"de": 3, "en": 3, "unknown": 2})) == ["de", "en"]
+    assert list(foreign_texts({"en": 12, "de": 1})) == ["en"]
+    for texts in foreign_texts({"en": 1, "de": 1, "es": 1}).values():
         assert len(texts) == len(set(texts)) >= 300
         assert all(text.endswith("?") and text == text.strip() for text in texts)
