@@ -19,7 +19,7 @@ LEAST_SHARE = 0.25
 
 
 def foreign_texts(documents: Mapping[str, int]) -> dict[str, list[str]]:
-    """Return the shipped questions about other subjects by language: of those a quarter of documents is in, or English.
+    """Return the shipped questions on other subjects by language: of those of a quarter of documents, else English.
 
     Args:
         documents: How many are in each language. Questions in a language of few are far from most, and count for
