@@ -2,10 +2,10 @@
 
 `quotes.jsonl` holds 233 questions over 34 short texts: definitions, reference pages and reports in English, and some
 in German and Spanish. The words of the sentence that answers each question were written down, and what in each text
-states nothing: headings, lists and what leads to them, entries of parameters, questions and what breaks off; all of it
-before anything was scored. Even questions chose the weights, odd ones are reported beside all. Whoever wrote the
-questions wrote the rules too, so the score shows that a rule holds; XQuAD, in `answers`, is by others. The encoder is
-the embedded one, which knows English.
+states nothing, by layout and then by hand: headings, lists and what leads to them, entries of parameters, questions
+and what breaks off; all of it before anything was scored. Even questions chose the weights; the scores of odd ones,
+which are reported beside all, were seen meanwhile. Whoever wrote the questions wrote the rules too, so the score
+shows that a rule holds; XQuAD, in `answers`, is by others. The encoder is the embedded one, which knows English.
 """
 
 import json
