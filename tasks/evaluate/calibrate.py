@@ -106,7 +106,8 @@ def fit_foreign(answerable: Floats, foreign: Floats, *, withheld: float, false_a
     fixed = np.array([1.0, WORDS])
     sums = [(rows @ fixed)[:, None] if len(rows) else rows for rows in (answerable, foreign)]
     fitted = fit_threshold(*sums, false_abstentions=0.0)
-    cut = min(float(np.quantile(sums[1], withheld)), float(np.quantile(sums[0], false_abstentions)))
+    own = float(np.quantile(sums[0], false_abstentions, method="lower"))  # of few numbers the least: none lies below
+    cut = min(float(np.quantile(sums[1], withheld, method="higher")), own)
     weight = fitted.weights[0]
     return replace(
         fitted,
@@ -212,7 +213,10 @@ def calibrated(questions: Sequence[Question], signals: Sequence[Signal], config:
     counts |= {name: sum(q.split == name for q, _ in told) for name in (MADE, FOREIGN)}
     if not all(map(len, kinds)):
         missing = " and no ".join(name for name in ("answerable", "unanswerable") if not counts[name])
-        return {**counts, "reason": f"there is no {missing} question to calibrate it by"}
+        why = f"there is no {missing} question to calibrate it by"
+        if counts[FOREIGN] and not counts["answerable"]:
+            why += ", and no sentence to make one of: it takes one of 40 to 250 characters with six words"
+        return {**counts, "reason": why}
     if counts[MADE]:
         fitted = fit_foreign(*kinds, withheld=config.foreign, false_abstentions=config.false_abstentions)
     else:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from configs.generate import Extractive
 from tasks.data.documents import Document, Passage
-from tasks.generate.assertions import asserts, ends_sentences
+from tasks.generate.assertions import asks, asserts, ends_sentences
 from tasks.generate.extract import MatchedSentences, passage_of, rarity, share_of
 from tasks.generate.match import ReadSentences, match_sentences
 from tasks.text.injection import bursts, flags_of
@@ -19,6 +19,7 @@ from tasks.text.terms import terms
 Floats = npt.NDArray[np.float32]
 Languages = Sequence[str]
 Signals = tuple[float, float]
+NEAR = 40  # letters before a sentence
 ALIKE, AT_LEAST = 0.5, 3  # of runs of three words in common; documents that say the same
 
 
@@ -40,7 +41,9 @@ class Evidence:
         self.words = {p.id: frozenset(terms(p.indexed, languages)) for p in passages.values()}
         self.said = [frozenset(terms(s.text, languages)) for s in sentences]
         written = {row: ends_sentences(document.text) for row, document in documents.items()}
-        self.stated = np.array([asserts(s.text, written[s.row]) for s in sentences], dtype=bool)
+        self.stated = np.array(
+            [asserts(s.text, written[s.row], asks(_before(s, documents))) for s in sentences], dtype=bool
+        )
         self.flags = {p.id: flags_about(p, documents[p.row]) for p in passages.values()}
         self.rows: dict[str, list[int]] = {p.id: [] for p in passages.values()}
         for row, sentence in enumerate(sentences):
@@ -78,6 +81,11 @@ class Evidence:
         alike = bursts([p.text for p in read], [p.document for p in read], alike=ALIKE, at_least=AT_LEAST)
         flags = {p.id: self.flags[p.id] + (("burst",) if number in alike else ()) for number, p in enumerate(read)}
         return {name: found for name, found in flags.items() if found}
+
+
+def _before(sentence: Passage, documents: Mapping[int, Document]) -> str:
+    """Return the end of what stands before a sentence in its document."""
+    return documents[sentence.row].text[max(0, sentence.start - NEAR) : sentence.start].rstrip()
 
 
 def share_held(asked: Set[str], texts: Sequence[Set[str]]) -> float:

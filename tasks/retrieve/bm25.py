@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import ContractError
-from tasks.text.terms import stored_languages, terms
+from tasks.text.terms import stop_words, stored_languages, terms
 
 AROUND = re.compile(r"^\W+|\W+$")  # a word of a query
 
@@ -42,8 +42,9 @@ class SparseIndex:
 
     def lacks(self, query: str) -> list[str]:
         """Return the words of a query that no passage holds in any form, each once, stop words left out."""
+        said = {word for language in self.languages for word in stop_words(language)}
         words = dict.fromkeys(AROUND.sub("", word) for word in query.split())
-        parts = {word: terms(word, self.languages) for word in words}
+        parts = {word: terms(word, self.languages) for word in words if word.lower() not in said}
         return [word for word, found in parts.items() if found and not self._holds(found)]
 
     def _holds(self, found: list[str]) -> bool:

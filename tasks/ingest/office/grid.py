@@ -7,6 +7,7 @@ import csv
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
+from tasks.ingest.cells import is_missing
 from tasks.ingest.dialects import AUTO, DELIMITERS, SURE, find_delimiter, find_encoding, records_of
 from tasks.ingest.files import decode
 from tasks.ingest.office.contents import FileRefused, OfficeContents
@@ -50,22 +51,34 @@ def add_rows(found: OfficeContents, rows: Iterable[GridRow], headings: tuple[str
 
 
 def _tables(rows: Iterable[GridRow]) -> Iterator[list[GridRow]]:
-    """Yield the tables of a sheet: after an empty row another begins with the names of its columns."""
+    """Yield the tables of a sheet: after an empty row another may begin with the names of its columns.
+
+    It does where a row without numbers stands above one with numbers and has as many cells, none of them a word for a
+    missing one, so that a row of words after a gap is not taken for names.
+    """
     table: list[GridRow] = []
     gap = numbers = False
-    for number, row in rows:
-        cells = [" ".join(cell.split()) for cell in row]
+    cleaned = [(number, [" ".join(cell.split()) for cell in row]) for number, row in rows]
+    below = [cells for _, cells in cleaned[1:]] + [[]]
+    for (number, cells), after in zip(cleaned, below, strict=True):
         if not any(cells):
             gap = bool(table)
             continue
         named = names_columns(cells)
-        if gap and named and numbers:
+        if gap and named and numbers and _names(cells, after):
             yield table
             table, numbers = [], False
         numbers = numbers or not named
         gap = False
         table.append((number, cells))
     yield table
+
+
+def _names(cells: Sequence[str], after: Sequence[str]) -> bool:
+    """Return whether a row without numbers names the columns of the row below it."""
+    filled, below = [cell for cell in cells if cell], [cell for cell in after if cell]
+    whole = len(filled) >= len(below) > 1 and not any(is_missing(cell) for cell in filled)
+    return whole and any(map(_is_number, below))
 
 
 def _lines(table: Sequence[GridRow]) -> Iterator[tuple[int, str]]:

@@ -22,6 +22,7 @@ STYLES = "\n".join(
 MARK = re.compile(r'<sup><a href="#((?:foot|end)note-[^"]+)"[^>]*>\[(\d+)\]</a></sup>')
 NOTE = re.compile(r'<li id="((?:foot|end)note-[^"]+)">(.*?)</li>', re.DOTALL)
 BACK = re.compile(r'<a href="#(?:foot|end)note-ref-[^"]+">[^<]*</a>')
+ITEM = "-"  # before an item of a list, whose own number is not read
 BLOCK_END = re.compile(r"</(?:p|h\d|li|td|th)>")
 FIRST_ROW = re.compile(r"<table><tr>(.*?)</tr>(?=<tr>)", re.DOTALL)
 CELL = re.compile(r"<td[^>]*>(.*?)</td>", re.DOTALL)
@@ -45,7 +46,7 @@ def read(package: zipfile.ZipFile) -> OfficeContents:
         return []
 
     made = mammoth.convert_to_html(_visible(package, found), style_map=STYLES, convert_image=picture)
-    page = read_html(_with_notes(FIRST_ROW.sub(_named, made.value)))
+    page = read_html(_with_notes(FIRST_ROW.sub(_named, made.value.replace("<li>", f"<li>{ITEM} "))))
     found.title, found.text, found.headings, counts = page.title, page.text, page.headings, page.counts
     found.counts += counts
     lost = [m.message for m in made.messages if not m.message.startswith(HARMLESS)]

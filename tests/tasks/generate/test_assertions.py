@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.generate.assertions import asserts, ends_sentences
+from tasks.generate.assertions import asks, asserts, ends_sentences
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,6 @@ from tasks.generate.assertions import asserts, ends_sentences
         "- **speed** : int, turns a minute",
         "- inlet valve",
         "2. Open the valve",
-        "| E1 | the sensor is broken |",
         "In the winter of 1931 the old pump",
         "The old pump was sold and...",
         "The old pump was sold, its parts, \u2014",
@@ -40,6 +39,11 @@ def test_headings_intros_entries_questions_and_fragments_state_nothing(text: str
         "1. Open the valve before the pump starts to turn",
         "- Dry running destroys the seal.",
         "speed : int\n    Turns a minute; the motor stops above 3,000.",
+        "Warranty: 36 months",
+        "- Wool: 30 °C, 40 minutes",
+        "| Code | Meaning |\n|---|---|\n| E1 | the sensor is broken |",
+        "First aider\tTom Ebel\t4822",
+        "- Gather at the oak tree in the car park",
         "水泵把水抽上来。",
         "पंप पानी उठाता है।",
         "เครื่องสูบน้ำใช้ไฟฟ้าจากแผงโซลาร์",
@@ -47,6 +51,15 @@ def test_headings_intros_entries_questions_and_fragments_state_nothing(text: str
 )
 def test_sentences_of_any_script_state_something(text: str) -> None:
     assert asserts(text, stops=True)
+
+
+def test_what_follows_a_question_answers_it_with_or_without_a_full_stop() -> None:
+    assert asserts("Dr. Helga Amsel", stops=True, replies=True)
+    assert not asserts("Dr. Helga Amsel", stops=True)
+    assert not asserts("And who leads the workshop?", stops=True, replies=True)
+    assert [asks(text) for text in ("Who is the director?", 'She asked: "Who?"', "主任是谁？", "The director.")] == [
+        True, True, True, False,
+    ]  # fmt: skip
 
 
 def test_a_document_without_full_stops_is_not_asked_for_them() -> None:

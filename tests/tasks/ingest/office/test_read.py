@@ -126,7 +126,7 @@ def test_of_a_word_file_what_a_reader_sees_is_read_and_nothing_else() -> None:
     for line in ("oars", "sails"):
         made.add_paragraph(line, style="List Number")
     found = contents_of(saved(made), "docx")
-    assert found.text == "It is kept\n\nIn a box.\n\noars\n\nsails"
+    assert found.text == "It is kept\n\nIn a box.\n\n- oars\n\n- sails"
     assert found.counts["deletions"] == 1
     assert found.unread == ["6 characters of hidden text", "1 list without the numbers of its items"]
 
@@ -243,3 +243,13 @@ def test_a_mail_that_does_not_say_how_it_is_written_keeps_its_letters_and_its_se
     assert "First." in mixed["text"]
     assert "Second." in mixed["text"]
     assert mixed["unread"] == ["1 attachment (p.png): save them beside the mail"]
+
+
+def test_a_row_of_words_after_an_empty_row_is_a_row_and_a_second_header_names_its_own_table() -> None:
+    runs = "Runner,Time,City\nAda,31,Oslo\nBo,29,Rome\n\nCy,NA,none\nDi,n/a,Bern\n\nTeam,Points,Place\nReds,12,1\n"
+    found = contents_of(runs.encode(), "csv", "utf-8")
+    lines = "\n\n".join(section.text for section in found.sections).split("\n\n")
+    assert lines == [
+        "Runner: Ada\tTime: 31\tCity: Oslo", "Runner: Bo\tTime: 29\tCity: Rome", "Runner: Cy\tTime: NA\tCity: none",
+        "Runner: Di\tTime: n/a\tCity: Bern", "Team: Reds\tPoints: 12\tPlace: 1",
+    ]  # fmt: skip
