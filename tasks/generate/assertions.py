@@ -9,7 +9,7 @@ import re
 from tasks.text.scripts import letter_words
 from tasks.text.sentences import CITED, CLOSED, END_MARKS, FULL, QUOTES
 
-LEAST_ITEM = 4  # words; a shorter item of a list that ends without a full stop names a thing
+LEAST_ITEM = 6  # words; a shorter item of a list that ends without a full stop names a thing
 ASKING = "?\u037e\u061f\uff1f\u2047\u2048\u2049\u1367\u2e2e"
 OPEN = ":,;\uff1a\uff0c\uff1b\u3001\u060c\u061b\u2013\u2014-"  # more was to come
 NOTE = r"\[[^\[\]\n]{1,40}\]|(?<=[.!?]):\d+(?:[:\u2013-]\d+)*"  # `[citation needed]`, and pages after a full stop
@@ -19,9 +19,19 @@ END = re.compile(rf"[{END_MARKS}]")
 CUT = re.compile(r"(?:\.{3}|\u2026)\Z")
 HEADING = re.compile(r"[ \t]*#{1,6}[ \t]|[^\n]*\n[ \t]*[-=~^]{3,}[ \t]*\Z")
 CELLS = re.compile(r"^[^\n]*\w[^\n\t]*\t+[^\n\t]*\w|^[ \t]*\|[^\n]*\w[^\n|]*\|[^\n|]*\w", re.MULTILINE)
-PAIR = re.compile(r"^[ \t]*(?:[-*+\u2022][ \t]+)?\w[^:|\n]{0,58}[^\s:|]:[ \t]+\S", re.MULTILINE)
+PAIR = re.compile(r"^[ \t]*(?:[-*+\u2022][ \t]+)?\w[^:|\n]{0,58}[^\s:|]:[ \t]+(\S[^\n]*)", re.MULTILINE)
+MOST_NAME = 4  # words of a value that is a name; longer ones without a figure are subtitles
 ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u00b7\u2013]|\(?\w{1,3}[.)])[ \t]+")
 ENTRY = re.compile(r"[ \t]*(?:[-*+\u2022][ \t]+)?[*`]{0,2}[\w.\-, /*`]{1,60}[*`]{0,2} : ")
+
+
+def has_value(text: str) -> bool:
+    """Return whether a line gives a name its value: a figure, or a few words that begin as a name does."""
+    values = [match[1].strip() for match in PAIR.finditer(text)]
+    return any(
+        any(c.isdigit() for c in value) or (not value[0].islower() and len(value.split()) <= MOST_NAME)
+        for value in values
+    )
 
 
 def asks(text: str) -> bool:
@@ -54,7 +64,7 @@ def asserts(text: str, stops: bool, replies: bool = False) -> bool:
     )  # Thai and Lao have no full stop
     if ENTRY.match(unit):
         return ended and bool(unit.partition("\n")[2].strip())  # what it is follows on the next line
-    if replies or PAIR.search(unit) or CELLS.search(unit):
+    if replies or has_value(unit) or CELLS.search(unit):
         return True
     item = ITEM.match(unit)
     return ended or (item is not None and len(letter_words(unit[item.end() :], 1)) >= LEAST_ITEM)

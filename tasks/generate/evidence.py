@@ -84,8 +84,10 @@ class Evidence:
 
 
 def _before(sentence: Passage, documents: Mapping[int, Document]) -> str:
-    """Return the end of what stands before a sentence in its document."""
-    return documents[sentence.row].text[max(0, sentence.start - NEAR) : sentence.start].rstrip()
+    """Return the end of the line before a sentence in its document; nothing after an empty line."""
+    before = documents[sentence.row].text[max(0, sentence.start - NEAR) : sentence.start]
+    lead = len(sentence.text) - len(sentence.text.lstrip())
+    return "" if (before[len(before.rstrip()) :] + sentence.text[:lead]).count("\n") > 1 else before.rstrip()
 
 
 def share_held(asked: Set[str], texts: Sequence[Set[str]]) -> float:

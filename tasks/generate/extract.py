@@ -16,7 +16,7 @@ import numpy.typing as npt
 from configs.generate import Extractive
 from tasks.data.answers import Answer, Citation, Threshold
 from tasks.data.documents import Document, Passage
-from tasks.generate.assertions import PAIR
+from tasks.generate.assertions import has_value
 from tasks.text.scripts import letter_words
 from tasks.text.sentences import sentences
 
@@ -36,7 +36,7 @@ def sentences_of(passages: Sequence[Passage]) -> Iterator[Passage]:
         for number, (start, end) in enumerate(sentences(passage.text)):
             text = passage.text[start:end]
             words = max(len(re.findall(r"[^\W\d_]{2,}", text)), len(letter_words(text, 2)))
-            if (words >= MIN_WORDS or (words and PAIR.search(text))) and not CODE.match(text):
+            if (words >= MIN_WORDS or (words and has_value(text))) and not CODE.match(text):
                 span = passage.start + start, passage.start + end
                 yield Passage(f"{passage.id}.{number}", passage.document, passage.row, *span, "", text, 0)
 
