@@ -35,7 +35,8 @@ SHOWN_KINDS, SHOWN_FILES = 8, 3  # that a note names
 def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[list[Item], int]:
     """List what a folder holds.
 
-    Links are never followed, neither to files nor to folders, and nothing but a regular file is opened.
+    Links are never followed, neither to files nor to folders, and nothing but a regular file is opened. What is hidden
+    is left alone.
 
     Args:
         root: The folder.
@@ -53,11 +54,11 @@ def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
     items, ignored = [], 0
     root, closed = root.resolve(), set[Path]()
     for current, folders, names, descriptor in os.fwalk(root, follow_symlinks=False):
-        folders.sort()
+        folders[:] = sorted(folder for folder in folders if not is_hidden(folder))
         below = Path(current).relative_to(root)
         closed = closed - {below} | {below / folder for folder in folders}
         for name in sorted(names):
-            if any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in patterns):
+            if not is_hidden(name) and any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in patterns):
                 items.append(_scan(name, descriptor, (below / name).as_posix(), max_bytes))
             else:
                 ignored += 1
@@ -70,9 +71,19 @@ def count_others(root: Path, patterns: Sequence[str]) -> int:
     return sum(1 for _ in _others(root, patterns))
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden, as Unix has it: `.git`, editors' copies and keys are no documents."""
+    return name.startswith(".")
+
+
 def _others(root: Path, patterns: Sequence[str]) -> Iterator[str]:
-    names = (name for _, _, names in os.walk(root, followlinks=False) for name in names)
-    return (name for name in names if not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns))
+    """Yield the name of each file that matches no pattern, and of each file and folder that is hidden."""
+    for _, folders, names in os.walk(root, followlinks=False):
+        yield from (folder for folder in folders if is_hidden(folder))
+        folders[:] = [folder for folder in folders if not is_hidden(folder)]
+        for name in names:
+            if is_hidden(name) or not any(fnmatch.fnmatch(name.lower(), p.lower()) for p in patterns):
+                yield name
 
 
 def other_kinds(root: Path, patterns: Sequence[str], setting: str = "") -> str:
@@ -84,7 +95,9 @@ def other_kinds(root: Path, patterns: Sequence[str], setting: str = "") -> str:
         setting: What changes them, said at the end.
     """
     others = list(_others(root, patterns))
-    endings = Counter(_label(Path(name).suffix.lower()) or "without an ending" for name in others)
+    endings = Counter(
+        "hidden" if is_hidden(name) else _label(Path(name).suffix.lower()) or "without an ending" for name in others
+    )
     told = ", ".join(f"{n:,} {ending}" for ending, n in endings.most_common(SHOWN_KINDS))
     told += ", ..." if len(endings) > SHOWN_KINDS else ""
     many = "file of another kind is" if len(others) == 1 else "files of other kinds are"

@@ -103,6 +103,7 @@ def collection_page(
             Table("Topics", ("topic", topics.unit, "words"), [(t["label"], t["size"], t["words"]) for t in named])
         )
     if evaluation is None:
+        tables.append(Table("When nothing is answered", ("calibration",), [(_calibration(live),)]))
         missing.append("evaluation: no question has an answer in this collection; set evaluate.questions=FILE")
     else:
         tables[:0] = [_quality(evaluation, live)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import DataError
-from tasks.ingest.files import decode, describe_file, list_folder, read_file
+from tasks.ingest.files import decode, describe_file, list_folder, other_kinds, read_file
 
 PATTERNS = ("*.txt", "*.md", "*.html", "*.htm")
 LIMIT = 5_000_000
@@ -118,7 +118,7 @@ def test_a_file_and_a_folder_that_may_not_be_opened_are_rejected(nobody: Path) -
 
 
 def test_a_name_of_signs_and_dots_is_only_a_name(folder: Path) -> None:
-    name = "..\x1b[31m \n=cmd()'\"<b>.txt"
+    name = "-..\x1b[31m \n=cmd()'\"<b>.txt"
     (folder / name).write_text("odd", "utf-8")
     found = read(folder)[name]
     assert isinstance(found, Document)
@@ -239,3 +239,12 @@ def test_what_was_encoded_decodes_to_itself(text: str, encoding: str) -> None:
     expected = text.removeprefix("\ufeff") if encoding.lower() == "utf-8" else text
     found = decode(text.encode(encoding), encoding)
     assert found == expected or text.encode(encoding)[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def test_what_is_hidden_is_left_alone_and_counted(tmp_path: Path) -> None:
+    (tmp_path / ".git" / "notes").mkdir(parents=True)
+    for name in ("a.txt", ".env.txt", ".git/b.txt", ".git/notes/c.txt", "d.zip"):
+        (tmp_path / name).write_text("text")
+    items, ignored = list_folder(tmp_path, ["*.txt"], 1_000)
+    assert ([item.name for item in items], ignored) == (["a.txt"], 2)
+    assert other_kinds(tmp_path, ["*.txt"]) == "3 files of other kinds are left alone (2 hidden, 1 .zip)"
