@@ -68,16 +68,8 @@ def test_every_flow_has_a_call_here() -> None:
     assert set(CALLS) == set(flow_cards())
 
 
-LONG = (
-    "knowledge-",
-    "model-",
-    "tune-",
-    "image-",
-    "text-",
-    "topic-",
-    "word-",
-    "chat-",
-)  # up to a minute each; other tests run them on less
+# Up to a minute each; other tests run them on less. The collection of knowledge-base is asked by those that stay.
+LONG = ("model-", "tune-", "image-", "text-", "topic-", "word-", "chat-")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long) if n.startswith(LONG) else n for n in CALLS])

@@ -72,6 +72,6 @@ def test_the_evaluation_judges_the_reranked_order_beside_the_others(searchable: 
 def test_a_model_that_is_not_there_is_said_before_a_run(collection: str) -> None:
     gone = CrossEncoder(model="/no/model")
     with pytest.raises(ModelError, match="model '/no/model' is not a folder"):
-        searching.preflight(QUERIES, collection, SemanticSearch(rerank=gone))
+        searching.preflight(QUERIES, collection, config=SemanticSearch(rerank=gone))
     with pytest.raises(ModelError, match="model '/no/model' is not a folder"):
         asking.preflight("Who?", collection, RagAnswers(rerank=gone))
