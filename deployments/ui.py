@@ -40,9 +40,8 @@ def main(words: Sequence[str]) -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # Else MLflow keeps eight processes, 1.6 GB, for jobs of its own that no flow asks for.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    os.environ.setdefault(
-        prefect_server.MOST_PARAMETERS, prefect_server.OWN_MOST
-    )  # of 0.5 MB, a list of ten thousand queries was refused
+    # Of Prefect's 0.5 MB, a list of ten thousand queries was refused.
+    os.environ.setdefault(prefect_server.MOST_PARAMETERS, prefect_server.OWN_MOST)
     os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")  # of 10 s, a busy machine made "database is locked"
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     try:

@@ -13,7 +13,7 @@ from configs.flows import KnowledgeBase
 from configs.ingest import PythonDocs, Source
 from configs.publish import Verify
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from flows.rag_answers import answer_questions
+from flows.rag_answers import answer_questions, find_passages
 from flows.topic_model import check_naming, find_topics
 from tasks.data.answers import AnswersRef
 from tasks.data.evaluation import Evaluation
@@ -101,15 +101,14 @@ def calibrate(
     path = questions_for(source.kind, config.evaluate)
     own = None if path is None else load_calibration(path, made.documents, made.copies)
     foreign = foreign_texts(reading.documents)
-    if 2 * sum(reading.untrained.values()) > reading.passages:
+    foreign_to_encoder = sum(reading.untrained.values()) + sum(reading.unread.values())
+    if 2 * foreign_to_encoder > reading.passages:
         rules = rules.model_copy(update={"foreign": rules.untrained})
     with steps.label("calibration"):
         texts = [text for some in foreign.values() for text in some]
         asked = draw_calibration(None if own is None else own.questions, made.passages, texts, rules)
         vectors = embed_queries(asked.queries, made.fingerprint)
-        hits = retrieve(made, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
-        if config.rerank is not None:
-            hits = rerank(made, asked.queries, vectors, hits, config.rerank)
+        hits = find_passages(made, asked.queries, vectors, config.retrieve, config.rerank)
         signals = measure_signals(made, asked.queries, vectors, hits, config.answer.passages)
     way = way_of(config.retrieve, config.rerank, config.answer)
     return calibrate_threshold(made, asked.questions, signals, way, list(foreign), rules)
@@ -181,10 +180,7 @@ def compare(made: Generation, live: Generation | None, source: Source, config: K
     for name, generation in (("new", made), ("live", live)):
         with steps.label("gate", name):
             vectors = embed_queries(asked.queries, encoders[name])
-            hits = retrieve(generation, asked.queries, vectors, enough_hits(config.retrieve, config.rerank))
-            if config.rerank is not None:
-                hits = rerank(generation, asked.queries, vectors, hits, config.rerank)
-        rankings[name] = hits
+            rankings[name] = find_passages(generation, asked.queries, vectors, config.retrieve, config.rerank)
         passages[name] = generation.passages
     found = compare_releases(asked.questions, passages, rankings, config.evaluate, gate.tolerance)
     return found.model_copy(update={"against": live.number})

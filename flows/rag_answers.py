@@ -18,7 +18,8 @@ from tasks.data.answers import AnswersRef
 from tasks.data.chains import MethodsJudged
 from tasks.data.messages import Generator
 from tasks.data.run import Outcome
-from tasks.data.search import Generation, QueriesRef
+from tasks.data.search import Generation, HitsRef, QueriesRef
+from tasks.data.vectors import VectorsRef
 from tasks.embed import embed_passages, embed_queries, query_encoder
 from tasks.errors import ContractError
 from tasks.evaluate import evaluate_open_book, load_questions, questions_for
@@ -90,6 +91,14 @@ def drawn_as_asked(config: Generated, *, one: bool = True) -> tuple[Generator, G
     return generator, resolved, generator.sampling.stated(config.sampling)
 
 
+def find_passages(
+    live: Generation, asked: QueriesRef, vectors: VectorsRef, retrieval: Retrieve, reranking: Rerank | None
+) -> HitsRef:
+    """Return the passages of a collection for each query, put into a better order where that is asked for."""
+    hits = retrieve(live, asked, vectors, enough_hits(retrieval, reranking))
+    return hits if reranking is None else rerank(live, asked, vectors, hits, reranking)
+
+
 def answer_questions(
     live: Generation, asked: QueriesRef, retrieval: Retrieve, reranking: Rerank | None, config: Generate,
     readable: Readable = Readable(),
@@ -97,9 +106,7 @@ def answer_questions(
     """Answer questions from one generation of a collection; none that its encoder cannot read."""
     encoder = query_encoder(live)
     vectors = embed_queries(asked, encoder)
-    hits = retrieve(live, asked, vectors, enough_hits(retrieval, reranking))
-    if reranking is not None:
-        hits = rerank(live, asked, vectors, hits, reranking)
+    hits = find_passages(live, asked, vectors, retrieval, reranking)
     quoting = config.quote if isinstance(config, Generated) else config
     sentences = cut_sentences(live.passages, hits, quoting.passages)
     embedded = embed_passages(sentences, encoder)

@@ -13,6 +13,7 @@ from prefect import flow
 from configs.flows import SemanticSearch
 from configs.generate import Extractive
 from configs.retrieve import Answered, Near, Sparse
+from flows.rag_answers import find_passages
 from tasks.data.answers import Threshold
 from tasks.data.reading import BY_WORDS
 from tasks.data.run import Outcome
@@ -23,8 +24,8 @@ from tasks.index import open_collection
 from tasks.ingest import ingest_queries
 from tasks.report.languages import reading_summary
 from tasks.report.names import named
-from tasks.rerank import check_reranker, enough_hits, rerank
-from tasks.retrieve import cut_hits, describe_hits, explain_order, missing_words, require_documents, retrieve
+from tasks.rerank import check_reranker
+from tasks.retrieve import cut_hits, describe_hits, explain_order, missing_words, require_documents
 from tasks.runtime import tracking
 from tasks.tokenize import find_unread, report_languages
 
@@ -77,9 +78,7 @@ def semantic_search(
         live = open_collection(collection)
         asked = ingest_queries(queries)
         vectors = embed_queries(asked, query_encoder(live))
-        hits = retrieve(live, asked, vectors, enough_hits(config.retrieve, config.rerank))
-        if config.rerank is not None:
-            hits = rerank(live, asked, vectors, hits, config.rerank)
+        hits = find_passages(live, asked, vectors, config.retrieve, config.rerank)
         cutoff = cutoff_of(live, config)
         if cutoff is not None and isinstance(config.cutoff, Answered):
             hits = withhold_hits(live, asked, vectors, hits, cutoff, config.cutoff.passages)

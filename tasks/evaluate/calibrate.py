@@ -23,7 +23,8 @@ from configs.evaluate import Calibrate
 from tasks.data.answers import Answer, Signal
 from tasks.data.evaluation import Measure, Question
 from tasks.errors import ContractError
-from tasks.evaluate.drawn import FOREIGN, MADE
+from tasks.evaluate.drawn import CHARACTERS, FOREIGN, MADE
+from tasks.evaluate.drawn import WORDS as WORDS_ASKED
 from tasks.metrics.intervals import Z_95, Interval
 
 Floats = npt.NDArray[np.float64]
@@ -215,7 +216,7 @@ def calibrated(questions: Sequence[Question], signals: Sequence[Signal], config:
         missing = " and no ".join(name for name in ("answerable", "unanswerable") if not counts[name])
         why = f"there is no {missing} question to calibrate it by"
         if counts[FOREIGN] and not counts["answerable"]:
-            why += ", and no sentence to make one of: it takes one of 40 to 250 characters with six words"
+            why += f", and no sentence to make one of: it takes {WORDS_ASKED} words and {CHARACTERS[0]} characters"
         return {**counts, "reason": why}
     if counts[MADE]:
         fitted = fit_foreign(*kinds, withheld=config.foreign, false_abstentions=config.false_abstentions)

@@ -1,9 +1,8 @@
 """Questions to calibrate a collection by where its user gave none: some it answers, and some about other subjects.
 
-A question it answers is made of a sentence of its own, every other word of which is left out: with an encoder of
-English such questions lie as near to their passage as people's do, a little further (docs/experiments.md). Questions
-about other subjects are shipped, in a few languages; a collection that answers some of them makes the threshold safer,
-not wrong.
+A question it answers is made of a sentence of its own, half of whose words are left out: with an encoder of English
+such questions lie as near to their passage as people's do, a little further (docs/experiments.md). Questions about
+other subjects are shipped, in a few languages; some collections answer a few of them.
 """
 
 import random

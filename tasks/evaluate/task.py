@@ -69,10 +69,16 @@ def load_calibration(path: Path, documents: DocumentsRef, copies: CopiesRef | No
 def _asked(questions: Sequence[Question], documents: DocumentsRef, copies: CopiesRef | None) -> QuestionSet:
     names = _found_as(documents, copies)
     kept = [replace(q, answers=_named(q, names)) for q in questions if not q.answers or names.keys() & set(q.answers)]
-    return _question_set(kept, len(questions) - len(kept))
+    return question_set(kept, len(questions) - len(kept))
 
 
-def _question_set(kept: Sequence[Question], left_out: int) -> QuestionSet:
+def question_set(kept: Sequence[Question], left_out: int) -> QuestionSet:
+    """Store questions, and the same as they are put to a collection.
+
+    Args:
+        kept: Q questions.
+        left_out: How many are not among them.
+    """
     return QuestionSet(
         questions=objects.save_rows(QuestionsRef, Question, kept),
         queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in kept]),
@@ -110,7 +116,7 @@ def load_shared_questions(path: Path, ours: Generation, theirs: Generation) -> Q
     questions = read_questions(path, "all")
     held = held_by_both(questions, known.keys(), other.keys())
     kept = [replace(q, answers=_named(q, known)) for q in held if _named(q, known) == _named(q, other)]
-    return _question_set(kept, len(questions) - len(kept))
+    return question_set(kept, len(questions) - len(kept))
 
 
 @step(name="evaluate-rankings", libraries=("numpy",))

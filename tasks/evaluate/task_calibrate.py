@@ -9,7 +9,8 @@ from configs.evaluate import Calibrate
 from tasks.data.answers import Calibration, Signal, SignalsRef
 from tasks.data.documents import Passage, PassagesRef
 from tasks.data.evaluation import Question, QuestionSet, QuestionsRef
-from tasks.data.search import CalibrationRef, Generation, QueriesRef, Query
+from tasks.data.search import CalibrationRef, Generation
+from tasks.evaluate.task import question_set
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -53,12 +54,7 @@ def draw_calibration(
             some = random.Random(config.seed).sample(range(passages.rows), min(passages.rows, LOOKED_AT))
             asked += made_questions(list(objects.rows_at(passages, Passage, some).values()), config.seed)
     steps.log_metrics(questions=len(asked), of_user=0 if own is None else own.rows)
-    return QuestionSet(
-        questions=objects.save_rows(QuestionsRef, Question, asked),
-        queries=objects.save_rows(QueriesRef, Query, [Query(q.id, q.question) for q in asked]),
-        answerable=sum(bool(q.answers) for q in asked),
-        left_out=0,
-    )
+    return question_set(asked, 0)
 
 
 @step(name="evaluate-calibrate", libraries=("numpy", "scipy", "scikit-learn"))

@@ -16,56 +16,56 @@ ASKS: dict[Kind, re.Pattern[str]] = {
     "date": re.compile(
         r"(?:\bwhen (?:did|do|does|is|are|was|were|will|has|have|had|can)\b|\bwhen\W*$|^\W*since when)"
         r"|\b(?:(?:what|which) (?:\w+ )?(?:year|date|day|month|century|decade|time)|wann|in welchem jahr|quand"
-        r"|en quelle ann\u00e9e|cu\u00e1ndo|(?:en )?qu\u00e9 (?:a\u00f1o|fecha|hora|d\u00eda))\b"
+        r"|en quelle année|cuándo|(?:en )?qué (?:año|fecha|hora|día))\b"
     ),
     "number": re.compile(
         r"\b(?:how (?:many|much|long|tall|large|high|old|fast|often|far|big|deep|wide|heavy|accurate)"
         r"|what (?:percentage|percent|number|share|proportion|amount)|wie ?viele?|wie (?:hoch|lange?|schnell"
-        r"|gro\u00df|weit"
-        r"|oft|alt|tief|breit|schwer)|combien|quel \u00e2ge|cu\u00e1nt[oa]s?|qu\u00e9 (?:ancho|altura|edad"
+        r"|groß|weit"
+        r"|oft|alt|tief|breit|schwer)|combien|quel âge|cuánt[oa]s?|qué (?:ancho|altura|edad"
         r"|porcentaje))\b"
     ),
-    "person": re.compile(r"\b(?:who|whom|whose|wer|wem|wen|wessen|qui|qui\u00e9n(?:es)?)\b"),
+    "person": re.compile(r"\b(?:who|whom|whose|wer|wem|wen|wessen|qui|quién(?:es)?)\b"),
     "place": re.compile(
-        r"\b(?:where|(?:what|which) (?:city|country|town|state|place|region)|wo|woher|wohin|o\u00f9"
-        r"|a?d\u00f3nde)\b"
+        r"\b(?:where|(?:what|which) (?:city|country|town|state|place|region)|wo|woher|wohin|où"
+        r"|a?dónde)\b"
     ),
     "reason": re.compile(
         r"\b(?:why|what (?:is|was) the (?:cause|reason)|what causes?d?|warum|weshalb|wieso|pourquoi"
-        r"|por qu\u00e9)\b"
+        r"|por qué)\b"
     ),
     "definition": re.compile(
         r"^\W*(?:what (?:is|are|was|were) (?:an? |the )?(?:definition of |meaning of )?[\w-]+(?: [\w-]+)?\W*$"
         r"|define\b"
-        r"|was (?:ist|sind|war) (?:eine? |der |die |das )?[\w-]+\W*$|was (?:bedeutet|versteht)|qu\u00e9 (?:es"
+        r"|was (?:ist|sind|war) (?:eine? |der |die |das )?[\w-]+\W*$|was (?:bedeutet|versteht)|qué (?:es"
         r"|son|significa)\b"
         r"|qu.est-ce que?\b)|\b(?:defin(?:ed|ition)|meaning)\b"
     ),
 }
 MONTHS = (
-    r"jan(?:uary|uar|vier)|feb(?:ruary|ruar)|f\u00e9vrier|mar(?:ch|s)|m\u00e4rz|april|avril|may|mai|june?|juni"
+    r"jan(?:uary|uar|vier)|feb(?:ruary|ruar)|février|mar(?:ch|s)|märz|april|avril|may|mai|june?|juni"
     r"|juin|july?"
-    r"|juli|juillet|august|ao\u00fbt|sep(?:tember|tembre)|o[ck]tober|octobre|november|novembre|de[cz]ember"
-    r"|d\u00e9cembre"
-    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|se(?:p)?tiembre|octubre|noviembre|diciembre"
+    r"|juli|juillet|august|août|sep(?:tember|tembre)|o[ck]tober|octobre|november|novembre|de[cz]ember"
+    r"|décembre"
+    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|sep?tiembre|octubre|noviembre|diciembre"
 )
 DAYS = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi"
-    r"|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi\u00e9rcoles|jueves|viernes|s\u00e1bado"
+    r"|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado"
     r"|domingo"
 )
 SEASONS = (
-    r"spring|summer|autumn|winter|fr\u00fchling|sommer|herbst|printemps|\u00e9t\u00e9|automne|hiver|primavera"
-    r"|verano|oto\u00f1o"
-    r"|invierno|century|jahrhundert|si\u00e8cle|siglo"
+    r"spring|summer|autumn|winter|frühling|sommer|herbst|printemps|été|automne|hiver|primavera"
+    r"|verano|otoño"
+    r"|invierno|century|jahrhundert|siècle|siglo"
 )
 COUNTS = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|third|quarter|once"
     r"|twice"
-    r"|percent|zwei|drei|vier|f\u00fcnf|sechs|sieben|acht|neun|zehn|elf|zw\u00f6lf|\w*(?:zig|zehn|hundert"
-    r"|tausend|fache)|h\u00e4lfte"
-    r"|deux|trois|quatre|cinq|sept|huit|neuf|dix|vingt|cent|mille|moiti\u00e9|dos|tres|cuatro|cinco|seis|siete"
+    r"|percent|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|\w*(?:zig|zehn|hundert"
+    r"|tausend|fache)|hälfte"
+    r"|deux|trois|quatre|cinq|sept|huit|neuf|dix|vingt|cent|mille|moitié|dos|tres|cuatro|cinco|seis|siete"
     r"|ocho|nueve"
     r"|diez|once|doce|veinte|treinta|\w+enta|cien|ciento|mil|mitad)"
 )
@@ -82,8 +82,8 @@ GIVES: dict[Kind, re.Pattern[str]] = {
     "definition": re.compile(
         r"\b(?:(?:is|are|was|were) (?:an?|the|defined|called|known|one|any|its)|refers? to|means?|consists? of"
         r"|known as"
-        r"|ist (?:eine?|der|die|das)|sind|hei\u00dft|nennt|versteht|verstand|bezeichnet|bedeutet|est une?|sont"
-        r"|s.appelle|d\u00e9signe"
+        r"|ist (?:eine?|der|die|das)|sind|heißt|nennt|versteht|verstand|bezeichnet|bedeutet|est une?|sont"
+        r"|s.appelle|désigne"
         r"|(?:es|son) (?:una?|el|la)|se llama|consiste|significa)\b",
         re.IGNORECASE,
     ),

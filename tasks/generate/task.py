@@ -52,22 +52,31 @@ def threshold_for(live: Generation, retrieval: Config, reranking: Config | None,
     """
     if config.no_answer_below is not None:
         return Threshold(below=config.no_answer_below)
-    reason = "it has not been calibrated"
-    if live.calibration is not None:
-        fitted = Calibration.model_validate(objects.load_json(live.calibration))
-        reason = _why_not(fitted, live, way_of(retrieval, reranking, config))
-        if not reason:
-            return Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
-    return Threshold(below=threshold_of(live.fingerprint.encoder, config), reason=reason)
+    fitted = _calibrated(live, way_of(retrieval, reranking, config))
+    if isinstance(fitted, Threshold):
+        return fitted
+    return Threshold(below=threshold_of(live.fingerprint.encoder, config), reason=fitted)
 
 
-def _why_not(fitted: Calibration, live: Generation, way: str) -> str:
-    """Say why a calibration does not hold for a collection as it is now; nothing where it does."""
+def _calibrated(live: Generation, way: str | None) -> Threshold | str:
+    """Return the threshold of a collection as it was calibrated, or why that does not hold for it as it is now.
+
+    Args:
+        live: The collection.
+        way: Digest of how passages are found; None where that does not matter.
+    """
+    if live.calibration is None:
+        return "it has not been calibrated"
+    fitted = Calibration.model_validate(objects.load_json(live.calibration))
     if fitted.encoder != live.fingerprint.encoder.identity:
         return "it was calibrated with another encoder; run knowledge-base again"
     if fitted.passages != live.passages.digest:
         return "it was calibrated on other passages; run knowledge-base again"
-    return fitted.reason or ("" if fitted.retrieval == way else "it was calibrated for other retrieval settings")
+    if fitted.reason:
+        return fitted.reason
+    if way not in (None, fitted.retrieval):
+        return "it was calibrated for other retrieval settings"
+    return Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
 
 
 def load_answers(answers: AnswersRef) -> list[Answer]:
@@ -215,16 +224,11 @@ def withhold_hits(
         threshold: A probability or a cosine.
         passages: How many of a question's hits are read.
     """
-    from tasks.generate.evidence import signals
-
-    found, languages = objects.load_rows(hits, Hit), _languages(collection)
-    read = [hit for hit in found if hit.rank <= passages]
-    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
+    found = objects.load_rows(hits, Hit)
     answered = {
         number
-        for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, read))
-        if cosines
-        and threshold.answers(*signals(query.text, [texts[row] for row in cosines], cosines.values(), languages))
+        for number, signal in enumerate(_signals(collection, queries, vectors, found, passages))
+        if signal.score is not None and threshold.answers(signal.score, signal.shared)
     }
     kept = [hit for hit in found if hit.query in answered]
     steps.log_metrics(queries=queries.rows, unanswered=queries.rows - len(answered), hits=len(kept))
@@ -244,17 +248,7 @@ def measure_signals(
         hits: Passages found for each.
         passages: How many of a question's hits are read.
     """
-    from tasks.generate.evidence import signals
-
-    languages = _languages(collection)
-    read = [hit for hit in objects.load_rows(hits, Hit) if hit.rank <= passages]
-    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
-    found = [
-        Signal(*signals(query.text, [texts[row] for row in cosines], cosines.values(), languages))
-        if cosines
-        else Signal(None, 0.0)
-        for query, _, cosines in _read_for(collection, queries, vectors, read)
-    ]
+    found = _signals(collection, queries, vectors, objects.load_rows(hits, Hit), passages)
     steps.log_metrics(queries=len(found))
     return objects.save_rows(SignalsRef, Signal, found)
 
@@ -274,18 +268,31 @@ def judge_hits(collection: Generation, queries: QueriesRef, vectors: VectorsRef,
     from tasks.generate.evidence import signals_each
 
     found = objects.load_rows(hits, Hit)
-    fitted = None if collection.calibration is None else Calibration.model_validate(
-        objects.load_json(collection.calibration)
-    )  # fmt: skip
-    if fitted is None or _why_not(fitted, collection, fitted.retrieval):
+    decides = _calibrated(collection, None)
+    if isinstance(decides, str):
         return [None] * len(found)
-    decides = Threshold(below=fitted.below, weights=fitted.weights, intercept=fitted.intercept)
     texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in found))
     languages, known = _languages(collection), dict[tuple[int, int], float | None]()
     for number, (query, _, cosines) in enumerate(_read_for(collection, queries, vectors, found)):
         each = signals_each(query.text, [texts[row] for row in cosines], cosines.values(), languages)
         known |= {(number, row): decides.probability(*told) for row, told in zip(cosines, each, strict=True)}
     return [known[hit.query, hit.passage] for hit in found]
+
+
+def _signals(
+    collection: Generation, queries: QueriesRef, vectors: VectorsRef, found: Sequence[Hit], passages: int
+) -> list[Signal]:
+    """Return for each query what tells whether it is answered, by the best of its hits."""
+    from tasks.generate.evidence import signals
+
+    languages, read = _languages(collection), [hit for hit in found if hit.rank <= passages]
+    texts = objects.rows_at(collection.passages, Passage, (hit.passage for hit in read))
+    return [
+        Signal(*signals(query.text, [texts[row] for row in cosines], cosines.values(), languages))
+        if cosines
+        else Signal(None, 0.0)
+        for query, _, cosines in _read_for(collection, queries, vectors, read)
+    ]
 
 
 def _read_for(

@@ -37,15 +37,17 @@ class SparseIndex:
     def words_in(self, query: str, text: str) -> set[str]:
         """Return the words of a query that a text holds in any form."""
         held = set(terms(text, self.languages))
-        words = {word: terms(word, self.languages) for word in (AROUND.sub("", part) for part in query.split())}
-        return {word for word, found in words.items() if held.intersection(found)}
+        return {word for word, found in self._words(query).items() if held.intersection(found)}
 
     def lacks(self, query: str) -> list[str]:
         """Return the words of a query that no passage holds in any form, each once, stop words left out."""
         said = {word for language in self.languages for word in stop_words(language)}
-        words = dict.fromkeys(AROUND.sub("", word) for word in query.split())
-        parts = {word: terms(word, self.languages) for word in words if word.lower() not in said}
-        return [word for word, found in parts.items() if found and not self._holds(found)]
+        words = {word: found for word, found in self._words(query).items() if word.lower() not in said}
+        return [word for word, found in words.items() if found and not self._holds(found)]
+
+    def _words(self, query: str) -> dict[str, list[str]]:
+        """Return the words of a query as they are written, each once, with their terms."""
+        return {word: terms(word, self.languages) for word in (AROUND.sub("", part) for part in query.split())}
 
     def _holds(self, found: list[str]) -> bool:
         """Return whether some passage holds a word: any of its terms; of `0x404` the whole, or all it is made of."""

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from tasks.retrieve.fuse import LEAST_COSINE
+from tasks.retrieve.core import scores_by_row
+from tasks.retrieve.fuse import LEAST_BM25, LEAST_COSINE, between, reciprocal_ranks
 
 Floats = npt.NDArray[np.float64]
 SAME = 5e-4  # parts that are printed alike
@@ -41,23 +42,32 @@ class Considered:
                 return self.cosines, nothing
             case Sparse():
                 return nothing, self.bm25
-            case Fused(rank_constant=constant, candidates=most):
-                return self._reciprocal(self.cosines, constant, most), self._reciprocal(
-                    np.where(self.bm25 > 0, self.bm25, -np.inf), constant, most
-                )
+            case Fused():
+                return self._ranked(self.cosines, -np.inf), self._ranked(self.bm25, 0.0)
             case Weighted(weight=weight):
-                span = max(float(self.cosines[self.allowed].max()) - LEAST_COSINE, 1e-9)
-                best = max(float(self.bm25[self.allowed].max()), 1e-9)
-                return weight * (self.cosines - LEAST_COSINE) / span, (1 - weight) * self.bm25 / best
+                meaning = self._spread(between(self._allowed(self.cosines), least=LEAST_COSINE))
+                return weight * meaning, (1 - weight) * self._spread(
+                    between(self._allowed(self.bm25), least=LEAST_BM25)
+                )
             case _:
                 assert_never(self.config)
 
-    def _reciprocal(self, scores: Floats, constant: int, most: int) -> Floats:
-        found = np.where(self.allowed, scores, -np.inf)
-        order = np.lexsort((np.arange(len(found)), -found))[:most]
-        shares = np.zeros_like(self.cosines)
-        shares[order] = 1 / (constant + 1 + np.arange(len(order)))
-        return np.where(np.isfinite(found), shares, 0.0)
+    def _allowed(self, scores: Floats) -> dict[int, float]:
+        """Return the scores of the passages that may be found, best first."""
+        rows = np.flatnonzero(self.allowed)
+        return scores_by_row(rows, scores[rows].astype(np.float32))
+
+    def _ranked(self, scores: Floats, above: float) -> Floats:
+        """Return what a list of the best passages brings to each, by its rank."""
+        assert isinstance(self.config, Fused)  # noqa: S101 - the case it is called in
+        listed = [row for row, score in self._allowed(scores).items() if score > above][: self.config.candidates]
+        return self._spread(reciprocal_ranks([listed], rank_constant=self.config.rank_constant))
+
+    def _spread(self, scores: Mapping[int, float]) -> Floats:
+        """Return scores (N,) of rows, zero of the others."""
+        spread = np.zeros_like(self.cosines)
+        spread[list(scores)] = list(scores.values())
+        return spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,7 @@ def sentence(pair: tuple[Standing, Standing]) -> str:
     why = f"{first.document} stands before {second.document}"
     if first.found > second.found:
         why += f", which was found before it (ranks {second.found:,} and {first.found:,})"
-    told = [f"{why}: {brought[0]}", brought[1], f"{_decisive(first, second)}"]
+    told = [f"{why}: {brought[0]}", brought[1], _decisive(first, second)]
     told += [f"{one.document} is no hit, at rank {one.found:,} of all passages" for one in (first, second)
              if one.shown is None]  # fmt: skip
     return "; ".join(told)
@@ -145,9 +155,9 @@ def sentence(pair: tuple[Standing, Standing]) -> str:
 def _decisive(first: Standing, second: Standing) -> str:
     """Say what puts the one before the other."""
     if (first.found or 0) > (second.found or 0):
-        if first.score is not None and second.score is not None:
-            return f"the reranker decides (scores {first.score:.3f} and {second.score:.3f})"
-        return "the reranker decides"
+        if first.score is None or second.score is None:
+            return f"the cutoff or a reranker left {second.document} out"
+        return f"the reranker decides (scores {first.score:.3f} and {second.score:.3f})"
     meaning, words = first.meaning - second.meaning, first.by_words - second.by_words
     if abs(meaning - words) < SAME:
         return "both decide"

@@ -58,9 +58,8 @@ def _tables(rows: Iterable[GridRow]) -> Iterator[list[GridRow]]:
     """
     table: list[GridRow] = []
     gap = numbers = False
-    cleaned = [(number, [" ".join(cell.split()) for cell in row]) for number, row in rows]
-    below = [cells for _, cells in cleaned[1:]] + [[]]
-    for (number, cells), after in zip(cleaned, below, strict=True):
+    cleaned = ((number, [" ".join(cell.split()) for cell in row]) for number, row in rows)
+    for (number, cells), (_, after) in itertools.pairwise(itertools.chain(cleaned, [(0, [])])):
         if not any(cells):
             gap = bool(table)
             continue

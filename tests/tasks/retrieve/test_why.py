@@ -72,3 +72,23 @@ def test_documents_that_are_not_there_are_refused_before_any_work(
     with pytest.raises(DataError, match=said):
         require_documents(shelf, pair)
     require_documents(shelf, None)
+
+
+def test_a_hit_that_the_cutoff_leaves_out_is_not_laid_to_a_reranker(shelf: Generation) -> None:
+    queries, vectors = asked("cats", 0.4, 0.9, 0.1)
+    found = retrieve.fn(shelf, queries, vectors, Dense(k=3))
+    kept = [hit for hit in objects.load_rows(found, Hit) if hit.passage == 0]  # the second as found
+    (told,) = explain_order(
+        shelf, queries, vectors, objects.save_rows(type(found), Hit, kept), ["cats", "dogs"], Dense(k=3)
+    )
+    assert "; the cutoff or a reranker left dogs out; dogs is no hit, at rank 1 of all passages" in told["said"]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.kind)
+def test_where_nothing_can_be_found_that_is_said(way: Retrieve, shelf: Generation) -> None:
+    queries, vectors = asked("cats", 0.4, 0.9, 0.1)
+    none = way.model_copy(update={"where": ("id=nobody",)})
+    (told,) = explain_order(
+        shelf, queries, vectors, retrieve.fn(shelf, queries, vectors, none), ["cats", "dogs"], none
+    )
+    assert told["said"].startswith("cats and dogs cannot be found: ")
