@@ -42,6 +42,7 @@ from tasks.classify import (
     phrases_of,
     score_labels,
     time_encoding,
+    try_combined,
     try_ready,
     try_trained,
     try_wordings,
@@ -174,8 +175,13 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
     match method:
         case TfIdf():
             return try_trained(divided, name, method, config.fit, None)
-        case Embeddings() | Combined() | Centroid() | Neighbours():
+        case Embeddings() | Centroid() | Neighbours():
             return try_trained(divided, name, method, config.fit, encoder)
+        case Combined():
+            words = TfIdf(ngrams=method.ngrams, min_documents=method.min_documents)
+            by_words = try_labelled(divided, words.kind, words, config, encoder)
+            by_vector = try_labelled(divided, "embeddings", Embeddings(), config, encoder)
+            return try_combined(divided, name, method, by_words, by_vector, encoder)
         case ZeroShot():
             phrases = embed_queries(ingest_queries(phrases_of(divided.classes, method)), encoder)
             return try_wordings(divided, name, method, phrases, encoder)

@@ -14,6 +14,7 @@ from tasks.classify.task import (
     find_label_issues,
     label_documents,
     learning_curve,
+    try_combined,
     try_trained,
     try_wordings,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "refuse_pictures",
     "score_labels",
     "time_encoding",
+    "try_combined",
     "try_ready",
     "try_trained",
     "try_wordings",

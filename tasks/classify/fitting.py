@@ -89,7 +89,8 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
         class has two texts the one in the middle is taken, and said.
     """
     if isinstance(method, Combined):
-        return _combined(features, targets, method, config, multiple)
+        words, vectors = (fit_method(features, targets, part, config, multiple=multiple) for part in parts_of(method))
+        return combine(words, vectors, targets, method, multiple=multiple)
     held_out: Any = None
     for train, rest in folds(targets, config, features.texts, multiple=multiple):
         parts = features.take(train), targets[train], features.take(rest)
@@ -190,10 +191,23 @@ def _scored(model: LinearModel, rest: Features) -> Iterator[tuple[Model, Floats]
     yield model, model.scores(rest)
 
 
-def _combined(features: Features, targets: Bools, method: Combined, config: Fit, multiple: bool) -> FittedMethod:
-    """Fit a regression on words and one on vectors, and weigh their scores, made comparable by their temperatures."""
-    parts = (TfIdf(ngrams=method.ngrams, min_documents=method.min_documents), Embeddings())
-    by_words, by_vector = (fit_method(features, targets, part, config, multiple=multiple) for part in parts)
+def parts_of(method: Combined) -> tuple[TfIdf, Embeddings]:
+    """Return the ways that are combined."""
+    return TfIdf(ngrams=method.ngrams, min_documents=method.min_documents), Embeddings()
+
+
+def combine(
+    by_words: FittedMethod, by_vector: FittedMethod, targets: Bools, method: Combined, *, multiple: bool
+) -> FittedMethod:
+    """Weigh the scores of a regression on words and of one on vectors, made comparable by their temperatures.
+
+    Args:
+        by_words: Fitted on the words of N texts.
+        by_vector: Fitted on their vectors, in the same folds.
+        targets: (N, K) labels.
+        method: Shares to choose from.
+        multiple: Whether a text may have several labels.
+    """
     said = [_scores_of(part.held_out, multiple) for part in (by_words, by_vector)]
     mixed = np.stack([share * said[0] + (1 - share) * said[1] for share in method.shares])
     best = _best(mixed, targets, multiple)

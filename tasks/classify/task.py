@@ -4,12 +4,13 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from configs.classify import Curve, Fit, LabelIssues, Labelled, Trained, ZeroShot
-from tasks.classify.files import Saved, write_classifier
+from configs.classify import Combined, Curve, Fit, LabelIssues, Labelled, Simple, Trained, ZeroShot
+from tasks.classify.files import Saved, read_classifier, write_classifier
 from tasks.classify.labels import rejected_for
 from tasks.classify.model import Features, first_rows
 from tasks.data.classes import (
@@ -39,6 +40,9 @@ from tasks.metrics.spreads import spread_of
 from tasks.runtime import steps
 from tasks.runtime.steps import step
 from tasks.store import objects
+
+if TYPE_CHECKING:
+    from tasks.classify.fitting import FittedMethod
 
 LIBRARIES = ("scikit-learn", "scipy", "numpy")
 
@@ -115,7 +119,7 @@ def divide_examples(given: LabelledTexts, held: LabelledTexts | None, config: La
 
 
 @step(name="classify-trained", run_name="classify-trained {name}", libraries=LIBRARIES)
-def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encoder: Fingerprint | None) -> Trial:
+def try_trained(divided: Divided, name: str, method: Simple, config: Fit, encoder: Fingerprint | None) -> Trial:
     """Fit a way on the training texts, its setting chosen by cross-validation, and predict the texts kept back.
 
     Args:
@@ -127,22 +131,32 @@ def try_trained(divided: Divided, name: str, method: Trained, config: Fit, encod
     """
     from tasks.classify.fitting import fit_method
 
-    train, test = features_of(divided.train), features_of(divided.test)
-    started = time.perf_counter()
+    train, started = features_of(divided.train), time.perf_counter()
     fitted = fit_method(train, targets_of(divided.train, divided.classes), method, config, multiple=divided.multiple)
-    trained = time.perf_counter()
-    likely = fitted.probabilities(test)
-    predicted = time.perf_counter()
-    saved = Saved(name, divided.classes, fitted.temperature, fitted.thresholds, fitted.model)
-    return Trial(
-        name=name, kind=method.kind, learned=True, setting=fitted.setting,
-        validation=objects.save_array(ProbabilitiesRef, fitted.held_out),
-        test=objects.save_array(ProbabilitiesRef, likely),
-        classifier=save_classifier(saved, encoder),
-        thresholds=() if fitted.thresholds is None else tuple(map(float, fitted.thresholds)),
-        fit_seconds=trained - started, seconds_per_1000=(predicted - trained) * 1_000 / max(1, len(likely)),
-        encodes=saved.needs_vectors,
-    )  # fmt: skip
+    return _trial(divided, name, method, fitted, encoder, time.perf_counter() - started)
+
+
+@step(name="classify-combined", run_name="classify-combined {name}", libraries=LIBRARIES)
+def try_combined(
+    divided: Divided, name: str, method: Combined, words: Trial, vectors: Trial, encoder: Fingerprint | None
+) -> Trial:
+    """Weigh what a way by words and a way by vectors say, which were fitted before.
+
+    Args:
+        divided: Texts and labels.
+        name: What the way is called.
+        method: Shares to choose from.
+        words: The way by words, tried on the same texts.
+        vectors: The way by vectors.
+        encoder: Whose vectors they are.
+    """
+    from tasks.classify.fitting import combine
+
+    started = time.perf_counter()
+    parts = _fitted(words), _fitted(vectors)
+    fitted = combine(*parts, targets_of(divided.train, divided.classes), method, multiple=divided.multiple)
+    seconds = time.perf_counter() - started + words.fit_seconds + vectors.fit_seconds
+    return _trial(divided, name, method, fitted, encoder, seconds)
 
 
 @step(name="classify-zero-shot", run_name="classify-zero-shot {name}", libraries=LIBRARIES)
@@ -221,6 +235,36 @@ def find_label_issues(divided: Divided, trial: Trial, config: LabelIssues) -> La
     issues = [*disputed, *(issue for issue in found if issue.row not in known)]
     steps.log_metrics(label_issues=len(issues), contradictions=len(disputed), texts=len(targets[0]))
     return objects.save_rows(LabelIssuesRef, LabelIssue, issues)
+
+
+def _fitted(trial: Trial) -> "FittedMethod":
+    """Return a way that was fitted and kept."""
+    from tasks.classify.fitting import FittedMethod
+
+    saved = read_classifier(objects.path(trial.classifier))
+    if saved.model is None:
+        raise ContractError(f"{trial.name} is a ready model but one with numbers of its own was needed")
+    held_out = objects.load_array(trial.validation)
+    return FittedMethod(saved.model, saved.temperature, saved.thresholds, held_out, trial.setting)
+
+
+def _trial(
+    divided: Divided, name: str, method: Trained, fitted: "FittedMethod", encoder: Fingerprint | None, seconds: float
+) -> Trial:
+    """Return a way that was fitted in so many seconds, and what it says of the texts kept back."""
+    test = features_of(divided.test)
+    started = time.perf_counter()
+    likely = fitted.probabilities(test)
+    predicted = time.perf_counter() - started
+    saved = Saved(name, divided.classes, fitted.temperature, fitted.thresholds, fitted.model)
+    return Trial(
+        name=name, kind=method.kind, learned=True, setting=fitted.setting,
+        validation=objects.save_array(ProbabilitiesRef, fitted.held_out),
+        test=objects.save_array(ProbabilitiesRef, likely),
+        classifier=save_classifier(saved, encoder),
+        thresholds=() if fitted.thresholds is None else tuple(map(float, fitted.thresholds)),
+        fit_seconds=seconds, seconds_per_1000=predicted * 1_000 / max(1, len(likely)), encodes=saved.needs_vectors,
+    )  # fmt: skip
 
 
 def targets_of(examples: Examples, classes: Sequence[str]) -> Bools:

@@ -9,10 +9,11 @@ nothing to share.
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-from configs.generators import LocalModel, Sampling
+from configs.generators import LocalModel, Sampling, for_one_question
 from tasks.data.messages import Message, Request
 from tasks.models.generators import client
 from tasks.models.generators import load as generators
@@ -20,7 +21,7 @@ from tasks.models.generators import local as local_model
 from tests.bench.pairs import alternate, at_least, plain, why_not
 from tests.tasks.models import language_models
 
-PROMISED, PROMISED_SHARED = 4.0, 1.5
+PROMISED, PROMISED_SHARED, PROMISED_SINGLE = 4.0, 1.5, 0.95
 PROMPTS, NEW, ROUNDS, ROWS = 64, 32, 3, 32
 RULES, QUESTIONS = 400, 64  # tokens of a system message, and what is asked behind it
 STORY = "Once upon a time there was little girl named Lily She loved to play with her dog in the park one day"
@@ -38,7 +39,8 @@ def measure(prompts: int = PROMPTS, rounds: int = ROUNDS) -> list[dict[str, Any]
     if (data := os.environ.get("LLM_FLOWS_DATA")) is None:
         print("  stories260K skipped: LLM_FLOWS_DATA names no folder with models/stories260K_hf")
         return rows
-    return rows + _compare("stories260K", Path(data) / "models" / "stories260K_hf", prompts, rounds)
+    rows += _compare("stories260K", Path(data) / "models" / "stories260K_hf", prompts, rounds)
+    return rows + _single(rounds)
 
 
 def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str, Any]]:
@@ -66,6 +68,23 @@ def _compare(name: str, folder: Path, count: int, rounds: int) -> list[dict[str,
         at_least(f"{name}: greedy replies that are the same", same, "replies", count),
         plain(f"{name}: tokens a second in batches", count * NEW / seconds[0], "tokens/s"),
     ]
+
+
+def _single(rounds: int) -> list[dict[str, Any]]:
+    """Compare a model of 135M, as a chat asks it, with `generate`: one prompt at a time in both."""
+    config = for_one_question(LocalModel(precision="fp32", device="cpu"))
+    described = generators.describe(config)
+    engine = local_model.engine(described, config)
+    requests = [Request((Message("user", f"Write a sentence about {word}."),)) for word in STORY.split()[6:12]]
+    ask = client.replies(described, Sampling(max_tokens=NEW, end_repetition=False), config, use_cache=False)
+    seconds = alternate(
+        lambda: [ask([request]) for request in requests],
+        lambda: [_alone(engine, prompt) for prompt in engine.prompts(requests)],
+        rounds,
+        time.process_time,
+    )
+    name = "SmolLM2-135M, fp32, one prompt at a time: CPU seconds of generate against ours"
+    return [at_least(name, seconds[1] / seconds[0], "times", PROMISED_SINGLE)]
 
 
 def _shared(name: str, folder: Path, rounds: int, *, shared: bool) -> list[dict[str, Any]]:

@@ -12,14 +12,16 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-def alternate(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[float, float]:
-    """Return the median seconds of each, run in turn `rounds` times."""
+def alternate(
+    ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, float]:
+    """Return the median seconds of each by a clock, run in turn `rounds` times."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         for work, times in zip((ours, theirs), seconds, strict=True):
-            started = time.perf_counter()
+            started = clock()
             work()
-            times.append(time.perf_counter() - started)
+            times.append(clock() - started)
     return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from configs.classify import Centroid, Combined, Curve, Embeddings, Fit, Neighbours, TfIdf, Trained
 from tasks.classify.files import Saved, read_classifier, write_classifier
 from tasks.classify.fitting import FittedMethod, draw, fit_method, folds, learn_from_shares
-from tasks.classify.linear import best_temperature, best_thresholds, regressions
+from tasks.classify.linear import best_temperature, best_thresholds, merge_lone, regressions
 from tasks.classify.model import Features, LinearModel, probabilities
 from tasks.errors import ContractError, StoreError
 from tasks.metrics.classification import decide, macro_f1
@@ -52,6 +52,20 @@ def test_words_are_weighed_as_scikit_learn_weighs_them() -> None:
     rows = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(FEATURES.texts)
     theirs = LogisticRegression(max_iter=1_000).fit(rows, LABELS).predict_proba(rows)
     np.testing.assert_allclose(raw(fitted(TfIdf())), theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_terms_of_one_text_share_a_column_and_every_term_gets_the_weight_scikit_learn_gives_it(classes: int) -> None:
+    texts, targets = example(count=60, classes=classes)
+    rows = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts.texts)
+    fewer, _ = merge_lone(rows)
+    assert fewer.shape[1] < rows.shape[1]
+    *_, (weights, bias) = regressions(rows, targets, c_values=(0.1, 100.0), class_weight="none", multiple=False)
+    exact = LogisticRegression(C=100.0, max_iter=10_000, tol=1e-9).fit(rows, targets.argmax(axis=1))
+    theirs = np.concatenate([-exact.coef_ / 2, exact.coef_ / 2]) if classes == 2 else exact.coef_
+    np.testing.assert_allclose(weights, theirs, atol=0.02 * np.abs(theirs).max())
+    np.testing.assert_allclose(np.diff(bias), classes // 3 * np.diff(exact.intercept_) if classes == 3 else
+                               exact.intercept_, atol=0.05)  # fmt: skip
 
 
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])

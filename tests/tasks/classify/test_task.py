@@ -6,7 +6,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from configs.classify import Embeddings, Fit, LabelIssues, Labelled, Measured, Neighbours, Nli, TaskModel, TfIdf
+from configs.classify import (
+    Combined,
+    Embeddings,
+    Fit,
+    LabelIssues,
+    Labelled,
+    Measured,
+    Neighbours,
+    Nli,
+    TaskModel,
+    TfIdf,
+)
 from configs.ingest import Files, PythonDocs, Tables
 from tasks.classify import (
     classify_texts,
@@ -15,9 +26,12 @@ from tasks.classify import (
     find_label_issues,
     label_documents,
     names_of,
+    try_combined,
     try_trained,
     with_column,
 )
+from tasks.classify.fitting import fit_method
+from tasks.classify.task import features_of, targets_of
 from tasks.data.classes import ClassScore, Divided, Texts
 from tasks.data.documents import Document, DocumentsRef, Rejected
 from tasks.data.evaluation import Measure
@@ -67,6 +81,16 @@ def test_texts_of_several_labels_go_from_labels_to_predictions() -> None:
     assert values["micro-F1", "embeddings"] > 0.9 > values["micro-F1", "majority class"]
     assert {s.label for s in objects.load_rows(judged.classes, ClassScore)} == {"a", "b", "c"}
     assert judged.confused.rows == 0
+    both = try_combined.fn(divided, "both", Combined(), trials[2], trials[0], None)
+    targets = targets_of(divided.train, divided.classes)
+    direct = fit_method(features_of(divided.train), targets, Combined(), FIT, multiple=True)
+    assert (both.setting, both.thresholds) == (
+        direct.setting,
+        pytest.approx(tuple(np.asarray(direct.thresholds)), abs=1e-5),
+    )
+    np.testing.assert_allclose(
+        objects.load_array(both.test), direct.probabilities(features_of(divided.test)), atol=1e-5
+    )
     made = classify_texts.fn(texts(['["a", "c"]', "[]"]), trials[0].classifier)
     table = pq.read_table(objects.path(made) / "predictions.parquet")
     assert table["label"].to_pylist() == [["a", "c"], []]
