@@ -6,13 +6,19 @@ Source: ours; the cache is transformers' own.
 
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tasks.data.anatomy import Timing
 
+Done = Callable[[int], None]
 
-def greedy(model: Any, ids: Sequence[int], count: int, *, cache: bool) -> tuple[list[int], int]:
+
+def unsaid(amount: int) -> None:
+    """Say nothing of how far work has come."""
+
+
+def greedy(model: Any, ids: Sequence[int], count: int, *, cache: bool, done: Done = unsaid) -> tuple[list[int], int]:
     """Generate up to `count` tokens, always the likeliest, until the model ends the text.
 
     Args:
@@ -20,6 +26,7 @@ def greedy(model: Any, ids: Sequence[int], count: int, *, cache: bool) -> tuple[
         ids: The prompt.
         count: Tokens at most.
         cache: Keep keys and values of earlier tokens; else the whole text goes through the model for every token.
+        done: Told of each token, and of all that a model leaves out by ending the text.
 
     Returns:
         The new tokens, the end token left out; and the bytes of the cache at the end, 0 without one.
@@ -34,8 +41,10 @@ def greedy(model: Any, ids: Sequence[int], count: int, *, cache: bool) -> tuple[
             kept = found.past_key_values if cache else None
             token = int(found.logits[0, -1].argmax())
             if token in ends(model):
+                done(count + len(ids) - len(known))
                 break
             known.append(token)
+            done(1)
     return known[len(ids) :], cache_bytes(kept)
 
 
@@ -54,8 +63,17 @@ def cache_bytes(kept: Any) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def time_cache(model: Any, ids: Sequence[int], count: int, repeats: int) -> tuple[list[Timing], bool, int]:
+def time_cache(
+    model: Any, ids: Sequence[int], count: int, repeats: int, done: Done = unsaid
+) -> tuple[list[Timing], bool, int]:
     """Time generation with and without cache, in turn, after one of each that is not counted.
+
+    Args:
+        model: The model.
+        ids: The prompt.
+        count: Tokens.
+        repeats: Times each is timed.
+        done: Told of each token.
 
     Returns:
         The timings; whether both gave the same tokens every time; bytes of the cache.
@@ -64,7 +82,7 @@ def time_cache(model: Any, ids: Sequence[int], count: int, repeats: int) -> tupl
     for repeat in range(repeats + 1):
         for way, cache in (("with cache", True), ("without cache", False)):
             started = time.perf_counter()
-            tokens, kept = greedy(model, ids, count, cache=cache)
+            tokens, kept = greedy(model, ids, count, cache=cache, done=done)
             seconds = time.perf_counter() - started
             seen.add(tuple(tokens))
             size = max(size, kept)

@@ -1,6 +1,7 @@
 """Tasks of `inspect`: look inside a causal model, and train small ones to compare masks."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from tasks.errors import ModelError
 from tasks.metrics.spreads import ratio_of, spreads_by_name
 from tasks.models import files as model_files
 from tasks.runtime import steps
+from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import durable, objects
 
@@ -107,7 +109,11 @@ def follow_steps(causal: Causal, prompt: str, config: Reading) -> StepsRef:
 
     model, tokenizer, ids = _read(causal, prompt, config, room=1)
     count = min(config.steps, longest_of(model) - len(ids))
-    rows = list(next_tokens(model, tokenizer, ids, steps=count, top=config.top))
+    rows = []
+    with progress("generate", count, "tokens") as advance:
+        for row in next_tokens(model, tokenizer, ids, steps=count, top=config.top):
+            rows.append(row)
+            advance(int(row.rank == 1))
     return objects.save_rows(StepsRef, StepToken, rows)
 
 
@@ -128,10 +134,11 @@ def reply_and_continue(causal: Causal, prompt: str, reading: Reading, config: Re
     room = longest_of(model) - len(ids)
     limit = min(config.max_new_tokens, room - 1)
     more = min(config.continue_tokens, room - limit)
-    first, _ = greedy(model, ids, limit, cache=True)
-    whole, _ = greedy(model, ids, limit + more, cache=True)
-    cut = len(first) == limit and len(whole) >= limit
-    rest = greedy(model, [*ids, *first], more, cache=True)[0] if cut else []
+    with progress("reply, reply without a cut, continue", 2 * (limit + more), "tokens") as done:
+        first, _ = greedy(model, ids, limit, cache=True, done=done)
+        whole, _ = greedy(model, ids, limit + more, cache=True, done=done)
+        cut = len(first) == limit and len(whole) >= limit
+        rest = greedy(model, [*ids, *first], more, cache=True, done=done)[0] if cut else []
     return CutReply(
         text=tokenizer.decode(first), tokens=len(first), finish="length" if cut else "stop",
         continued=tokenizer.decode(rest) if rest else "", same=[*first, *rest] == whole,
@@ -153,7 +160,8 @@ def check_cache(causal: Causal, prompt: str, reading: Reading, config: Replying)
 
     model, _, ids = _read(causal, prompt, reading, room=1)
     count = min(config.timed_tokens, longest_of(model) - len(ids))
-    timings, same, size = time_cache(model, ids, count, config.repeats)
+    with progress("generate with and without cache", 2 * count * (config.repeats + 1), "tokens") as done:
+        timings, same, size = time_cache(model, ids, count, config.repeats, done)
     slow, fast = ([t.seconds for t in timings if t.way == way] for way in ("without cache", "with cache"))
     return CacheTest(
         timings=objects.save_rows(TimingsRef, Timing, timings),
@@ -180,7 +188,11 @@ def cost_by_length(causal: Causal, prompt: str, reading: Reading, config: Replyi
 
     model, _, ids = _read(causal, prompt, reading)
     lengths = [length for length in config.lengths if length <= longest_of(model)]
-    timings = list(cost_of_length(model, ids, lengths, config.repeats))
+    timings = []
+    with progress("read texts", sum(lengths) * config.repeats, "tokens") as advance:
+        for timing in cost_of_length(model, ids, lengths, config.repeats):
+            timings.append(timing)
+            advance(timing.length)
     seconds = spreads_by_name((str(t.length), t.seconds) for t in timings)
     return LengthCost(timings=objects.save_rows(TimingsRef, Timing, timings), seconds=seconds)
 
@@ -245,7 +257,11 @@ def train_under_masks(documents: DocumentsRef, config: Small) -> MasksTrained:
 
     text, train = _text(documents), SmallTraining.under_masks(config).train
     seeds = range(config.seed, config.seed + config.seeds)
-    runs = [train_small(text, kind, config, seed, train)[1] for kind in config.masks for seed in seeds]
+    runs = []
+    with progress("train under masks", len(config.masks) * config.seeds * config.steps, "steps") as advance:
+        for kind, seed in itertools.product(config.masks, seeds):
+            runs.append(train_small(text, kind, config, seed, train)[1])
+            advance(config.steps)
     perplexity = spreads_by_name((run.mask, run.perplexity) for run in runs)
     return MasksTrained(table=objects.save_rows(RunsRef, MaskRun, runs), perplexity=perplexity)
 

@@ -1,6 +1,8 @@
 """What a run says of the code, the libraries and the machine it ran with."""
 
+import os
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -40,3 +42,12 @@ def test_libraries_and_machine_are_named() -> None:
     stated = environment()
     assert stated["libraries"]["torch"] == metadata.version("torch")
     assert {"system", "python", "processor", "cores", "memory_gb"} <= stated["machine"].keys()
+
+
+@pytest.mark.parametrize("stated", [None, "ACTIVE"])
+def test_idle_threads_sleep_unless_the_user_says_otherwise(stated: str | None) -> None:
+    known = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    asked = "import os, sys, tasks; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    environment = known if stated is None else {**known, "OMP_WAIT_POLICY": stated}
+    done = subprocess.run([sys.executable, "-c", asked], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [stated or "PASSIVE", "False"]

@@ -16,8 +16,6 @@ from tasks.models import batch_size
 from tasks.models import files as model_files
 from tasks.models.whole import POOLER, load_whole
 
-# Read when torch is loaded. By default idle threads spin: two runs on two cores then take seven times as long each.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 CPU_BATCH_TOKENS = 256 * max(2, os.cpu_count() or 2)  # the cores there are, not those a run may use: same bits
 
 

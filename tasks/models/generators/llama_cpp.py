@@ -231,7 +231,7 @@ class LlamaCppProcess:
             subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-P", "-m", llama_cpp_process.__name__],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0,
-                env={"OMP_WAIT_POLICY": "PASSIVE", "GGML_NO_BACKTRACE": "1", **os.environ, "PYTHONPATH": path},
+                env={"GGML_NO_BACKTRACE": "1", **os.environ, "PYTHONPATH": path},
             )
         )  # fmt: skip
         held.callback(self.process.kill)

@@ -6,7 +6,6 @@ too. A GPU reads a batch of whole prompts in the time of one.
 """
 
 import functools
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -43,7 +42,6 @@ NOT_FOLLOWED = {  # of a generation config, with the values that change nothing
 }  # fmt: skip
 EIGHT_BITS = "a scale a token"  # other replies than those kept while all tokens of a prompt had one scale
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in torch_forward: idle threads must not spin
 _loading = threading.Lock()
 
 

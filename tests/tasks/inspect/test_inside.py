@@ -90,7 +90,9 @@ def test_probabilities_are_those_of_torch_and_sum_to_one(tiny: Any) -> None:
 
 
 def test_the_cache_changes_no_token_and_holds_keys_and_values_of_every_layer(tiny: Any) -> None:
-    timings, same, size = time_cache(tiny, IDS, 20, 2)
+    told: list[int] = []
+    timings, same, size = time_cache(tiny, IDS, 20, 2, told.append)
+    assert sum(told) == 3 * 2 * 20
     assert same
     assert {(t.way, t.repeat) for t in timings} == {(w, r) for w in ("with cache", "without cache") for r in (1, 2)}
     assert size == 2 * 2 * (len(IDS) + 20 - 1) * 16 * 4  # layers, keys and values, places, width, bytes
