@@ -62,6 +62,7 @@ COUNTED = {
     "odd_parts": "parts of Word files that their reader does not know",
     "unsure": "recognised lines left out, below ocr.min_score",
 }
+SATURATED = 0.98  # of a measure whose most is 1
 MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
 
 
@@ -119,7 +120,7 @@ def collection_page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",
         facts=facts, tables=tables, figures=figures, points=points, clusters=clusters, answers=answers,
-        missing=missing, warnings=warnings_about(ingested.reading), run=_how(run, live), more={"judged": judged},
+        missing=missing, warnings=[*warnings_about(ingested.reading), *saturated(evaluation)], run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
 
@@ -146,7 +147,21 @@ def collection_summary(
     if evaluation is not None:
         measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
         found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
+        found["saturated"] = saturated(evaluation)
     return found
+
+
+def saturated(evaluation: Evaluation | None) -> list[str]:
+    """Return of each measure by which every way to search is nearly perfect that it can show no gain."""
+    least: dict[str, float] = {}
+    for m in [] if evaluation is None else objects.load_rows(evaluation.rankings, Measure):
+        least[m.name] = min(m.value, least.get(m.name, 1.0))
+    return [
+        f"{name} is saturated: every way to search reaches {value:.3f} or more, so these questions tell no way and no "
+        "build from a better one; add harder questions"
+        for name, value in least.items()
+        if value >= SATURATED
+    ]
 
 
 def _recognised(counts: Mapping[str, int]) -> dict[str, str]:

@@ -275,6 +275,22 @@ def test_the_summary_says_what_was_made_and_what_was_not(done: bool, shelf: Gene
     assert found["evaluation"] == (measured if done else "not done: no questions")
 
 
+@pytest.mark.parametrize(("second", "said"), [(0.97, False), (0.981, True)])
+def test_a_measure_that_every_way_nearly_reaches_is_said_to_be_saturated(
+    shelf: Generation, second: float, said: bool
+) -> None:
+    rows = [
+        Measure("nDCG@10", "weighted", 1.0, 1.0, 1.0, 40),
+        Measure("nDCG@10", "bm25", second, 0.95, 1.0, 40),
+        Measure("MRR", "bm25", 0.4, 0.3, 0.5, 40),
+    ]
+    found = evaluation().model_copy(update={"rankings": objects.save_rows(MeasuresRef, Measure, rows)})
+    (line,) = knowledge_base.saturated(found) or [""]
+    assert line.startswith("nDCG@10 is saturated: every way to search reaches 0.981") is said
+    page = knowledge_base.collection_page(run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), None, found)
+    assert ("is saturated" in text_of(page)) is said
+
+
 def test_a_document_without_a_line_is_placed_by_its_path_alone(shelf: Generation) -> None:
     (document, *_) = objects.load_rows(shelf.documents, knowledge_base.Document)
     unnumbered = knowledge_base.Document(document.id, document.text, document.title, document.source, document.path)
