@@ -18,7 +18,7 @@ STORIES = Path(__file__).parent / "stories"
 GROUPS = ("training", "long", "hub")  # run only where they are named
 
 Key = str | int
-Text = str | float | bool
+Text = str | bool | int | float
 
 
 class BookValue(Config):

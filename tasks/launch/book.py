@@ -8,6 +8,7 @@ run that was killed goes on where it was.
 import json
 import os
 import shlex
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def main(words: Sequence[str], plan: bool = False) -> int:
     if plan:
         return _plan(chosen, rows)
     began, status = time.monotonic(), COMPLETED
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, it writes the page of what has run
     try:
         with _processes() as process:
             for at, (story, row) in enumerate(zip(chosen, rows, strict=True)):
@@ -103,7 +105,8 @@ def look(story: Story, named: bool) -> Replayed:
         return replace(row, state="failed" if named else "absent", reason=missing)
     if story.group and not named:
         why = f"needs from the hub: {story.hub}" if story.hub else f"takes about {story.seconds / 60:.0f} minutes"
-        return replace(row, state="absent", reason=f"{why}; python -m flows book {story.name} runs it")
+        where = "where there is a network, " if story.hub else ""
+        return replace(row, state="absent", reason=f"{why}; {where}python -m flows book {story.name} runs it")
     return row
 
 
@@ -227,8 +230,9 @@ def _finish(rows: Sequence[Replayed], seconds: float) -> int:
     ran = [row.agreement for row in rows if row.state == "ran"]
     told = {word: ran.count(word) for word in ("agrees", "differs", "shown")}
     print(
-        f"{counts['ran']} stories ran in {seconds:,.0f} s: {told['agrees']} agree with the book, {told['differs']} "
-        f"differ, {told['shown']} are shown beside it; {counts['failed']} failed, {counts['absent']} did not run"
+        f"{counts['ran']} stories ran in {seconds:,.0f} s: {told['agrees']} agree with the book, or are right, "
+        f"{told['differs']} differ, {told['shown']} are shown beside it; {counts['failed']} failed, "
+        f"{counts['absent']} did not run"
     )
     print(f"report: {path}")
     stated = {

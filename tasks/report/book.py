@@ -27,6 +27,7 @@ TITLES = {
     12: "Fine-tuning generation models",
 }  # of the book's chapters
 WORDS = {"agrees": "agrees with the book", "differs": "differs from the book", "shown": "shown, not compared"}
+RIGHT = {"agrees": "right, the book prints nothing", "differs": "wrong, the book prints nothing"}
 
 
 def write(rows: Sequence[Replayed], seconds: float) -> Path:
@@ -42,8 +43,8 @@ def write(rows: Sequence[Replayed], seconds: float) -> Path:
         subtitle=f"Hands-On Large Language Models, story by story, on this machine: {machine()}",
         facts=[
             ("stories ran", f"{len(ran)}"),
-            ("agree with the book", f"{sum(row.agreement == 'agrees' for row in ran)}"),
-            ("differ", f"{sum(row.agreement == 'differs' for row in ran)}"),
+            ("agree with the book, or right", f"{sum(row.agreement == 'agrees' for row in ran)}"),
+            ("differ, or wrong", f"{sum(row.agreement == 'differs' for row in ran)}"),
             ("shown, not compared", f"{sum(row.agreement == 'shown' for row in ran)}"),
             ("failed", f"{sum(row.state == 'failed' for row in rows)}"),
             ("not run", f"{sum(row.state == 'absent' for row in rows)}"),
@@ -70,7 +71,9 @@ def machine() -> str:
 
 
 def _row(row: Replayed, folder: Path) -> dict[str, Any]:
-    verdict = {"ran": WORDS[row.agreement], "failed": "failed", "absent": "not run"}[row.state]
+    compared = [value for value in row.values if value.agreement != "shown"]
+    words = WORDS if any(value.printed for value in compared) else {**WORDS, **RIGHT}
+    verdict = {"ran": words[row.agreement], "failed": "failed", "absent": "not run"}[row.state]
     ran, stored = row.steps
     took = [f"{row.seconds:,.1f} s", f"{ran} steps ran, {stored} were stored"] if row.seconds else []
     return {
