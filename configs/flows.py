@@ -92,7 +92,7 @@ class TopicModel(Config):
     topics: Topics = Topics(min_documents=10)
     """Documents to topics."""
     merge: tuple[tuple[int, ...], ...] = ()
-    """Numbers of topics, as the page shows them, to make one of."""
+    """Topics to join, by their numbers."""
     last_run: LastRun = LastRun()
     """What the last run decides: numbers."""
     slices: tuple[Slices, ...] = ()
@@ -104,7 +104,9 @@ class TopicModel(Config):
     evaluation: Judged = Judged()
     """By what topics are judged, and how thoroughly."""
     coverage: Covered = Covered()
-    """When the page warns that the encoder does not know the language of the documents."""
+    """When the page warns that the encoder does not know the language."""
+    published: dict[str, float] = Field(default_factory=dict)
+    """What others have printed of `documents`, `topics` or a measure. It is shown beside ours."""
     runner: Runner = Threads()
     """Where passages are encoded; the result is the same on each."""
 
@@ -125,8 +127,8 @@ class KnowledgeBase(Config):
     retrieve: Retrieve = Weighted()
     """How the evaluation's answers find their passages."""
     rerank: Rerank | None = None
-    """How what was found is put into a better order before the evaluation's answers; null for not at all. The
-    evaluation then judges that order too."""
+    """Another order of hits, before the evaluation's answers; null for none. The evaluation then judges that order
+    too."""
     answer: Extractive = Extractive()
     """How the evaluation's questions are answered."""
     evaluate: Evaluate = Evaluate()
@@ -204,6 +206,8 @@ class SemanticSearch(Config):
     """What is no hit although it was found; null for nothing."""
     readable: Readable = Readable()
     """When the encoder is said not to read a text."""
+    published: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Query to the texts that others have printed for it, the best first; shown beside our hits."""
 
 
 class RagAnswers(Config):
@@ -219,6 +223,8 @@ class RagAnswers(Config):
     """Questions that a model which writes answers is asked with passages and without, where no question is given."""
     readable: Readable = Readable()
     """When the encoder is said not to read a text."""
+    published: str | None = None
+    """Answer that others have printed to the question, shown beside ours; null for none."""
 
 
 class AnswerLineage(Config):

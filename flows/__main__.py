@@ -13,6 +13,9 @@
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
     python -m flows store show | prune | check       what it takes on disk
     python -m flows store keys                       which modules decide the key of each step
+    python -m flows book                             replay the book's stories: what it printed, what comes out here
+    python -m flows book STORY ... only=4,8          some of them, by name, group (training, long, hub) or chapter
+    python -m flows book ... --plan                  which would run, and what the others need
 
 Lists by reading files; Prefect is imported only to run. A short summary for people goes to standard output, its last
 line is one JSON object, logs go to standard error. Exit status: 0 completed, 1 failed, 2 the call was wrong, 130
@@ -32,7 +35,7 @@ from collections.abc import Iterable
 from configs.resolve import WrongCall, card_of, resolve
 from configs.signatures import FlowCard, flow_cards
 
-COMMANDS = ("models", "collections", "store")
+COMMANDS = ("models", "collections", "store", "book")
 OPTIONS = ("--help", "--show", "--plan")  # each in this one spelling
 
 
@@ -99,7 +102,7 @@ def _list(cards: dict[str, FlowCard], at_length: bool) -> int:
     if at_length:
         _print(words_of.usage(__doc__ or "", _width()))
     else:
-        print("python -m flows FLOW --help tells more; also: models, collections, store")
+        print("python -m flows FLOW --help tells more; also: models, collections, store, book")
     return 0
 
 
@@ -109,8 +112,13 @@ def _keep_house(names: list[str], option: str | None) -> int:
 
         _print(words_of.usage(__doc__ or "", _width(), f" {names[0]}"))
         return 0
-    if option is not None:
-        raise WrongCall(f"{option} is for flows; {names[0]} has --help alone")
+    if option is not None and (names[0], option) != ("book", "--plan"):
+        known = "--help and --plan" if names[0] == "book" else "--help alone"
+        raise WrongCall(f"{option} is for flows; {names[0]} has {known}")
+    if names[0] == "book":
+        from tasks.launch import book
+
+        return book.main(names[1:], plan=option == "--plan")
 
     from tasks.launch import housekeeping, models
 

@@ -171,6 +171,7 @@ def rag_answers(
         run.publish(collection=live, answers=answers)
         answer = load_answers(answers)[0]
         stated = answer.model_dump(mode="json") | {"support": answer.support, "marked": answer.marked}
+        stated |= {} if config.published is None else {"published": config.published}
         if isinstance(config.answer, Generated):
             generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)
             stated |= {"precision": generator.precision, "citing": resolved.citations}

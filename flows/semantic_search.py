@@ -96,6 +96,7 @@ def semantic_search(
         described = describe_hits(live, asked, hits, judge_hits(live, asked, vectors, hits))
         for query, words in zip(described, missing_words(live, asked), strict=True):
             query["missing"] = words
+            query["published"] = list(config.published.get(query["query"], ()))
         if why is not None:
             told = explain_order(live, asked, vectors, hits, why, config.retrieve)
             for query, one in zip(described, told, strict=True):

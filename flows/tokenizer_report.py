@@ -114,4 +114,4 @@ def tokenizer_report(
             raise ModelError(
                 f"{each.name} does not fit {model}: {fit.reason}; take the model's own tokenizer. Report: {page}"
             )
-        return run.outcome(tokenizer_summary(tokenizers, counts, pieces, fits, config.count), page)
+        return run.outcome(tokenizer_summary(tokenizers, counts, pieces, fits, config, model), page)

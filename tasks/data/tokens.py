@@ -102,6 +102,8 @@ class PieceCount:
         lossless: Texts that come back from their tokens character by character.
         folded: Texts that come back but for case, accents and blanks; the lossless ones among them.
         special: Special tokens spelt out in the texts, which were read as text.
+        visible: Characters, without blanks and combining marks, in compatibility form.
+        lost: Those of them that do not come back from the tokens, in either case.
     """
 
     tokenizer: int
@@ -115,6 +117,13 @@ class PieceCount:
     lossless: int
     folded: int
     special: int
+    visible: int
+    lost: int
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the visible characters that do not come back."""
+        return self.lost / self.visible if self.visible else 0.0
 
     @property
     def with_special(self) -> int:

@@ -182,6 +182,11 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
             yield f"{hit['rank']:3}. {hit['document']}  {_place(hit)}  ({score})"
             yield f"     {' '.join(hit['text'].split())[:160]}"
             yield from _also(hit, "     ")
+        if asked.get("published"):
+            yield from (
+                "  published:",
+                *(f"{rank:3}. {text[:160]}" for rank, text in enumerate(asked["published"], start=1)),
+            )
         if asked.get("why"):
             yield f"  why: {asked['why']['said']}"
     if cutoff is not None:
@@ -204,8 +209,7 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
         yield from _also(cited, "      ")
-    if answer.get("support"):
-        yield answer["support"]
+    yield from filter(None, (answer.get("support"), _published(answer)))
     yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))
     if answer.get("reasoning"):
         yield f"the model reasoned before it replied ({len(answer['reasoning']):,} characters, on the page)"
@@ -222,6 +226,10 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     score = "none" if value is None else f"{value:.3f}"
     yield from answer.get("warnings", ())
     yield f"{what} {score}; below {answer['threshold']:.3g} no answer is given ({_how(answer)})"
+
+
+def _published(answer: dict[str, Any]) -> str:
+    return f"published: {answer['published']}" if "published" in answer else ""
 
 
 def _how(threshold: dict[str, Any]) -> str:

@@ -125,9 +125,19 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     """
     if steps.planning() is not None:
         return Path()
+    page = replace(page, tables=[*page.tables, *loss_tables(run.finished, {table.title for table in page.tables})])
+    text = rendered(page, run.finished)
+    folder = workspace.folder("reports", run.flow_run_id or f"local-{time.time_ns()}")
+    path = folder / "index.html"
+    path.write_text(text, "utf-8")
+    _artifacts(run, page, path)
+    return path
+
+
+def rendered(page: Page, finished: Sequence[steps.Finished] = ()) -> str:
+    """Return a page as HTML, with what the steps took that made it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    page = replace(page, tables=[*page.tables, *loss_tables(run.finished, {table.title for table in page.tables})])
     environment = Environment(loader=PackageLoader("tasks.report"), autoescape=True, undefined=StrictUndefined)
     environment.filters["clean"] = clean
     plot = {"points": page.points, "clusters": page.clusters}
@@ -135,20 +145,15 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     for number, figure in enumerate(page.figures):
         numbered[figure.section].append((f"figure-{number}", figure))
     drawn = {name: {"data": f.data, "layout": f.layout} for mine in numbered.values() for name, f in mine}
-    text = environment.get_template(page.template).render(
+    return environment.get_template(page.template).render(
         page=page,
-        timings=timings(run.finished),
+        timings=timings(finished),
         plot=script_json(plot) if page.points else "",
         figures=numbered,
         drawn=script_json(drawn) if drawn else "",
         plotly=_plotly() if page.points or drawn else "",
         made=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
-    folder = workspace.folder("reports", run.flow_run_id or f"local-{time.time_ns()}")
-    path = folder / "index.html"
-    path.write_text(text, "utf-8")
-    _artifacts(run, page, path)
-    return path
 
 
 def loss_tables(finished: Sequence[steps.Finished], there: Collection[str] = ()) -> list[Table]:

@@ -48,12 +48,16 @@ def answer_page(run: tracking.Run, answer: Answer, told: Mapping[str, Any]) -> P
     names = ("precision", "sampling", "citing", "threshold", "finish")
     page = Page(
         title=answer.question[:90], subtitle=f"asked of {told['collection']}, generation {told['generation']}",
-        facts=facts, missing=list(told.get("warnings", ())), tables=_cited(answer),
+        facts=facts, missing=list(told.get("warnings", ())), tables=[*_published(told), *_cited(answer)],
         run={"facts": {n: str(told[n]) for n in names if told.get(n)}, "links": run.links(),
              "versions": run.versions()},
         template="answer.html.j2", more={"answer": answer, "remarks": remarks(answer)},
     )  # fmt: skip
     return pages.write_page(run, page)
+
+
+def _published(told: Mapping[str, Any]) -> list[Table]:
+    return [Table("Published", ("what others have printed",), [(told["published"],)])] if "published" in told else []
 
 
 def remarks(answer: Answer) -> list[str]:

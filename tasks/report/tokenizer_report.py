@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from configs.flows import TokenizerReport
 from configs.tokenize import Counted
 from tasks.data.documents import Document, DocumentsRef
 from tasks.data.tokens import Piece, PieceCount, PieceCountsRef, PiecesRef, TokenizerFit, Vocabulary
@@ -14,6 +15,8 @@ from tasks.store import objects
 
 Made = tuple[DocumentsRef, PieceCountsRef, PiecesRef]
 COLOURS = 6
+SHOWN_GROUPS = 3  # in which a tokenizer loses most
+LEAST_SPARED = 0.05  # share of tokens below which two tokenizers cost the same to anyone
 LISTED = 200  # pieces of a text that the summary lists
 
 
@@ -40,7 +43,9 @@ def tokenizer_page(
             ("fewest tokens", f"{min(row.tokens for row in whole):,}"),
             ("most tokens", f"{max(row.tokens for row in whole):,}"),
         ],
-        tables=[_compared(whole, names, config), *_groups(rows, names), *_fits(fits, names, model)],
+        tables=[_compared(whole, names, config), *_groups(rows, names), *_fits(fits, names, model),
+                Table("What to change", ("verdict",), [(text,) for text in verdict(rows, names, fits, model)],
+                      "By what is counted above, on these texts alone.")],
         run={"facts": {n: f"{t.form}, {t.digest[:12]}" for n, t in zip(names, tokenizers, strict=True)},
              "links": run.links(), "versions": run.versions()},
         template="tokens.html.j2",
@@ -54,19 +59,88 @@ def tokenizer_summary(
     counts: PieceCountsRef,
     pieces: PiecesRef,
     fits: Sequence[TokenizerFit],
-    config: Counted,
+    config: TokenizerReport,
+    model: str | None,
 ) -> dict[str, Any]:
     """Return what `tokenizer-report` answers its caller: each tokenizer by name, with the pieces of the first text."""
-    whole = [row for row in objects.load_rows(counts, PieceCount) if not row.group]
+    rows, names = objects.load_rows(counts, PieceCount), names_of(tokenizers)
+    whole = [row for row in rows if not row.group]
     first = [piece for piece in objects.load_rows(pieces, Piece) if piece.text == 0]
     found: dict[str, dict[str, Any]] = {}
-    for row, name in zip(whole, names_of(tokenizers), strict=True):
+    for row, name in zip(whole, names, strict=True):
         mine = [piece.token for piece in first if piece.tokenizer == row.tokenizer][:LISTED]
-        found[name] = {**_numbers(row, config), "pieces": mine}
+        found[name] = {**_numbers(row, config.count), "pieces": mine}
         if fits:
             fit = fits[row.tokenizer]
             found[name] |= {"fit": fit.verdict, "reason": fit.reason}
-    return {"texts": whole[0].texts, "characters": whole[0].characters, "tokenizers": found}
+    told = verdict(rows, names, fits, model)
+    return {"texts": whole[0].texts, "characters": whole[0].characters, "tokenizers": found, "verdict": told}
+
+
+def verdict(
+    rows: Sequence[PieceCount], names: Sequence[str], fits: Sequence[TokenizerFit], model: str | None
+) -> list[str]:
+    """Say what to change, by what was counted: which tokenizers not to use, then which of the others.
+
+    Args:
+        rows: Counts of all texts and of their groups.
+        names: Of the tokenizers.
+        fits: Whether each belongs to the model; empty where none was named.
+        model: Id or folder of that model.
+    """
+    whole = [row for row in rows if not row.group]
+    told, usable = list[str](), list[PieceCount]()
+    for row, name in zip(whole, names, strict=True):
+        refused = bool(fits) and fits[row.tokenizer].verdict == "refused"
+        if refused:
+            told.append(f"Do not use {name} with {model}: it is not the model's own tokenizer")
+        if row.lost:
+            told.append(_loses(row, name, [one for one in rows if one.group and one.tokenizer == row.tokenizer]))
+        if not refused and not row.lost:
+            usable.append(row)
+    if not usable:
+        return [*told, "None of them is left: compare one that knows every byte, as count.trained={} makes"]
+    best = min(usable, key=lambda row: row.tokens)
+    beside = usable if len(usable) > 1 else whole
+    others = [row for row in beside if row.tokenizer != best.tokenizer]
+    told += [_chosen(best, names, others, alone=len(usable) == 1)]
+    if best.lossless < best.texts:
+        told.append(
+            f"{names[best.tokenizer]} gives {best.texts - best.lossless:,} of {best.texts:,} texts back without their "
+            "case, accents or blanks: good to search and to classify by, not for a model that writes such texts"
+        )
+    return told
+
+
+def _loses(row: PieceCount, name: str, groups: Sequence[PieceCount]) -> str:
+    worst = sorted((one for one in groups if one.lost), key=lambda one: -one.lost_share)
+    where = ", ".join(f"{one.group} {one.lost_share:.0%}" for one in worst[:SHOWN_GROUPS])
+    more = f", and {len(worst) - SHOWN_GROUPS} more groups" if len(worst) > SHOWN_GROUPS else ""
+    return (
+        f"{name} loses {row.lost_share:.1%} of the characters ({row.lost:,} of {row.visible:,})"
+        + (f": {where}{more}" if where else "")
+        + f"; do not use it for {_those(row)}"
+    )
+
+
+def _those(row: PieceCount) -> str:
+    return "this text" if row.texts == 1 else f"these {row.texts:,} texts"
+
+
+def _chosen(best: PieceCount, names: Sequence[str], others: Sequence[PieceCount], *, alone: bool) -> str:
+    """Say which tokenizer to use, and what it spares against the others."""
+    name, texts = names[best.tokenizer], _those(best)
+    needs = f"{best.tokens_per_word or 0.0:.2f} tokens a word"
+    if not others:
+        return f"Nothing to change: {name} loses no character of {texts} and needs {needs}; no other was compared"
+    against = min(others, key=lambda row: row.tokens)
+    spared = 1 - best.tokens / against.tokens if against.tokens else 0.0
+    told = f"{against.tokens_per_word or 0.0:.2f} of {names[against.tokenizer]}"
+    if alone:
+        return f"Use {name} for {texts}: none of the others may be used; it needs {needs} against {told}"
+    if spared < LEAST_SPARED:
+        return f"Nothing to change: {name} needs {needs}, {told}: less than {LEAST_SPARED:.0%} apart on {texts}"
+    return f"Use {name} for {texts}: it needs {needs} against {told}, {spared:.0%} fewer tokens"
 
 
 def names_of(tokenizers: Sequence[Vocabulary]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         ],
         tables=[
             _fates(found, names, stays=config.last_run.stay),
+            *_beside(_published(topics, found, config.published)),
             _quality(found),
             *_remarks(found, documents),
             *_jargon(found),
@@ -90,8 +91,9 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
 
 
 def topic_summary(
-    name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str]
-) -> dict[str, Any]:
+    name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str],
+    published: Mapping[str, float],
+) -> dict[str, Any]:  # fmt: skip
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
     names = {t.topic: t for t in rows}
@@ -112,6 +114,7 @@ def topic_summary(
             {"text": find[p.query], "topic": p.topic, "label": names[p.topic].label, "score": round(p.score, 4)}
             for p in placed
         ],
+        **({"published": told} if (told := _published(topics, found, published)) else {}),
         "files": str(objects.path(found.files)),
         "warnings": outside_slices(found),
     }
@@ -215,6 +218,20 @@ def _quality(found: TopicReport) -> Table:
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
     rows = [(m.name, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     return Table("Quality", ("measure", "value", "interval", "of"), rows, "95 % intervals")
+
+
+def _published(topics: TopicMap, found: TopicReport, published: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """Return what others have printed beside what is here; None where nothing here has that name."""
+    rows = objects.load_rows(topics.topics, Topic) if published else []
+    here: dict[str, Any] = {"documents": topics.documents.rows, "topics": sum(row.topic >= 0 for row in rows)}
+    here |= {m.name: m.value for ref in found.measures for m in objects.load_rows(ref, Measure)} if published else {}
+    return {name: {"here": here.get(name), "published": value} for name, value in published.items()}
+
+
+def _beside(published: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    rows = [(name, *("none" if value is None else f"{value:,.4g}" for value in (both["here"], both["published"])))
+            for name, both in published.items()]  # fmt: skip
+    return [Table("Beside what others have printed", ("what", "here", "published"), rows)] if rows else []
 
 
 def _remarks(found: TopicReport, documents: Sequence[Document]) -> list[Table]:

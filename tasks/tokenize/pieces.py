@@ -4,6 +4,7 @@ Source: ours; tokens a word as in Rust et al. 2021, arXiv:2012.15613.
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tasks.data.tokens import Piece, PieceCount
@@ -11,6 +12,7 @@ from tasks.errors import ContractError
 from tasks.text.sentences import byte_characters
 from tasks.tokenize.vocabularies import Cut, Cutter
 
+COUNTED = 10  # what is counted of a text
 AT_ONCE = 256  # texts whose tokens are in memory together
 MARKS = {" ": "␣", "\t": "⇥", "\n": "⏎", "▁": "␣"}  # blanks, so that they are seen
 
@@ -32,7 +34,7 @@ def count_pieces(number: int, cutter: Cutter, texts: Sequence[str], groups: Sequ
     """
     if not texts:
         raise ContractError("there are no texts to count the tokens of; give at least one")
-    found: dict[str, list[int]] = {"": [0] * 8, **{name: [0] * 8 for name in groups if name}}
+    found: dict[str, list[int]] = {"": [0] * COUNTED, **{name: [0] * COUNTED for name in groups if name}}
     for first in range(0, len(texts), AT_ONCE):
         part = texts[first : first + AT_ONCE]
         for text, cut, group in zip(part, cutter.cut(part), groups[first:], strict=False):
@@ -40,16 +42,25 @@ def count_pieces(number: int, cutter: Cutter, texts: Sequence[str], groups: Sequ
             for name in {"", group}:
                 found[name] = [a + b for a, b in zip(found[name], counted, strict=True)]
     return [
-        PieceCount(number, name, n, characters, words, tokens, cutter.around, unknown, lossless, folded, special)
-        for name, (n, characters, words, tokens, unknown, lossless, folded, special) in found.items()
+        PieceCount(number, name, n, characters, words, tokens, cutter.around, *rest)
+        for name, (n, characters, words, tokens, *rest) in found.items()
     ]
 
 
 def _counted(cutter: Cutter, text: str, cut: Cut) -> list[int]:
-    back = cutter.join(cut.ids)
+    back, seen = cutter.join(cut.ids), fold(text)
     unknown = cut.ids.count(cutter.unknown) if cutter.unknown is not None else 0
     special = sum(text.count(token) for token in cutter.special)
-    return [1, len(text), len(text.split()), len(cut.ids), unknown, back == text, fold(back) == fold(text), special]
+    folded = fold(back) == seen
+    lost = 0 if folded else _lost(cutter, seen, cut)
+    sizes = [len(text), len(text.split()), len(cut.ids)]
+    return [1, *sizes, unknown, back == text, folded, special, len(seen), lost]
+
+
+def _lost(cutter: Cutter, seen: str, cut: Cut) -> int:
+    """Count the characters of a folded text that are in no known token; the name of the unknown one is no text."""
+    known = fold(cutter.join([number for number in cut.ids if number != cutter.unknown]))
+    return (Counter(seen) - Counter(known)).total()
 
 
 def fold(text: str) -> str:

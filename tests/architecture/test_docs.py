@@ -57,7 +57,8 @@ def test_every_command_line_resolves(line: str, tmp_path: Path, monkeypatch: pyt
     if words[:2] == ["models", "add"]:
         assert words[2] in CATALOGUE
     elif words[0] in COMMANDS:
-        command = [sys.executable, "-m", "flows", *words]
+        planned = ["--plan"] if words[0] == "book" and "--plan" not in words else []  # it replays for minutes
+        command = [sys.executable, "-m", "flows", *words, *planned]
         environment = {**os.environ, "LLM_FLOWS_HOME": str(tmp_path)}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         empty = ("there is no collection", "there is no trained model")  # in a workspace that was just made

@@ -95,7 +95,8 @@ def test_every_config_of_the_project_is_frozen_and_closed(model: type[BaseModel]
 def test_the_defaults_of_every_config_are_within_its_own_bounds(model: type[BaseModel]) -> None:
     chosen = {"kind": "transformers", "model": "x"}
     language_model = LocalModel | ModelServer | VllmModel | LlamaCppModel
-    of_type: dict[Any, Any] = {str: "http://x", float: 0.5, language_model: chosen}
+    of_type: dict[Any, Any] = {str: "http://x", int: 1, float: 0.5, language_model: chosen}
+    of_type[tuple[tuple[str, ...], ...]] = (("x",),)
     fields = model.model_fields.items()
     required = {name: of_type.get(f.annotation, ("x",)) for name, f in fields if f.is_required()}
     made = model.model_validate(required)

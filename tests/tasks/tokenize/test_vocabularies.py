@@ -89,9 +89,12 @@ def test_a_whole_tokenizer_and_its_vocabulary_with_merges_cut_alike(trained: Pat
 
 def test_byte_level_pieces_lose_nothing_and_word_pieces_say_what_they_lose(trained: Path) -> None:
     (bpe,) = count_pieces(0, cutter(trained / "bpe"), TEXTS, [""] * len(TEXTS))
-    assert (bpe.lossless, bpe.unknown) == (len(TEXTS), 0)
+    assert (bpe.lossless, bpe.unknown, bpe.lost) == (len(TEXTS), 0, 0)
     (bert,) = count_pieces(1, cutter(trained / "bert"), ["All HUMAN beings", "Würde 鸟"], ["", ""])
     assert (bert.lossless, bert.folded) == (0, 1)
+    unknown = [word for word in ("Würde", "鸟") if cutter(trained / "bert").cut([word])[0].tokens == ["[UNK]"]]
+    assert (bert.visible, bert.lost) == (len("AllHUMANbeings") + len("Würde鸟"), len("".join(unknown)))
+    assert "鸟" in unknown
     assert bert.unknown >= 1
     assert bert.around == 2
 
