@@ -1,4 +1,4 @@
-"""Texts that instruct a model and texts that do not: `instructions_orders.txt`, `instructions_plain.txt`, half held out.
+"""Texts that instruct a model (`instructions_orders.txt`), and others (`instructions_plain.txt`); half are held out.
 
 A line is a language, a kind and a text. Kinds that hide a text (look-alike letters, spaces between letters, ...) are
 applied here. Both files were written before the flag that they measure, by whoever wrote the flag: recall on orders
