@@ -13,6 +13,7 @@ from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching, gguf
+from tasks.models.sizes import require_sizes
 from tasks.store import durable, objects, packages, tuned, workspace
 
 POOLINGS = {
@@ -226,13 +227,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read `config.json` of a model and refuse one that brings its own code.
 
     Raises:
-        ModelError: The file is missing or not JSON, or names Python code to run.
+        ModelError: The file is missing or not JSON, names Python code to run, or states sizes that its weights lack.
     """
     config = _object(_required(folder / "config.json"))
     if "auto_map" in config:
         raise ModelError(
             f"{folder} asks to run its own Python code (auto_map), which this project never does; use another model"
         )
+    require_sizes(folder, config)
     return config
 
 
