@@ -351,5 +351,7 @@ def _object(path: Path) -> dict[str, Any]:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); give a model that you may read") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON ({error}); download the model again") from error
