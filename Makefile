@@ -2,6 +2,7 @@
 # make test    every test but the long ones          make long    minutes each, and 2,000 examples a property
 # make check   lint, types, architecture, coverage   make faults  kills, flips, races
 # make mutants faults planted in the pure cores      make bench   speed against what else you'd pick
+# make audit   known vulnerabilities of the versions pinned; needs the network, and is no part of make check
 # make ui      Prefect and MLflow over the same workspace
 # make deploy  flows and presets to the server of make ui       make worker  runs what was launched there
 PYTHON ?= python3
@@ -11,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 QUICK := -n 2 --dist worksteal --hypothesis-profile quick \
   -m "not flow and not browser and not slow and not long and not faults and not gpu and not network and not data"
 
-.PHONY: demo quick test long check mutants faults bench ui deploy worker clean browser
+.PHONY: demo quick test long check mutants faults audit bench ui deploy worker clean browser
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -40,6 +41,11 @@ mutants: .venv/installed
 
 faults: .venv/installed
 	$(PYTEST) -m faults
+
+# An environment of its own: what it needs is no part of what is audited.
+audit: .venv/installed
+	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install -q 'pip-audit==2.10.1'; }
+	@$(BIN)/python -m tests.audit .venv/audit/bin/pip-audit
 
 bench: .venv/installed
 	$(BIN)/python -m tests.bench

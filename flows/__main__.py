@@ -54,6 +54,10 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # the reader of a list, `| head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        what = f"{error.filename or 'a file'} may not be read or changed ({error.strerror})"
+        print(f"{what}; give yourself the right to it, or name another place", file=sys.stderr)
+        return 2
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

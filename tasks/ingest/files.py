@@ -47,10 +47,16 @@ def list_folder(root: Path, patterns: Sequence[str], max_bytes: int) -> tuple[li
         The matching files in order of their names, and how many others there were.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: There is no such folder, or it may not be listed.
     """
-    if not root.is_dir():
-        raise DataError(f"source.path {str(root)!r} is not a folder; give one that holds {', '.join(patterns)}")
+    try:
+        os.scandir(root).close()
+    except PermissionError as error:
+        raise DataError(f"source.path {str(root)!r} may not be listed; give a folder that you may read") from error
+    except OSError as error:
+        raise DataError(
+            f"source.path {str(root)!r} is not a folder; give one that holds {', '.join(patterns)}"
+        ) from error
     items, ignored = [], 0
     root, closed = root.resolve(), set[Path]()
     for current, folders, names, descriptor in os.fwalk(root, follow_symlinks=False):

@@ -4,12 +4,13 @@ import contextlib
 import csv
 import gzip
 import json
+import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from configs.ingest import Hub, Tables
 from tasks.data.documents import Document, Item, Reason, Rejected
@@ -32,6 +33,7 @@ from tasks.text.sentences import unfit
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.csv", "*.parquet", "*.xlsx")
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200
+MAX_LINE_BYTES = 64 << 20  # of a jsonl row; longer ones cost themselves alone
 HEAD_BYTES = 1 << 20  # in which the first record of a csv file ends
 MAX_COLUMNS = 2_000
 MAX_SMALL_BYTES = 64 << 20  # what Parquet may unpack to however small it is: equal values take next to nothing in it
@@ -201,19 +203,30 @@ def encoding_of(path: Path, encoding: str) -> str:
 def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | _BadRow]]:
     encoding = encoding_of(path, encoding)
     for number, line in enumerate(lines_of(path), start=1):
-        if line.strip():
+        if len(line) > MAX_LINE_BYTES:
+            yield number, _BadRow("too-large", f"has over {MAX_LINE_BYTES:,} bytes in a line; cut it into rows")
+        elif line.strip():
             yield number, _parse(line, encoding)
 
 
 def lines_of(path: Path) -> Generator[bytes]:
-    """Yield the lines of a jsonl file, packed or not.
+    """Yield the lines of a jsonl file, packed or not; of one over `MAX_LINE_BYTES` one byte more than that.
 
     Raises:
         DataError: It unpacks to far more than it is.
     """
-    opened: Generator[bytes] | BinaryIO = _unpacked(path) if path.name.lower().endswith(".gz") else path.open("rb")
-    with contextlib.closing(opened) as lines:
-        yield from lines
+    packed = path.name.lower().endswith(".gz")
+    most = min(MAX_UNPACKED_BYTES, max(path.stat().st_size * MAX_RATIO, 1 << 20)) if packed else sys.maxsize
+    with gzip.open(path, "rb") if packed else path.open("rb") as file:
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            part = line
+            while len(part) > 0 and not part.endswith(b"\n") and file.tell() <= most:
+                part = file.readline(1 << 20)  # what a line has more is not kept
+            if file.tell() > most:
+                raise DataError(
+                    f"{path.name} unpacks to over {most:,} bytes, {MAX_RATIO} times its size; unpack it yourself"
+                )
+            yield line
 
 
 def _parse(line: bytes, encoding: str) -> Row | _BadRow:
@@ -236,20 +249,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(row) != len(pairs):
         raise _BadRow("bad-row", "names a key twice")
     return row
-
-
-def _unpacked(path: Path) -> Generator[bytes]:
-    """Yield lines of a gzip file, stopping at a bomb."""
-    limit = min(MAX_UNPACKED_BYTES, max(path.stat().st_size * MAX_RATIO, 1 << 20))
-    read = 0
-    with gzip.open(path, "rb") as file:
-        while line := file.readline(limit + 1):
-            read += len(line)
-            if read > limit:
-                raise DataError(
-                    f"{path.name} unpacks to over {limit:,} bytes, {MAX_RATIO} times its size; unpack it yourself"
-                )
-            yield line
 
 
 def csv_header(path: Path, encoding: str, delimiter: str | None, wanted: Sequence[str] = ()) -> list[str]:

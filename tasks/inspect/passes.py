@@ -19,31 +19,6 @@ Logits = npt.NDArray[np.float64]
 DEPTH = 4  # how deep stages are listed: model.layers.0.self_attn
 
 
-def load_causal(folder: Path) -> Any:
-    """Load a causal model from its files, for inference; no code of the model's own is run.
-
-    Raises:
-        ModelError: It is no causal model, or its files lack weights.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        causal: Any = AutoModelForCausalLM
-        loaded, report = causal.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True, trust_remote_code=False,
-            local_files_only=True, output_loading_info=True,
-        )  # fmt: skip
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).partition("\n")[0][:160]
-        raise ModelError(f"{folder} is not a causal model that transformers loads ({reason}); name another") from error
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"{folder} lacks {len(missing)} weights, the first {missing[0]}; download the model again")
-    return loaded.eval()
-
-
 def load_tokenizer(folder: Path, *, control: bool) -> Any:
     """Load the tokenizer of a model; `control` lets special tokens that are spelt out count as such.
 
@@ -55,7 +30,10 @@ def load_tokenizer(folder: Path, *, control: bool) -> Any:
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise ModelError(f"{path} is missing; a causal model with its tokenizer.json was needed")
-    made = Tokenizer.from_file(str(path))
+    try:
+        made = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises no other type
+        raise ModelError(f"{path} makes no tokenizer ({error}); download the model again") from error
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = not control

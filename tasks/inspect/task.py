@@ -299,11 +299,15 @@ def _loaded(causal: Causal) -> Any:
     Raises:
         ModelError: Its files have changed since.
     """
-    from tasks.inspect.passes import load_causal
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from tasks.models.whole import load_whole
 
     if _described(causal.name, Path(causal.folder)).digest != causal.digest:
         raise ModelError(f"{causal.folder} has changed since it was described; run again")
-    return load_causal(Path(causal.folder))
+    folder = Path(causal.folder)
+    return load_whole(AutoModelForCausalLM, folder, dtype=torch.float32, attn_implementation="eager").eval()
 
 
 def _text(documents: DocumentsRef) -> str:

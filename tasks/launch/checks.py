@@ -54,19 +54,37 @@ def check(links: list[Path]) -> StoreCheck:
         What was verified, and what is wrong.
     """
     found = StoreCheck()
-    for folder in stored("objects", *CACHED, links=links):
-        found.objects += 1
-        try:
-            durable.read_manifest(folder)
-        except StoreError as error:
-            found.damaged.append(str(error))
+    for name in ("objects", *CACHED):
+        with _locked_told(found):
+            _objects(name, found, links)
     for room in ("steps", PAGES, *KEPT):
-        _records(room, found, links)
+        with _locked_told(found):
+            _records(room, found, links)
     for name, file in DATABASES:
         if (path := workspace.home() / name / file).is_file():
             found.databases += 1
             found.damaged += _database(path)
     return found
+
+
+@contextlib.contextmanager
+def _locked_told(found: StoreCheck) -> Iterator[None]:
+    """Say what may not be read, and go on with the next room."""
+    try:
+        yield
+    except PermissionError as error:
+        found.damaged.append(
+            f"{error.filename} may not be read, and what stands behind it was not checked; chmod u+rX"
+        )
+
+
+def _objects(name: str, found: StoreCheck, links: list[Path]) -> None:
+    for folder in stored(name, links=links):
+        found.objects += 1
+        try:
+            durable.read_manifest(folder)
+        except StoreError as error:
+            found.damaged.append(str(error))
 
 
 def stored(*names: str, links: list[Path]) -> Iterator[Path]:

@@ -72,7 +72,8 @@ class PrefectServer:
                 "environment": "start it, or unset PREFECT_API_URL",
                 "profile": "start it, or use another Prefect profile, which names it",
             }.get(self.kind, "run again")
-        return f"what it said stands in {workspace.folder('prefect') / SERVER_LOG}"
+        log = workspace.folder("prefect") / SERVER_LOG
+        return f"what it said stands in {log}; `python -m flows store check` says whether its database is damaged"
 
     def stop(self) -> None:
         """End the temporary server once it has written what it was told; leave any other alone."""

@@ -17,6 +17,7 @@ from tasks.data.class_tuning import TuningBase
 from tasks.errors import ModelError
 from tasks.models import files as model_files
 from tasks.models import heads
+from tasks.models.tokenizers import auto_config
 from tasks.models.whole import ADAPTER, load_whole
 
 WEIGHTS = "adapter_model.safetensors"
@@ -70,17 +71,20 @@ def load(kind: Any, folder: Path, **options: Any) -> Any:
         return load_whole(kind, folder, **options)
     import torch
     from peft import LoraConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
-    from transformers import AutoConfig
 
     base = _base_of(folder)
-    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = auto_config(folder)
     with torch.device("meta"):
         made = heads.head_of(kind.from_config(config))
     loaded = load_whole(kind, base, new=[f"{name}." for name in made], config=config, **options)
     with old_names():
         adapter: Any = PeftModel(loaded, LoraConfig.from_pretrained(str(folder)))
-    weights = load_file(folder / WEIGHTS)
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{folder / WEIGHTS} is not whole ({error}); train again") from error
     needed = get_peft_model_state_dict(adapter, save_embedding_layers=False)  # "auto" asks the hub for the base
     wrong = [name for name in sorted({*weights, *needed}) if _shape(weights, name) != _shape(needed, name)]
     if wrong:  # peft would draw what a file lacks

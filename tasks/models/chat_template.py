@@ -15,6 +15,7 @@ from typing import Any
 from tasks.data.messages import Message
 from tasks.errors import ContractError, ModelError
 from tasks.models import template_process  # its code is in the keys of steps by this import
+from tasks.models.tokenizers import auto_tokenizer
 from tasks.text.reasoning import opening_in
 
 BETWEEN = "\n"  # contents of a plain prompt
@@ -26,9 +27,7 @@ WAITING = 60  # seconds in which a busy machine gives a process its processor ti
 
 def load_tokenizer(folder: Any) -> Any:
     """Return a model's tokenizer from its files; no code of the model's own is run."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return auto_tokenizer(folder)
 
 
 def render(tokenizer: Any, messages: Sequence[Message], *, begin: bool = True) -> str:

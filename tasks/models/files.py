@@ -13,6 +13,7 @@ from tasks.data import digests
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching, gguf
+from tasks.models.sizes import require_sizes
 from tasks.store import durable, objects, packages, tuned, workspace
 
 POOLINGS = {
@@ -226,13 +227,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read `config.json` of a model and refuse one that brings its own code.
 
     Raises:
-        ModelError: The file is missing or not JSON, or names Python code to run.
+        ModelError: The file is missing or not JSON, names Python code to run, or states sizes that its weights lack.
     """
     config = _object(_required(folder / "config.json"))
     if "auto_map" in config:
         raise ModelError(
             f"{folder} asks to run its own Python code (auto_map), which this project never does; use another model"
         )
+    require_sizes(folder, config)
     return config
 
 
@@ -349,5 +351,7 @@ def _object(path: Path) -> dict[str, Any]:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); give a model that you may read") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON ({error}); download the model again") from error

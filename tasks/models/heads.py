@@ -12,6 +12,7 @@ from tasks.data.class_tuning import TuningBase
 from tasks.errors import ModelError
 from tasks.models import batching
 from tasks.models import files as model_files
+from tasks.models.tokenizers import auto_config
 from tasks.models.whole import POOLER, load_whole, require_no_adapter
 from tasks.store import durable
 
@@ -67,14 +68,14 @@ def load_with_head(
         ModelError: Weights of the body are missing, or of another shape than its config states.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
     kinds: dict[HeadKind, Any] = {
         "sequence": AutoModelForSequenceClassification,
         "token": AutoModelForTokenClassification,
     }
     folder = model_files.locate(model).folder
-    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = auto_config(folder)
     known = [config.id2label.get(at) for at in range(len(config.id2label))] == list(labels)
     fits = known and any(kinds[kind].__name__[9:] in name for name in config.architectures or ())
     config.id2label = dict(enumerate(labels))

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.errors import ModelError
 from tasks.models import files as model_files
 from tasks.models.heads import head_of
+from tasks.models.tokenizers import auto_config
 from tasks.models.whole import POOLER, load_whole
 
 WEIGHTS, CONFIG = ".safetensors", "config.json"
@@ -44,10 +45,10 @@ def load_guesser(model: str, seed: int) -> tuple[Any, bool, bool]:
         ModelError: Weights of the body, or some of a head that is there, are missing or of another shape.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForMaskedLM
+    from transformers import AutoModelForMaskedLM
 
     folder = model_files.locate(model).folder
-    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = auto_config(folder)
     kind: Any = AutoModelForMaskedLM
     with torch.device("meta"):
         empty = kind.from_config(config)

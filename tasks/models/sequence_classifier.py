@@ -22,6 +22,7 @@ from tasks.models import files as model_files
 from tasks.models.encoders import padded as padded_forward
 from tasks.models.encoders.base import Meter, padded
 from tasks.models.fixed_shapes import PaddingProbe
+from tasks.models.tokenizers import auto_tokenizer, read_tokenizer
 from tasks.store import durable
 
 BATCH_TOKENS = {"torch-cpu": padded_forward.CPU_BATCH_TOKENS, "torch-cuda": 32_768}
@@ -240,13 +241,9 @@ def load_tokenizer(model: str) -> Any:
     """Return a model's tokenizer, which neither pads nor cuts; what looks like a special token stays text."""
     folder = model_files.locate(model).folder
     if (folder / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer
-
-        made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        made = read_tokenizer(folder / "tokenizer.json")
     else:
-        from transformers import AutoTokenizer
-
-        made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).backend_tokenizer
+        made = auto_tokenizer(folder).backend_tokenizer
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = True
@@ -262,11 +259,11 @@ def _load(model: str, dtype: Any) -> tuple[Any, bool]:
     Raises:
         ModelError: Its weights are not those that its config asks for.
     """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
     folder = model_files.locate(model).folder
     loaded = adapted.load(AutoModelForSequenceClassification, folder, dtype=dtype, attn_implementation="sdpa")
-    names = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True).model_input_names
+    names = auto_tokenizer(folder).model_input_names
     if loaded.config.model_type in FIRST_TOKEN:
         _only_first_token(loaded)
     return loaded.eval(), "token_type_ids" in names and getattr(loaded.config, "type_vocab_size", 0) > 1

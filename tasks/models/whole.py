@@ -13,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from tasks.errors import ModelError
+from tasks.models.tokenizers import first_line
 
 ADAPTER = "adapter_config.json"
 POOLER = "pooler."  # no vector of ours comes from it, so a bare encoder may lack it
@@ -45,6 +46,10 @@ def load_whole(kind: Any, folder: Path, *, new: Sequence[str] = (), **options: A
         )  # fmt: skip
     except SafetensorError as error:
         raise ModelError(f"{folder} holds weights that are not whole ({error}); download the model again") from error
+    except Exception as error:  # a foreign config ends in errors of many types, some of huggingface_hub alone
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
+            raise
+        raise ModelError(f"{folder} makes no model ({first_line(error)}); download it again") from error
     finally:
         transformers_logging.set_verbosity(before)
     require_whole(folder, loaded, report, new)

@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from tasks.text.injection import INVISIBLE, flags_of
+from tasks.text.injection import flags_of
+from tasks.text.orders import INVISIBLE
 from tasks.text.sentences import sentences
 
 BEGIN = (  # where an order begins: a sentence, a clause, after a condition, or after words that lead to one

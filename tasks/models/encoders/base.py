@@ -17,6 +17,7 @@ from tasks.data.models import Encoder, Fingerprint
 from tasks.models import batch_size, batching, fixed_shapes
 from tasks.models import files as model_files
 from tasks.models.fixed_shapes import PaddingProbe
+from tasks.models.tokenizers import read_tokenizer
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -48,10 +49,8 @@ def tokenizer(encoder: Encoder) -> Any:
         from tasks.models.vision.dual_tokens import DualTokenizer
 
         return DualTokenizer(encoder)
-    from tokenizers import Tokenizer
-
     local = EMBEDDED if encoder.architecture == "remote" else encoder.model
-    made = Tokenizer.from_file(str(model_files.tokenizer_file(local)))
+    made = read_tokenizer(model_files.tokenizer_file(local))
     made.no_padding()
     made.no_truncation()
     made.encode_special_tokens = True

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import files as model_files
+from tasks.models.tokenizers import read_tokenizer
 
 BATCH_TOKENS = 65_536
 BLOCK = 4_096  # token vectors in memory at a time
@@ -82,6 +83,4 @@ def unknown_token(folder: Path) -> int | None:
 
 
 def _vocabulary(folder: Path) -> Any:
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return read_tokenizer(folder / "tokenizer.json")

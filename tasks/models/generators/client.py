@@ -13,6 +13,7 @@ from tasks.models import gguf
 from tasks.models.generators import repetition, response_format
 from tasks.models.generators.base import GenerationEngine, Spent
 from tasks.models.generators.load import _engine
+from tasks.models.tokenizers import read_tokenizer
 from tasks.store.reply_cache import ReplyCache, key_of
 from tasks.text.reasoning import split_reasoning
 
@@ -27,11 +28,9 @@ def text_counter(config: LanguageModel) -> Callable[[Sequence[str]], list[int]]:
     """Return what counts the tokens of texts: the model's own tokenizer, or an estimate from above for a server."""
     if isinstance(config, ModelServer):
         return lambda texts: [_at_most(text) for text in texts]
-    from tokenizers import Tokenizer
-
     apart = isinstance(config, LlamaCppModel)
     file = _tokenizer_folder(config) / "tokenizer.json" if apart else model_files.tokenizer_file(config.model)
-    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer = read_tokenizer(file)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return lambda texts: [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]

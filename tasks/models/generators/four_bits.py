@@ -14,6 +14,7 @@ from typing import Any
 
 from tasks import hardware
 from tasks.errors import ContractError, MissingExtra
+from tasks.models.tokenizers import auto_config
 
 NEEDED = ("accelerate", "bitsandbytes")
 BLOCK = 64  # weights that share a scale
@@ -72,9 +73,8 @@ def _linear_layers(kind: Any, folder: Path) -> tuple[list[str], list[str], int]:
     The head stays too: transformers sees to that unless layers are named.
     """
     import torch
-    from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config = auto_config(folder)
     with torch.device("meta"):
         model = kind.from_config(config, trust_remote_code=False)
     linear = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
@@ -309,11 +310,17 @@ def load(folder: Path, wanted: Generator, prompt: str) -> LoadedCaptioner:
         ModelError: The network is of another language model, or its files are not whole.
     """
     model, tokenizer = language_model(wanted)
-    sizes = json.loads((folder / SIZES).read_text("utf-8"))
     width = model.get_input_embeddings().weight.shape[1]
-    if sizes["width"] != width:
-        raise ModelError(f"the captioner makes {sizes['width']} numbers a token but {wanted.model} reads {width}")
-    network = PrefixNetwork(**sizes)
-    network.load_state_dict(load_file(folder / WEIGHTS))
+    try:
+        sizes = json.loads((folder / SIZES).read_text("utf-8"))
+        weights = load_file(folder / WEIGHTS)
+        if sizes["width"] != width:
+            raise ModelError(f"the captioner makes {sizes['width']} numbers a token but {wanted.model} reads {width}")
+        with torch.device("meta"):
+            network = PrefixNetwork(**sizes)
+        network.load_state_dict(weights, assign=True)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"the captioner in {folder} is not whole ({reason}); train it again") from error
     made = PrefixCaptioner(network.to(model.device), model).eval()
     return LoadedCaptioner(made, tokenizer, prompt_tokens(tokenizer, prompt))

@@ -117,6 +117,15 @@ def test_a_file_and_a_folder_that_may_not_be_opened_are_rejected(nobody: Path) -
     assert isinstance(found["good.txt"], Document)
 
 
+def test_a_source_that_may_not_be_listed_is_said(nobody: Path) -> None:
+    (nobody / "closed").mkdir()
+    (nobody / "closed").chmod(0)
+    for place in (nobody / "closed", nobody / "closed" / "inside"):
+        with pytest.raises(DataError, match="may not be listed"):
+            list_folder(place, ("*.txt",), 1_000)
+    (nobody / "closed").chmod(0o700)
+
+
 def test_a_name_of_signs_and_dots_is_only_a_name(folder: Path) -> None:
     name = "-..\x1b[31m \n=cmd()'\"<b>.txt"
     (folder / name).write_text("odd", "utf-8")

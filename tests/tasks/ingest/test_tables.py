@@ -1,7 +1,9 @@
+import contextlib
 import csv
 import gzip
 import io
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from configs.ingest import Tables
 from tasks.data.documents import Document, Item, Rejected
+from tasks.ingest import tables
 from tasks.ingest.files import describe_file
 from tasks.ingest.tables import MAX_COLUMNS, read_table
 
@@ -245,6 +248,19 @@ def test_what_came_before_a_gzip_bomb_is_kept_and_the_bomb_is_not_unpacked(tmp_p
     assert bad.detail.startswith(
         f"cannot be read as gz: t.jsonl.gz unpacks to over {len(bomb) * 200:,} bytes, 200 times"
     )
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_line_that_is_too_long_costs_itself_alone_and_is_not_held(
+    pack: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_LINE_BYTES", 2_000)
+    lines = [b'{"text": "first"}', b'{"text": "' + random.Random(1).randbytes(60_000).hex().encode() + b'"}']
+    name = "t.jsonl" if pack is bytes else "t.jsonl.gz"
+    found = read(written(tmp_path / name, pack(b"\n".join([*lines, b'{"text": "last"}']))))
+    assert outcome(found) == ["first", f"{name}#2: too-large", "last"]
+    with contextlib.closing(tables.lines_of(tmp_path / name)) as held:
+        assert max(map(len, held)) == 2_001
 
 
 def parquet(**columns: Any) -> bytes:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import special
+from transformers import AutoModelForCausalLM
 
 from configs.inspect import Reading, Replying, Small
 from tasks.data.anatomy import Stage, Timing
@@ -18,7 +19,6 @@ from tasks.inspect.memory import peak_bytes
 from tasks.inspect.passes import (
     attention_maps,
     check_prompt,
-    load_causal,
     load_tokenizer,
     logits_of,
     move_positions,
@@ -26,6 +26,7 @@ from tasks.inspect.passes import (
     walk_stages,
 )
 from tasks.models.tiny import SmallTraining
+from tasks.models.whole import load_whole
 from tasks.store import objects
 
 DATA = Path(os.environ.get("LLM_FLOWS_DATA", "")) / "models" / "stories260K_hf"
@@ -210,13 +211,14 @@ def test_an_encoder_is_no_causal_model_and_one_with_its_own_code_is_never_read(
     with pytest.raises(ModelError, match="asks to run its own Python code"):
         describe_causal(str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "none"}', "utf-8")
-    with pytest.raises(ModelError, match="is not a causal model that transformers loads"):
-        load_causal(tmp_path)
+    with pytest.raises(ModelError, match="makes no model"):
+        load_whole(AutoModelForCausalLM, tmp_path)
 
 
 @data
 def test_the_real_small_model_is_seen_as_it_is_and_generates_as_transformers_does() -> None:
-    model, tokenizer = load_causal(DATA), load_tokenizer(DATA, control=False)
+    model = load_whole(AutoModelForCausalLM, DATA, dtype=torch.float32, attn_implementation="eager").eval()
+    tokenizer = load_tokenizer(DATA, control=False)
     ids = tokenizer.encode("Once upon a time there was a little girl").ids
     stages = {s.name: s for s in walk_stages(model, ids)}
     assert (stages["model"].parameters, stages["lm_head"].shared) == (260_032, True)

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,21 @@ def test_pruning_never_follows_a_link_and_says_what_it_left_alone(
     assert set(call(capsys, "store", "check")[2]["links"]) == {
         str(link) for link in links if "training" not in str(link)
     }
+
+
+def test_what_may_not_be_read_is_said_and_the_rest_is_checked(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array(1)
+    locked, iterdir = home / "items", Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert housekeeping.main(["store", "check"]) == 1
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["damaged"] == [f"{locked} may not be read, and what stands behind it was not checked; chmod u+rX"]
+    assert found["checked"] == 1
