@@ -120,7 +120,8 @@ def collection_page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",
         facts=facts, tables=tables, figures=figures, points=points, clusters=clusters, answers=answers,
-        missing=missing, warnings=[*warnings_about(ingested.reading), *saturated(evaluation)], run=_how(run, live), more={"judged": judged},
+        missing=missing, warnings=[*warnings_about(ingested.reading), *saturated(evaluation)],
+        run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
 

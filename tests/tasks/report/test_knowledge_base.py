@@ -287,7 +287,9 @@ def test_a_measure_that_every_way_nearly_reaches_is_said_to_be_saturated(
     found = evaluation().model_copy(update={"rankings": objects.save_rows(MeasuresRef, Measure, rows)})
     (line,) = knowledge_base.saturated(found) or [""]
     assert line.startswith("nDCG@10 is saturated: every way to search reaches 0.981") is said
-    page = knowledge_base.collection_page(run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), None, found)
+    page = knowledge_base.collection_page(
+        run_of(shelf), released(shelf), ingested(shelf), embedded(shelf), None, found
+    )
     assert ("is saturated" in text_of(page)) is said
 
 
