@@ -142,6 +142,8 @@ def _candidates(topic: Topic, stems: "Stems", makers: "Among", others: "Among", 
     top = topic.words[:FROM_TOP]
     weight = {stems.of(word): w for word, w in reversed(list(zip(top, topic.weights, strict=False)))}
     said = _said(stems, makers, weight, config.words)
+    for key, word in ((frozenset([stems.of(word)]), word) for word in top):  # pairs of letters are no word of a text
+        said.setdefault(key, _Uses(Counter([word]), documents=makers.count((key,))))
     enough = max(2, SEEN * len(makers.rows))
     kept = {key: uses for key, uses in said.items() if not uses.is_fragment(makers.count((key,)), enough)}
     rare: dict[str, float] = {}
