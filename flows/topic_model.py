@@ -375,4 +375,4 @@ def topic_model(
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
-        return run.outcome(topic_summary(name, topics, findings, places, find or []), page)
+        return run.outcome(topic_summary(run, name, topics, findings, places, find or []), page)

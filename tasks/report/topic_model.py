@@ -14,7 +14,7 @@ from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, TopicMap, TopicMatch, TopicReport, Wording
 from tasks.report import charts
 from tasks.report import page as pages
-from tasks.report.knowledge_base import map_of, place_of
+from tasks.report.knowledge_base import given_to_topics, map_of, place_of
 from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
@@ -47,6 +47,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             (topics.unit, f"{len(documents):,}"),
             ("topics", f"{len(named):,}"),
             ("outside all topics", f"{noise / len(documents):.0%}"),
+            ("given to a topic afterwards", f"{given_to_topics(run.finished):,}"),
             ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
         tables=[
@@ -90,7 +91,12 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
 
 
 def topic_summary(
-    name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str]
+    run: tracking.Run,
+    name: str,
+    topics: TopicMap,
+    found: TopicReport,
+    places: PlacesRef | None,
+    find: Sequence[str],
 ) -> dict[str, Any]:
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
@@ -103,6 +109,7 @@ def topic_summary(
         **reading_summary(found.reading),
         topics.unit: topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
+        "given_afterwards": given_to_topics(run.finished),
         "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
         "previous": found.matched.previous,
