@@ -52,7 +52,7 @@ from tasks.index import open_collection
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
 from tasks.report.names import named
-from tasks.report.topic_model import topic_page, topic_summary
+from tasks.report.topic_model import published_summary, topic_page, topic_summary
 from tasks.represent import (
     count_terms,
     drop_wordless,
@@ -375,4 +375,5 @@ def topic_model(
         run.publish(topics=topics, findings=findings, places=places)
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
-        return run.outcome(topic_summary(name, topics, findings, places, find or [], config.published), page)
+        summary = topic_summary(run, name, topics, findings, places, find or [])
+        return run.outcome({**summary, **published_summary(topics, findings, config.published)}, page)

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 MIN_ROWS = 10
 MANY, AXES, CANDIDATES = 10_000, 128, 3  # candidates for each neighbour that is sought
 BLOCK = 1_024  # rows compared with their candidates at a time
-ROUNDS, ROUNDS_OF_MANY = 200, 100
+ROUNDS, ROUNDS_OF_MANY = 130, 65
 
 
 def neighbour_graph(vectors: Floats, n_neighbors: int) -> Floats:

@@ -1,6 +1,6 @@
 """The pages of the flows: from references to what `report` shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from tasks.report import page as pages
 from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
+from tasks.runtime.steps import Finished
 from tasks.store import objects
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ COUNTED = {
     "unsure": "recognised lines left out, below ocr.min_score",
 }
 SATURATED = 0.98  # of a measure whose most is 1
+GIVES = ("cluster-outliers", "represent-outliers")  # steps
 MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
 
 
@@ -100,6 +102,7 @@ def collection_page(
         named = [t for t in clusters if t["topic"] >= 0]
         noise = sum(t["size"] for t in clusters if t["topic"] < 0)
         facts += [("topics", str(len(named))), ("outside all topics", f"{noise / topics.documents.rows:.0%}")]
+        facts += [("given to a topic afterwards", f"{given:,}")] if (given := given_to_topics(run.finished)) else []
         tables.append(
             Table("Topics", ("topic", topics.unit, "words"), [(t["label"], t["size"], t["words"]) for t in named])
         )
@@ -203,6 +206,12 @@ def map_of(topics: TopicMap) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
         for t in objects.load_rows(topics.topics, Topic)
     ]
     return points, clusters
+
+
+def given_to_topics(finished: Sequence[Finished]) -> int:
+    """Return how many documents no cluster held, which their neighbours, vectors or words gave to a topic."""
+    made = [step.record for step in finished if step.name in GIVES and step.record is not None]
+    return sum(int(record.metrics.get("given", 0)) for record in made)
 
 
 def place_of(document: Document) -> str:

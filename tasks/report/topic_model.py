@@ -14,7 +14,7 @@ from tasks.data.topic_names import WrittenNames
 from tasks.data.topics import Fate, Merge, PlacesRef, Remark, Share, Topic, TopicMap, TopicMatch, TopicReport, Wording
 from tasks.report import charts
 from tasks.report import page as pages
-from tasks.report.knowledge_base import map_of, place_of
+from tasks.report.knowledge_base import given_to_topics, map_of, place_of
 from tasks.report.languages import languages_table, reading_summary, warnings_about
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
@@ -47,6 +47,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
             (topics.unit, f"{len(documents):,}"),
             ("topics", f"{len(named):,}"),
             ("outside all topics", f"{noise / len(documents):.0%}"),
+            ("given to a topic afterwards", f"{given_to_topics(run.finished):,}"),
             ("tokens per word", f"{found.coverage.pieces_per_word:.2f}"),
         ],
         tables=[
@@ -91,9 +92,13 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
 
 
 def topic_summary(
-    name: str, topics: TopicMap, found: TopicReport, places: PlacesRef | None, find: Sequence[str],
-    published: Mapping[str, float],
-) -> dict[str, Any]:  # fmt: skip
+    run: tracking.Run,
+    name: str,
+    topics: TopicMap,
+    found: TopicReport,
+    places: PlacesRef | None,
+    find: Sequence[str],
+) -> dict[str, Any]:
     """Return what `topic-model` answers its caller."""
     rows = objects.load_rows(topics.topics, Topic)
     names = {t.topic: t for t in rows}
@@ -105,6 +110,7 @@ def topic_summary(
         **reading_summary(found.reading),
         topics.unit: topics.documents.rows,
         "topics": [{"topic": t.topic, "size": t.size, "label": t.label, "words": list(t.words)} for t in rows],
+        "given_afterwards": given_to_topics(run.finished),
         "labels": {name: round(value, 4) for name, value in topics.naming.stated().items()},
         "fates": {fate: sum(f.fate == fate for f in fates) for fate in ("kept", "born", "died", "merged", "split")},
         "previous": found.matched.previous,
@@ -114,7 +120,6 @@ def topic_summary(
             {"text": find[p.query], "topic": p.topic, "label": names[p.topic].label, "score": round(p.score, 4)}
             for p in placed
         ],
-        **({"published": told} if (told := _published(topics, found, published)) else {}),
         "files": str(objects.path(found.files)),
         "warnings": outside_slices(found),
     }
@@ -218,6 +223,12 @@ def _quality(found: TopicReport) -> Table:
     measures = [m for ref in found.measures for m in objects.load_rows(ref, Measure)]
     rows = [(m.name, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     return Table("Quality", ("measure", "value", "interval", "of"), rows, "95 % intervals")
+
+
+def published_summary(topics: TopicMap, found: TopicReport, published: Mapping[str, float]) -> dict[str, Any]:
+    """Return what others have printed beside what is here; nothing where nothing is to be shown beside it."""
+    told = _published(topics, found, published)
+    return {"published": told} if told else {}
 
 
 def _published(topics: TopicMap, found: TopicReport, published: Mapping[str, float]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,47 @@ def test_a_map_of_thousands_is_drawn_found_in_and_pointed_at(workspace: Path, br
     browser_page.wait_for_timeout(1_000)
     lit = browser_page.evaluate("document.getElementById('map').data.flatMap(t => t.selectedpoints || []).length")
     assert lit == sum("heap" in p["text"] and "2" in p["text"] for p in points)
+
+
+def test_names_of_topics_on_the_map_cover_no_other_however_far_one_zooms(workspace: Path, browser_page: Page) -> None:
+    points = [
+        {"x": n % 6 + n % 7 / 50, "y": n % 5 + n % 11 / 50, "topic": n % 30, "id": f"d{n}", "title": f"d{n}",
+         "place": "p", "text": f"document {n}"}
+        for n in range(600)
+    ]  # fmt: skip
+    heaps = [
+        {"topic": n, "label": f"heap {n} with a name of a good many long words", "size": 20, "words": "heap"}
+        for n in range(30)
+    ]
+    path = write_page(
+        Run(flow="made-up", flow_run_id="", client=MlflowRun(unreachable=True), finished=[]),
+        PagePart("t", "s", [], points=points, clusters=heaps, run={"facts": {}, "links": {}, "versions": {}}),
+    )
+    browser_page.set_viewport_size({"width": 900, "height": 1000})
+    assert complaints_of(browser_page, str(path)) == []
+    assert 5 <= len(boxes_apart(browser_page)) <= 24
+    assert "of the 30 topics in view are named" in browser_page.inner_text("#names-shown")
+    before = browser_page.locator("#map .annotation").all_text_contents()
+    browser_page.evaluate("Plotly.relayout('map', {'xaxis.range': [2.9, 5.3], 'yaxis.range': [2.9, 4.4]})")
+    browser_page.wait_for_timeout(300)
+    assert len(boxes_apart(browser_page)) >= 2
+    assert set(browser_page.locator("#map .annotation").all_text_contents()) - set(before)
+
+
+def boxes_apart(page: Page) -> list[dict[str, float]]:
+    """Return the boxes of the names on the map, none of which covers another or leaves the map."""
+    found: list[dict[str, float]] = page.evaluate(
+        "[...document.querySelectorAll('#map .annotation rect.bg'), document.querySelector('#map .main-svg')]"
+        ".map(e => { const b = e.getBoundingClientRect(); return {l: b.left, r: b.right, t: b.top, b: b.bottom}; })"
+    )
+    *boxes, around = found
+    for one, other in combinations(boxes, 2):
+        apart = one["r"] <= other["l"] or other["r"] <= one["l"] or one["b"] <= other["t"] or other["b"] <= one["t"]
+        assert apart, (one, other)
+    for box in boxes:
+        assert around["l"] - 1 <= box["l"] < box["r"] <= around["r"] + 1
+        assert around["t"] - 1 <= box["t"] < box["b"] <= around["b"] + 1
+    return boxes
 
 
 def test_hostile_documents_are_shown_as_text(workspace: Path, notes: Path, browser_page: Page) -> None:

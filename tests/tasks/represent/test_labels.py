@@ -80,3 +80,38 @@ def test_measures_count_supported_labels_and_those_too_general() -> None:
     found = label_measures([Topic(-1, 3, "outliers", (), (), ()), *topics], 0.7)
     assert found.stated() == pytest.approx({"support": 2.3 / 3, "supported": 2 / 3, "too_general": 1 / 3})
     assert label_measures([], 0.7).stated() == {}
+
+
+def label_of(texts: list[str], others: list[str] | None = None) -> str:
+    others = others or [f"bread number {n} with butter" for n in range(len(texts))]
+    return named([*texts, *others], np.repeat([0, 1], [len(texts), len(others)]))[0].label
+
+
+def test_a_phrase_that_one_word_always_completes_is_no_name() -> None:
+    texts = ["large tidal barriers" if n % 5 < 3 else f"tidal and large, {NOUNS[n % 7]}" for n in range(40)]
+    assert "large tidal" not in label_of(texts).split(", ")
+
+
+def test_words_that_rarely_stand_side_by_side_are_no_phrase() -> None:
+    texts = [f"the harbour of {NOUNS[n % 8]} and a lighthouse" for n in range(38)] + ["the harbour lighthouse"] * 2
+    assert label_of(texts) in {"harbour", "lighthouse"}
+
+
+def test_what_only_qualifies_the_words_after_it_gives_way_to_what_stands_by_itself() -> None:
+    kinds = ["dune", "valley", "gorge", "ridge", "spring"]
+    texts = [f"volcanic {kinds[n % 5]} with {NOUNS[n % 4]}{', a crater' if n % 10 else ''}" for n in range(40)]
+    assert label_of(texts) == "crater"
+
+
+def test_a_word_is_named_in_its_commonest_form() -> None:
+    kinds = ["slow", "old", "new", "red"]
+    texts = [f"they, {kinds[n % 4]}, swim; {'it swims' if n % 4 == 0 else 'a swim'}" for n in range(40)]
+    assert label_of(texts) == "swim"
+
+
+def test_a_word_that_other_topics_have_too_names_none_though_all_members_have_it() -> None:
+    theirs = [f"bread and butter {'with models' if n % 5 == 0 else ''}" for n in range(40)]
+    texts = [f"models of the {'glacier' if n % 20 < 12 else NOUNS[n % 8]}" for n in range(40)]
+    label = label_of(texts, theirs)
+    assert "glacier" in label.split(", ")
+    assert "models" not in label.split(", ")

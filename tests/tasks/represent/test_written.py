@@ -146,7 +146,7 @@ def test_a_real_model_is_asked_once_and_its_replies_are_kept(tmp_path: Path, mon
     recorded: list[dict[str, float]] = []
     monkeypatch.setattr(steps, "log_metrics", lambda **counted: recorded.append(counted))
     model = LocalModel(model=str(save_causal(tmp_path / "model")), precision="fp32", device="cpu")
-    written = Written(generator=model, prompt=str(short_prompt(tmp_path)), members=1, prompt_tokens=400, max_tokens=8)
+    written = Written(generator=model, prompt=str(short_prompt(tmp_path)), members=1, prompt_tokens=400, max_tokens=16)
     documents = objects.save_rows(
         DocumentsRef, Document, [Document(str(n), t, "", "s", "f") for n, t in enumerate(TEXTS)]
     )
