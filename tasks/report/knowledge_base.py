@@ -63,6 +63,7 @@ COUNTED = {
     "odd_parts": "parts of Word files that their reader does not know",
     "unsure": "recognised lines left out, below ocr.min_score",
 }
+INSTEAD = {"bm25": "retrieve.kind=sparse", "dense": "retrieve.kind=dense", "fused": "retrieve.kind=fused"}
 SATURATED = 0.98  # of a measure whose most is 1
 GIVES = ("cluster-outliers", "represent-outliers")  # steps
 MOST_CHARACTERS = 60_000_000  # of all documents of a map: a browser opens no larger page in a few seconds
@@ -123,7 +124,7 @@ def collection_page(
         title=f"{live.collection}, {f'generation {live.number}' if live.number else 'not published'}",
         subtitle=f"{live.source} source: documents, index, topics and evaluation",
         facts=facts, tables=tables, figures=figures, points=points, clusters=clusters, answers=answers,
-        missing=missing, warnings=[*warnings_about(ingested.reading), *saturated(evaluation)],
+        missing=missing, warnings=[*warnings_about(ingested.reading), *saturated(evaluation), *outranked(evaluation)],
         run=_how(run, live), more={"judged": judged},
     )  # fmt: skip
     return pages.write_page(run, page)
@@ -151,7 +152,7 @@ def collection_summary(
     if evaluation is not None:
         measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
         found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
-        found["saturated"] = saturated(evaluation)
+        found |= {"saturated": saturated(evaluation), "outranked": outranked(evaluation)}
     return found
 
 
@@ -166,6 +167,20 @@ def saturated(evaluation: Evaluation | None) -> list[str]:
         for name, value in least.items()
         if value >= SATURATED
     ]
+
+
+def outranked(evaluation: Evaluation | None) -> list[str]:
+    """Return of each measure which way ranks better here than the one that is searched by; chance is ruled out."""
+    rows = [] if evaluation is None else objects.load_rows(evaluation.rankings, Measure)
+    found = []
+    for m in rows:
+        ours, _, theirs = m.what.partition(" - ")
+        if m.name.endswith(" difference") and theirs in INSTEAD and m.high < 0:
+            found.append(
+                f"{theirs} ranks better here than {ours}: {m.name} {-m.value:.3f} ({-m.high:.3f} to {-m.low:.3f}, "
+                f"n={m.n}); search with {INSTEAD[theirs]}"
+            )
+    return found
 
 
 def _recognised(counts: Mapping[str, int]) -> dict[str, str]:

@@ -293,6 +293,21 @@ def test_a_measure_that_every_way_nearly_reaches_is_said_to_be_saturated(
     assert ("is saturated" in text_of(page)) is said
 
 
+@pytest.mark.parametrize(("high", "said"), [(-0.01, True), (0.02, False)])
+def test_another_way_that_ranks_better_beyond_chance_is_recommended(
+    shelf: Generation, high: float, said: bool
+) -> None:
+    rows = [
+        Measure("ndcg@10", "dense", 0.61, 0.5, 0.7, 40),
+        Measure("ndcg@10 difference", "weighted - dense", -0.05, -0.09, high, 40),
+    ]
+    found = evaluation().model_copy(update={"rankings": objects.save_rows(MeasuresRef, Measure, rows)})
+    line = "dense ranks better here than weighted: ndcg@10 difference 0.050 (0.010 to 0.090, n=40); "
+    assert knowledge_base.outranked(found) == ([f"{line}search with retrieve.kind=dense"] if said else [])
+    result = knowledge_base.collection_summary(released(shelf), ingested(shelf), None, found)
+    assert result["outranked"] == knowledge_base.outranked(found)
+
+
 def test_a_document_without_a_line_is_placed_by_its_path_alone(shelf: Generation) -> None:
     (document, *_) = objects.load_rows(shelf.documents, knowledge_base.Document)
     unnumbered = knowledge_base.Document(document.id, document.text, document.title, document.source, document.path)
