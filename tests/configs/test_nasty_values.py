@@ -2,6 +2,7 @@
 
 import pytest
 
+from configs import resolve as resolving
 from configs.resolve import WrongCall, fields_of, resolve
 from configs.signatures import FlowCard, flow_cards
 
@@ -67,3 +68,9 @@ def test_a_secret_in_an_address_is_not_printed(address: str) -> None:
     with pytest.raises(WrongCall, match=r"\[hidden\]") as caught:
         resolve(flow_cards()["chat-session"], words)
     assert "geheim" not in str(caught.value)
+
+
+def test_a_list_that_has_no_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "LONGEST_LIST", 1000)
+    with pytest.raises(WrongCall, match=r"queries=@/dev/zero has more than 1,000 bytes"):
+        resolve(flow_cards()["semantic-search"], ["collection=a", "queries=@/dev/zero"])
