@@ -264,7 +264,9 @@ def _reason(content: bytes) -> bytes:
         stated = json.loads(content)
         error = stated.get("error", stated)
         message = text_of(error.get("message") or error["detail"])
-        named = error.get("param")
+        named, code = error.get("param"), error.get("code")
+        if isinstance(code, str) and "filter" in code.lower() and code not in message:
+            message = f"{message} ({code})"  # what it says alone may not name the filter
     except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return content
     return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode(

@@ -154,6 +154,12 @@ def test_a_key_is_hidden_in_every_spelling(server: ChatServer, monkeypatch: pyte
         client_of(server)([asked("a")])
 
 
+def test_a_filter_that_only_the_code_names_costs_its_prompt_alone(server: ChatServer) -> None:
+    error = {"message": "The response was withheld", "code": "content_filter", "param": "prompt"}
+    server.faults["a"] = [(400, {}, json.dumps({"error": error}).encode())]
+    assert client_of(server)([asked("a")])[0].finish == "refused"
+
+
 LONG_KEY = "sk-q7/Zw+4xY=9Lm"
 
 
