@@ -15,6 +15,7 @@ PATTERNS = {
     r"\w": "a letter or a digit",
 }  # what a pattern of a field means, where that is said in words
 PASSWORD = re.compile(r"(?i)(\w://)[^/\s]*@")
+QUERY = re.compile(r"(?i)(\w://[^\s?#]*[?#])\S+")
 SHOWN = 60  # characters of a value
 NEAR = 4  # names that are suggested
 
@@ -190,6 +191,6 @@ def _listed(annotation: Any) -> Any:
 
 
 def brief(value: Any) -> str:
-    """Return a value as text, its beginning where that is long, without a password in front of a host."""
-    text = PASSWORD.sub(r"\1[hidden]@", str(value))
+    """Return a value as text, its beginning where that is long, without password and query of an address."""
+    text = QUERY.sub(r"\1[hidden]", PASSWORD.sub(r"\1[hidden]@", str(value)))
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from configs.refusals import models_in, nearest, refused, unreadable
 from configs.signatures import PRESETS, FlowCard, flow_cards
 
+LONGEST_LIST = 64_000_000  # bytes of a file given as name=@file
 HALF = re.compile("[\ud800-\udfff]")
 
 Tree = dict[str, Any]
@@ -204,7 +205,11 @@ def _whole(value: Any) -> bool:
 
 def _lines(path: Path, name: str) -> list[str]:
     try:
-        return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+        with path.open("rb") as file:  # a device has no end
+            content = file.read(LONGEST_LIST + 1)
+        if len(content) > LONGEST_LIST:
+            raise WrongCall(f"{name}=@{path} has more than {LONGEST_LIST:,} bytes; give a shorter file, or several")
+        return [line for line in content.decode("utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCall(f"{name}=@{path} cannot be read ({error}); give a text file, one item a line") from error
 

@@ -29,6 +29,7 @@ class Encoder(Value):
         architecture: transformer; static, a table of token vectors; remote, a server; dual, which reads pictures too.
         base_url: Address of the server, empty for other architectures.
         processor: sha256 of config and picture processor, with what it runs on; empty for encoders of texts alone.
+        settings: sha256 of `config.json`, as of heads and norms; empty for what this project installs and pins.
     """
 
     model: str
@@ -44,11 +45,12 @@ class Encoder(Value):
     architecture: Literal["transformer", "static", "remote", "dual"] = "transformer"
     base_url: str = ""
     processor: str = ""
+    settings: str = ""
 
     @property
     def identity(self) -> str:
         """Digest of everything but the names: two encoders with one identity share a vector space."""
-        empty = {name for name in ("base_url", "processor") if not getattr(self, name)}
+        empty = {name for name in ("base_url", "processor", "settings") if not getattr(self, name)}
         return _sha256(self.model_dump_json(exclude={"model", "revision"} | empty))
 
     def cache_key(self) -> Any:

@@ -81,6 +81,13 @@ def _locked_told(found: StoreCheck) -> Iterator[None]:
 def _objects(name: str, found: StoreCheck, links: list[Path]) -> None:
     for folder in stored(name, links=links):
         found.objects += 1
+        inner: list[Path] = []
+        for _ in files(folder, inner):
+            pass
+        if inner:
+            links += inner
+            found.damaged.append(f"{inner[0]} is a link, which is not followed; remove it and run the flow again")
+            continue
         try:
             durable.read_manifest(folder)
         except StoreError as error:

@@ -23,6 +23,7 @@ POOLINGS = {
     "pooling_mode_lasttoken": "lasttoken",
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
 }
+NAMING = ("_name_or_path", "transformers_version")
 NO_LIMIT = 1_000_000  # tokenizers without a limit state an absurd one
 COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # their first position comes after the padding token's
 MODEL2VEC = "model2vec"
@@ -129,9 +130,15 @@ def _describe(model: str) -> Encoder:
         normalize=normalize,
         max_tokens=longest(folder, config),
         width=_width(folder, config),
+        settings="" if files.revision == "embedded" else _settings(config),
         query_prompt=str(prompts.get("query", "")),
         passage_prompt=str(prompts.get("document", prompts.get("passage", ""))),
     )
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    """Return the digest of what a config states of a model, but for its name and who wrote the file."""
+    return durable.digest_of({name: value for name, value in config.items() if name not in NAMING})
 
 
 def _known_prompts(model: str) -> dict[str, str]:
@@ -245,7 +252,12 @@ def longest(folder: Path, config: Mapping[str, Any]) -> int:
     positions = config.get("max_position_embeddings")
     if positions and config.get("model_type") in COUNT_FROM_PADDING:
         positions = int(positions) - int(config.get("pad_token_id") or 1) - 1
-    limits = [int(n) for n in (stated, positions) if n]
+    try:
+        limits = [int(n) for n in (stated, positions) if n]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(
+            f"{folder} states no number as its longest text ({error}); download the model again"
+        ) from error
     return min([n for n in limits if n <= NO_LIMIT], default=512)
 
 

@@ -7,6 +7,7 @@ into the header of a request.
 Source: platform.openai.com/docs/api-reference; waiting by tenacity, exponential with jitter.
 """
 
+import base64
 import functools
 import json
 import os
@@ -31,6 +32,8 @@ FORBIDDEN = (401, 403)
 REFUSED = (400, 413, 422)  # something in what was sent, or its length
 PASSING = (408, 409, 425, 429)  # and every 5xx
 EXCERPT = 200
+LONGEST_ESCAPE = 24  # bytes of one sign of a key
+SHORTEST_KEY = 12  # signs; a shorter one, as `none` or `ollama`, may be a word of a reply
 Read = TypeVar("Read")
 
 
@@ -207,7 +210,8 @@ class Connection:
         except (httpx.RequestError, httpx.StreamError) as error:
             unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
             raise Passing(
-                f"{self.host} does not answer ({type(error).__name__}: {error})", costs=not unsent
+                f"{self.host} does not answer ({type(error).__name__}: {self.excerpt(str(error).encode())})",
+                costs=not unsent,
             ) from error
 
     def _key(self) -> str:
@@ -224,17 +228,34 @@ class Connection:
     def excerpt(self, content: bytes) -> str:
         """Return the beginning of a reply on one line; a server that repeats the key is not repeated."""
         text = " ".join(content[: 4 * EXCERPT].decode("utf-8", "replace").split())
-        return (_spellings(key).sub("[key]", text) if (key := self._key()) else text)[:EXCERPT]
+        if key := self._key():
+            text = _spellings(key).sub("[key]", text)
+            if len(content) > 4 * EXCERPT:  # the end may be a part of the key, each sign of it escaped
+                text = text[: -LONGEST_ESCAPE * len(key)]
+        return text[:EXCERPT]
+
+    def without_key(self, text: str) -> tuple[str, int]:
+        """Return a text that is kept without the key, and how often it held it; a short key may be a word of it."""
+        key = self._key()
+        return _spellings(key).subn("[key]", text) if len(key) >= SHORTEST_KEY else (text, 0)
 
 
 @functools.lru_cache(maxsize=8)
 def _spellings(key: str) -> re.Pattern[str]:
-    """Return what finds a key in all its spellings: of each sign as it is, or escaped as in JSON, addresses, HTML."""
+    """Return what finds a key in all its spellings: as it is, escaped as in JSON, addresses, HTML, or encoded."""
     signs = []
     for sign in key:
         n = ord(sign)
-        signs.append(rf"(?:\\*{re.escape(sign)}|(?i:%(?:25)*{n:02x}|\\+u{n:04x}|\\+x{n:02x}|&#0*{n};|&#x0*{n:x};))")
-    return re.compile("".join(signs))
+        as_is, escaped = rf"\\{{0,9}}{re.escape(sign)}", rf"\\{{1,9}}(?:u00|u\{{0*|x){n:02x}\}}?"
+        signs.append(rf"(?:{as_is}|%(?:25){{0,9}}{n:02x}|{escaped}|&#0{{0,9}}{n};|&#x0{{0,9}}{n:x};)")
+    encoded = [key.encode().hex(), *_in_base64(key)] if len(key) >= SHORTEST_KEY else []
+    return re.compile("|".join(["".join(signs), *map(re.escape, encoded)]), re.IGNORECASE)
+
+
+def _in_base64(key: str) -> list[str]:
+    """Return what a key is in base64, wherever in the encoded text it begins; signs shared with others left out."""
+    padded = [base64.b64encode(b"\0" * before + key.encode()).decode() for before in range(3)]
+    return [text[(0, 2, 3)[n] : (n + len(key)) * 8 // 6] for n, text in enumerate(padded)]
 
 
 def _reason(content: bytes) -> bytes:
@@ -243,7 +264,9 @@ def _reason(content: bytes) -> bytes:
         stated = json.loads(content)
         error = stated.get("error", stated)
         message = text_of(error.get("message") or error["detail"])
-        named = error.get("param")
+        named, code = error.get("param"), error.get("code")
+        if isinstance(code, str) and "filter" in code.lower() and code not in message:
+            message = f"{message} ({code})"  # what it says alone may not name the filter
     except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return content
     return (f"{named}: {message}" if isinstance(named, str) and named not in message else message).encode(

@@ -20,6 +20,7 @@ ROWS = ("intermediate_size", "vocab_size", "d_ff", "ffn_dim", "n_inner", "hidden
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers",
           "num_decoder_layers")  # fmt: skip
 POSITIONS = ("max_position_embeddings", "n_positions", "max_source_positions", "image_size")
+HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "n_heads", "num_heads")
 MOST_POSITIONS = 1 << 26  # of models that count positions by a formula; Llama 4 states 10 million
 PACKED = 2  # weights in a byte, at most: 4 bits each
 
@@ -35,6 +36,9 @@ def require_sizes(folder: Path, config: Mapping[str, Any]) -> None:
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         return
+    if odd := [path for path in paths if not path.is_file()]:  # a pipe would be waited for without end
+        raise ModelError(f"{odd[0]} is no file; download the model again")
+    _require_numbers(folder, config)
     tensors, weights = sum(_tensors(path) for path in paths), PACKED * sum(path.stat().st_size for path in paths)
     for part in _parts(config):
         stated = {
@@ -59,6 +63,17 @@ def _parts(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for name, value in config.items():
         if name.endswith("_config") and isinstance(value, dict):
             yield from _parts(value)
+
+
+def _require_numbers(folder: Path, config: Mapping[str, Any]) -> None:
+    for part in _parts(config):
+        for name in (*WIDTHS, *ROWS, *LAYERS, *HEADS, *POSITIONS):
+            value = part.get(name)  # a list where layers differ
+            if isinstance(value, (str, float, bool)) or (isinstance(value, int) and value < 0):
+                raise ModelError(
+                    f"{folder / 'config.json'} states {name}={str(value)[:40]!r} but needs a whole number of "
+                    "0 or more; download the model again"
+                )
 
 
 def _short(value: int) -> str:

@@ -55,5 +55,8 @@ def auto_config(folder: Path) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says first, of a length that fits a line."""
-    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:160]
+    """Return what an error says first, with what follows its colon, of a length that fits a line."""
+    first, _, rest = str(error).strip().partition("\n")
+    if first.endswith(":"):
+        first = f"{first} {rest.strip().partition(chr(10))[0].strip()}"
+    return (first or type(error).__name__)[:160]

@@ -291,6 +291,7 @@ CHANGED_FINGERPRINTS = {
     "architecture": encoder(architecture="static"),
     "server": encoder(base_url="http://localhost/v1"),
     "how pictures are prepared": encoder(processor="p"),
+    "settings of the model": encoder(settings="s"),
     "precision": numerics(precision="bf16"),
     "engine": numerics(engine="torch-cuda"),
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from configs import resolve as resolving
 from configs.resolve import WrongCall, fields_of, resolve
 from configs.signatures import FlowCard, flow_cards
 
@@ -57,3 +58,19 @@ def test_a_host_that_no_name_can_be_is_refused(host: str) -> None:
 def test_a_host_that_can_be_one_is_taken(host: str) -> None:
     words = ["messages=[]", "generator.kind=server", "generator.model=m", f"generator.base_url=http://{host}/v1"]
     assert resolve(flow_cards()["chat-session"], words)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:geheim@host/v1", "http://host/v1?api_key=geheim", "http://host/#geheim"]
+)
+def test_a_secret_in_an_address_is_not_printed(address: str) -> None:
+    words = ["generator.kind=server", "generator.model=m", f"generator.base_url={address}"]
+    with pytest.raises(WrongCall, match=r"\[hidden\]") as caught:
+        resolve(flow_cards()["chat-session"], words)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_list_that_has_no_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "LONGEST_LIST", 1000)
+    with pytest.raises(WrongCall, match=r"queries=@/dev/zero has more than 1,000 bytes"):
+        resolve(flow_cards()["semantic-search"], ["collection=a", "queries=@/dev/zero"])

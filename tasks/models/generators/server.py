@@ -155,11 +155,14 @@ class ServerEngine:
             account.end(Cost(0, 0))
         notes = self.dialect.notes()
         text, more = without_halves(self._text(said, request, sampling))
+        (text, keys), (thought, more_keys) = self.server.without_key(text), self.server.without_key(said.reasoning)
         if halves := said.halves + more:
             notes = (*notes, f"halves of characters (lone surrogates) in the reply, each shown as \ufffd: {halves}")
+        if keys := keys + more_keys:
+            notes = (*notes, f"the key of the server in the reply, each shown as [key]: {keys}")
         return Reply(
             text, said.finish, spent.prompt, spent.completion, self.generator.digest,
-            time.perf_counter() - started, False, tries, said.reasoning, said.tokens is None, notes,
+            time.perf_counter() - started, False, tries, thought, said.tokens is None, notes,
         )  # fmt: skip
 
     def _declined(self, reason: str) -> Reply:

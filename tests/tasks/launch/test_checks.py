@@ -1,5 +1,6 @@
 import contextlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,3 +114,16 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_checked(
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["damaged"] == [f"{locked} may not be read, and what stands behind it was not checked; chmod u+rX"]
     assert found["checked"] == 1
+
+
+def test_a_file_of_an_object_that_is_a_link_is_named_and_not_followed(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish()
+    file = next(path for path in sorted((home / "objects").glob("*/*/*")) if path.name != "manifest.json")
+    shutil.move(file, tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    assert housekeeping.main(["store", "check"]) == 1
+    said = capsys.readouterr().out
+    assert f"{file} is a link, which is not followed" in said
+    assert json.loads(said.splitlines()[-1])["links"] == [str(file)]

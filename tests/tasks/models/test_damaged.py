@@ -4,6 +4,7 @@ So it is for every kind of model that is read from a folder, and for configs of 
 """
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -240,3 +241,39 @@ def test_an_index_that_names_files_outside_its_folder_is_refused(named: str, cop
     index = {"metadata": {}, "weight_map": dict.fromkeys(load_file(weights_of(folder)), named)}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
     assert "no file of its folder" in refused("generator", folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value"),
+    [("config.json", "hidden_size", "wide"), ("config.json", "num_attention_heads", -3),
+     ("config.json", "num_hidden_layers", 1.5), ("sentence_bert_config.json", "max_seq_length", "long")],
+)  # fmt: skip
+def test_a_size_that_is_no_number_is_refused_in_a_line(
+    file: str, name: str, value: Any, copied: Callable[[str], Path]
+) -> None:
+    folder = copied("encoder")
+    path = folder / file
+    stated = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps(stated | {name: value}))
+    with pytest.raises(ModelError, match=r"download the model again") as caught:
+        encoders.fingerprint(str(folder), "fp32", "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_a_pipe_are_refused_at_once(copied: Callable[[str], Path]) -> None:
+    folder = copied("encoder")
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    with pytest.raises(ModelError, match=r"is no file"):
+        encoders.fingerprint(str(folder), "fp32", "cpu")
+
+
+def test_another_number_of_heads_is_another_encoder(copied: Callable[[str], Path]) -> None:
+    folder = copied("encoder")
+    before = encoders.fingerprint(str(folder), "fp32", "cpu").encoder
+    stated = json.loads((folder / "config.json").read_text())
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    (other / "config.json").write_text(json.dumps(stated | {"num_attention_heads": 1, "_name_or_path": "x"}))
+    assert stated["num_attention_heads"] != 1
+    assert encoders.fingerprint(str(other), "fp32", "cpu").encoder.identity != before.identity

@@ -1,3 +1,4 @@
+import base64
 import json
 import random
 import threading
@@ -151,6 +152,54 @@ def test_a_key_is_hidden_in_every_spelling(server: ChatServer, monkeypatch: pyte
     server.faults["a"] = [(401, {}, f"no: {spelt} is unknown".encode())]
     with pytest.raises(RemoteError, match=r"\(no: \[key\] is unknown\)"):
         client_of(server)([asked("a")])
+
+
+def test_a_filter_that_only_the_code_names_costs_its_prompt_alone(server: ChatServer) -> None:
+    error = {"message": "The response was withheld", "code": "content_filter", "param": "prompt"}
+    server.faults["a"] = [(400, {}, json.dumps({"error": error}).encode())]
+    assert client_of(server)([asked("a")])[0].finish == "refused"
+
+
+LONG_KEY = "sk-q7/Zw+4xY=9Lm"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [LONG_KEY.upper(), LONG_KEY.encode().hex(), *(base64.b64encode(before + LONG_KEY.encode()).decode()
+     for before in (b"", b"u:", b"me:"))],
+)  # fmt: skip
+def test_an_encoded_key_is_hidden(server: ChatServer, monkeypatch: pytest.MonkeyPatch, spelt: str) -> None:
+    monkeypatch.setenv(model_server.KEY, LONG_KEY)
+    server.faults["a"] = [(401, {}, f"no: {spelt} is unknown".encode())]
+    with pytest.raises(RemoteError, match=r"\(no: \S{0,6}\[key\]\S{0,4} is unknown\)"):
+        client_of(server)([asked("a")])
+
+
+def test_a_key_that_is_cut_by_the_end_of_an_excerpt_is_hidden(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(model_server.KEY, LONG_KEY)
+    spelt = "".join(f"&#{ord(sign):04};" for sign in LONG_KEY)
+    server.faults["a"] = [(401, {}, (spelt * 20).encode())]
+    with pytest.raises(RemoteError) as caught:
+        client_of(server)([asked("a")])
+    assert "&#" not in str(caught.value)
+
+
+def test_a_key_in_a_reply_is_not_kept(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(model_server.KEY, LONG_KEY)
+    said = {"message": {"role": "assistant", "content": f"It is {LONG_KEY}."}, "finish_reason": "stop"}
+    server.faults["a"] = [(200, {}, json.dumps({"choices": [said]}).encode())]
+    reply = client_of(server)([asked("a")])[0]
+    assert reply.text == "It is [key]."
+    assert "the key of the server in the reply, each shown as [key]: 1" in reply.notes
+
+
+def test_a_short_key_is_left_in_a_reply(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(model_server.KEY, "none")
+    said = {"message": {"role": "assistant", "content": "There is none."}, "finish_reason": "stop"}
+    server.faults["a"] = [(200, {}, json.dumps({"choices": [said]}).encode())]
+    assert client_of(server)([asked("a")])[0].text == "There is none."
 
 
 @pytest.mark.slow
