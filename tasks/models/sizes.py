@@ -6,7 +6,7 @@ memory of the machine, a million layers an hour, before a missing weight is repo
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ def require_sizes(folder: Path, config: Mapping[str, Any]) -> None:
     """Check a model's config against the headers of its weights; nothing where it has no weights.
 
     Raises:
-        ModelError: It states more layers than there are tensors, or tables larger than all of them, or its index names
-            a file that is not in the folder.
+        ModelError: It states more layers than there are tensors, or tables larger than all of them, its index names a
+            file that is not in the folder, or a weight is no floating point and nothing says why.
     """
     _require_index(folder)
     paths = sorted(folder.glob("*.safetensors"))
@@ -39,7 +39,10 @@ def require_sizes(folder: Path, config: Mapping[str, Any]) -> None:
     if odd := [path for path in paths if not path.is_file()]:  # a pipe would be waited for without end
         raise ModelError(f"{odd[0]} is no file; download the model again")
     _require_numbers(folder, config)
-    tensors, weights = sum(_tensors(path) for path in paths), PACKED * sum(path.stat().st_size for path in paths)
+    headers = [_header(path) for path in paths]
+    if "quantization_config" not in config:
+        _require_floats(folder, headers)
+    tensors, weights = sum(map(len, headers)), PACKED * sum(path.stat().st_size for path in paths)
     for part in _parts(config):
         stated = {
             name: value for name, value in part.items() if isinstance(value, int) and not isinstance(value, bool)
@@ -76,6 +79,17 @@ def _require_numbers(folder: Path, config: Mapping[str, Any]) -> None:
                 )
 
 
+def _require_floats(folder: Path, headers: Sequence[Mapping[str, Any]]) -> None:
+    for header in headers:
+        for name, stated in header.items():
+            kind = str(stated.get("dtype", "")) if isinstance(stated, dict) else ""
+            if name.endswith(".weight") and not kind.startswith(("F", "BF")):
+                raise ModelError(
+                    f"{folder} holds {name[:80]} as {kind[:8] or 'nothing'}, no floating point, and its config "
+                    "states no quantization_config; download the model again"
+                )
+
+
 def _short(value: int) -> str:
     return f"{value:,}" if abs(value) < 1 << 60 else "a number of more than 18 digits"
 
@@ -92,8 +106,8 @@ def _require_index(folder: Path) -> None:
         raise ModelError(f"{path} names {apart[0][:80]!r}, which is no file of its folder; download the model again")
 
 
-def _tensors(path: Path) -> int:
-    """Return how many tensors a file of weights has, from its header.
+def _header(path: Path) -> dict[str, Any]:
+    """Return what the header of a file of weights states of each tensor.
 
     Raises:
         ModelError: It has no header.
@@ -104,6 +118,6 @@ def _tensors(path: Path) -> int:
             if length > min(HEADER, path.stat().st_size):
                 raise ValueError("its header is longer than the file")
             header = json.loads(file.read(length))
-        return len(set(header) - {"__metadata__"})
-    except (OSError, ValueError, struct.error, TypeError, RecursionError) as error:
+        return {name: stated for name, stated in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, struct.error, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} holds weights that are not whole ({error}); download the model again") from error

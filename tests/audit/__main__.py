@@ -33,7 +33,7 @@ def main(tool: str) -> int:
             print("\n".join(lines) or f"{len(known)} versions, {source} knows nothing against them")
             return 1 if any(not line.startswith(("allowed:", "not known:")) for line in lines) else 0
         reasons.append(f"{source}: {said}")
-    print(f"nothing was audited: no source of vulnerabilities can be reached ({'; '.join(reasons)})", file=sys.stderr)
+    print(f"nothing was audited: no source of vulnerabilities answered ({'; '.join(reasons)})", file=sys.stderr)
     return UNREACHABLE
 
 

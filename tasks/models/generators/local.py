@@ -69,8 +69,7 @@ def _describe(config: LocalModel) -> Generator:
     tokenizer_config = model_files.optional(files.folder / "tokenizer_config.json")
     template = _template_digest(files.folder, tokenizer_config)
     _require_template(files.folder, template)
-    limits = [int(stated[name]) for name in LIMITS if stated.get(name)]
-    limits += [int(tokenizer_config["model_max_length"])] if tokenizer_config.get("model_max_length") else []
+    limits = _limits(files.folder, [*(stated.get(name) for name in LIMITS), tokenizer_config.get("model_max_length")])
     return Generator(
         kind="transformers",
         model=config.model,
@@ -85,6 +84,20 @@ def _describe(config: LocalModel) -> Generator:
         engine=engine,
         sampling=_own_sampling(generation, files.folder),
     )
+
+
+def _limits(folder: Path, stated: Sequence[Any]) -> list[int]:
+    """Return the lengths that a model's files state; those left out are not among them.
+
+    Raises:
+        ModelError: One is no number.
+    """
+    try:
+        return [int(value) for value in stated if value]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(
+            f"{folder} states no number as its longest text ({error}); download the model again"
+        ) from error
 
 
 def _own_sampling(generation: dict[str, Any], folder: Path) -> OwnSampling:
