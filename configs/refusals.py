@@ -84,6 +84,9 @@ def refused(error: ValidationError, model: type[BaseModel], flow: str) -> str:
         return f"{name} has no kind, which says what {name} is; set {name}.kind to one of {_kinds(_at(place, model))}"
     if kind == "string_pattern_mismatch" and context["pattern"] in PATTERNS:
         return f"{name} is {brief(repr(given))} but needs {PATTERNS[context['pattern']]}; {more}"
+    if kind == "value_error" and isinstance(given, dict):  # fields that do not fit together: the sentence names them
+        said = first["msg"].removeprefix("Value error, ")
+        return f"{said}; {more}" if name in ("", "config") else f"{name}: {said}; {more}"
     shown = brief(repr(given))
     return f"{name} is {shown} but: {first['msg'].removeprefix('Value error, ')}; {more}"
 

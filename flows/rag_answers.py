@@ -41,7 +41,7 @@ from tasks.ingest import ingest_queries
 from tasks.report.names import named
 from tasks.report.rag_answers import answer_page, count_endings, open_book_page, open_book_summary, unasked
 from tasks.rerank import check_reranker, enough_hits, rerank
-from tasks.retrieve import retrieve
+from tasks.retrieve import missing_words, retrieve
 from tasks.runtime import tracking
 from tasks.tokenize import find_unread
 
@@ -171,6 +171,7 @@ def rag_answers(
         run.publish(collection=live, answers=answers)
         answer = load_answers(answers)[0]
         stated = answer.model_dump(mode="json") | {"support": answer.support, "marked": answer.marked}
+        stated["missing"] = missing_words(live, asked)[0]
         stated |= {} if config.published is None else {"published": config.published}
         if isinstance(config.answer, Generated):
             generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)

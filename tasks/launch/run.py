@@ -172,8 +172,7 @@ def _summary(outcome: Outcome) -> Iterator[str]:
 def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Iterator[str]:
     for asked in queries:
         yield from ("", asked["query"])
-        if asked.get("missing"):
-            yield f"  in no passage: {', '.join(asked['missing'])}"
+        yield from _missing(asked, "  ")
         if not asked["hits"]:
             yield "  no hits"
         for hit in asked["hits"]:
@@ -191,6 +190,12 @@ def _hits(queries: list[dict[str, Any]], cutoff: dict[str, Any] | None) -> Itera
             yield f"  why: {asked['why']['said']}"
     if cutoff is not None:
         yield f"no hits below {cutoff['threshold']:.3g} ({_how(cutoff)})"
+
+
+def _missing(asked: dict[str, Any], indent: str) -> Iterator[str]:
+    """Say which words of a question no passage holds."""
+    if asked.get("missing"):
+        yield f"{indent}in no passage: {', '.join(asked['missing'])}"
 
 
 def _also(found: dict[str, Any], indent: str) -> Iterator[str]:
@@ -225,6 +230,7 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
     score = "none" if value is None else f"{value:.3f}"
     yield from answer.get("warnings", ())
+    yield from _missing(answer, "")
     yield f"{what} {score}; below {answer['threshold']:.3g} no answer is given ({_how(answer)})"
 
 

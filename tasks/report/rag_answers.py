@@ -51,9 +51,13 @@ def answer_page(run: tracking.Run, answer: Answer, told: Mapping[str, Any]) -> P
         facts=facts, missing=list(told.get("warnings", ())), tables=[*_published(told), *_cited(answer)],
         run={"facts": {n: str(told[n]) for n in names if told.get(n)}, "links": run.links(),
              "versions": run.versions()},
-        template="answer.html.j2", more={"answer": answer, "remarks": remarks(answer)},
+        template="answer.html.j2", more={"answer": answer, "remarks": [*_missing(told), *remarks(answer)]},
     )  # fmt: skip
     return pages.write_page(run, page)
+
+
+def _missing(told: Mapping[str, Any]) -> list[str]:
+    return [f"In no passage: {', '.join(told['missing'])}"] if told.get("missing") else []
 
 
 def _published(told: Mapping[str, Any]) -> list[Table]:

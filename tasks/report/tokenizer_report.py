@@ -99,17 +99,27 @@ def verdict(
         if not refused and not row.lost:
             usable.append(row)
     if not usable:
-        return [*told, "None of them is left: compare one that knows every byte, as count.trained={} makes"]
+        return [*told, f"None of them is left: {_wanted(fits, model)}"]
     best = min(usable, key=lambda row: row.tokens)
     beside = usable if len(usable) > 1 else whole
     others = [row for row in beside if row.tokenizer != best.tokenizer]
-    told += [_chosen(best, names, others, alone=len(usable) == 1)]
+    kept = len(usable)
+    told += [_chosen(best, names, others, alone=kept == 1, dropped=kept < len(whole))]
     if best.lossless < best.texts:
         told.append(
             f"{names[best.tokenizer]} gives {best.texts - best.lossless:,} of {best.texts:,} texts back without their "
             "case, accents or blanks: good to search and to classify by, not for a model that writes such texts"
         )
     return told
+
+
+def _wanted(fits: Sequence[TokenizerFit], model: str | None) -> str:
+    """Return what to do where none may be used: a vocabulary of bytes does not fit a model that has another."""
+    if not fits:
+        return "compare one that knows every byte, as count.trained={} makes"
+    if all(fit.verdict == "refused" for fit in fits):
+        return f"compare the one of {model} itself, as count.tokenizers='[\"{model}\"]'"
+    return f"choose a model whose tokenizer loses nothing of these texts, in place of {model}"
 
 
 def _loses(row: PieceCount, name: str, groups: Sequence[PieceCount]) -> str:
@@ -127,7 +137,9 @@ def _those(row: PieceCount) -> str:
     return "this text" if row.texts == 1 else f"these {row.texts:,} texts"
 
 
-def _chosen(best: PieceCount, names: Sequence[str], others: Sequence[PieceCount], *, alone: bool) -> str:
+def _chosen(
+    best: PieceCount, names: Sequence[str], others: Sequence[PieceCount], *, alone: bool, dropped: bool
+) -> str:
     """Say which tokenizer to use, and what it spares against the others."""
     name, texts = names[best.tokenizer], _those(best)
     needs = f"{best.tokens_per_word or 0.0:.2f} tokens a word"
@@ -138,6 +150,9 @@ def _chosen(best: PieceCount, names: Sequence[str], others: Sequence[PieceCount]
     told = f"{against.tokens_per_word or 0.0:.2f} of {names[against.tokenizer]}"
     if alone:
         return f"Use {name} for {texts}: none of the others may be used; it needs {needs} against {told}"
+    if spared < LEAST_SPARED and dropped:
+        either = f"{name} or {names[against.tokenizer]}"
+        return f"Use {either} for {texts}: {name} needs {needs}, {told}: less than {LEAST_SPARED:.0%} apart"
     if spared < LEAST_SPARED:
         return f"Nothing to change: {name} needs {needs}, {told}: less than {LEAST_SPARED:.0%} apart on {texts}"
     return f"Use {name} for {texts}: it needs {needs} against {told}, {spared:.0%} fewer tokens"

@@ -200,6 +200,11 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
             ['methods=[{"kind": "bogus"}]'],
             r"^methods\.0\.kind is 'bogus'; it is one of tf-idf, embeddings, ",
         ),
+        (
+            CLASSIFY,
+            ["labels.multiple=true"],
+            r"^centroid says which label is closest, .*; take it out of methods; see",
+        ),
         (KB, ['chunk={"max_token": 3}'], r"^chunk\.max_token is no field; chunk has max_tokens; see"),
         (KB, ["source.kind=nope"], "^source.kind is 'nope'; it is one of python-docs, files, tables, hub$"),
         (KB, ["retrieve.kind=foo"], "^retrieve.kind is 'foo'; it is one of dense, sparse, fused, weighted$"),
@@ -219,7 +224,7 @@ def test_a_file_gives_one_item_a_line_without_blank_ones(tmp_path: Path) -> None
         (
             SEARCH,
             ["queries=[]", "rerank.kind=mmr", "rerank.k=60"],
-            r"rerank is .* but: k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
+            r"^rerank: k is 60 but candidates 50; lower rerank\.k or raise rerank\.candidates",
         ),
         (KB, ["topics.reduce=5"], r"topics\.reduce is 5 but: Input should be a valid dictionary"),
         (SEARCH, ["queries=[1]"], r"queries\.0 is 1 but: Input should be a valid string"),

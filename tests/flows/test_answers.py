@@ -124,7 +124,9 @@ def test_without_questions_a_collection_is_calibrated_by_its_own_sentences_and_s
     assert "of them made of its sentences, and 319 unanswerable questions, 319 of them shipped" in stated
     found = rag_answers(question="When does the keeper light the lamp?").result
     assert (found["calibrated"], found["citations"][0]["document"]) == (True, "lighthouse.txt")
-    assert rag_answers(question="Which river flows through Baghdad?").result["abstained"]
+    foreign = rag_answers(question="Which river flows through Baghdad?").result
+    assert foreign["abstained"]
+    assert "Baghdad" in foreign["missing"]  # as a search says it
 
 
 def test_five_poisoned_texts_for_one_question_are_flagged_where_they_are_quoted(workspace: Path, notes: Path) -> None:

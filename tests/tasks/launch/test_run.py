@@ -103,6 +103,10 @@ def test_a_withheld_answer_is_summed_up_by_its_reason() -> None:
     ]
 
 
+def test_an_answer_says_which_words_of_its_question_no_passage_holds() -> None:
+    assert summary({**ANSWER, "missing": ["0x404", "pump"]})[-2] == "in no passage: 0x404, pump"
+
+
 def test_a_collection_is_summed_up_by_its_facts_and_its_report() -> None:
     measure = {"value": 0.51234, "low": 0.4, "high": 0.6, "n": 9}
     assert summary({"documents": 5, "evaluation": {"ndcg@10 dense": measure}}, "/tmp/index.html") == [  # noqa: S108

@@ -50,6 +50,24 @@ def test_where_all_lose_characters_one_is_wanted_that_knows_every_byte() -> None
     assert "knows every byte" in told[-1]
 
 
+def test_where_the_model_refuses_all_its_own_is_wanted_and_no_other() -> None:
+    told = verdict([counted(0, 10)], ["other"], [fit("refused")], "owner/model")
+    assert (
+        told[-1]
+        == "None of them is left: compare the one of owner/model itself, as count.tokenizers='[\"owner/model\"]'"
+    )
+
+    told = verdict([counted(0, 10, lost=1)], ["own"], [fit("fits")], "owner/model")
+    assert told[-1].startswith("None of them is left: choose a model whose tokenizer loses nothing")
+
+
+def test_nothing_to_change_is_not_said_beside_what_must_not_be_used() -> None:
+    told = verdict([counted(0, 5, lost=1), counted(1, 100), counted(2, 98)], ["lossy", "a", "b"], [], None)
+    assert told[-1].startswith(
+        "Use b or a for these 4 texts: b needs 4.90 tokens a word, 5.00 of a: less than 5% apart"
+    )
+
+
 def test_texts_that_come_back_without_their_case_are_not_for_a_model_that_writes() -> None:
     told = verdict([counted(0, 10, lossless=1)], ["uncased"], [], None)
     assert told[-1].startswith("uncased gives 3 of 4 texts back without their case")
