@@ -11,7 +11,12 @@
     python -m flows collections                      what has been built
     python -m flows collections history NAME         the generations of a collection that are kept
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
+    python -m flows collections export NAME FILE|s3://BUCKET/KEY   write one into a file
+    python -m flows collections import FILE|s3://BUCKET/KEY [name=NAME]   take it from there
     python -m flows store show | prune | check       what it takes on disk
+    python -m flows store prune days=30 gb=20 --plan   what would go by age and size; without --plan it goes
+    python -m flows store backup FILE|s3://BUCKET/KEY   the workspace and its databases, while they are in use
+    python -m flows store restore FILE|s3://BUCKET/KEY   put it into an empty workspace
     python -m flows store keys                       which modules decide the key of each step
     python -m flows book                             replay the book's stories: what it printed, what comes out here
     python -m flows book STORY ... only=4,8          some of them, by name, group (training, long, hub) or chapter
@@ -116,9 +121,11 @@ def _keep_house(names: list[str], option: str | None) -> int:
 
         _print(words_of.usage(__doc__ or "", _width(), f" {names[0]}"))
         return 0
-    if option is not None and (names[0], option) != ("book", "--plan"):
-        known = "--help and --plan" if names[0] == "book" else "--help alone"
-        raise WrongCall(f"{option} is for flows; {names[0]} has {known}")
+    planned = names[0] == "book" or names[:2] == ["store", "prune"]
+    if option is not None and not planned:
+        raise WrongCall(f"{option} is for flows; {names[0]} has --help alone")
+    if option not in (None, "--plan"):
+        raise WrongCall(f"{option} is for flows; {' '.join(names[:2])} has --help and --plan")
     if names[0] == "book":
         from tasks.launch import book
 
@@ -127,7 +134,7 @@ def _keep_house(names: list[str], option: str | None) -> int:
     from tasks.launch import housekeeping, models
 
     gc.enable()
-    return models.main(names) if names[0] == "models" else housekeeping.main(names)
+    return models.main(names) if names[0] == "models" else housekeeping.main(names, dry=option == "--plan")
 
 
 def _help(card: FlowCard, named: list[str]) -> int:

@@ -1,6 +1,7 @@
-"""The commands `collections` and `store`: what has been built, what it takes on disk, and how to remove it."""
+"""The commands `collections` and `store`: what has been built, what it takes on disk, how to remove or move it."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -8,36 +9,51 @@ from pathlib import Path
 from configs.refusals import brief
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, StoreError
-from tasks.launch import checks
-from tasks.launch.walk import entries, files, older, size
-from tasks.store import collections, durable, workspace
+from tasks.launch import backup, checks, prune, transfer
+from tasks.launch.walk import entries, files, size
+from tasks.store import collections, workspace
 
-DAY_S = 86_400
+GB = 1e9
 DIGITS = 18  # of a number in a command
 
 
-def main(words: list[str]) -> int:
-    """Run a command; return its exit status."""
+def main(words: list[str], *, dry: bool = False) -> int:
+    """Run a command; `dry` says what `store prune` would remove and removes nothing. Return its exit status."""
     try:
         match words:
-            case ["collections"]:
-                return _collections()
-            case ["collections", "history", name]:
-                return _history(name)
-            case ["collections", "rollback", name, *number] if len(number) <= 1:
-                return _rollback(name, _generation(number[0]) if number else None)
+            case ["collections", *rest] if (status := _of_collections(rest)) is not None:
+                return status
             case ["store", ("show" | "check" | "keys") as what]:
                 return {"show": _show, "check": _check, "keys": _keys}[what]()
-            case ["store", "prune", *days] if len(days) <= 1:
-                return _prune(_days(days[0] if days else "days=30"))
+            case ["store", "prune", *limits] if len(limits) <= 2:
+                return _prune(limits, dry)
+            case ["store", ("backup" | "restore") as what, place]:
+                return {"backup": _backup, "restore": _restore}[what](place)
     except FlowError as error:
         print(error, file=sys.stderr)
         return 1
     raise WrongCall(
         f"{' '.join(words)!r} is not a command; there are: collections, store show, store check, store keys, "
-        "store prune days=30, "
-        "collections history NAME, collections rollback NAME generation=N"
+        "store prune days=30 gb=20, store backup FILE, store restore FILE, "
+        "collections history NAME, collections rollback NAME generation=N, collections export NAME FILE, "
+        "collections import FILE name=NAME"
     )
+
+
+def _of_collections(words: list[str]) -> int | None:
+    """Run a command of collections; None where it is none."""
+    match words:
+        case []:
+            return _collections()
+        case ["history", name]:
+            return _history(name)
+        case ["rollback", name, *number] if len(number) <= 1:
+            return _rollback(name, _generation(number[0]) if number else None)
+        case ["export", name, place]:
+            return _export(name, place)
+        case ["import", place, *name] if len(name) <= 1:
+            return _import(place, _name(name[0]) if name else None)
+    return None
 
 
 def _keys() -> int:
@@ -153,47 +169,89 @@ def _check() -> int:
     return 1 if found.damaged else 0
 
 
-def _prune(days: float) -> int:
-    """Remove records, cached vectors, replies and pages not written for some days, then objects nothing refers to."""
-    before, links = time.time() - days * DAY_S, list[Path]()
-    for record in [
-        path for path in files(workspace.folder("steps"), links) if path.suffix == ".json" and older(path, before)
-    ]:
-        record.unlink(missing_ok=True)
-    kept = "".join(
-        path.read_text("utf-8", "replace")
-        for room in ("steps", *checks.KEPT)
-        for path in files(workspace.folder(room), links)
-        if path.suffix == ".json"
-    )
-    freed = 0
-    for folder in [
-        f for f in checks.stored("objects", *checks.CACHED, links=links) if older(f, before) and f.name not in kept
-    ]:
-        freed += _remove(folder)
-    for folder in [*_drafts(links), *(f for f in entries(workspace.folder("training"), links) if older(f, before))]:
-        freed += _remove(folder)  # of killed runs
-    for page in [
-        path for path in files(workspace.folder(checks.PAGES), links) if path.suffix == ".json" and older(path, before)
-    ]:
-        freed += _remove(page)
-    print(f"freed {freed / 1e6:,.1f} MB of what was not written for {days:g} days and nothing live refers to")
-    _say_links(links)
-    stated = {"freed_bytes": freed, "links": [str(path) for path in links]}
-    print(json.dumps({"workspace": str(workspace.home()), **stated}))
+def _prune(words: list[str], dry: bool) -> int:
+    """Remove records, cached vectors, replies and pages by age or size, then objects nothing refers to."""
+    limits = dict(map(_limit, words or ["days=30"]))
+    if len(limits) < len(words):
+        raise WrongCall("store prune takes each limit once: store prune days=30 gb=20")
+    days, at_most = limits.get("days"), limits["gb"] * GB if "gb" in limits else None
+    found = prune.plan(days, at_most)
+    freed = found.freed if dry else prune.remove(found)
+    aged = f"what was not written for {days:g} days and nothing live refers to" if days is not None else ""
+    sized = f"the oldest until {limits['gb']:g} GB were left" if at_most is not None else ""
+    print(f"{'would free' if dry else 'freed'} {freed / 1e6:,.1f} MB of {', then '.join(filter(None, [aged, sized]))}")
+    if at_most is not None and found.left > at_most:
+        why = "models, databases, pages, what is kept under a name refers to, or was written today"
+        print(f"{found.left / GB:,.2f} GB are left: {why}; store show says where")
+    _say_links(found.links)
+    stated = {"freed_bytes": freed, "left_bytes": found.left, "links": [str(path) for path in found.links]}
+    by_limit = {"old": len(found.old), "over": len(found.over)}
+    print(json.dumps({"workspace": str(workspace.home()), "planned": dry, **stated, **by_limit}))
     return 0
 
 
-def _drafts(links: list[Path]) -> list[Path]:
-    """Return the folders of writers that have been dead for a day."""
-    found, waiting = list[Path](), [workspace.home()]
-    while waiting:
-        for path in [path for path in entries(waiting.pop(), links) if path.is_dir()]:
-            if not path.name.startswith(".tmp-"):
-                waiting.append(path)
-            elif older(path, time.time() - DAY_S):
-                found.append(path)
-    return found
+def _export(name: str, place: str) -> int:
+    made, size_ = transfer.export(name, place)
+    encoder = made.fingerprint.encoder.model
+    print(
+        f"{place} has generation {made.number} of {made.collection}, {made.documents.rows:,} documents, "
+        f"{size_ / 1e6:,.1f} MB; questions to it need the encoder {encoder}"
+    )
+    stated = {"collection": made.collection, "generation": made.number, "file": place, "bytes": size_}
+    print(json.dumps({"workspace": str(workspace.home()), **stated, "encoder": encoder}))
+    return 0
+
+
+def _import(place: str, name: str | None) -> int:
+    live, before, changed = transfer.import_(place, name)
+    was = f", {before} was" if before is not None else ""
+    said = f"generation {live.number} of {live.collection} is live{was}"
+    if not changed:
+        said = f"generation {live.number} of {live.collection} is what the file holds; nothing changed"
+    print(f"{said}; {live.documents.rows:,} documents, encoder {live.fingerprint.encoder.model}")
+    stated = {"collection": live.collection, "generation": live.number, "changed": changed}
+    print(json.dumps({"workspace": str(workspace.home()), **stated, "encoder": live.fingerprint.encoder.model}))
+    return 0
+
+
+def _backup(place: str) -> int:
+    """Write the workspace and its databases into one file; what is damaged is taken as it is, and said."""
+    damaged = checks.check([]).damaged
+    found = backup.backup(place)
+    print(f"{place} has {found.files:,} files, {found.bytes / 1e6:,.1f} MB, databases: {_listed(found.databases)}")
+    if elsewhere := _elsewhere():
+        print(f"not in it: {elsewhere}, which lies on a server of its own")
+    if found.left_out:
+        print(
+            f"{len(found.left_out)} files were left out, which went meanwhile or are none: {_listed(found.left_out)}"
+        )
+    _say_links(found.links)
+    print("\n".join(damaged), end="\n" if damaged else "")
+    stated = {"file": place, "files": found.files, "bytes": found.bytes, "databases": found.databases}
+    more = {"left_out": found.left_out, "links": [str(path) for path in found.links], "damaged": damaged}
+    print(json.dumps({"workspace": str(workspace.home()), **stated, **more, "elsewhere": elsewhere}))
+    return 1 if damaged else 0
+
+
+def _restore(place: str) -> int:
+    home, found = backup.restore(place)
+    print(f"{home} has {found.files:,} files, {found.bytes / 1e6:,.1f} MB, databases: {_listed(found.databases)}")
+    stated = {"file": place, "files": found.files, "bytes": found.bytes, "databases": found.databases}
+    print(json.dumps({"workspace": str(home), **stated}))
+    return 0
+
+
+def _elsewhere() -> str:
+    """Name what the environment says lies outside the workspace."""
+    variables = {
+        "MLflow's database": ("MLFLOW_TRACKING_URI",),
+        "Prefect's database": ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"),
+    }
+    return " and ".join(what for what, names in variables.items() if any(map(os.environ.get, names)))
+
+
+def _listed(names: list[str]) -> str:
+    return (", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")) or "none"
 
 
 def _say_links(links: list[Path]) -> None:
@@ -202,17 +260,15 @@ def _say_links(links: list[Path]) -> None:
         print(f"{len(links)} links were left alone, with all behind them: {shown}")
 
 
-def _remove(path: Path) -> int:
-    freed = size(path)
-    if path.is_dir():
-        durable.discard(path)
-    else:
-        path.unlink(missing_ok=True)
-    return freed
-
-
-def _days(word: str) -> float:
+def _limit(word: str) -> tuple[str, float]:
     name, _, text = word.partition("=")
-    if name != "days" or not text.replace(".", "", 1).isdecimal() or len(text) > DIGITS:
-        raise WrongCall(f"{brief(repr(word))} is not an age; write store prune days=30")
-    return float(text)
+    if name not in ("days", "gb") or not text.replace(".", "", 1).isdecimal() or len(text) > DIGITS:
+        raise WrongCall(f"{brief(repr(word))} is not an age or a size; write store prune days=30 or gb=20")
+    return name, float(text)
+
+
+def _name(word: str) -> str:
+    name, _, text = word.partition("=")
+    if name != "name" or not text:
+        raise WrongCall(f"{brief(repr(word))} is not a name; write collections import FILE name=NAME")
+    return text

@@ -160,6 +160,44 @@ def read_json(path: Path) -> Any:
     return content["value"]
 
 
+def loads(text: bytes) -> Any:
+    """Return the JSON value of a text that somebody else may have written.
+
+    Raises:
+        ValueError: It is no JSON, or nested so deep that no value of ours is.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("its JSON is nested too deep") from error
+
+
+def read_foreign(folder: Path) -> Info:
+    """Do as `read_manifest` in a folder that somebody else may have filled.
+
+    Raises:
+        StoreError: It is damaged, or holds other files than its manifest names.
+    """
+    what = f"{folder.name[:12]} of {folder.parent.name}"
+    try:
+        _, files = _manifest(folder)
+        held = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+        if held != {*files, MANIFEST}:  # before a name of the manifest is opened
+            raise StoreError(f"{what} does not hold the files that its manifest names")
+        return read_manifest(folder)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise StoreError(f"{what} is not an object of this store") from error
+
+
+def adopt(folder: Path, parent: Path) -> None:
+    """Move a folder that came from elsewhere, and that `read_foreign` has verified, to where it is found."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _publish(folder, parent / folder.name)
+    _sync(parent)
+
+
 def discard(path: Path) -> None:
     """Delete a folder so that nobody ever sees half of it."""
     grave = path.with_name(f".tmp-{uuid.uuid4().hex}")
@@ -210,5 +248,7 @@ def _publish(temporary: Path, final: Path) -> None:
             log.warning("a damaged folder is replaced: %s", error)
             discard(final)
         else:
+            with contextlib.suppress(OSError):
+                os.utime(final)  # it is needed now, however old: `store prune` goes by the time
             return
     raise StoreError(f"{final} is written again and again by another process; run one at a time")

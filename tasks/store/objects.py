@@ -133,12 +133,24 @@ def path(ref: Ref) -> Path:
     with _verified_lock:
         if folder in _verified and folder.exists():
             return folder
-    info = durable.read_manifest(folder)
-    if (info["kind"], tuple(info["shape"]), info["dtype"]) != (ref.kind, ref.shape, ref.dtype):
-        raise StoreError(f"{folder} holds {info} but the reference says {ref!r}; rerun the flow that made it")
+    _compare(folder, durable.read_manifest(folder), ref)
     with _verified_lock:
         _verified.add(folder)
     return folder
+
+
+def verify_foreign(folder: Path, ref: Ref) -> None:
+    """Verify every file of an object outside the store, which somebody else may have made.
+
+    Raises:
+        StoreError: It is damaged, or not what the reference says.
+    """
+    _compare(folder, durable.read_foreign(folder), ref)
+
+
+def _compare(folder: Path, info: durable.Info, ref: Ref) -> None:
+    if (info["kind"], tuple(info["shape"]), info["dtype"]) != (ref.kind, ref.shape, ref.dtype):
+        raise StoreError(f"{folder} holds {info} but the reference says {ref!r}; rerun the flow that made it")
 
 
 def named(ref: type[R], digest: str) -> R:

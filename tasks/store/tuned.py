@@ -55,6 +55,20 @@ def keep(made: TunedModel, *, release: bool) -> TunedModel:
         return kept
 
 
+def adopt(made: TunedModel) -> None:
+    """Keep a record that came from elsewhere under its own number; the pointer of its name stays.
+
+    Raises:
+        ContractError: Another model has that number here.
+    """
+    with workspace.lock(f"tuned-{collections.checked_name(made.name)}"):
+        records = _records(made.name)
+        if made.number not in records.numbers():
+            records.put(made)
+        elif not versions.same_but("replaced", "released", "why")(records.read(made.number), made):
+            raise ContractError(f"{made.id} is another model in {workspace.home()}; import into another workspace")
+
+
 def live(name: str) -> TunedModel:
     """Return the released model of a name.
 

@@ -131,13 +131,17 @@ class Versions(Generic[V]):
         if not release and (known := next((one for one in self.kept() if same(one, made)), None)) is not None:
             return known
         numbered = made.model_copy(update={"number": number})
-        durable.write_json(self._path(number), numbered.model_dump(mode="json"))
+        self.put(numbered)
         if not release:
             return numbered
         self.point(number)
         for old in self.numbers()[:-keep] if keep is not None else ():
             self._path(old).unlink(missing_ok=True)
         return numbered
+
+    def put(self, numbered: V) -> None:
+        """Write a record under its own number; the pointer stays where it is."""
+        durable.write_json(self._path(int(numbered.model_dump()["number"])), numbered.model_dump(mode="json"))
 
     def point(self, number: int) -> None:
         """Make a record that is kept the live one."""

@@ -3,7 +3,11 @@
 It is made readable by its owner alone; one that exists keeps its mode.
 """
 
+import contextlib
 import os
+import shutil
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
@@ -11,6 +15,7 @@ from filelock import FileLock
 from tasks.errors import StoreError
 
 NO_UI = "LLM_FLOWS_NO_UI"  # set in the environment of a run whose Prefect server is temporary, and shows no pages
+DRAFT = ".tmp-"  # begins the name of what is being written
 SERVERS = "server.json"  # where `make ui` notes the addresses of its servers
 
 
@@ -38,6 +43,20 @@ def folder(*parts: str) -> Path:
     except OSError as error:
         raise StoreError(f"{path} cannot be made ({error.strerror}); free space or set LLM_FLOWS_HOME") from error
     return path
+
+
+@contextlib.contextmanager
+def drafts(parent: Path) -> Iterator[Path]:
+    """Lend an empty folder below another; what a kill leaves of it in a workspace, `store prune` removes."""
+    path = parent / f"{DRAFT}{uuid.uuid4().hex}"
+    try:
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be made ({error.strerror}); free space, or use a folder you own") from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def lock(name: str) -> FileLock:

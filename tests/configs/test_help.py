@@ -269,7 +269,7 @@ def test_the_list_has_every_flow_and_help_says_how_to_go_on(columns: int, tell: 
 @pytest.mark.slow
 def test_the_commands_that_are_no_flows_have_help(tell: Any) -> None:
     _, said, _ = tell("collections --help")
-    assert said.count("python -m flows collections") == 3
+    assert said.count("python -m flows collections") == 5
     assert "store" not in said
     assert "store show | prune | check" in tell("store --help")[1]
 

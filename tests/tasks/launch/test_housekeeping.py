@@ -225,7 +225,7 @@ def test_pruning_goes_on_past_a_damaged_record(home: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("word", ["days=", "days=-1", "days=.", "days=1e9", "days=nan", "days=²", "weeks=2", "30"])
 def test_an_age_that_is_none_is_refused(word: str) -> None:
-    with pytest.raises(WrongCall, match=rf"'{word}' is not an age; write store prune days=30"):
+    with pytest.raises(WrongCall, match=rf"'{word}' is not an age or a size; write store prune days=30 or gb=20"):
         housekeeping.main(["store", "prune", word])
 
 
@@ -234,7 +234,7 @@ def test_an_age_that_is_none_is_refused(word: str) -> None:
     [
         ["store"],
         ["store", "burn"],
-        ["store", "prune", "days=1", "x"],
+        ["store", "prune", "days=1", "gb=1", "x"],
         ["collections", "x"],
         ["collections", "history"],
     ],
