@@ -19,6 +19,7 @@ class Compared:
         n: What the interval is over, None where the run does not say.
         agreement: agrees, differs, or shown where the two are not compared.
         sentence: The same in words.
+        book_wrong: Ours is right, and what the book prints is not.
     """
 
     what: str
@@ -29,6 +30,7 @@ class Compared:
     n: int | None
     agreement: Agreement
     sentence: str
+    book_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,19 @@ def compare(value: BookValue, result: Mapping[str, Any]) -> Compared:
     number = found.value if _is_number(found.value) else None
     if value.how == "words" and agreement == "agrees":  # of a long list, the part that is compared
         found = replace(found, value=str(value.printed) if found.value == value.printed else f"… {value.printed} …")
+    wrong = (
+        agreement == "agrees" and None not in (value.right, value.printed) and not _same(value.printed, value.right)
+    )
     return Compared(
-        value.what, _told(value.printed), _told(found.value), number, found.interval, found.n, agreement, sentence
+        value.what,
+        _told(value.printed),
+        _told(found.value),
+        number,
+        found.interval,
+        found.n,
+        agreement,
+        sentence,
+        wrong,
     )
 
 

@@ -73,6 +73,8 @@ def machine() -> str:
 def _row(row: Replayed, folder: Path) -> dict[str, Any]:
     compared = [value for value in row.values if value.agreement != "shown"]
     words = WORDS if any(value.printed for value in compared) else {**WORDS, **RIGHT}
+    if any(value.book_wrong for value in compared):
+        words = {**words, "agrees": "right, unlike the book"}
     verdict = {"ran": words[row.agreement], "failed": "failed", "absent": "not run"}[row.state]
     ran, stored = row.steps
     took = [f"{row.seconds:,.1f} s", f"{ran} steps ran, {stored} were stored"] if row.seconds else []

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from pydantic import ValidationError
 from configs.book import STORIES, BookValue, Story, stories
 from configs.resolve import card_of, resolve
 from flows.__main__ import main
-from tasks.data.stories import Compared
+from tasks.data.stories import Compared, Replayed
 from tasks.errors import DataError
 from tasks.launch import book, book_tables
 from tasks.launch.book_process import COMMAND, StoryCall, StoryProcess
 from tasks.launch.book_values import compare
+from tasks.report.book import write as write_book
 
 RESULT = {
     "next": {" Paris": 0.77, " the": 0.06},
@@ -61,6 +63,16 @@ def test_a_value_is_compared_as_its_kind_asks(value: dict[str, Any], ours: str, 
     found = told(**value)
     assert (found.ours.strip(), found.agreement) == (ours, agreement)
     assert sentence in found.sentence
+
+
+def test_a_right_value_where_the_book_prints_a_wrong_one_is_not_headed_as_agreeing_with_it(workspace: Path) -> None:
+    ours = told(at=("reply 1",), how="number", printed=9, right=1911.65)
+    both = told(at=("reply 1",), how="number", printed=1911.65, right=1911.65)
+    assert (ours.book_wrong, both.book_wrong) == (True, False)
+    row = Replayed("agent", 7, "A price", "chapter 7", "ran", (), "", "", values=(ours,))
+    page, same = (write_book([one], 1.0).read_text("utf-8") for one in (row, replace(row, values=(both,))))
+    assert ("right, unlike the book" in page, "agrees with the book" in page) == (True, False)
+    assert "agrees with the book" in same
 
 
 def test_an_interval_and_what_it_is_over_come_along() -> None:
