@@ -43,7 +43,7 @@ from tasks.report.rag_answers import answer_page, count_endings, open_book_page,
 from tasks.rerank import check_reranker, enough_hits, rerank
 from tasks.retrieve import missing_words, retrieve
 from tasks.runtime import tracking
-from tasks.tokenize import find_unread
+from tasks.tokenize import find_unread, warn_of_question
 
 
 def preflight(question: str | None = None, collection: str | None = None, config: RagAnswers = RagAnswers()) -> None:
@@ -176,7 +176,8 @@ def rag_answers(
         if isinstance(config.answer, Generated):
             generator, resolved, stated["sampling"] = drawn_as_asked(config.answer)
             stated |= {"precision": generator.precision, "citing": resolved.citations}
+        stated["warnings"] = warn_of_question(live, question)
         if config.evaluate.questions is not None:
-            stated["warnings"] = ["evaluate.questions is not asked, for a question was given; leave out question"]
+            stated["warnings"] += ["evaluate.questions is not asked, for a question was given; leave out question"]
         told = {"collection": live.collection, "generation": live.number, **stated}
         return run.outcome(told, answer_page(run, answer, told))

@@ -12,7 +12,7 @@ from tasks.tokenize.task import (
     trained_tokenizer,
     whole_documents,
 )
-from tasks.tokenize.task_reading import check_reading, find_unread, report_languages
+from tasks.tokenize.task_reading import check_reading, find_unread, report_languages, warn_of_question
 
 __all__ = [
     "check_fit",
@@ -27,5 +27,6 @@ __all__ = [
     "show_tokens",
     "train_tokenizer",
     "trained_tokenizer",
+    "warn_of_question",
     "whole_documents",
 ]

@@ -102,6 +102,24 @@ def explain_unread(text: str, tokens: Sequence[str], known: Sequence[str], most_
     return f"the encoder does not know {count} of the {len(tokens)} tokens of {what} ({language}); use {MULTILINGUAL}"
 
 
+def warn_of_language(question: str, known: Sequence[str]) -> list[str]:
+    """Return that a question is in a language the encoder was not trained on; nothing where it is, or cannot be told.
+
+    What is in its language then lies nearer than what answers it, so that its probability says little.
+
+    Args:
+        question: The question.
+        known: Languages the encoder states.
+    """
+    language = find_language(question)
+    if not known or language in (UNKNOWN, *known):
+        return []
+    return [
+        f"the question is in a language the encoder was not trained on ({language}; it states {', '.join(known)}): "
+        f"texts of that language count as near whatever they say, and the probability says little; use {MULTILINGUAL}"
+    ]
+
+
 def _is_letter(token: str) -> bool:
     bare = BEFORE.sub("", token)
     return len(bare) == 1 and bare.isalpha() and not bare.isascii()

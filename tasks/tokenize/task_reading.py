@@ -71,6 +71,13 @@ def _tokens_of(passages: PassagesRef, encoder: Encoder) -> Iterator[tuple[int, l
             yield from ((row, one.tokens) for row, one in zip(read["row"], cut, strict=True))
 
 
+def warn_of_question(live: Generation, question: str) -> list[str]:
+    """Return that a question is in a language that the encoder of a collection was not trained on; else nothing."""
+    from tasks.tokenize.reading import warn_of_language
+
+    return warn_of_language(question, find_stated_languages(live.fingerprint.encoder))
+
+
 def find_unread(live: Generation, queries: QueriesRef, hits: HitsRef, config: Readable = Readable()) -> list[str]:
     """Say of each question why the encoder of a collection cannot read it, or what was found for it; else nothing.
 

@@ -6,7 +6,7 @@ from configs.models import EMBEDDED
 from tasks.data.reading import ReadingReport
 from tasks.models import files as model_files
 from tasks.models.encoders import base as encoder_base
-from tasks.tokenize.reading import counts_letters, explain_unread, report_reading, unread_tokens
+from tasks.tokenize.reading import counts_letters, explain_unread, report_reading, unread_tokens, warn_of_language
 
 TEXTS = {
     "en": "The museum opens at nine and shows old maps of the coast.",
@@ -95,3 +95,23 @@ def test_a_question_that_cannot_be_read_is_explained_and_another_is_not() -> Non
     assert explain_unread(TEXTS["de"], tokens_of(TEXTS["de"]), ["en"], 0.5, "the question") == ""
     short = "番茄"  # too short for its language to be known
     assert explain_unread(short, tokens_of(short), ["en"], 0.5, "the question")
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "language"),
+    [
+        ("Wie hoch ist der Turm der alten Kirche am Markt?", ["en"], "de"),
+        ("¿Quién escribió la novela que leímos en la escuela?", ["en"], "es"),
+        ("Wie hoch ist der Turm der alten Kirche am Markt?", ["en", "de"], None),
+        ("Wie hoch ist der Turm der alten Kirche am Markt?", [], None),
+        ("How high is the tower of the old church?", ["en"], None),
+        ("ValueError 0x53", ["en"], None),
+    ],
+)
+def test_a_question_in_a_language_that_the_encoder_does_not_state_is_said(
+    question: str, known: list[str], language: str | None
+) -> None:
+    said = warn_of_language(question, known)
+    assert [f"not trained on ({language}; it states en)" in text for text in said] == (
+        [] if language is None else [True]
+    )
