@@ -71,7 +71,7 @@ WRONG_CALLS = [
         ["rag-answers", "question=x", "retrieve.k=0"],
         "retrieve.k is 0 but: Input should be greater than or equal to 1",
     ),
-    (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @quick"),
+    (["rag-answers", "@slow", "question=x"], "rag-answers has no preset @slow; it has @book, @quick, @real"),
     (["rag-answers", "quick"], "'quick' is neither @preset nor name=value"),
     (["rag-answers", "question="], "query 1 has no visible character; give a question"),
     (["rag-answers", "question=x"], "there is no collection in"),

@@ -58,11 +58,12 @@ def test_the_kinds_of_references_all_differ() -> None:
 
 
 def test_an_encoder_counts_as_the_sum_of_all_fields_but_its_names() -> None:
-    fields = ENCODER.model_dump_json(exclude={"model", "revision", "base_url", "processor"})
+    fields = ENCODER.model_dump_json(exclude={"model", "revision", "base_url", "processor", "settings"})
     assert ENCODER.cache_key() == ENCODER.identity == hashlib.sha256(fields.encode()).hexdigest()
     of_pictures = ENCODER.model_copy(update={"processor": "p"})
-    fields = of_pictures.model_dump_json(exclude={"model", "revision", "base_url"})
+    fields = of_pictures.model_dump_json(exclude={"model", "revision", "base_url", "settings"})
     assert of_pictures.identity == hashlib.sha256(fields.encode()).hexdigest() != ENCODER.identity
+    assert ENCODER.model_copy(update={"settings": "s"}).identity not in (ENCODER.identity, of_pictures.identity)
 
 
 def test_a_fingerprint_counts_as_its_digest() -> None:
