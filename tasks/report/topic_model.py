@@ -62,9 +62,7 @@ def topic_page(run: tracking.Run, name: str, topics: TopicMap, found: TopicRepor
         points=points,
         clusters=clusters,
         warnings=warnings_about(found.reading),
-        missing=[]
-        if named
-        else [f"topics: every one of the {topics.unit} is noise; lower topics.scale or give it more"],
+        missing=all_noise(len(named), topics.unit),
         run={
             "facts": _how_named(topics.naming.written, config),
             "links": run.links(),
@@ -121,7 +119,7 @@ def topic_summary(
             for p in placed
         ],
         "files": str(objects.path(found.files)),
-        "warnings": outside_slices(found),
+        "warnings": [*all_noise(sum(row.topic >= 0 for row in rows), topics.unit), *outside_slices(found)],
     }
 
 
@@ -284,6 +282,11 @@ def _warnings(found: TopicReport, config: TopicModel) -> list[str]:
             f"{told.unknown_share:.1%}: it cannot distinguish them; try another encoder."
         )
     return warnings
+
+
+def all_noise(count: int, unit: str) -> list[str]:
+    """Say that no topic was found, where so many are none."""
+    return [] if count else [f"topics: every one of the {unit} is noise; lower topics.scale or give it more"]
 
 
 def outside_slices(found: TopicReport) -> list[str]:
