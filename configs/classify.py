@@ -73,6 +73,11 @@ class Combined(Config):
     shares: tuple[float, ...] = Field((0.3, 0.4, 0.5, 0.6, 0.7), min_length=1)
     """What the words say counts for this share, the vector for the rest; cross-validation chooses."""
 
+    @property
+    def parts(self) -> tuple[TfIdf, Embeddings]:
+        """The methods that are combined."""
+        return TfIdf(ngrams=self.ngrams, min_documents=self.min_documents), Embeddings()
+
 
 class Centroid(Config):
     """The class whose mean vector is closest."""

@@ -178,9 +178,7 @@ def try_method(divided: Divided, name: str, method: Method, config: TextClassifi
         case Embeddings() | Centroid() | Neighbours():
             return try_trained(divided, name, method, config.fit, encoder)
         case Combined():
-            words = TfIdf(ngrams=method.ngrams, min_documents=method.min_documents)
-            by_words = try_labelled(divided, words.kind, words, config, encoder)
-            by_vector = try_labelled(divided, "embeddings", Embeddings(), config, encoder)
+            by_words, by_vector = (try_labelled(divided, p.kind, p, config, encoder) for p in method.parts)
             return try_combined(divided, name, method, by_words, by_vector, encoder)
         case ZeroShot():
             phrases = embed_queries(ingest_queries(phrases_of(divided.classes, method)), encoder)

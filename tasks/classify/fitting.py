@@ -89,7 +89,7 @@ def fit_method(features: Features, targets: Bools, method: Trained, config: Fit,
         class has two texts the one in the middle is taken, and said.
     """
     if isinstance(method, Combined):
-        words, vectors = (fit_method(features, targets, part, config, multiple=multiple) for part in parts_of(method))
+        words, vectors = (fit_method(features, targets, part, config, multiple=multiple) for part in method.parts)
         return combine(words, vectors, targets, method, multiple=multiple)
     held_out: Any = None
     for train, rest in folds(targets, config, features.texts, multiple=multiple):
@@ -189,11 +189,6 @@ def _regressions(rows: Any, targets: Bools, config: Fit, multiple: bool) -> Iter
 
 def _scored(model: LinearModel, rest: Features) -> Iterator[tuple[Model, Floats]]:
     yield model, model.scores(rest)
-
-
-def parts_of(method: Combined) -> tuple[TfIdf, Embeddings]:
-    """Return the ways that are combined."""
-    return TfIdf(ngrams=method.ngrams, min_documents=method.min_documents), Embeddings()
 
 
 def combine(

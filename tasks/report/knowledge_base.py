@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from configs.retrieve import Weighted
 from tasks.data.answers import Answer, Calibration
 from tasks.data.documents import REPEATED, Document, Ingested, Rejected
 from tasks.data.evaluation import Evaluation, Measure, Question
@@ -63,6 +64,7 @@ COUNTED = {
     "odd_parts": "parts of Word files that their reader does not know",
     "unsure": "recognised lines left out, below ocr.min_score",
 }
+DEFAULT = Weighted().kind  # every two ways are compared
 INSTEAD = {"bm25": "retrieve.kind=sparse", "dense": "retrieve.kind=dense", "fused": "retrieve.kind=fused"}
 SATURATED = 0.98  # of a measure whose most is 1
 GIVES = ("cluster-outliers", "represent-outliers")  # steps
@@ -170,12 +172,12 @@ def saturated(evaluation: Evaluation | None) -> list[str]:
 
 
 def outranked(evaluation: Evaluation | None) -> list[str]:
-    """Return of each measure which way ranks better here than the one that is searched by; chance is ruled out."""
+    """Return which ways rank better here than the one that is searched by unless another is named; not by chance."""
     rows = [] if evaluation is None else objects.load_rows(evaluation.rankings, Measure)
     found = []
     for m in rows:
         ours, _, theirs = m.what.partition(" - ")
-        if m.name.endswith(" difference") and theirs in INSTEAD and m.high < 0:
+        if m.name.endswith(" difference") and ours == DEFAULT and theirs in INSTEAD and m.high < 0:
             found.append(
                 f"{theirs} ranks better here than {ours}: {m.name} {-m.value:.3f} ({-m.high:.3f} to {-m.low:.3f}, "
                 f"n={m.n}); search with {INSTEAD[theirs]}"

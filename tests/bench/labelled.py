@@ -8,7 +8,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-TRAIN, TEST = 4_265, 533
+from tasks.launch.book_tables import TEST, TRAIN
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def outcome(name: str, behaviour: str) -> tuple[str, float]:
         tempfile.TemporaryDirectory() as home,
         mock.patch.dict(os.environ, LLM_FLOWS_HOME=home),
         faulty() as server,
-        spending.shared() as spent,
+        spending.shared(),
     ):
         server.always = behaviour
         started, said = time.monotonic(), ""
@@ -136,13 +136,12 @@ def outcome(name: str, behaviour: str) -> tuple[str, float]:
         except FlowError as error:
             told, said = type(error).__name__, str(error)
         seconds = time.monotonic() - started
-        asked, budget = server.asked, spent.tokens
+        asked = server.asked
     most = REQUESTS[name] * TRIES * SECONDS + SLACK
     assert "\n" not in said, (name, behaviour, said)
     assert len(said) < 1_000, (name, behaviour, said)
     assert seconds < most, f"{name} before {behaviour!r} took {seconds:.1f} s, {most} s were stated"
     assert asked <= 2 * REQUESTS[name] * TRIES, (name, behaviour, asked)  # a label may be asked for once more
-    assert name == "embeddings" or budget <= BUDGET, (name, behaviour, budget)
     return told, seconds
 
 
@@ -205,7 +204,8 @@ def main() -> None:
     found = ", ".join(f"{what}: {number}" for what, number in sorted(counts.items()))
     said = (
         f"{len(NAMES)} behaviours, each of every request; {TRIES} tries of {SECONDS:g} s each. Errors are one "
-        f"line. {found}; unclassified: 0, later than stated: 0, over the budget: 0. Written by "
+        f"line. {found}; unclassified: 0, later than stated: 0, asked for more often than tries allow: 0. "
+        "That a budget ends them is a test of its own. Written by "
         "`python -m tests.faults.test_servers`, which fails where one of these is not 0."
     )
     head = ["# What becomes of each client before a server that misbehaves", "", said, ""]

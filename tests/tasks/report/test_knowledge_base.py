@@ -300,6 +300,8 @@ def test_another_way_that_ranks_better_beyond_chance_is_recommended(
     rows = [
         Measure("ndcg@10", "dense", 0.61, 0.5, 0.7, 40),
         Measure("ndcg@10 difference", "weighted - dense", -0.05, -0.09, high, 40),
+        Measure("ndcg@10 difference", "dense - bm25", -0.2, -0.3, -0.1, 40),
+        Measure("ndcg@10 difference", "fused - dense", -0.2, -0.3, -0.1, 40),
     ]
     found = evaluation().model_copy(update={"rankings": objects.save_rows(MeasuresRef, Measure, rows)})
     line = "dense ranks better here than weighted: ndcg@10 difference 0.050 (0.010 to 0.090, n=40); "
