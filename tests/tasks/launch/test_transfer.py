@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.data.training import TunedModel, TunedRef
 from tasks.launch import housekeeping
-from tasks.store import collections, objects
+from tasks.store import collections, objects, tuned
 from tests.tasks.launch.kept import call, flip, publish
 
 
@@ -100,3 +101,23 @@ def test_a_plan_states_what_pruning_by_size_then_removes(home: Path, capsys: pyt
     objects._verified.clear()
     assert objects.path(live.vectors).exists()
     assert not (home / "objects" / "vectors" / loose.digest).exists()
+
+
+def test_the_trained_encoder_that_a_collection_needs_comes_with_it(
+    other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = objects.save_files(TunedRef, lambda folder: (folder / "weights").write_bytes(b"w"), shape=(1,))
+    trained = tuned.keep(
+        TunedModel(name="zoo", task="embedder", model=weights, base="m", base_weights="w", data={"train": "d"}),
+        release=True,
+    )
+    made = publish("notes", 1)
+    encoder = made.fingerprint.encoder.model_copy(update={"model": trained.id})
+    made = made.model_copy(update={"fingerprint": made.fingerprint.model_copy(update={"encoder": encoder})})
+    collections.commit(made)
+    assert call(capsys, "collections", "export", "notes", str(tmp_path / "file"))[2]["encoder"] == trained.id
+    monkeypatch.setenv("LLM_FLOWS_HOME", str(other))
+    assert call(capsys, "collections", "import", str(tmp_path / "file"))[2]["encoder"] == trained.id
+    assert tuned.find(trained.id).model == weights
+    assert (objects.path(weights) / "weights").read_bytes() == b"w"
+    assert (other / "tuned" / "zoo" / "live").exists() is False  # no name is moved to a model of a stranger's
