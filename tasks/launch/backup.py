@@ -4,11 +4,15 @@
 
 Databases are copied by SQLite's own way, which waits for no writer and sees each transaction whole or not at all, and
 checked before they are kept: https://www.sqlite.org/backup.html. Records are read before the objects they refer to, so
-that one written meanwhile finds its objects in the file. A database on another server is not in it.
+that one written meanwhile finds its objects in the file. Databases on PostgreSQL are dumped by its own program:
+
+    postgresql/<prefect or mlflow>.dump    of the databases that the environment names
 """
 
 import contextlib
+import itertools
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -16,12 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import ContractError, StoreError, disk_refusal
+from tasks.launch import postgres
 from tasks.launch.walk import entries, files
 from tasks.store import archive, remote, workspace
 
 KIND: archive.Kind = "workspace"
 LAST = ("objects", "items", "replies", "models")  # what the other rooms refer to
-LEFT_OUT = ("locks", workspace.SERVERS)
+DUMPS = "postgresql"  # folder of the dumps, in the archive alone
+LEFT_OUT = ("locks", DUMPS, workspace.SERVERS)
 SQLITE = b"SQLite format 3\0"
 JOURNALS = ("-wal", "-shm", "-journal")
 LOCATIONS = (  # of files of MLflow, which are stated as full addresses
@@ -41,7 +47,7 @@ class BackupReport:
     Attributes:
         files: How many.
         bytes: Theirs.
-        databases: Paths of the databases, which were found whole.
+        databases: Paths of the databases, which were found whole; of those on PostgreSQL, what they hold.
         links: Links that were left alone.
         left_out: What else was not taken: no file, a name that no archive takes, removed meanwhile.
     """
@@ -62,15 +68,24 @@ def backup(place: str) -> BackupReport:
     Raises:
         ContractError: The file is there already, or lies in the workspace.
         StoreError: A database is damaged, or the disk is full; nothing is written then.
+        MissingExtra, RemoteError: A database on PostgreSQL cannot be read; nothing is written then.
     """
     home, found = workspace.home().resolve(), BackupReport()
     if remote.is_path(place) and Path(place).expanduser().resolve().is_relative_to(home):
         raise ContractError(f"{place} lies in the workspace itself; name a file outside {home}")
     with workspace.drafts(home) as copies, remote.delivering(place, copies) as file:
-        archive.write(file, KIND, {"workspace": str(home)}, _members(home, copies, found), found.left_out)
+        members = itertools.chain(_dumps(copies, found), _members(home, copies, found))
+        archive.write(file, KIND, {"workspace": str(home)}, members, found.left_out)
         with archive.opened(file, KIND) as opened:
             found.files, found.bytes = len(opened.files), file.stat().st_size
     return found
+
+
+def _dumps(copies: Path, found: BackupReport) -> Iterator[tuple[str, Path]]:
+    """Yield the databases that lie on PostgreSQL."""
+    for what in postgres.stated():
+        found.databases.append(f"{what} on PostgreSQL")
+        yield f"{DUMPS}/{what}.dump", postgres.dump(what, copies / f"{what}.dump")
 
 
 def _members(home: Path, copies: Path, found: BackupReport) -> Iterator[tuple[str, Path]]:
@@ -153,8 +168,10 @@ def restore(place: str) -> tuple[Path, BackupReport]:
         place: A path, or `s3://BUCKET/KEY`.
 
     Raises:
-        ContractError: The workspace holds something, or there is no such file.
+        ContractError: The workspace holds something, there is no such file, or the database on PostgreSQL that the
+            environment names is not empty.
         StoreError: The file is damaged, or the workspace cannot be replaced; it is empty as before then.
+        MissingExtra, RemoteError: A database on PostgreSQL cannot be written; the workspace is empty then.
     """
     home = workspace.home().resolve()
     if any(home.iterdir()):
@@ -172,9 +189,21 @@ def restore(place: str) -> tuple[Path, BackupReport]:
                 _check_database(draft / "workspace" / name, Path(name))
                 _move_addresses(draft / "workspace" / name, str(opened.info.get("workspace")), home)
                 found.databases.append(name)
+        found.databases += _load(draft / "workspace" / DUMPS)
         getattr(os, "sync", lambda: None)()
         _replace(draft / "workspace", home)
     return home, found
+
+
+def _load(dumps: Path) -> list[str]:
+    """Put databases back where the environment says, and remove the files; return what they hold."""
+    held = [what for what in postgres.DATABASES if (dumps / f"{what}.dump").is_file()]
+    for what in held:
+        postgres.require_empty(what)
+    for what in held:
+        postgres.load(what, dumps / f"{what}.dump")
+    shutil.rmtree(dumps, ignore_errors=True)
+    return [f"{what} on PostgreSQL" for what in held]
 
 
 def _replace(folder: Path, home: Path) -> None:

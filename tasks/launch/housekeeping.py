@@ -9,7 +9,7 @@ from pathlib import Path
 from configs.refusals import brief
 from configs.resolve import WrongCall
 from tasks.errors import FlowError, StoreError
-from tasks.launch import backup, checks, prune, transfer
+from tasks.launch import backup, checks, postgres, prune, transfer
 from tasks.launch.walk import entries, files, size
 from tasks.store import collections, workspace
 
@@ -242,12 +242,11 @@ def _restore(place: str) -> int:
 
 
 def _elsewhere() -> str:
-    """Name what the environment says lies outside the workspace."""
-    variables = {
-        "MLflow's database": ("MLFLOW_TRACKING_URI",),
-        "Prefect's database": ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"),
-    }
-    return " and ".join(what for what, names in variables.items() if any(map(os.environ.get, names)))
+    """Name what the environment says lies neither in the workspace nor on a PostgreSQL that is read."""
+    variables = {"mlflow": ("MLFLOW_TRACKING_URI",), "prefect": postgres.DATABASES["prefect"]}
+    kept = postgres.stated()
+    outside = [what for what, names in variables.items() if what not in kept and any(map(os.environ.get, names))]
+    return " and ".join(f"the database of {what}" for what in outside)
 
 
 def _listed(names: list[str]) -> str:
