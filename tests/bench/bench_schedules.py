@@ -1,7 +1,8 @@
 """Four deployments on schedules of every two minutes, on the servers of `make ui` with a worker, as people start them.
 
 `MINUTES` in the environment is how long, 20 if it is not set. Late is what lies between the time a run was planned for
-and the moment its flow began: it holds the scheduler, the polling of the worker and the start of a process.
+and the moment its flow began: it holds the scheduler, the polling of the worker and the start of a process. Then ten
+runs are launched at once. `schedules_postgres` is the same with both databases on a PostgreSQL server of its own.
 """
 
 import os
@@ -9,6 +10,7 @@ import re
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,11 +32,17 @@ DEPLOYMENTS = (
 )
 EVERY = CronSchedule(cron="*/2 * * * *", timezone="UTC")
 ENDING_S = 180.0
+AT_ONCE = 10
 LOOP_S = 60.0  # of Prefect's scheduler
 
 
 def measure() -> list[dict[str, Any]]:
     """Return how late runs began, how many were lost or doubled, and what the server said was an error."""
+    return measure_on({})
+
+
+def measure_on(databases: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the same for servers whose databases are named by variables of the environment."""
     minutes = float(os.environ.get("MINUTES", "20"))
     url = f"http://127.0.0.1:{free_port()}/api"
     with (
@@ -45,22 +53,44 @@ def measure() -> list[dict[str, Any]]:
         site = Site(Path(folder), url, client)
         (site.folder / "home").mkdir()
         port = url.split(":")[2].removesuffix("/api")
-        servers = site.start("ui.log", "deployments.ui", "--prefect-port", port, "--mlflow-port", str(free_port()))
+        servers = site.start(
+            "ui.log", "deployments.ui", "--prefect-port", port, "--mlflow-port", str(free_port()), **databases
+        )
         try:
             while not (site.home / "server.json").exists():
                 time.sleep(0.2)
             site.run("deployments.deploy", *(name.partition("/")[2] for name in DEPLOYMENTS))
             worker = site.start("worker.log", "deployments.worker")
             try:
-                rows = _judged(client, *_scheduled(client, minutes))
+                rows = [*_judged(client, *_scheduled(client, minutes)), *_at_once(site)]
             finally:
                 stop(worker)
         finally:
             stop(servers)
-        said = (site.folder / "ui.log").read_text("utf-8").splitlines()
+        said = [
+            line for log in ("ui.log", "worker.log") for line in (site.folder / log).read_text("utf-8").splitlines()
+        ]
     errors = [line for line in said if re.search(r"\bERROR\b|Traceback", line)]
     print("\n".join(errors[:5]))
-    return [*rows, at_most("errors in the log of the server", float(len(errors)), "", 0)]
+    locked = sum("database is locked" in line for line in said)
+    return [
+        *rows,
+        at_most("errors in the logs of servers and worker", float(len(errors)), "", 0),
+        at_most("lines with: database is locked", float(locked), "", 0),
+    ]
+
+
+def _at_once(site: Site) -> list[dict[str, Any]]:
+    """Launch runs at once and wait for them all."""
+    launched = [site.launch(DEPLOYMENTS[0]) for _ in range(AT_ONCE)]
+    began = time.monotonic()
+    ended = [site.until(run.id, lambda one: one.state is not None and one.state.is_final(), 540) for run in launched]
+    states = Counter(str(run.state_name) for run in ended)
+    print(f"  {AT_ONCE} runs at once: {dict(states)}")
+    return [
+        at_most(f"of {AT_ONCE} runs at once, not completed", float(AT_ONCE - states["Completed"]), "", 0),
+        plain(f"until the last of {AT_ONCE} has ended", time.monotonic() - began, "s"),
+    ]
 
 
 def _scheduled(client: SyncPrefectClient, minutes: float) -> tuple[datetime, datetime]:
