@@ -91,7 +91,7 @@ def _objects(name: str, found: StoreCheck, links: list[Path]) -> None:
         try:
             durable.read_manifest(folder)
         except StoreError as error:
-            found.damaged.append(str(error))
+            found.damaged.append(f"{error}; run the flow again that uses it: it is made again before use")
 
 
 def stored(*names: str, links: list[Path]) -> Iterator[Path]:

@@ -213,6 +213,8 @@ def _answer(answer: dict[str, Any]) -> Iterator[str]:
     what = "retrieval " if "citing" in answer and not answer.get("quoted") else ""
     for number, cited in enumerate(answer["citations"], start=1):
         yield f"  [{number}] {cited['document']}  {_place(cited)}  ({what}{cited['score']:.3f})"
+        if cited.get("flagged"):
+            yield f"      flagged: {', '.join(cited['flagged'])}; quoted, and not followed"
         yield from _also(cited, "      ")
     yield from filter(None, (answer.get("support"), _published(answer)))
     yield from (f"unsupported: {doubt}" for doubt in answer.get("doubts", ()))

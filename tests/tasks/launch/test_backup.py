@@ -79,5 +79,6 @@ def test_damage_is_said_and_a_file_in_the_workspace_is_refused(
     status, lines, stated = call(capsys, "store", "backup", str(tmp_path / "all"))
     assert (status, len(stated["damaged"])) == (1, 1)
     assert stated["damaged"][0] in lines
+    assert stated["damaged"][0].endswith("run the flow again that uses it: it is made again before use")
     assert housekeeping.main(["store", "backup", str(home / "all")]) == 1
     assert "lies in the workspace itself" in capsys.readouterr().err

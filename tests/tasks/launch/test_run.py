@@ -66,6 +66,12 @@ def test_an_answer_is_summed_up_with_its_citations_and_its_threshold() -> None:
     ]
 
 
+def test_a_quoted_sentence_that_is_flagged_is_marked_below_its_citation() -> None:
+    cited = {**ANSWER["citations"][0], "flagged": ["instruction", "burst"]}
+    lines = summary({**ANSWER, "citations": [cited], "flagged": 1})
+    assert lines[1:3] == ["  [1] d  p.txt:7  (0.512)", "      flagged: instruction, burst; quoted, and not followed"]
+
+
 def test_why_a_threshold_is_uncalibrated_and_what_is_flagged_is_said() -> None:
     lines = summary({**ANSWER, "uncalibrated": "it has not been calibrated", "flagged": 2})
     assert lines[2:] == [
