@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from deployments import limits
 from tasks.errors import FlowError, RemoteError
 from tasks.launch import prefect_server
+from tasks.runtime import accelerator
 from tasks.store import workspace
 
 POOLS = Path(__file__).parent / "pools"
@@ -26,6 +28,8 @@ def main() -> int:
         connect()
         for pool in pools:
             print(f"pool {pool['name']}: {_apply(pool)}, workspace {workspace.home()}")
+        for line in limits.apply(pools):
+            print(line)
     except FlowError as error:
         print(error, file=sys.stderr)
         return 2
@@ -71,6 +75,7 @@ def _apply(pool: dict[str, Any]) -> str:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # which Prefect pickles unless told
+        **({accelerator.NEEDS: pool["needs"]} if "needs" in pool else {}),
         **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
     }
     common = {

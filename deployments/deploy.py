@@ -7,7 +7,7 @@
 A schedule is written once, when its deployment is made. Later calls leave schedules as they are: one that was
 switched on, changed or added in the UI stays, and is listed; a deployment that was paused stays paused. Parameters,
 description and tags are those of the files again, which is said where they were others. A preset becomes the
-deployment `<flow>-<preset>`, whose form starts with its values.
+deployment `<flow>-<preset>`, whose form starts with its values; one called `gpu` stands on the pool of that name.
 """
 
 import argparse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
 STATED = Path(__file__).parents[1] / "prefect.yaml"
-POOL = "cpu"
+POOL, GPU = "cpu", "gpu"
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def stated() -> Iterator[Deployed]:
                 f"{card.name}-{preset.replace('_', '-')}",
                 f"flows.{card.module}.{card.function}",
                 card.preset_help(preset),
+                GPU if preset == GPU else POOL,
                 parameters=placed(card.parameters(), load_preset(card, preset)),
                 tags=("preset",),
             )

@@ -26,6 +26,7 @@ from tasks.store import durable, workspace
 
 HOST = "127.0.0.1"
 PATIENCE_S = 8.0
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
 def main(words: Sequence[str]) -> int:
@@ -43,6 +44,8 @@ def main(words: Sequence[str]) -> int:
     # Of Prefect's 0.5 MB, a list of ten thousand queries was refused.
     os.environ.setdefault(prefect_server.MOST_PARAMETERS, prefect_server.OWN_MOST)
     os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")  # of 10 s, a busy machine made "database is locked"
+    # In memory, the default, a slot that was held when the server ended would be taken for good.
+    os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
     os.environ["PREFECT_HOME"] = str(workspace.folder("prefect"))
     try:
         _require_free("PREFECT_PORT", asked.prefect_port)

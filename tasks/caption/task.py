@@ -26,7 +26,7 @@ def describe_captioner(config: EmbeddedCaptioner) -> Generator:
     return captioner.describe(config.model, config.training.device)
 
 
-@step(name="caption-pictures", libraries=LIBRARIES)
+@step(name="caption-pictures", libraries=LIBRARIES, device_of=("base", "config"))
 def caption_pictures(
     part: PicturePart, trained: TrainedCaptioner, base: Generator, config: EmbeddedCaptioner, shuffled: int | None
 ) -> CaptionsRef:

@@ -54,7 +54,7 @@ def describe_asked(config: Asked) -> Generator:
     return language_files.describe(config)
 
 
-@step(name="caption-ask", libraries=("torch", "transformers", "tokenizers", "pillow"))
+@step(name="caption-ask", libraries=("torch", "transformers", "tokenizers", "pillow"), device_of=("by",))
 def ask_about_pictures(
     documents: DocumentsRef, pictures: PicturesRef, named: str | None, by: Generator, config: Asked
 ) -> AskedPictures:

@@ -113,7 +113,7 @@ def make_small(documents: DocumentsRef, config: SmallModel) -> SmallModelFilesRe
     return made
 
 
-@step(name="chain-link", run_name="chain-link {template.name}")
+@step(name="chain-link", run_name="chain-link {template.name}", device_of=("handle",))
 def chain_link(
     template: Template,
     problems: ProblemsRef,
@@ -141,7 +141,7 @@ def chain_link(
     return _linked(outputs, calls, output_spec.most_invalid, template.name)
 
 
-@step(name="chain-vote", run_name="chain-vote samples={config.samples}")
+@step(name="chain-vote", run_name="chain-vote samples={config.samples}", device_of=("handle",))
 def chain_vote(
     template: Template,
     problems: ProblemsRef,
@@ -169,7 +169,7 @@ def chain_vote(
     return _linked(outputs, calls, reading[1], template.name)
 
 
-@step(name="chain-tree", run_name="chain-tree breadth={config.breadth} depth={config.depth}")
+@step(name="chain-tree", run_name="chain-tree breadth={config.breadth} depth={config.depth}", device_of=("handle",))
 def chain_tree(
     templates: tuple[Template, Template, Template],
     problems: ProblemsRef,

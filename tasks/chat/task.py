@@ -87,7 +87,7 @@ def tools_for(agent: Agent, search: "Use | None") -> "dict[str, Tool]":
     return {name: tool for name, tool in {**loaded, **own}.items() if name in agent.tools}
 
 
-@step(name="chat-turn")
+@step(name="chat-turn", device_of=("handle",))
 def chat_turn(
     conversation: ConversationRef, message: str, handle: GeneratorHandle, sampling: Sampling, settings: ChatSettings
 ) -> ConversationRef:
@@ -156,7 +156,7 @@ def answer_with_tools(
     )  # fmt: skip
 
 
-@step(name="chat-keep")
+@step(name="chat-keep", device_of=("handle",))
 def chat_keep(
     conversation: ConversationRef,
     message: str,

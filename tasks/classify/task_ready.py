@@ -31,7 +31,7 @@ from tasks.models import sequence_classifier
 from tasks.models.encoders import load as encoders
 from tasks.models.generators import client, scoring
 from tasks.models.generators import load as generators
-from tasks.runtime import steps
+from tasks.runtime import accelerator, steps
 from tasks.runtime.progress import progress
 from tasks.runtime.steps import step
 from tasks.store import objects
@@ -58,7 +58,7 @@ def identify(method: Ready) -> Identified | Prompting:
     return found
 
 
-@step(name="classify-ready", run_name="classify-ready {name}", libraries=READY)
+@step(name="classify-ready", run_name="classify-ready {name}", libraries=READY, device_of=("model",))
 def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Prompting) -> Trial:
     """Let a ready model classify the texts kept back, and the training texts that ready models are tried on.
 
@@ -91,7 +91,7 @@ def try_ready(divided: Divided, name: str, method: Ready, model: Identified | Pr
     )  # fmt: skip
 
 
-@step(name="classify-likelihoods", run_name="classify-likelihoods {name}", libraries=READY)
+@step(name="classify-likelihoods", run_name="classify-likelihoods {name}", libraries=READY, device_of=("model",))
 def score_labels(divided: Divided, name: str, method: Prompted, model: Identified | Prompting) -> LabelLikelihoods:
     """Let a language model say how likely every label is, of the texts kept back, of training texts and of no content.
 
@@ -124,7 +124,7 @@ def score_labels(divided: Divided, name: str, method: Prompted, model: Identifie
     )  # fmt: skip
 
 
-@step(name="classify-speed", libraries=("torch",))
+@step(name="classify-speed", libraries=("torch",), device_of=("encoder",))
 def time_encoding(documents: DocumentsRef, encoder: Fingerprint) -> Speed:
     """Measure how long encoding takes here, on a few texts.
 
@@ -156,7 +156,8 @@ def classify_texts(texts: Texts, classifier: ClassifierRef) -> PredictionsRef:
     words = known["text"].to_pylist()
     vectors = None if texts.vectors is None else objects.load_array(texts.vectors)
     ask = _asker(saved) if saved.ready else None
-    likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
+    with accelerator.slot(saved.ready):
+        likely = saved.probabilities(Features(words, vectors)) if ask is None else ask(words)
     _usage(ask)
     columns = {"id": known["id"].to_pylist(), "text": words,
                "label": saved.labels(likely), "probability": likely.max(axis=1).tolist()}  # fmt: skip

@@ -19,7 +19,7 @@ from tasks.data.vectors import Closeness, Embedded, Encoded, Pooled, Shard, Vect
 from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.models.encoders import base as encoder_base
 from tasks.models.encoders import load as encoders
-from tasks.runtime import runners, steps, tracking
+from tasks.runtime import accelerator, runners, steps, tracking
 from tasks.runtime.progress import advance_within, progress
 from tasks.runtime.steps import step
 from tasks.store import objects, tuned, vector_cache
@@ -138,7 +138,7 @@ class _Keeper:
         self.waiting, self.last = {}, time.monotonic()
 
 
-@step(name="embed-shard", run_name="embed-shard {source.kind}", stored=False)
+@step(name="embed-shard", run_name="embed-shard {source.kind}", stored=False, device_of=("encoder",))
 def embed_shard(source: PassagesRef | QueriesRef, rows: Sequence[int], encoder: Fingerprint) -> Shard:
     """Encode some rows and add their vectors to the item cache.
 
@@ -199,7 +199,7 @@ def join_queries(queries: QueriesRef, encoder: Fingerprint) -> VectorsRef:
     return _join(queries, encoder)
 
 
-@step(name="embed-closeness", libraries=("numpy",))
+@step(name="embed-closeness", libraries=("numpy",), device_of=("here",))
 def compare_numerics(passages: PassagesRef, vectors: VectorsRef, here: Fingerprint) -> Closeness:
     """Measure how close this machine's vectors of some passages are to those stored for them.
 
@@ -319,12 +319,12 @@ def _encode_missing(
     steps.foresee("embed-shard", len(parts), f"{len(missing):,} of {source.rows:,} texts, {tokens:,} tokens")
     calls = [{"source": source, "rows": part.tolist(), "encoder": encoder} for part in parts]
     made: list[Shard] = []
-    started = time.monotonic()
+    watch = accelerator.Stopwatch()
     with progress(f"encode {source.kind}", tokens, "tokens") as advance:
         for shard in _run(calls, runner):
             made.append(shard)
             advance(shard.tokens)
-    _count(source, encoder, made, time.monotonic() - started)
+    _count(source, encoder, made, watch.seconds)
     reasons = {keys[row].tobytes(): detail for shard in made for row, detail in shard.poison}
     if not reasons:
         return []  # else of equal texts one was encoded, and all are poison
@@ -336,7 +336,10 @@ def _count(source: PassagesRef | QueriesRef, encoder: Fingerprint, made: Sequenc
     from tasks.models.encoders import roofline
 
     tokens = sum(s.tokens for s in made)
-    reached = roofline.share(encoder, tokens / seconds) if tokens and isinstance(source, PassagesRef) else None
+    reached = None
+    if tokens and isinstance(source, PassagesRef):
+        with accelerator.slot(encoder):  # it multiplies where the encoder did
+            reached = roofline.share(encoder, tokens / seconds)
     taken = Encoded(
         texts=source.rows,
         encoded=sum(s.texts for s in made),

@@ -41,7 +41,7 @@ def encode_pictures(pictures: PicturesRef, config: PictureEncoder) -> FeaturesRe
     return embed_pictures(pictures, describe_picture_encoder())
 
 
-@step(name="embed-dual-pictures", libraries=("torch", "transformers", "pillow", "safetensors"))
+@step(name="embed-dual-pictures", libraries=("torch", "transformers", "pillow", "safetensors"), device_of=("encoder",))
 def embed_dual_pictures(pictures: PicturesRef, encoder: Fingerprint, config: DualEncoder) -> FeaturesRef:
     """Return the vectors of pictures in the space of texts; encode only what no flow has encoded before.
 

@@ -46,7 +46,9 @@ def measure_both(before: Fingerprint, after: Fingerprint, names: tuple[str, ...]
     return tuple(found)
 
 
-@step(name="evaluate-mteb", libraries=("mteb", "sentence-transformers", "torch", "transformers"))
+@step(
+    name="evaluate-mteb", libraries=("mteb", "sentence-transformers", "torch", "transformers"), device_of=("encoder",)
+)
 def measure_mteb(encoder: Fingerprint, names: tuple[str, ...]) -> TaskScoresRef:
     """Measure an encoder on tasks of MTEB: the score each is ranked by, of the splits it is judged on.
 

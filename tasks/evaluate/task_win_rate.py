@@ -49,7 +49,7 @@ def _judge_of(judging: Prompting, config: PairwiseJudge) -> "ReplyJudge":
     return ReplyJudge(Asker(ask, client.text_counter(config.generator), budget, judging.prompt))
 
 
-@step(name="evaluate-win-rate", libraries=("numpy", "torch", "transformers", "llguidance"))
+@step(name="evaluate-win-rate", libraries=("numpy", "torch", "transformers", "llguidance"), device_of=("judging",))
 def compare_replies(
     trials: Sequence[GeneratorTrial], judging: Prompting, config: PairwiseJudge, gate: GeneratorGate
 ) -> WinRates:

@@ -59,7 +59,9 @@ def hold_out(held: PromptRowsRef, base: Generator, system: str, config: Battery)
     )  # fmt: skip
 
 
-@step(name="finetune-try-generator", run_name="finetune-try-generator {name}", libraries=LIBRARIES)
+@step(
+    name="finetune-try-generator", run_name="finetune-try-generator {name}", libraries=LIBRARIES, device_of=("model",)
+)
 def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str, config: Battery) -> GeneratorTrial:
     """Measure the loss of a model on held-out completions, and let it reply to some of their prompts.
 
@@ -93,7 +95,7 @@ def try_generator(held: PromptRowsRef, name: str, model: Generator, system: str,
     )  # fmt: skip
 
 
-@step(name="finetune-rewards", libraries=LIBRARIES)
+@step(name="finetune-rewards", libraries=LIBRARIES, device_of=("model", "reference"))
 def reward_pairs(
     held: PromptRowsRef, model: Generator, reference: Generator, system: str, asked: Preference
 ) -> PairRewardsRef:

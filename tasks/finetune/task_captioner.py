@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate")
 
 
-@step(name="finetune-captioner", libraries=LIBRARIES)
+@step(name="finetune-captioner", libraries=LIBRARIES, device_of=("config",))
 def train_captioner(
     train: PicturePart, validation: PicturePart, base: Generator, config: EmbeddedCaptioner
 ) -> TrainedCaptioner:

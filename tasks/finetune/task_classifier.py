@@ -84,7 +84,7 @@ def prepare_classes(
     return PreparedClasses(divided=made, look=_look(made, base, training, counts), spare=left)
 
 
-@step(name="finetune-classifier", run_name="finetune-classifier {name}", libraries=LIBRARIES)
+@step(name="finetune-classifier", run_name="finetune-classifier {name}", libraries=LIBRARIES, device_of=("training",))
 def train_classifier(
     prepared: PreparedClasses,
     name: str,

@@ -14,7 +14,7 @@ from tasks.store import objects
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "peft")
 
 
-@step(name="finetune-embedder", libraries=LIBRARIES)
+@step(name="finetune-embedder", libraries=LIBRARIES, device_of=("config",))
 def train_embedder(
     data: TrainingPairs,
     encoder: Encoder,

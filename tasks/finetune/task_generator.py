@@ -35,7 +35,7 @@ PROBED, REPLIED, REPLY = 4, 3, 16  # rows and prompts that a saved model is comp
 BESIDE = ("generation_config.json", "chat_template.jinja")  # files of a model that its library does not write back
 
 
-@step(name="finetune-sft", libraries=LIBRARIES)
+@step(name="finetune-sft", libraries=LIBRARIES, device_of=("config",))
 def train_completions(
     split: SplitPrompts,
     base: Generator,
@@ -75,7 +75,7 @@ def train_completions(
         return keep_trained(finished, base, writer, parameters, stop)
 
 
-@step(name="finetune-probe-packing", libraries=LIBRARIES)
+@step(name="finetune-probe-packing", libraries=LIBRARIES, device_of=("base", "config"))
 def probe_packing(split: SplitPrompts, base: Generator, system: str, config: Training) -> PackingProbe:
     """Find out whether rows behind each other are as alone to a model: whether its logits are the same.
 
@@ -100,7 +100,7 @@ def probe_packing(split: SplitPrompts, base: Generator, system: str, config: Tra
     )  # fmt: skip
 
 
-@step(name="finetune-dpo", libraries=LIBRARIES)
+@step(name="finetune-dpo", libraries=LIBRARIES, device_of=("asked",))
 def train_preferences(split: SplitPrompts, base: Generator, system: str, asked: Preference) -> TunedGenerator:
     """Train a model on preferences, by updates, against the log-probabilities it begins with.
 

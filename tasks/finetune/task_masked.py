@@ -46,7 +46,7 @@ def training_of(config: MaskedLanguageModel, training: Training) -> Training:
     )  # fmt: skip
 
 
-@step(name="finetune-masked", libraries=LIBRARIES)
+@step(name="finetune-masked", libraries=LIBRARIES, device_of=("training",))
 def pretrain_encoder(
     prepared: PreparedClasses,
     spare: DocumentsRef,

@@ -22,7 +22,7 @@ from tasks.runtime.steps import step
 from tasks.store import objects
 
 
-@step(name="finetune-reward", libraries=LIBRARIES)
+@step(name="finetune-reward", libraries=LIBRARIES, device_of=("drawn",))
 def train_reward(split: SplitPrompts, base: Generator, system: str, asked: Preference, drawn: OnPolicy) -> RewardModel:
     """Train a reward model on pairs, from the weights of a generator and a new head; measure it on held-out pairs.
 
@@ -67,7 +67,7 @@ def train_reward(split: SplitPrompts, base: Generator, system: str, asked: Prefe
     return RewardModel(result=result, right=right, pairs=len(chosen))
 
 
-@step(name="finetune-rloo", libraries=LIBRARIES)
+@step(name="finetune-rloo", libraries=LIBRARIES, device_of=("asked",))
 def train_on_policy(
     split: SplitPrompts, base: Generator, system: str, reward: RewardModel, asked: Preference, drawn: OnPolicy
 ) -> TunedGenerator:

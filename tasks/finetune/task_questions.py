@@ -28,7 +28,7 @@ def asking_by(form: WrittenQuestions) -> Prompting:
     return Prompting(generator=generators.describe(form.generator), prompt=read_question_prompt(form.prompt))
 
 
-@step(name="finetune-ask", libraries=("torch", "transformers", "llguidance"))
+@step(name="finetune-ask", libraries=("torch", "transformers", "llguidance"), device_of=("asking",))
 def ask_questions(documents: DocumentsRef, asking: Prompting, form: WrittenQuestions, seed: int) -> PairTable:
     """Let a language model ask a question of each document; those that cannot be used are rejected.
 

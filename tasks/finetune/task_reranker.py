@@ -53,7 +53,7 @@ def pairs_to_score(rows: TextPairsRef) -> TextPairsRef:
     return objects.save_rows(TextPairsRef, TextPair, made)
 
 
-@step(name="finetune-reranker", libraries=LIBRARIES)
+@step(name="finetune-reranker", libraries=LIBRARIES, device_of=("config",))
 def train_reranker(data: TrainingPairs, base: TuningBase, parameters: Parameters, config: Training) -> TrainingResult:
     """Train a cross-encoder; the step with the best validation is kept.
 
@@ -81,7 +81,7 @@ def train_reranker(data: TrainingPairs, base: TuningBase, parameters: Parameters
         return result_of(finished, tuned, counted)
 
 
-@step(name="finetune-scores", libraries=("torch", "transformers", "tokenizers", "numpy"))
+@step(name="finetune-scores", libraries=("torch", "transformers", "tokenizers", "numpy"), device_of=("scorer",))
 def score_judged(judged: JudgedSet, scorer: Scorer) -> PairScoresRef:
     """Return the score (P,) of each pair that a judged set lists, by a cross-encoder.
 

@@ -18,7 +18,7 @@ LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "pe
 BLIND = {"eval_strategy": "no", "load_best_model_at_end": False, "metric_for_best_model": None}
 
 
-@step(name="finetune-setfit", run_name="finetune-setfit {name}", libraries=LIBRARIES)
+@step(name="finetune-setfit", run_name="finetune-setfit {name}", libraries=LIBRARIES, device_of=("training",))
 def train_setfit(
     prepared: PreparedClasses, name: str, method: SetFit, encoder: Encoder, training: Training
 ) -> TunedWay:

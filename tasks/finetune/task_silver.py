@@ -63,7 +63,7 @@ def pairs_to_label(
     return objects.save_rows(TextPairsRef, TextPair, kept)
 
 
-@step(name="finetune-silver-scores", libraries=("torch", "transformers", "tokenizers", "numpy"))
+@step(name="finetune-silver-scores", libraries=("torch", "transformers", "tokenizers", "numpy"), device_of=("scorer",))
 def label_pairs(pairs: TextPairsRef, scorer: Scorer) -> TextPairsRef:
     """Score pairs by a cross-encoder, 0..1; those without a number are left out.
 

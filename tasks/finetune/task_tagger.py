@@ -82,7 +82,7 @@ def prepare_tags(
     )  # fmt: skip
 
 
-@step(name="finetune-tagger", run_name="finetune-tagger {name}", libraries=LIBRARIES)
+@step(name="finetune-tagger", run_name="finetune-tagger {name}", libraries=LIBRARIES, device_of=("training",))
 def train_tagger(
     prepared: PreparedTags, name: str, method: Parameters, base: TuningBase, tuning: TaggerTuning, training: Training
 ) -> TunedWay:
@@ -127,7 +127,7 @@ def identify_tagger(model: str, training: Training) -> Identified:
     return token_classifier.describe_tags(model, training.precision, training.device)
 
 
-@step(name="finetune-try-tagger", run_name="finetune-try-tagger {name}", libraries=LIBRARIES)
+@step(name="finetune-try-tagger", run_name="finetune-try-tagger {name}", libraries=LIBRARIES, device_of=("model",))
 def try_tagger(prepared: PreparedTags, name: str, model: Identified, stride: int) -> TagTrial:
     """Mark the validation and the held-out sentences with a trained tagger, as it will be used.
 
@@ -162,7 +162,7 @@ def try_list(prepared: PreparedTags, name: str) -> TagTrial:
     return TagTrial(name=name, validation=_saved(said[0]), test=_saved(said[1]))
 
 
-@step(name="finetune-find-entities", libraries=LIBRARIES)
+@step(name="finetune-find-entities", libraries=LIBRARIES, device_of=("model",))
 def find_entities(documents: DocumentsRef, model: Identified, stride: int) -> FoundEntitiesRef:
     """Mark the entities of new texts, with the characters they stand at.
 

@@ -31,6 +31,7 @@ def describe_generator(config: Generated) -> Generator:
     name="generate-grounded",
     run_name="generate-grounded passages={config.quote.passages}",
     libraries=("torch", "transformers", "llguidance"),
+    device_of=("generator",),
 )
 def answer_grounded(
     collection: Generation,
@@ -71,7 +72,7 @@ def answer_grounded(
     return _saved(made, ask.spent)
 
 
-@step(name="generate-closed-book", libraries=("torch", "transformers", "llguidance"))
+@step(name="generate-closed-book", libraries=("torch", "transformers", "llguidance"), device_of=("generator",))
 def answer_closed_book(queries: QueriesRef, generator: Generator, prompt: Template, config: Generated) -> AnswersRef:
     """Let a model answer questions without any passage.
 

@@ -29,7 +29,7 @@ from tasks.text.terms import stored_languages, terms
 log = logging.getLogger(__name__)
 
 
-@step(name="index-dense", run_name="index-dense {config.kind}", libraries=("faiss-cpu",))
+@step(name="index-dense", run_name="index-dense {config.kind}", libraries=("faiss-cpu",), device_of=("config",))
 def index_dense(vectors: VectorsRef, config: DenseIndex) -> DenseIndexRef:
     """Index vectors for search by cosine.
 

@@ -20,6 +20,7 @@ from tasks.data.printed import printable
 from tasks.data.run import Outcome
 from tasks.errors import FlowError
 from tasks.launch import prefect_server
+from tasks.runtime import accelerator
 from tasks.store import workspace
 
 COMPLETED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -37,6 +38,7 @@ def run(card: FlowCard, call: BaseModel) -> int:
     """Run a flow in this process; return the exit status."""
     started = time.monotonic()
     try:
+        accelerator.require()
         chosen = prefect_server.choose()
         atexit.register(chosen.stop)  # before Prefect is imported, so that Prefect has said its last word by then
         module = importlib.import_module(f"flows.{card.module}")
@@ -90,6 +92,7 @@ def plan(card: FlowCard, call: BaseModel) -> int:
 
     ends = False
     try:
+        accelerator.require()
         module.preflight(**_arguments(call))
         _collect_garbage()
         with steps.plan() as lines:

@@ -16,7 +16,7 @@ from tasks.runtime.steps import step
 from tasks.store import objects, vector_cache
 
 
-@step(name="represent-ways", libraries=LIBRARIES)
+@step(name="represent-ways", libraries=LIBRARIES, device_of=("encoder",))
 def represent_ways(
     documents: DocumentsRef, counts: CountsRef, clusters: tuple[LabelsRef, VectorsRef], encoder: Fingerprint,
     config: CTfIdf,

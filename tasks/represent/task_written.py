@@ -29,6 +29,7 @@ def naming_by(config: Written) -> Prompting:
 @step(
     name="represent-written",
     libraries=("PyStemmer", "scikit-learn", "torch", "transformers", "llguidance", *LANGUAGES),
+    device_of=("naming",),
 )
 def write_topic_labels(
     documents: DocumentsRef, labels: LabelsRef, topics: TopicsRef, naming: tuple[Prompting, Written], config: Labels,

@@ -85,6 +85,7 @@ def rerank(collection: Generation, queries: QueriesRef, vectors: VectorsRef, hit
     name="rerank-late",
     run_name="rerank-late {config.candidates} -> {config.k}",
     libraries=("numpy", "tokenizers", "torch", "transformers"),
+    device_of=("encoder",),
 )
 def rerank_late(
     passages: PassagesRef, queries: QueriesRef, hits: HitsRef, encoder: Fingerprint, config: LateInteraction
@@ -119,6 +120,7 @@ def rerank_late(
     name="rerank-cross",
     run_name="rerank-cross {config.candidates} -> {config.k}",
     libraries=("numpy", "tokenizers", "torch", "transformers"),
+    device_of=("scorer",),
 )
 def rerank_cross(
     passages: PassagesRef, queries: QueriesRef, hits: HitsRef, scorer: Scorer, config: CrossEncoder

@@ -60,9 +60,18 @@ def search_dense(
         from tasks.vectors import qdrant
 
         return qdrant.search(about, rows, wanted, k, among=among)
-    index, device = nearest.on_device(_opened(folder, about.kind), str(about.parameters.get("device", "cpu")))
+    index, device = nearest.on_device(_opened(folder, about.kind), device_in(folder))
     there = about.model_copy(update={"parameters": {**about.parameters, "device": device}})
     return nearest.search(index, there, rows, wanted, k, among=among)
+
+
+def device_in(folder: Path) -> str:
+    """Return where a stored index asks to be searched: cpu, cuda, or auto.
+
+    Raises:
+        StoreError: The folder does not say what index it holds.
+    """
+    return str(_described(folder).parameters.get("device", "cpu"))
 
 
 def _described(folder: Path) -> Description:

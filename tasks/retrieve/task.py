@@ -16,7 +16,7 @@ from tasks.data.documents import SHOWN_COPIES, Copy, Document, Passage, others_o
 from tasks.data.search import Generation, Hit, HitsRef, QueriesRef, Query
 from tasks.data.vectors import VectorsRef
 from tasks.errors import DataError
-from tasks.runtime import steps
+from tasks.runtime import accelerator, steps
 from tasks.runtime.steps import step
 from tasks.store import objects
 
@@ -33,7 +33,7 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     """
     from tasks.retrieve.bm25 import SparseIndex
     from tasks.retrieve.core import Scores, complete, depth, rank, scores_by_row
-    from tasks.retrieve.dense import search_dense
+    from tasks.retrieve.dense import device_in, search_dense
 
     asked, wanted, allowed = objects.load_rows(queries, Query), depth(config), _allowed(collection, config)
     dense: list[Scores] = [{} for _ in asked]
@@ -41,7 +41,8 @@ def retrieve(collection: Generation, queries: QueriesRef, vectors: VectorsRef, c
     of_passages, of_queries = objects.load_array(collection.vectors), objects.load_array(vectors)
     if not isinstance(config, Sparse):
         folder, digest = objects.path(collection.dense), collection.vectors.digest
-        found = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
+        with accelerator.slot({"device": device_in(folder)}):
+            found = search_dense(folder, of_passages, of_queries, wanted, allowed=allowed, digest=digest)
         dense = [scores_by_row(r, s) for r, s in zip(*found, strict=True)]
     if not isinstance(config, Dense):
         index = SparseIndex(objects.path(collection.sparse))

@@ -32,7 +32,8 @@ from tasks import environment
 from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError
-from tasks.runtime import code, logs, records
+from tasks.runtime import accelerator, code, logs, records
+from tasks.runtime.accelerator import Stopwatch
 from tasks.runtime.progress import watched
 from tasks.runtime.records import Inputs, Metrics, Record, find
 from tasks.store import durable, workspace
@@ -179,6 +180,12 @@ class Spec:
     signature: inspect.Signature
     libraries: tuple[str, ...] = ()
     stored: bool = True
+    device_of: tuple[str, ...] = ()
+
+    def described(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Return the arguments that say where the step computes."""
+        bound = self.signature.bind(*args, **kwargs)
+        return [bound.arguments[name] for name in self.device_of]
 
     def inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
         """Return the inputs in the form they count in."""
@@ -227,18 +234,19 @@ class Step(Generic[P, V]):
         if (lines := _plan.get()) is not None:
             return cast("V", _planned(self.spec, key, inputs, lines))
         self._require_label(key)
-        started = time.perf_counter()
+        watch = Stopwatch()
         with watched(labelled(self.spec.name), self.spec.name, records.rows_of((args, kwargs))):
             outcome = self.task(*args, **kwargs)
         cached = isinstance(outcome, State)
+        seconds = watch.seconds
+        _log_wait(self.spec.name, watch)
         if (finished := _finished.get()) is not None:
-            seconds = time.perf_counter() - started
             ended = time.time()
             record = find(self.spec.name, key) if self.spec.stored else None
             named = ".".join(_label.get())
             finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds, named))
         value = cast("V", outcome.result() if isinstance(outcome, State) else outcome)
-        logs.step_ended(labelled(self.spec.name), value, time.perf_counter() - started, cached=cached)
+        logs.step_ended(labelled(self.spec.name), value, seconds, cached=cached)
         return value
 
     def _require_label(self, key: str) -> None:
@@ -262,6 +270,7 @@ class Step(Generic[P, V]):
             FlowError: What the first call that failed raised; the others have run to their end.
         """
         started = time.perf_counter()
+        watch = Stopwatch()
         futures = [runner.submit(self.task, parameters=dict(call)) for call in calls]
         for call, future in zip(calls, futures, strict=True):
             value = cast("V", future.result())
@@ -272,6 +281,14 @@ class Step(Generic[P, V]):
                 finished.append(Finished(self.spec.name, key, False, seconds, record, time.time() - seconds))
             started = time.perf_counter()
             yield value
+        _log_wait(self.spec.name, watch)
+
+
+def _log_wait(name: str, watch: Stopwatch) -> None:
+    """Add what a step has waited for the GPU to the metrics of the run: a stored result has waited for nothing."""
+    if watch.waited > 0 and (logged := _run_metrics.get()) is not None:
+        metric = f"{labelled(name)}.gpu_wait_s"
+        logged[metric] = logged.get(metric, 0.0) + watch.waited
 
 
 def _run_name(name: str, template: str | None, parameters: Mapping[str, Any]) -> str:
@@ -283,8 +300,9 @@ def _run_name(name: str, template: str | None, parameters: Mapping[str, Any]) ->
 
 
 def step(
-    *, name: str, run_name: str | None = None, libraries: tuple[str, ...] = (), stored: bool = True, **options: Any
-) -> Callable[[Callable[P, V]], Step[P, V]]:
+    *, name: str, run_name: str | None = None, libraries: tuple[str, ...] = (), stored: bool = True,
+    device_of: tuple[str, ...] = (), **options: Any
+) -> Callable[[Callable[P, V]], Step[P, V]]:  # fmt: skip
     """Make a stored task of a function that returns a `Value`.
 
     Args:
@@ -292,11 +310,12 @@ def step(
         run_name: Template of the run's name in Prefect, filled with the arguments.
         libraries: Distributions whose version decides the result.
         stored: Whether the result is kept; a step that fills the item cache keeps nothing else.
+        device_of: Parameters that say where it computes; where one says a GPU, a slot of it is held meanwhile.
         options: Anything else `prefect.task` takes.
     """
 
     def decorate(fn: Callable[P, V]) -> Step[P, V]:
-        spec = Spec(name, fn.__module__, inspect.signature(fn), libraries, stored)
+        spec = Spec(name, fn.__module__, inspect.signature(fn), libraries, stored, device_of)
         return Step(fn, spec, {"task_run_name": run_name, **options})
 
     return decorate
@@ -307,18 +326,22 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
 
     Only one process computes a key at a time; the others wait and find the result.
     """
+    on_gpu = accelerator.slot(*spec.described(args, kwargs))
     if not spec.stored:
-        return fn(*args, **kwargs)
+        with on_gpu:
+            return fn(*args, **kwargs)
     inputs = spec.inputs(args, kwargs)
     key = spec.key(inputs)
     with workspace.lock(f"step-{key[:2]}"):
         if (known := find(spec.name, key)) is not None:
             return Completed(name="Cached", data=known.value)
         metrics: Metrics = {}
-        started = time.perf_counter()
         token = _metrics.set(metrics)
         try:
-            value = fn(*args, **kwargs)
+            with on_gpu:
+                watch = Stopwatch()
+                value = fn(*args, **kwargs)
+                seconds = watch.seconds
         finally:
             _metrics.reset(token)
         if not isinstance(value, Value):
@@ -326,7 +349,7 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
                 f"step {spec.name} returned {type(value).__name__} but a Value of tasks.data was needed"
             )
         libraries = environment.versions(spec.libraries)
-        took = time.perf_counter() - started, records.rows_of((args, kwargs))
+        took = seconds, records.rows_of((args, kwargs))
         records.write(spec.name, key, Record(value, inputs, code.digest(spec.module), libraries, metrics, *took))
     return value
 

@@ -23,7 +23,7 @@ from tasks.data.base import Ref, Value
 from tasks.data.run import Outcome, RegisteredModel, Signature
 from tasks.data.vectors import Encoded
 from tasks.environment import environment
-from tasks.runtime import records, steps
+from tasks.runtime import accelerator, records, steps
 from tasks.runtime.mlflow_run import MlflowRun
 from tasks.store import losses, rejections, spending
 
@@ -151,7 +151,11 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
         flow: Name of the flow.
         config: Its config, logged field by field.
         parameters: Its other parameters.
+
+    Raises:
+        ContractError: The work pool of the run needs what this machine lacks.
     """
+    accelerator.require()
     flow_run_id, client = str(flow_run.id or ""), MlflowRun(unreachable=steps.planning() is not None)
     metrics: dict[str, float] = {}
     with steps.watch(metrics) as finished, spending.shared() as spent, losses.noting():

@@ -185,7 +185,7 @@ def recommend_items(
     return objects.save_rows(NeighboursRef, Neighbour, rows)
 
 
-@step(name="word2vec-senses", libraries=("tokenizers", "torch", "numpy"))
+@step(name="word2vec-senses", libraries=("tokenizers", "torch", "numpy"), device_of=("encoder",))
 def compare_senses(encoder: Fingerprint, config: Senses) -> SensesFound:
     """Compare a word's one static vector with those it has in sentences: do they tell its senses apart?
 

@@ -53,6 +53,12 @@ def test_the_deployment_of_a_preset_is_called_as_the_preset_is(card: FlowCard, p
     assert given.model_dump() == resolve(card, [f"@{preset}"]).model_dump()
 
 
+def test_training_and_what_encodes_or_generates_much_has_a_deployment_on_the_pool_of_gpus() -> None:
+    found = {one.name: one.pool for one in stated() if one.name.endswith("-gpu")}
+    assert set(found.values()) == {"gpu"}
+    assert {"tune-embedder-gpu", "tune-generator-gpu", "tune-classifier-gpu", "knowledge-base-gpu"} <= set(found)
+
+
 def test_every_flow_has_a_deployment_of_its_name_and_no_name_is_there_twice() -> None:
     names = [one.name for one in stated()]
     assert set(flow_cards()) <= set(NAMES)

@@ -20,6 +20,7 @@ from configs.resolve import defaults, fields_of, resolve
 from configs.signatures import flow_cards
 from deployments.deploy import stated
 from flows.__main__ import COMMANDS, main
+from tasks.runtime.accelerator import LIMIT
 from tests.architecture.parsed import text as text_of
 from tests.bench.record import MEASURED, RESULTS, results, written
 
@@ -89,6 +90,8 @@ def test_every_command_of_prefect_names_what_there_is(line: str) -> None:
             assert name in NAMES
             given = [w.partition("=")[0] for w in options if w != "-p"]
             assert set(given) <= set(CARDS[name.partition("/")[0]].parameters().model_fields)
+        case ["gcl", "inspect", name] | ["gcl", "update", name, "--limit" | "--active-slots", _]:
+            assert name == LIMIT
         case ["deploy"] | ["worker"]:
             pass
         case _:

@@ -20,7 +20,7 @@ import mlflow
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -36,6 +36,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from configs.signatures import flow_cards
 from deployments.deploy import stated
+from tasks import hardware
 from tasks.launch.prefect_server import free_port
 from tests.flows.test_page import CHROMIUM
 
@@ -177,7 +178,9 @@ def test_one_command_in_a_plain_shell_deploys_flows_with_forms_that_explain_them
     assert "docs-nightly: made, schedule nightly 0 3 * * * UTC off" in deployed
     found = site.client.read_deployments()
     names = [one.name for one in found]
-    assert len(names) == len(set(names)) == deployed.count(": made") - 1  # the pool
+    assert "limit gpu: made, 1 at a time" in deployed
+    made = [line for line in deployed.splitlines() if ": made" in line and not line.startswith(("pool ", "limit "))]
+    assert len(names) == len(set(names)) == len(made)
     assert set(flow_cards()) < set(names)
     assert all(
         one.description and one.tags and re.fullmatch(r"[0-9a-f]{12}(\+changed)?", one.version or "") for one in found
@@ -291,6 +294,31 @@ def test_a_failure_of_ours_is_one_message_and_no_traceback(site: Site, worker: s
     assert "nowhere" in errors[0]
     assert "Traceback" not in "".join(message for _, message in site.logs(started.id))
     assert "Traceback" not in (site.folder / "worker.log").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(hardware.has_gpu(), reason="there is a GPU here")
+def test_a_run_on_the_pool_of_gpus_without_one_fails_at_once_and_its_limit_stays_as_a_person_set_it(
+    site: Site, deployed: str
+) -> None:
+    site.client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=3))
+    assert "limit gpu: kept, 3 at a time; 1 are stated here: prefect gcl update gpu --limit 1" in site.run(
+        "deployments.deploy", "knowledge-base-gpu"
+    )
+    own = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PYTHONPATH": str(ROOT)}  # the code here, wherever it is installed
+    worker = site.start("gpu.log", "deployments.worker", "gpu", **own)
+    try:
+        started = site.launch("knowledge-base/knowledge-base-gpu")
+        ended = site.until(started.id, lambda run: run.state is not None and run.state.is_final())
+        errors = [message for level, message in site.logs(started.id) if level >= logging.ERROR]
+    finally:
+        stop(worker, wait_s=5)
+    assert ended.state_name == "Failed"
+    assert len(errors) == 1, errors
+    assert "this run needs a GPU and torch sees none here" in errors[0]
+    found = site.client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[started.id])))
+    assert not found
+    assert "Traceback" not in (site.folder / "gpu.log").read_text()
 
 
 def test_cancelled_in_the_ui_is_cancelled_in_mlflow(site: Site, worker: subprocess.Popen[bytes]) -> None:
