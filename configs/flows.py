@@ -210,6 +210,21 @@ class SemanticSearch(Config):
     """Query to the texts that others have printed for it, the best first; shown beside our hits."""
 
 
+class SearchEvaluation(Config):
+    """Everything `search-evaluation` can be asked to do."""
+
+    retrieve: Retrieve = Weighted()
+    """How answers find their passages."""
+    rerank: Rerank | None = None
+    """Another order of hits, before answers; null for none. That order is judged too."""
+    answer: Extractive = Extractive()
+    """How questions are answered."""
+    evaluate: Evaluate = Evaluate(calibrate=None)
+    """Questions to judge by; nothing is calibrated, the collection has its threshold."""
+    readable: Readable = Readable()
+    """When the encoder is said not to read a text."""
+
+
 class RagAnswers(Config):
     """Everything `rag-answers` can be asked to do."""
 

@@ -58,13 +58,14 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     try:
         chosen = choose(list(stated()), asked.names)
-        if (status := bootstrap.main()) != 0:
-            return status
+        bootstrap.connect()
+        bootstrap.put_pools()
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:
             for one in chosen:
                 print(f"{one.name}: {deploy(one, client, reset=asked.reset_schedules)}")
+        bootstrap.put_automations()  # which start deployments
     except FlowError as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,6 +7,8 @@ connection has written, is refused at once with "database is locked", and no tim
 (https://www.sqlite.org/lang_transaction.html, https://github.com/PrefectHQ/prefect/issues/23051). In twenty minutes of
 four schedules a worker's heartbeat was lost that way. IMMEDIATE takes the write lock first, and waits for it. Prefect
 reads outside of transactions, so readers wait for nobody. PostgreSQL is untouched.
+
+Events of ours are followed by automations once, whenever the server was killed: see `deployments.following`.
 """
 
 import sys
@@ -16,6 +18,8 @@ from contextlib import asynccontextmanager
 from prefect.cli import app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from deployments import following
 
 
 @asynccontextmanager
@@ -33,6 +37,7 @@ async def begin_immediate(
 
 def main() -> None:
     """Run the server until it is stopped."""
+    following.mend()
     AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign,assignment]
     sys.argv[:] = ["prefect", "server", "start", *sys.argv[1:]]
     app()

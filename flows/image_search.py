@@ -49,7 +49,12 @@ from tasks.embed import (
     unit_pictures,
 )
 from tasks.errors import ContractError, DataError
-from tasks.index import index_dense, index_sparse, live_before, publish_generation
+from tasks.index import (
+    index_dense,
+    index_sparse,
+    live_before,
+    publish_generation,
+)
 from tasks.ingest import (
     FOLDER,
     ingest_pictures,
@@ -64,6 +69,7 @@ from tasks.ingest import (
     read_queries,
     table_of,
 )
+from tasks.launch.publishing import announce_collection, begin_collection
 from tasks.report.image_search import ShownPictures, pictures_page, pictures_summary
 from tasks.report.names import named
 from tasks.retrieve import check_where, retrieve
@@ -319,6 +325,7 @@ def image_search(
     with tracking.run("image-search", config, source=source, queries=queries, collection=collection) as run:
         preflight(source, queries, pictures, collection, config)
         encoder, name = text_encoder(config), name_of_pictures(source, collection)
+        begin_collection(name)
         snapshot, table = list_pictures(source), table_of(source)
         told = None if table is None else read_descriptions(table, config.ingest)
         read = ingest_pictures(snapshot, None if told is None else told.cells, source)
@@ -340,19 +347,8 @@ def image_search(
                     probed=probed, topics=topics)  # fmt: skip
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
-        shown = ShownPictures(
-            name,
-            read,
-            other_files(source),
-            rows,
-            near,
-            made,
-            learned,
-            *asked,
-            classes,
-            probed,
-            config,
-            limits,
-            topics,
-        )
-        return run.outcome(pictures_summary(shown), pictures_page(run, shown))
+        shown = ShownPictures(name, read, other_files(source), rows, near, made, learned, *asked,
+                              classes, probed, config, limits, topics)  # fmt: skip
+        page = pictures_page(run, shown)
+        announce_collection(name)
+        return run.outcome(pictures_summary(shown), page)

@@ -9,33 +9,28 @@ from pathlib import Path
 
 from prefect import flow
 
-from configs.flows import KnowledgeBase
+from configs.flows import KnowledgeBase, SearchEvaluation
 from configs.ingest import PythonDocs, Source
 from configs.publish import Verify
-from configs.retrieve import Dense, Fused, Retrieve, Sparse, Weighted
-from flows.rag_answers import answer_questions, find_passages
+from configs.retrieve import Dense, Sparse
+from flows.rag_answers import find_passages
+from flows.search_evaluation import evaluate_search
 from flows.topic_model import check_naming, find_topics
-from tasks.data.answers import AnswersRef
 from tasks.data.evaluation import Evaluation
 from tasks.data.reading import ReadingReport
 from tasks.data.releases import Comparison, Release
 from tasks.data.run import Outcome
-from tasks.data.search import CalibrationRef, Generation, HitsRef, QueriesRef, Verified
-from tasks.data.vectors import VectorsRef
+from tasks.data.search import CalibrationRef, Generation, Verified
 from tasks.embed import describe_encoder, embed_passages, embed_queries, query_encoder
 from tasks.errors import DataError, ModelError
 from tasks.evaluate import (
     calibrate_threshold,
     compare_releases,
     draw_calibration,
-    evaluate_answers,
-    evaluate_rankings,
     foreign_texts,
     load_calibration,
-    load_questions,
     load_shared_questions,
     questions_for,
-    score_questions,
 )
 from tasks.generate import measure_signals, threshold_of, way_of
 from tasks.index import (
@@ -49,9 +44,11 @@ from tasks.index import (
     verify_generation,
 )
 from tasks.ingest import ingest_documents, list_items, name_of
+from tasks.launch import events
+from tasks.launch.publishing import announce_collection, begin_collection
 from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.report.names import named
-from tasks.rerank import check_reranker, enough_hits, rerank
+from tasks.rerank import check_reranker
 from tasks.retrieve import retrieve
 from tasks.runtime import steps, tracking
 from tasks.tokenize import chunk_documents, report_languages
@@ -86,12 +83,6 @@ def verify(made: Generation, config: Verify) -> Verified:
     return verify_generation(made, probes, dense, sparse, config)
 
 
-def answer_as_configured(made: Generation, asked: QueriesRef, config: KnowledgeBase) -> AnswersRef:
-    """Answer questions as the evaluation does."""
-    readable = config.embed.readable
-    return answer_questions(made, asked, config.retrieve, config.rerank, config.answer, readable)
-
-
 def calibrate(
     made: Generation, reading: ReadingReport, source: Source, config: KnowledgeBase
 ) -> CalibrationRef | None:
@@ -114,44 +105,10 @@ def calibrate(
     return calibrate_threshold(made, asked.questions, signals, way, list(foreign), rules)
 
 
-def evaluate(made: Generation, source: Source, config: KnowledgeBase) -> Evaluation | None:
+def evaluate(made: Generation, config: KnowledgeBase) -> Evaluation | None:
     """Judge the collection by questions whose answers are known; None where there are none."""
-    path = questions_for(source.kind, config.evaluate)
-    if path is None:
-        return None
-    asked = load_questions(path, config.evaluate.split, made.documents, made.copies)
-    if not asked.answerable:
-        return None
-    with steps.label("evaluation"):
-        vectors = embed_queries(asked.queries, made.fingerprint)
-        rankings = rank_all_ways(made, asked.queries, vectors, config)
-        answers = answer_as_configured(made, asked.queries, config)
-    measured = evaluate_rankings(asked.questions, made.passages, rankings, config.evaluate)
-    scores = score_questions(asked.questions, made.passages, rankings, config.evaluate)
-    judged = evaluate_answers(asked.questions, answers, config.evaluate)
-    return Evaluation(asked=asked, rankings=measured, scores=scores, answers=answers, decisions=judged)
-
-
-def rank_all_ways(
-    made: Generation, queries: QueriesRef, vectors: VectorsRef, config: KnowledgeBase
-) -> dict[str, HitsRef]:
-    """Return the hits of every way to search, by name."""
-    ways: dict[str, Retrieve] = {
-        "bm25": Sparse(k=100),
-        "dense": Dense(k=100),
-        "fused": Fused(k=100),
-        "weighted": Weighted(k=100),
-    }
-    rankings = {}
-    for name, way in ways.items():
-        with steps.label(name):
-            rankings[name] = retrieve(made, queries, vectors, way)
-    if config.rerank is not None:  # judged with all it looked at: a document has many passages
-        whole = config.rerank.model_copy(update={"k": config.rerank.candidates})
-        with steps.label("reranked"):
-            found = retrieve(made, queries, vectors, enough_hits(config.retrieve, whole))
-            rankings["reranked"] = rerank(made, queries, vectors, found, whole)
-    return rankings
+    judged = {name: getattr(config, name) for name in ("retrieve", "rerank", "answer", "evaluate")}
+    return evaluate_search(made, made.fingerprint, SearchEvaluation(**judged, readable=config.embed.readable))
 
 
 def compare(made: Generation, live: Generation | None, source: Source, config: KnowledgeBase) -> Comparison:
@@ -205,6 +162,7 @@ def refuse_worse(released: Release, page: Path) -> None:
         DataError: It was not.
     """
     if (found := released.comparison).refused:
+        events.gate_refused(f"collection.{released.generation.collection}", found.words, live=found.against)
         raise DataError(
             f"the new generation of {released.generation.collection} retrieves worse: {found.words} but no more than "
             f"{found.tolerance:g} less is allowed; generation {found.against} stays live, see {page}, fix the "
@@ -225,6 +183,7 @@ def knowledge_base(
     """
     with tracking.run("knowledge-base", config, source=source, collection=collection) as run:
         preflight(source, collection, config)
+        begin_collection(name_of(source, collection))
         encoder = describe_encoder(config.embed)
         snapshot = list_items(source)
         ingested = ingest_documents(snapshot, source, config.ingest, encoder.encoder)
@@ -246,10 +205,11 @@ def knowledge_base(
         )
         verified = verify(made, config.publish.verify)
         made = made.model_copy(update={"calibration": calibrate(made, reading, source, config)})
-        evaluation = evaluate(made, source, config)
+        evaluation = evaluate(made, config)
         released = release(made, verified, source, config)
         topics = find_topics(ingested.documents, embedded, config.topics)
         run.publish(collection=released.generation, rejected=ingested.rejected, topics=topics, evaluation=evaluation)
         page = collection_page(run, released, ingested, embedded, topics, evaluation)
         refuse_worse(released, page)
+        announce_collection(made.collection)
         return run.outcome(collection_summary(released, ingested, topics, evaluation), page)

@@ -50,6 +50,7 @@ from tasks.errors import DataError
 from tasks.evaluate import evaluate_stability, evaluate_topics
 from tasks.index import open_collection
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
+from tasks.launch.publishing import announce_topics
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
 from tasks.report.names import named
 from tasks.report.topic_model import published_summary, topic_page, topic_summary
@@ -350,6 +351,7 @@ def topic_model(
     """
     with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
         preflight(source, collection, find, config)
+        live = None if collection is None else open_collection(collection)
         name, documents, embedded = read_corpus(source, collection, config)
         check_columns(documents, config)
         reading = report_languages(documents, embedded.passages, embedded.fingerprint.encoder, config.embed.readable)
@@ -376,4 +378,6 @@ def topic_model(
         run.register(f"topics-{name}", objects.path(findings.files), findings.files.digest)
         page = topic_page(run, name, topics, findings, config)
         summary = topic_summary(run, name, topics, findings, places, find or [])
+        if live is not None:
+            announce_topics(live)
         return run.outcome({**summary, **published_summary(topics, findings, config.published)}, page)

@@ -33,6 +33,7 @@ from tasks.finetune import (
     train_setfit,
 )
 from tasks.ingest import list_items, name_of
+from tasks.launch import events
 from tasks.report.names import named
 from tasks.report.pretraining import head_in_words
 from tasks.report.tune_classifier import tuned_page, tuned_summary
@@ -186,6 +187,8 @@ def keep_model(
         )  # fmt: skip
         made = made.model_copy(update={"classifier": classifier.model_dump(mode="json")})
         made = tuned.keep(made, release=gate.released)
+        if not gate.released:
+            events.gate_refused(f"tuned.{name}", gate.why)
         if gate.released:
             classifiers.commit(classifier)
     alias = "champion" if gate.released else ""

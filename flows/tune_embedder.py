@@ -61,6 +61,7 @@ from tasks.finetune import (
     train_embedder,
 )
 from tasks.ingest import ingest_documents, ingest_rows, list_items, name_of
+from tasks.launch import events
 from tasks.report.names import named
 from tasks.report.tune_embedder import embedder_page, embedder_summary, rows_summary
 from tasks.runtime import steps, tracking
@@ -322,6 +323,8 @@ def keep_model(
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=found.released)
+        if not found.released:
+            events.gate_refused(f"tuned.{name}", found.why)
     alias = "champion" if found.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made

@@ -45,6 +45,7 @@ from tasks.finetune import (
     try_generator,
 )
 from tasks.ingest import ingest_documents, ingest_rows, list_items, name_of
+from tasks.launch import events
 from tasks.report.names import named
 from tasks.report.tune_generator import ShownGenerator, generator_page, generator_summary
 from tasks.runtime import steps, tracking
@@ -267,6 +268,8 @@ def keep_generator(
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=found.released)
+        if not found.released:
+            events.gate_refused(f"tuned.{name}", found.why)
     alias = "champion" if found.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made

@@ -44,6 +44,7 @@ from tasks.finetune import (
     train_reranker,
 )
 from tasks.ingest import list_items, name_of
+from tasks.launch import events
 from tasks.report.names import named
 from tasks.report.tune_reranker import reranker_page, reranker_summary
 from tasks.runtime import steps, tracking
@@ -145,6 +146,8 @@ def keep_reranker(
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=found.released)
+        if not found.released:
+            events.gate_refused(f"tuned.{name}", found.why)
     alias = "champion" if found.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made

@@ -31,6 +31,7 @@ from tasks.finetune import (
     try_tagger,
 )
 from tasks.ingest import ingest_documents, ingest_marked, list_items, list_marked, mark_documentation
+from tasks.launch import events
 from tasks.report.names import named
 from tasks.report.tune_tagger import TrainedTagger, found_page, tagger_page, tagger_summary
 from tasks.runtime import steps, tracking
@@ -139,6 +140,8 @@ def keep_tagger(
     )  # fmt: skip
     if steps.planning() is None:
         made = tuned.keep(made, release=found.released)
+        if not found.released:
+            events.gate_refused(f"tuned.{name}", found.why)
     alias = "champion" if found.released else ""
     run.register(f"tuned-{name}", objects.path(made.model), made.model.digest, SIGNATURE, alias)
     return made

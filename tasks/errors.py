@@ -8,7 +8,8 @@
     ├── MissingExtra    an optional package is not installed (also an ImportError)
     ├── RemoteError     a server did not answer as it should; the only error that is retried
     ├── ReplyError      a model's reply does not have the form that was asked for
-    └── BudgetError     what a run may cost is spent
+    ├── BudgetError     what a run may cost is spent
+    └── SupersededError another run, which began later, publishes in its place
 
 A message says what is wrong with the value, what was needed and what to do. `disk_refusal` reads from the errors of
 libraries that a disk is full.
@@ -56,6 +57,10 @@ class ReplyError(FlowError):
 
 class BudgetError(FlowError):
     """What a run may cost is spent."""
+
+
+class SupersededError(FlowError):
+    """Another run, which began later, publishes in the place of this one."""
 
 
 def disk_refusal(error: BaseException) -> str:

@@ -110,7 +110,8 @@ def import_(place: str, name: str | None) -> tuple[Generation, int | None, bool]
         _publish(drafts / "unpacked" / OBJECTS, needed)
         if record is not None:
             tuned.adopt(record)
-        live = collections.commit(made.model_copy(update={"collection": called, "delta": None}))
+        put = made.model_copy(update={"collection": called, "delta": None})
+        live = collections.commit(put, by="collections import")
         number = None if before is None else before.number
         return live, number, live.number != number
 

@@ -113,9 +113,9 @@ def collection_page(
         tables.append(Table("When nothing is answered", ("calibration",), [(_calibration(live),)]))
         missing.append("evaluation: no question has an answer in this collection; set evaluate.questions=FILE")
     else:
-        tables[:0] = [_quality(evaluation, live)]
+        tables[:0] = [quality_table(evaluation, live)]
         figures = charts.bars("compared", charts.grouped(objects.load_rows(evaluation.rankings, Measure)))
-        answers, judged = _examples(evaluation)
+        answers, judged = answered_examples(evaluation)
     tables.insert(0 if released.comparison.refused else len(tables), table(released))
     facts += [(words, f"{ingested.counts[name]:,}") for name, words in COUNTED.items() if ingested.counts.get(name)]
     tables += languages_table(ingested.reading)
@@ -236,7 +236,8 @@ def place_of(document: Document) -> str:
     return f"{document.path}:{document.line}" if document.line else document.path_of(0)
 
 
-def _quality(evaluation: Evaluation, live: Generation) -> Table:
+def quality_table(evaluation: Evaluation, live: Generation) -> Table:
+    """Return a row for each measure of an evaluation."""
     measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     asked = evaluation.asked
@@ -245,7 +246,7 @@ def _quality(evaluation: Evaluation, live: Generation) -> Table:
     return Table("Quality", ("measure", "of", "value", "interval", "questions"), rows, note)
 
 
-def _examples(evaluation: Evaluation) -> tuple[list[dict[str, Any]], str]:
+def answered_examples(evaluation: Evaluation) -> tuple[list[dict[str, Any]], str]:
     """Show a few questions and say how many of all are right.
 
     Shown are the right and the wrong answers with the highest scores, and questions without an answer, evenly spread.

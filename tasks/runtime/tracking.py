@@ -25,7 +25,7 @@ from tasks.data.vectors import Encoded
 from tasks.environment import environment
 from tasks.runtime import accelerator, records, steps
 from tasks.runtime.mlflow_run import MlflowRun
-from tasks.store import losses, rejections, spending
+from tasks.store import leases, losses, rejections, spending
 
 STOPPED = (KeyboardInterrupt, SystemExit, TerminationSignal, CancelledRun)  # cancelled, or told to stop
 
@@ -73,6 +73,7 @@ class Run:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     models: dict[str, RegisteredModel] = field(default_factory=dict)
     encoded: dict[str, Encoded] = field(default_factory=dict)
+    remarks: dict[str, Any] = field(default_factory=dict)
     report: str = ""
 
     @property
@@ -125,6 +126,7 @@ class Run:
             names = list(result)
             after = names.index("documents") + 1 if "documents" in names else len(names)
             told = {name: result[name] for name in names[:after]} | {"losses": lost.stated()} | told
+        told |= self.remarks
         if budget := self.spent.stated():
             told["budget"] = budget
         return Outcome(
@@ -158,7 +160,7 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
     accelerator.require()
     flow_run_id, client = str(flow_run.id or ""), MlflowRun(unreachable=steps.planning() is not None)
     metrics: dict[str, float] = {}
-    with steps.watch(metrics) as finished, spending.shared() as spent, losses.noting():
+    with steps.watch(metrics) as finished, spending.shared() as spent, losses.noting(), leases.holding():
         tracked = Run(flow, flow_run_id, client, finished, spent, metrics=metrics, parameters=parameters)
         client.open(flow, flow_run_id, _flat({**parameters, "config": config}))
         if _current.get() is None:

@@ -2,6 +2,7 @@
 
     collections/<name>/generations/0001.json    references of one generation
     collections/<name>/live                     its number; replacing this file is the swap
+    collections/<name>/lease.json               the runs that build it: see `tasks.store.leases`
 
 The last few generations are kept to go back to.
 """
@@ -9,11 +10,13 @@ The last few generations are kept to go back to.
 import hashlib
 import re
 import unicodedata
+from functools import partial
 
 from tasks.data.base import Ref
+from tasks.data.leases import Builder
 from tasks.data.search import Generation
 from tasks.errors import ContractError, StoreError
-from tasks.store import versions, workspace
+from tasks.store import leases, versions, workspace
 from tasks.store.versions import Versions
 
 PICTURES = "pictures"  # source of collections that are meant only where they are named, or alone
@@ -103,18 +106,58 @@ def history(name: str | None) -> list[Generation]:
     return _generations(resolve(name)).kept()
 
 
-def commit(made: Generation, keep: int | None = None) -> Generation:
+def begin(name: str, run: str, *, announce: bool = False) -> tuple[Builder, ...]:
+    """Take the token of a run that begins to build a collection; return the other runs that still work on it.
+
+    Args:
+        name: The collection.
+        run: Id of the flow run.
+        announce: Whether somebody waits to hear what it publishes.
+    """
+    folder = _generations(checked_name(name)).folder
+    return leases.begin(folder, _lock(name), run, announce=announce)
+
+
+def commit(made: Generation, keep: int | None = None, *, by: str = "a call outside of a run") -> Generation:
     """Make a generation live; one that equals the live one changes nothing.
 
     Args:
         made: The generation; its number is given here.
         keep: Generations to keep, the newest ones and the live one; left out, all of them.
+        by: Who does it, in words, where no run has begun to build the collection.
 
     Returns:
         The generation that is live now.
+
+    Raises:
+        SupersededError: A run that began later has published, or works for long.
     """
-    with workspace.lock(f"collection-{checked_name(made.collection)}"):
-        return _generations(made.collection).commit(made, same=versions.same_but("number", "delta"), keep=keep)
+    name = checked_name(made.collection)
+    found, same = _generations(name), versions.same_but("number", "delta")
+    turn = leases.Turn(found.folder, f"collection {name}")
+    note = partial(leases.publish, found.folder, by=by)
+    while True:
+        with workspace.lock(_lock(name)):
+            if found.is_live(made, same) or turn.has_come(found.pointed()):
+                return found.commit(made, same=same, keep=keep, before=note)
+        turn.wait()
+
+
+def unannounced(name: str) -> tuple[int, str]:
+    """Return the number of the generation that somebody waits to hear of, 0 for none, and what tells its place."""
+    lease = leases.read(_generations(name).folder)
+    return lease.unannounced, lease.place
+
+
+def published(name: str) -> int:
+    """Return the number of the generation that this run has put live, 0 where it has put none."""
+    found = leases.held(_generations(name).folder)
+    return 0 if found is None else found.published
+
+
+def announced(name: str, number: int) -> None:
+    """Note that whoever waits to hear of a generation has."""
+    leases.announced(_generations(name).folder, _lock(name), number)
 
 
 def rollback(name: str, number: int | None = None) -> Generation:
@@ -133,7 +176,7 @@ def rollback(name: str, number: int | None = None) -> Generation:
     """
     from tasks.store import objects  # a list of collections needs no numeric library
 
-    with workspace.lock(f"collection-{checked_name(name)}"):
+    with workspace.lock(_lock(checked_name(name))):
         kept = {made.number: made for made in history(name)}
         if number is None:
             number = max((n for n in kept if n < _generations(name).pointed()), default=0)
@@ -144,8 +187,13 @@ def rollback(name: str, number: int | None = None) -> Generation:
         for field in type(kept[number]).model_fields:
             if isinstance(ref := getattr(kept[number], field), Ref):
                 objects.path(ref)
+        leases.publish(_generations(name).folder, number, "collections rollback")
         _generations(name).point(number)
         return kept[number]
+
+
+def _lock(name: str) -> str:
+    return f"collection-{name}"
 
 
 def _generations(name: str) -> Versions[Generation]:

@@ -111,7 +111,15 @@ class Versions(Generic[V]):
                 log.warning("%s; it is left out", error)
         return found
 
-    def commit(self, made: V, *, same: Callable[[V, V], bool], keep: int | None = None, release: bool = True) -> V:
+    def commit(
+        self,
+        made: V,
+        *,
+        same: Callable[[V, V], bool],
+        keep: int | None = None,
+        release: bool = True,
+        before: Callable[[int], None] | None = None,
+    ) -> V:
         """Make a record the live one; one that is the same as the live one changes nothing.
 
         The caller holds the lock of the name.
@@ -121,6 +129,7 @@ class Versions(Generic[V]):
             same: Whether two records say the same.
             keep: Records to keep, the newest; left out, all of them.
             release: Whether it becomes the live one; False keeps the record and leaves the pointer where it is.
+            before: Is told the number before the pointer moves.
 
         Returns:
             The live record now; of one that is not released, the record as it is kept.
@@ -134,10 +143,19 @@ class Versions(Generic[V]):
         self.put(numbered)
         if not release:
             return numbered
+        if before is not None:
+            before(number)
         self.point(number)
         for old in self.numbers()[:-keep] if keep is not None else ():
             self._path(old).unlink(missing_ok=True)
         return numbered
+
+    def is_live(self, made: V, same: Callable[[V, V], bool]) -> bool:
+        """Return whether a record says the same as the live one."""
+        try:
+            return same(self.live(), made)
+        except StoreError:
+            return False
 
     def put(self, numbered: V) -> None:
         """Write a record under its own number; the pointer stays where it is."""

@@ -14,6 +14,7 @@ from flows.knowledge_base import knowledge_base
 from flows.model_anatomy import model_anatomy
 from flows.prompt_chain import prompt_chain
 from flows.rag_answers import rag_answers
+from flows.search_evaluation import search_evaluation
 from flows.semantic_search import semantic_search
 from flows.text_classifier import text_classifier
 from flows.text_vectors import text_vectors
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(280)]
 CALLS = {
     "knowledge-base": (knowledge_base, ["@quick"]),
     "semantic-search": (semantic_search, ["@quick"]),
+    "search-evaluation": (search_evaluation, ["@quick"]),
     "rag-answers": (rag_answers, ["@quick"]),
     "image-search": (image_search, ["@quick", "source.limit=150"]),
     "image-captions": (image_captions, ["@quick", "source.limit=70", "captioner.training.max_steps=4"]),

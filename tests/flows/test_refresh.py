@@ -3,18 +3,22 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from configs.embed import Embed
 from configs.evaluate import Evaluate
-from configs.flows import KnowledgeBase
+from configs.flows import KnowledgeBase, SearchEvaluation
 from configs.ingest import Files
 from configs.publish import Gate, Publish
 from flows.knowledge_base import knowledge_base
+from flows.search_evaluation import preflight as check_evaluation
+from flows.search_evaluation import search_evaluation
 from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
-from tasks.errors import DataError
+from tasks.errors import ContractError, DataError
+from tasks.launch import events
 from tasks.store import collections
 from tests.flows.conftest import working_in
 
@@ -71,7 +75,23 @@ def spoil(town: Path) -> None:
         (town / f"{subject}.txt").write_text(text, "utf-8")
 
 
-def test_a_refresh_says_what_changed_and_encodes_only_that(first: tuple[Path, Outcome], town: Path) -> None:
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
+    """Collect what the Prefect server is told, on one whose automations wait for all of it."""
+    found: list[tuple[str, str, dict[str, Any]]] = []
+
+    def emit(event: str, resource: str, payload: dict[str, Any], **_: Any) -> bool:
+        found.append((event, resource, payload))
+        return True
+
+    monkeypatch.setattr(events, "awaited", lambda _: True)
+    monkeypatch.setattr(events, "emit", emit)
+    return found
+
+
+def test_a_refresh_says_what_changed_and_encodes_only_that(
+    first: tuple[Path, Outcome], town: Path, told: list[tuple[str, str, dict[str, Any]]]
+) -> None:
     made = first[1].result
     assert made["changes"] == "12 added, 0 changed, 0 removed, 0 unchanged in the first generation"
     assert made["gate"] == "not compared: no generation is live yet"
@@ -90,13 +110,19 @@ def test_a_refresh_says_what_changed_and_encodes_only_that(first: tuple[Path, Ou
     assert second.metrics["index-verify.by_vector"] == second.metrics["index-verify.probes"] == 12
     assert second.result["changes"] in Path(second.report).read_text("utf-8")
     assert second.result["gate"].startswith("ndcg@10 of 11 questions is ")
+    published = ("llm-flows.collection.published", "llm-flows.collection.town")
+    assert [(*names, stated["generation"]) for *names, stated in told] == [(*published, 2)]
     again = build(town, Publish())
+    assert len(told) == 1
+    assert collections.unannounced("town")[0] == 0
     assert again.result["changes"] == "0 added, 0 changed, 0 removed, 12 unchanged since generation 2"
     assert again.result["gate"] == "not compared: what is searched has not changed"
     assert collections.live("town") == live
 
 
-def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serves_on(town: Path) -> None:
+def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serves_on(
+    town: Path, told: list[tuple[str, str, dict[str, Any]]]
+) -> None:
     before = collections.live("town")
     spoil(town)
     with pytest.raises(
@@ -104,6 +130,9 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
     ) as error:
         build(town, Publish())
     assert collections.live("town") == before
+    ((event, resource, stated),) = told
+    assert (event, resource) == ("llm-flows.gate.refused", "llm-flows.collection.town")
+    assert stated["why"].startswith("ndcg@10 of 12 questions is ")
     assert [made.number for made in collections.history("town")] == [1]
     page = Path(str(error.value).partition("see ")[2].partition(", fix")[0]).read_text("utf-8")
     assert "refused: generation 1 stays live" in page
@@ -131,6 +160,27 @@ def test_a_gate_that_is_off_or_open_lets_a_worse_generation_through_and_says_so(
     spoil(town)
     assert build(town, publish).result["gate"].startswith(said)
     assert collections.live("town").number == 2
+    if publish.gate is not None and publish.gate.tolerance == 1.0:
+        compare_with_the_generation_before(town)
+
+
+def compare_with_the_generation_before(town: Path) -> None:
+    """Evaluate generation 2, in which each question finds the wrong document, beside generation 1."""
+    questions = Evaluate(questions=str(town.parent / "questions.jsonl"), calibrate=None)
+    outcome = search_evaluation(collection="town", config=SearchEvaluation(evaluate=questions))
+    found, change = outcome.result["evaluation"], outcome.result["change"]
+    assert outcome.result["against"] == "generation 1"
+    assert found["recall@10 bm25"]["n"] == change["recall@10 bm25"]["n"] == 12
+    assert change["mrr@10 bm25"]["value"] < -0.3
+    assert {name.rpartition(" ")[2] for name in change} >= {"bm25", "dense", "fused", "weighted"}
+    page = Path(outcome.report).read_text("utf-8")
+    assert "town, generation 2, evaluated" in page
+    assert f"{change['mrr@10 bm25']['value']:+.3f}" in page
+
+
+def test_without_questions_an_evaluation_says_what_to_give(town: Path) -> None:
+    with pytest.raises(ContractError, match=r"no questions of its own for collection town \(files\); set evaluate"):
+        check_evaluation("town")
 
 
 def test_a_change_of_wording_that_hurts_no_question_passes(town: Path) -> None:

@@ -111,8 +111,8 @@ def test_a_whole_store_passes_the_check(home: Path, capsys: pytest.CaptureFixtur
     publish()
     finished("verb-object", array(5))
     vector_cache.Items(MARK).add(vector_cache.keys_of(["a"]), np.ones((1, 3), dtype=np.float32))
-    expected = {"workspace": str(home), "checked": 8 + 3, "damaged": [], "links": []}
-    said = "8 objects, 3 records and 0 databases are whole"
+    expected = {"workspace": str(home), "checked": 8 + 4, "damaged": [], "links": []}
+    said = "8 objects, 4 records and 0 databases are whole"
     assert call(capsys, "store", "check") == (0, [said], expected)
 
 
