@@ -11,13 +11,14 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from configs.ingest import Hub
+from tasks.data import retries
 from tasks.data.documents import Document, Item, Rejected
 from tasks.errors import ContractError, DataError, MissingExtra, RemoteError
 from tasks.ingest.cells import count_missing
@@ -27,6 +28,7 @@ from tasks.ingest.tables import read_row
 READERS = ("arrow", "csv", "json", "parquet", "text")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAX_BYTES = 1 << 50
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ def _commit(source: Hub) -> str:
     import huggingface_hub
 
     with _told(source):
-        found = huggingface_hub.HfApi().dataset_info(source.dataset, revision=source.revision)
+        found = _asked(lambda: huggingface_hub.HfApi().dataset_info(source.dataset, revision=source.revision))
     if not found.sha:
         raise RemoteError(f"the hub names no commit of {source.dataset!r}; give source.revision one of 40 hex digits")
     return str(found.sha)
@@ -167,7 +169,8 @@ def _opened(source: Hub, place: Path | None, items: Sequence[Item]) -> Iterator[
     with tempfile.TemporaryDirectory() as folder, _told(source):
         more: dict[str, Any] = {"cache_dir": folder, "name": source.subset}
         if place is None:
-            builder = datasets.load_dataset_builder(source.dataset, revision=items[0].sha256, **more)
+            pinned = items[0].sha256
+            builder = _asked(lambda: datasets.load_dataset_builder(source.dataset, revision=pinned, **more))
         elif place.is_dir():
             builder = datasets.load_dataset_builder(str(place.resolve()), **more)
         else:
@@ -212,8 +215,10 @@ def _stated(source: Hub, place: Path | None, items: Sequence[Item]) -> dict[str,
     if place is None:
         with _told(source), contextlib.suppress(EntryNotFoundError):
             commit = items[0].sha256
-            card_path = huggingface_hub.hf_hub_download(
-                source.dataset, "README.md", repo_type="dataset", revision=commit
+            card_path = _asked(
+                lambda: huggingface_hub.hf_hub_download(
+                    source.dataset, "README.md", repo_type="dataset", revision=commit
+                )
             )
             path = Path(card_path)
     stated: dict[str, Any] = {}
@@ -235,11 +240,11 @@ def _words(value: Any) -> str:
 def _told(source: Hub) -> Iterator[None]:
     """Turn what the libraries raise into one line that says what to do."""
     import datasets.exceptions
-    import httpx
     import pyarrow as pa
     from huggingface_hub import errors
 
     name = repr(source.dataset)
+    network: Any = errors.HfHubHTTPError.__bases__[0]  # every error of the HTTP client that the hub's uses
     try:
         yield
     except (ContractError, DataError, RemoteError):
@@ -251,7 +256,7 @@ def _told(source: Hub) -> Iterator[None]:
         ) from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"source.dataset {name} has no revision {source.revision!r}; give one it has") from error
-    except (ConnectionError, TimeoutError, httpx.HTTPError, errors.HfHubHTTPError) as error:
+    except (ConnectionError, TimeoutError, network) as error:
         if isinstance(error, errors.OfflineModeIsEnabled) or "OfflineModeIsEnabled" in str(error):
             raise RemoteError(
                 f"source.dataset {name} is on the hub but HF_HUB_OFFLINE is set; unset it, or give the path of a copy"
@@ -260,6 +265,10 @@ def _told(source: Hub) -> Iterator[None]:
     except (ValueError, RuntimeError, OSError, KeyError, TypeError, pa.ArrowException,
             datasets.exceptions.DatasetsError) as error:  # fmt: skip
         raise DataError(f"source.dataset {name} cannot be read: {_line(error)}; fix it or the source") from error
+
+
+def _asked(call: Callable[[], T]) -> T:
+    return retries.tried(call, "hub", retries.of_hub)
 
 
 def _line(error: BaseException) -> str:

@@ -166,6 +166,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         yield from _trails(outcome.result["trails"])
     else:
         yield from _facts(outcome.result)
+    if retries := outcome.result.get("retries"):
+        yield f"asked again over the network: {retries['said']}"
     if budget := outcome.result.get("budget"):
         yield f"budget: {budget['said']}"
     if outcome.report:
@@ -267,7 +269,7 @@ def _place(found: dict[str, Any]) -> str:
 def _facts(result: dict[str, Any]) -> Iterator[str]:
     """Say each value in a line, measures with their intervals; what is empty is left out."""
     for name, value in result.items():
-        if name == "budget" or (name == "rejected" and "losses" in result):  # said elsewhere
+        if name in ("budget", "retries") or (name == "rejected" and "losses" in result):  # said elsewhere
             continue
         if not isinstance(value, dict) or "said" in value:
             yield from _fact(name, value)

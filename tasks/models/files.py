@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.models import CATALOGUE, REVISIONS, SMOLLM2
-from tasks.data import digests
+from tasks.data import digests, retries
 from tasks.data.models import Encoder
 from tasks.errors import ModelError
 from tasks.models import batching, gguf
@@ -288,12 +288,16 @@ def _from_hub(model: str, revision: str | None, patterns: tuple[str, ...]) -> Mo
 
     offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
     try:
-        folder = snapshot_download(
-            model,
-            revision=revision,
-            cache_dir=workspace.folder("models"),
-            allow_patterns=list(patterns),
-            local_files_only=offline,
+        folder = retries.tried(
+            lambda: snapshot_download(
+                model,
+                revision=revision,
+                cache_dir=workspace.folder("models"),
+                allow_patterns=list(patterns),
+                local_files_only=offline,
+            ),
+            "hub",
+            lambda error: None if offline else retries.of_hub(error),
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]

@@ -24,6 +24,7 @@ import httpx
 import tenacity
 
 from configs.addresses import is_loopback
+from tasks.data import retries
 from tasks.errors import ContractError, RemoteError
 from tasks.models.deadline import deadline, keep_deadlines
 from tasks.models.foreign import text_of
@@ -152,6 +153,7 @@ class Connection:
                 tenacity.stop_after_attempt(self.patience.tries), tenacity.stop_when_event_set(given_up)
             ),
             wait=self._wait,
+            before_sleep=lambda state: retries.count("server"),
             sleep=self.patience.sleep or tenacity.sleep_using_event(given_up),
             reraise=True,
         )

@@ -15,7 +15,9 @@ from tasks.store import module_cache
 PROJECT = ("tasks", "configs", "flows")
 ROOT = Path(__file__).parents[2]
 # Rooms that move results, whose formats durable.FORMAT counts; and how a server is reached, not what it is asked.
-CARRIERS = ("tasks.runtime", "tasks.store", "tasks.report", "tasks.launch", "tasks.models.openai_http")
+CARRIERS = (
+    "tasks.runtime", "tasks.store", "tasks.report", "tasks.launch", "tasks.models.openai_http", "tasks.data.retries",
+)  # fmt: skip
 
 
 def reachable(module: str, source: Callable[[str], str | None]) -> dict[str, str]:

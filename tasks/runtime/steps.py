@@ -29,6 +29,7 @@ from pydantic import BaseModel
 
 from configs.base import NotInCacheKey
 from tasks import environment
+from tasks.data import retries
 from tasks.data.base import Value
 from tasks.data.evaluation import Measure, metric_name
 from tasks.errors import ContractError
@@ -241,10 +242,9 @@ class Step(Generic[P, V]):
         seconds = watch.seconds
         _log_wait(self.spec.name, watch)
         if (finished := _finished.get()) is not None:
-            ended = time.time()
+            started = time.time() - seconds
             record = find(self.spec.name, key) if self.spec.stored else None
-            named = ".".join(_label.get())
-            finished.append(Finished(self.spec.name, key, cached, seconds, record, ended - seconds, named))
+            finished.append(Finished(self.spec.name, key, cached, seconds, record, started, ".".join(_label.get())))
         value = cast("V", outcome.result() if isinstance(outcome, State) else outcome)
         logs.step_ended(labelled(self.spec.name), value, seconds, cached=cached)
         return value
@@ -330,8 +330,7 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
     if not spec.stored:
         with on_gpu:
             return fn(*args, **kwargs)
-    inputs = spec.inputs(args, kwargs)
-    key = spec.key(inputs)
+    key = spec.key(inputs := spec.inputs(args, kwargs))
     with workspace.lock(f"step-{key[:2]}"):
         if (known := find(spec.name, key)) is not None:
             return Completed(name="Cached", data=known.value)
@@ -339,9 +338,10 @@ def execute(spec: Spec, fn: Callable[..., Value], args: tuple[Any, ...], kwargs:
         token = _metrics.set(metrics)
         try:
             with on_gpu:
-                watch = Stopwatch()
+                watch, again = Stopwatch(), retries.counted()
                 value = fn(*args, **kwargs)
-                seconds = watch.seconds
+                seconds, again = watch.seconds, retries.counted() - again
+                metrics.update({"retries": float(again.total())} if again else {})
         finally:
             _metrics.reset(token)
         if not isinstance(value, Value):

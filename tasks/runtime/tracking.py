@@ -7,7 +7,8 @@ is given and the flow goes on.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.runtime import flow_run
 
 from configs.base import Config
-from tasks.data import digests
+from tasks.data import digests, retries
 from tasks.data.base import Ref, Value
 from tasks.data.run import Outcome, RegisteredModel, Signature
 from tasks.data.vectors import Encoded
@@ -67,6 +68,7 @@ class Run:
     client: MlflowRun
     finished: list[steps.Finished]
     spent: spending.Ledger = field(default_factory=spending.Ledger)
+    asked_before: Counter[str] = field(default_factory=retries.counted)
     started: float = field(default_factory=time.monotonic)
     published: dict[str, Ref] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class Run:
     encoded: dict[str, Encoded] = field(default_factory=dict)
     remarks: dict[str, Any] = field(default_factory=dict)
     report: str = ""
+    history: str = ""  # collection whose runs this is one of
+    on_end: list[Callable[[str, BaseException | None], None]] = field(default_factory=list)
 
     @property
     def mlflow_run_id(self) -> str:
@@ -115,8 +119,13 @@ class Run:
 
     def all_metrics(self) -> dict[str, float]:
         """Return every number of the run, by name: of its steps, stored ones included, and of the run itself."""
-        of_all = [*(step.metrics() for step in self.finished), self.metrics]
+        again = {f"retries.{what}": float(times) for what, times in self.retries().items()}
+        of_all = [*(step.metrics() for step in self.finished), self.metrics, again]
         return {name: value for found in of_all for name, value in found.items()}
+
+    def retries(self) -> Counter[str]:
+        """Return how often this process has asked again over the network during the run, by who was asked."""
+        return retries.counted() - self.asked_before
 
     def outcome(self, result: Mapping[str, Any], report: Path | None = None) -> Outcome:
         """Return what the run hands back to its caller."""
@@ -127,6 +136,8 @@ class Run:
             after = names.index("documents") + 1 if "documents" in names else len(names)
             told = {name: result[name] for name in names[:after]} | {"losses": lost.stated()} | told
         told |= self.remarks
+        if again := self.retries():
+            told["retries"] = {"said": ", ".join(f"{what} {n}" for what, n in again.items()), **again}
         if budget := self.spent.stated():
             told["budget"] = budget
         return Outcome(
@@ -166,15 +177,18 @@ def run(flow: str, config: Config, **parameters: Any) -> Iterator[Run]:
         if _current.get() is None:
             begun[:] = [tracked]
         token = _current.set(tracked)
-        status = "FAILED"
+        status, failure = "FAILED", None
         try:
             yield tracked
             status = "FINISHED"
-        except STOPPED:
-            status = "KILLED"
+        except BaseException as error:
+            failure = error
+            status = "KILLED" if isinstance(error, STOPPED) else "FAILED"
             raise
         finally:
             _current.reset(token)
+            for end in tracked.on_end:  # each says itself what it cannot do
+                end(status, failure)
             client.close(status, tracked)
             digests.forget()
 

@@ -14,12 +14,14 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.index import Qdrant
+from tasks.data import retries
 from tasks.errors import ContractError, MissingExtra, RemoteError
 from tasks.vectors import nearest
 from tasks.vectors.nearest import Description, Floats, Found, Rows
@@ -69,10 +71,12 @@ def search(about: Description, rows: Floats, queries: Floats, k: int, *, among: 
     url, name = str(about.parameters["url"]), str(about.parameters["collection"])
     take = min(count, k + 1)
     with connected(url, len(rows)) as client:
-        complete(client, name, rows)
+        retries.tried(lambda: complete(client, name, rows), "Qdrant", _passes)
         proposed = np.full((len(queries), take), -1, dtype=np.int64)
         for start in range(0, len(queries), QUERIES):
-            for number, found in enumerate(_ask(client, name, queries[start : start + QUERIES], take, among)):
+            some = queries[start : start + QUERIES]
+            answers = retries.tried(partial(_ask, client, name, some, take, among), "Qdrant", _passes)
+            for number, found in enumerate(answers):
                 proposed[start + number, : len(found)] = found
     return nearest.settle(rows, queries, proposed, min(k, count), among=among, complete=not url)
 
@@ -82,6 +86,7 @@ def connected(url: str, count: int) -> Iterator[Any]:
     """Lend a client; turn what its server does wrong into one clear error."""
     try:
         from qdrant_client import QdrantClient
+        from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ApiException
     except ImportError as error:
         raise MissingExtra(
@@ -97,7 +102,7 @@ def connected(url: str, count: int) -> Iterator[Any]:
     client = QdrantClient(url=url, api_key=key, timeout=TIMEOUT_S) if url else QdrantClient(":memory:")
     try:
         yield client
-    except (ApiException, OSError) as error:
+    except (ApiException, QdrantException, OSError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise RemoteError(
             f"index.dense.url is {url} but its server answered: {reason}; start it, or set {KEY} if it asks for a key"
@@ -125,13 +130,24 @@ def complete(client: Any, name: str, rows: Floats) -> None:
         client.upsert(name, models.Batch(ids=ids, vectors=block.tolist()), wait=True)
 
 
-def _ask(client: Any, name: str, queries: Floats, take: int, among: Rows | None) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield the rows found for each query."""
+def _passes(error: BaseException) -> float | None:
+    from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+    from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+    if isinstance(error, ResourceExhaustedResponse):
+        return float(error.retry_after_s)
+    if isinstance(error, UnexpectedResponse) and retries.passing(error.status_code or 0):
+        return 0.0
+    return 0.0 if isinstance(error, ResponseHandlingException) else None
+
+
+def _ask(client: Any, name: str, queries: Floats, take: int, among: Rows | None) -> list[npt.NDArray[np.int64]]:
+    """Return the rows found for each query."""
     from qdrant_client import models
 
     allowed = None if among is None else models.Filter(must=[models.HasIdCondition(has_id=among.tolist())])
     asked = [
         models.QueryRequest(query=query.tolist(), limit=take, filter=allowed, with_payload=False) for query in queries
     ]
-    for reply in client.query_batch_points(name, requests=asked):
-        yield np.array([point.id for point in reply.points], dtype=np.int64)
+    replies = client.query_batch_points(name, requests=asked)
+    return [np.array([point.id for point in reply.points], dtype=np.int64) for reply in replies]

@@ -151,9 +151,10 @@ def test_the_runs_of_our_pools_send_the_heartbeats_that_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path))
-    template = bootstrap._template()
-    said = template["variables"]["properties"]["env"]["default"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]
-    assert int(said) == watching.heartbeat_s() >= 30  # Prefect sends them no more often
+    for pool in watching.pools():
+        template = bootstrap._template(pool)
+        said = template["variables"]["properties"]["env"]["default"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]
+        assert int(said) == watching.heartbeat_s() >= 30  # Prefect sends them no more often
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
