@@ -131,7 +131,7 @@ def _template(pool: dict[str, Any]) -> dict[str, Any]:
     template["variables"]["properties"]["env"]["default"] = {
         "LLM_FLOWS_HOME": str(workspace.home()),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(watching.heartbeat_s()),
-        # Waits of 2, 4, 8 s and so on: 254 s in all. Prefect's 5 are 62 s, and a server that was away for 90 failed runs.
+        # Waits of 2, 4, 8 s and so on, 254 s in all; of Prefect's 62, a server that was away for 90 failed runs.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
