@@ -128,7 +128,7 @@ def _template() -> dict[str, Any]:
     template["variables"]["properties"]["env"]["default"] = {
         "LLM_FLOWS_HOME": str(workspace.home()),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(watching.heartbeat_s()),
-        # Waits of 2, 4, 8 s and so on: 254 s in all. Prefect's 5 are 62 s, and a server that was away for 90 failed runs.
+        # Waits of 2, 4, 8 s and so on, 254 s in all; Prefect's 5 are 62 s, and a server away for 90 s failed the run.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
