@@ -9,7 +9,7 @@
     python -m flows models use tuned:NAME@NUMBER     put one that was trained here live
     python -m flows models export tuned:NAME FOLDER  copy one into a folder, with a card, or into a .gguf file
     python -m flows collections                      what has been built
-    python -m flows collections history NAME         the generations of a collection that are kept
+    python -m flows collections history NAME         its generations and runs that are kept, and their page
     python -m flows collections rollback NAME [generation=N]   make an earlier one live again
     python -m flows collections export NAME FILE|s3://BUCKET/KEY   write one into a file
     python -m flows collections import FILE|s3://BUCKET/KEY [name=NAME]   take it from there

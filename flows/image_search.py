@@ -70,6 +70,7 @@ from tasks.ingest import (
     table_of,
 )
 from tasks.launch.publishing import announce_collection, begin_collection
+from tasks.report import collection_history
 from tasks.report.image_search import ShownPictures, pictures_page, pictures_summary
 from tasks.report.names import named
 from tasks.retrieve import check_where, retrieve
@@ -323,9 +324,11 @@ def image_search(
         config: How each step is done.
     """
     with tracking.run("image-search", config, source=source, queries=queries, collection=collection) as run:
+        name = name_of_pictures(source, collection)
+        kept = collection_history.keep(run, name)
         preflight(source, queries, pictures, collection, config)
-        encoder, name = text_encoder(config), name_of_pictures(source, collection)
         begin_collection(name)
+        encoder = text_encoder(config)
         snapshot, table = list_pictures(source), table_of(source)
         told = None if table is None else read_descriptions(table, config.ingest)
         read = ingest_pictures(snapshot, None if told is None else told.cells, source)
@@ -343,12 +346,13 @@ def image_search(
         limits = limits_of(read, queries, encoder, config)
         if made is not None:  # last, so that a run that fails leaves the live pictures as they are
             made = publish_generation(made.model_copy(update={"collection": name}), config.keep)
+            kept.take_generation(made)
         run.publish(collection=made, pictures=read, near=near, hits=hits, alike=alike, classes=classes,
                     probed=probed, topics=topics)  # fmt: skip
         rows = [read.rejected_rows, *([] if told is None else [told.rejected])]
         asked = (queries or [], hits, pictures or [], alike)
-        shown = ShownPictures(name, read, other_files(source), rows, near, made, learned, *asked,
-                              classes, probed, config, limits, topics)  # fmt: skip
+        shown = ShownPictures(name, read, other_files(source), rows, near, made, learned, *asked, classes, probed,
+                              config, limits, topics)  # fmt: skip
         page = pictures_page(run, shown)
         announce_collection(name)
         return run.outcome(pictures_summary(shown), page)

@@ -46,6 +46,7 @@ from tasks.index import (
 from tasks.ingest import ingest_documents, list_items, name_of
 from tasks.launch import events
 from tasks.launch.publishing import announce_collection, begin_collection
+from tasks.report import collection_history
 from tasks.report.knowledge_base import collection_page, collection_summary
 from tasks.report.names import named
 from tasks.rerank import check_reranker
@@ -182,6 +183,7 @@ def knowledge_base(
         config: How each step is done.
     """
     with tracking.run("knowledge-base", config, source=source, collection=collection) as run:
+        kept = collection_history.keep(run, name_of(source, collection))
         preflight(source, collection, config)
         begin_collection(name_of(source, collection))
         encoder = describe_encoder(config.embed)
@@ -207,6 +209,7 @@ def knowledge_base(
         made = made.model_copy(update={"calibration": calibrate(made, reading, source, config)})
         evaluation = evaluate(made, config)
         released = release(made, verified, source, config)
+        kept.take(released, evaluation)
         topics = find_topics(ingested.documents, embedded, config.topics)
         run.publish(collection=released.generation, rejected=ingested.rejected, topics=topics, evaluation=evaluation)
         page = collection_page(run, released, ingested, embedded, topics, evaluation)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from configs.refusals import brief
 from configs.resolve import WrongCall
+from tasks.data.collection_runs import RunState
+from tasks.data.printed import printable
 from tasks.errors import FlowError, StoreError
 from tasks.launch import backup, checks, postgres, prune, transfer
 from tasks.launch.walk import entries, files, size
-from tasks.store import collections, workspace
+from tasks.store import collection_runs, collections, workspace
 
 GB = 1e9
 DIGITS = 18  # of a number in a command
+QUALITY = "ndcg@10"  # of the way that reaches most by it; the page has all
 
 
 def main(words: list[str], *, dry: bool = False) -> int:
@@ -111,9 +114,11 @@ def _collections() -> int:
 
 
 def _history(name: str) -> int:
-    """Show the generations that are kept, newest first, and how each differs from the one before it."""
-    live, listed = collections.live(name).number, []
-    for made in reversed(collections.history(name)):
+    """Show the generations and the runs that are kept, newest first, and how each generation differs from the last."""
+    runs = run_lines(name)
+    known = not runs or name in collections.names()  # the first run of a collection may have failed
+    live, listed = collections.live(name).number if known else 0, []
+    for made in reversed(collections.history(name)) if known else ():
         record = workspace.folder("collections", name, "generations") / f"{made.number:04d}.json"
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.stat().st_mtime))
         delta = made.delta
@@ -127,14 +132,58 @@ def _history(name: str) -> int:
         )
         mark = "  live" if made.number == live else ""
         print(f"generation {made.number:4}  {when}  {made.documents.rows:,} documents{changes}{mark}")
-    print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generations": listed}))
+    print("\n".join(runs or ["no run of it is kept: it is older than they are, or was imported"]))
+    page = _page_of(name) if runs else ""
+    print(f"page: {page}" if page else "", end="\n" if page else "")
+    kept = [run.model_dump(mode="json") for run in collection_runs.read(name)]
+    stated = {"collection": name, "generations": listed, "runs": kept, "page": page}
+    print(json.dumps({"workspace": str(workspace.home()), **stated}))
     return 0
+
+
+def run_lines(name: str) -> list[str]:
+    """Return a line for each run of a collection that is kept, newest first."""
+    said = []
+    for run in reversed(collection_runs.read(collections.checked_name(name))):
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
+        sizes = [f"{run.documents:,} documents", f"{run.bytes / 1e6:,.1f} MB"] if run.documents else []
+        best = max((m for m in run.measures if m.name == QUALITY), key=lambda m: m.value, default=None)
+        parts = [
+            *sizes,
+            f"{QUALITY} {best.value:.3f} ({best.what})" if best else "",
+            f"{run.seconds:,.1f} s" if run.seconds else "",
+            f"{run.tokens:,} tokens" if run.tokens else "",
+            run.why,
+        ]
+        after = f"generation {run.generation} live" if run.generation else "nothing live"
+        told = ", ".join(filter(None, parts))
+        said.append(printable(f"run  {began}  {run.state:11} {after}" + (f"  {told}" if told else "")))
+    return said
+
+
+def _page_of(name: str) -> str:
+    """Return the path of the page about the runs of a collection, written anew where a run is newer than it."""
+    path = collection_runs.page(name)
+    newest = max((file.stat().st_mtime for file in collection_runs.folder(name).glob("*.json")), default=0.0)
+    if not path.is_file() or path.stat().st_mtime < newest or collection_runs.read(name)[-1].state == "killed":
+        from tasks.report import collection_history  # with Prefect, which takes seconds
+
+        collection_history.write_history(name)
+    return str(path)
+
+
+def _note(name: str, state: RunState, command: str) -> None:
+    """Keep what a command did to a collection among its runs."""
+    from tasks.report import collection_history
+
+    collection_history.note_command(name, state, command)
 
 
 def _rollback(name: str, number: int | None) -> int:
     before = collections.live(name).number if number is None else None
     live = collections.rollback(name, number)
     was = f", {before} was" if before is not None else ""
+    _note(name, "rolled back", "collections rollback")
     print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run reads the source again")
     print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generation": live.number}))
     return 0
@@ -204,6 +253,7 @@ def _export(name: str, place: str) -> int:
 
 def _import(place: str, name: str | None) -> int:
     live, before, changed = transfer.import_(place, name)
+    _note(live.collection, "imported", "collections import")
     was = f", {before} was" if before is not None else ""
     said = f"generation {live.number} of {live.collection} is live{was}"
     if not changed:

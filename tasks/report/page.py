@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.data.printed import clean
 from tasks.runtime import steps, tracking
-from tasks.store import losses, workspace
+from tasks.store import collection_runs, losses, workspace
 from tasks.text.sentences import spreadsheet
 
 if TYPE_CHECKING:
@@ -126,12 +126,20 @@ def write_page(run: "tracking.Run", page: Page) -> Path:
     if steps.planning() is not None:
         return Path()
     page = replace(page, tables=[*page.tables, *loss_tables(run.finished, {table.title for table in page.tables})])
+    if run.history:
+        page = replace(page, run={**page.run, "history": _history(run.history)})
     text = rendered(page, run.finished)
     folder = workspace.folder("reports", run.flow_run_id or f"local-{time.time_ns()}")
     path = folder / "index.html"
     path.write_text(text, "utf-8")
     _artifacts(run, page, path)
     return path
+
+
+def _history(name: str) -> dict[str, str]:
+    """Return where the page about all runs of a collection stands."""
+    path = collection_runs.page(name)
+    return {"name": name, "path": str(path), "link": f"../{path.parent.name}/{path.name}"}
 
 
 def rendered(page: Page, finished: Sequence[steps.Finished] = ()) -> str:

@@ -19,7 +19,7 @@ from flows.semantic_search import semantic_search
 from tasks.data.run import Outcome
 from tasks.errors import ContractError, DataError
 from tasks.launch import events
-from tasks.store import collections
+from tasks.store import collection_runs, collections
 from tests.flows.conftest import working_in
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
@@ -137,6 +137,12 @@ def test_a_worse_generation_is_refused_with_the_comparison_and_the_old_one_serve
     page = Path(str(error.value).partition("see ")[2].partition(", fix")[0]).read_text("utf-8")
     assert "refused: generation 1 stays live" in page
     assert "12 changed" in page
+    assert 'href="../collection-town/index.html"' in page
+    published, refused = collection_runs.read("town")
+    assert (published.state, refused.state, refused.generation) == ("published", "refused", 1)
+    assert refused.why.startswith("ndcg@10 of 12 questions is")
+    assert {m.what for m in refused.measures} >= {"bm25", "dense", "fused", "weighted"}
+    assert "refused" in collection_runs.page("town").read_text("utf-8")
     hits = semantic_search(queries=["who lit the lamp"], collection="town").result["queries"][0]["hits"]
     assert hits[0]["document"] == "lighthouse.txt"
 

@@ -47,6 +47,7 @@ def test_the_history_of_a_collection_shows_what_changed_and_which_is_live(
     collections.commit(first.model_copy(update={"source": "tables", "delta": changes}))
     status, lines, stated = call(capsys, "collections", "history", "notes")
     assert status == 0
+    assert lines.pop() == "no run of it is kept: it is older than they are, or was imported"
     words = [line.split() for line in lines]
     assert [w[:2] + w[4:] for w in words] == [
         ["generation", "2", "2", "documents,", "1,200", "added,", "3", "changed,", "0", "removed", "live"],
