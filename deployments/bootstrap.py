@@ -11,9 +11,10 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from tasks.errors import FlowError, RemoteError
-from tasks.launch import prefect_server
+from tasks.errors import ContractError, FlowError, RemoteError
+from tasks.launch import access, prefect_server
 from tasks.store import workspace
 
 POOLS = Path(__file__).parent / "pools"
@@ -36,7 +37,7 @@ def connect() -> str:
     """Point Prefect at a running server; return its address.
 
     Raises:
-        RemoteError: There is none.
+        RemoteError: There is none, or it refuses the password of this shell.
     """
     prefect_server.bypass_proxies()
     url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url()
@@ -50,6 +51,7 @@ def connect() -> str:
         raise RemoteError(
             f"no Prefect server answers at {url}; start it; PREFECT_API_URL or the active Prefect profile names it"
         )
+    access.require_prefect(url)
     os.environ["PREFECT_API_URL"] = url
     return url
 
@@ -57,6 +59,22 @@ def connect() -> str:
 def ui_of(url: str) -> str:
     """Return the address of the UI of a server, by that of its API."""
     return url.removesuffix("/").removesuffix("/api")
+
+
+def _mlflow_address() -> dict[str, str]:
+    """Return the address of MLflow for jobs, which the server stores in clear: passwords come from the worker.
+
+    Raises:
+        ContractError: The address holds one.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if "@" in urlsplit(uri).netloc:
+        raise ContractError(
+            "MLFLOW_TRACKING_URI holds a user or a password, and the work pool would store it in clear; set it to the "
+            "address of an MLflow server alone, and its user and password where the worker is, as "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+    return {"MLFLOW_TRACKING_URI": uri} if uri else {}
 
 
 def _apply(pool: dict[str, Any]) -> str:
@@ -71,7 +89,7 @@ def _apply(pool: dict[str, Any]) -> str:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks",
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # which Prefect pickles unless told
-        **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
+        **_mlflow_address(),
     }
     common = {
         "description": pool["description"],
