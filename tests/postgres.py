@@ -1,79 +1,83 @@
-"""A PostgreSQL server of a test's own, in a folder of its own, where PostgreSQL is installed."""
+"""A PostgreSQL of a test's own: made in a folder, asking for passwords, gone with the test."""
 
-import contextlib
 import os
-import secrets
+import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tasks.launch.prefect_server import free_port
 
-NEWEST = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
-FOUND = shutil.which("initdb") or (NEWEST and shutil.which("initdb", path=str(NEWEST)))
-USER = "flows"
+PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)  # where Debian puts them, not on the PATH
+BINARIES = next((str(p) for p in PLACES if (p / "initdb").exists()), str(Path(shutil.which("initdb") or "").parent))
+USER, PASSWORD = "flows", "a wörd/with@signs:100%"  # what an address has to escape
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """A server that runs.
-
-    Attributes:
-        port: It listens there, on the loopback address.
-        password: Of its only user.
-    """
+class Postgres:
+    """A running cluster on the loopback address."""
 
     port: int
-    password: str
+    folder: Path
 
-    def url(self, database: str, driver: str = "", password: str | None = None) -> str:
-        """Return the address of a database."""
-        scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return f"{scheme}://{USER}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, *, kind: str = "postgresql", password: str = PASSWORD, port: int = 0) -> str:
+        """Return the address of a database, its password escaped."""
+        return f"{kind}://{USER}:{quote(password, safe='')}@127.0.0.1:{port or self.port}/{database}"
+
+    def call(self, *words: str) -> str:
+        """Run a program of PostgreSQL as its user; return what it prints."""
+        environment = {**os.environ, "PGPASSWORD": PASSWORD}
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
+        command = [f"{BINARIES}/{words[0]}", *where, *words[1:]]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     def create(self, *databases: str) -> None:
         """Make databases."""
         for name in databases:
-            self.ask("postgres", f'CREATE DATABASE "{name}"')
+            self.call("createdb", name)
 
     def ask(self, database: str, words: str) -> str:
         """Return what a statement returns, a line a row."""
-        command = ["psql", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-At", "-c", words, self.url(database)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return self.call("psql", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atc", words, database)
 
 
-@contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """Run a server until the context ends; the test is skipped where PostgreSQL is not installed."""
-    if not FOUND or not shutil.which("psql"):
-        pytest.skip("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
-    # PostgreSQL refuses to run as root: there its own user, which Debian's package makes, runs it.
-    become = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    programs, data, password = Path(str(FOUND)).parent, folder / "data", secrets.token_hex(8)
-    folder.mkdir(parents=True)
-    (folder / "password").write_text(password)
-    if become:
-        for parent in [folder, *folder.parents]:
-            with contextlib.suppress(PermissionError):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        shutil.chown(folder, "postgres")
-        shutil.chown(folder / "password", "postgres")
-    options = [f"--pwfile={folder / 'password'}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
-    _run(*become, str(programs / "initdb"), f"--pgdata={data}", f"--username={USER}", *options)
-    port = free_port()
-    more = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    control = [*become, str(programs / "pg_ctl"), f"--pgdata={data}", "-w", "-l", str(folder / "log")]
-    _run(*control, "-o", more, "start")
+def as_owner(*words: str) -> list[str]:
+    """Return a command line run by someone PostgreSQL accepts: it refuses root."""
+    command = [f"{BINARIES}/{words[0]}", *words[1:]]
+    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
+
+
+@contextmanager
+def cluster() -> Iterator[Postgres]:
+    """Make a cluster and run it until the context ends; skip the test where PostgreSQL is not installed."""
+    if not (Path(BINARIES) / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # pytest's folders are closed to others
+    word = folder / "password"
+    word.write_text(PASSWORD, "utf-8")
+    if os.getuid() == 0:
+        owner = pwd.getpwnam("postgres")
+        for path in (folder, word):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    data, port = folder / "data", free_port()
+
+    def run(*words: str) -> None:
+        subprocess.run(as_owner(*words), check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    made = ["-A", "scram-sha-256", "-U", USER, "--pwfile", str(word), "-E", "UTF8", "--no-sync"]
+    run("initdb", "-D", str(data), *made)
+    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    log = str(folder / "log")
+    run("pg_ctl", "-D", str(data), "-l", log, "-w", "-o", settings, "start")
     try:
-        yield Cluster(port, password)
+        yield Postgres(port, folder)
     finally:
-        _run(*control, "-m", "immediate", "stop")
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)

@@ -26,6 +26,7 @@ from tasks.errors import ContractError, RemoteError, StoreError
 from tasks.store import durable, workspace
 
 NOTE = workspace.SERVERS
+TRACKING = "tracking"  # in it, MLflow's address, where runs are to go through its server
 SERVER_LOG = "temporary-server.log"  # beside its database; what servers of the workspace said, one after another
 UI_ADDRESS = "http://127.0.0.1:4200"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # no brackets: httpx 0.28 takes those for a wrong address
@@ -182,7 +183,16 @@ def free_port() -> int:
 
 
 def profile_url() -> str | None:
-    """Read the active Prefect profile as Prefect would."""
+    """Return the address that the active Prefect profile names."""
+    return _of_profile("PREFECT_API_URL")
+
+
+def setting(name: str) -> str | None:
+    """Return a setting of Prefect as Prefect would find it: in the environment, else in the active profile."""
+    return os.environ.get(name) or _of_profile(name)
+
+
+def _of_profile(name: str) -> str | None:
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
@@ -190,8 +200,8 @@ def profile_url() -> str | None:
     except (OSError, ValueError):
         return None
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
-    url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
-    return None if url is None else str(url)
+    found = profiles.get("profiles", {}).get(active, {}).get(name)
+    return None if found is None else str(found)
 
 
 def _start(port: int) -> "subprocess.Popen[bytes]":

@@ -19,7 +19,7 @@ from configs.signatures import FlowCard
 from tasks.data.printed import printable
 from tasks.data.run import Outcome
 from tasks.errors import FlowError
-from tasks.launch import prefect_server
+from tasks.launch import access, prefect_server
 from tasks.runtime import accelerator
 from tasks.store import workspace
 
@@ -40,15 +40,18 @@ def run(card: FlowCard, call: BaseModel) -> int:
     try:
         accelerator.require()
         chosen = prefect_server.choose()
+        access.adopt_mlflow()
         atexit.register(chosen.stop)  # before Prefect is imported, so that Prefect has said its last word by then
         module = importlib.import_module(f"flows.{card.module}")
         arguments = _arguments(call)
         module.preflight(**arguments)
         prefect_server.require_small(call.model_dump_json(), chosen.kind)
         _import_mlflow()  # the run needs it at once, and a temporary server is still starting
+        access.require_mlflow()
         _collect_garbage()
         ready = time.monotonic()
         chosen.wait()
+        access.require_prefect(chosen.url)
     except FlowError as error:
         return _say(str(error), WRONG_CALL)
     signal.signal(signal.SIGINT, _interrupt)

@@ -9,6 +9,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,10 +32,13 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else a server's client says the address of each run there
 }
 METRICS_A_BATCH = 1_000  # MLflow's own limit
 PARAM_LENGTH = 500
 UI = "http://127.0.0.1:5000"
+SEEN = "LLM_FLOWS_MLFLOW_UI"  # where a browser finds MLflow, if elsewhere than a run, as with containers
+REFUSAL = "refuses the name or password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD as it knows them"
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +90,10 @@ class MlflowRun:
             work()
         except Exception as error:
             self.unreachable = True
-            reason = str(error).strip().partition("\n")[0][:200]
-            log.warning("MLflow at %s does not answer (%s); this run continues untracked", tracking_uri(), reason)
+            said = str(error).strip().partition("\n")[0][:200]
+            reason = REFUSAL if "error code 401" in said else f"does not answer ({said})"
+            shown = re.sub(r"//[^/@]*@", "//***@", tracking_uri())  # without a password
+            log.warning("MLflow at %s %s; this run continues untracked", shown, reason)
 
     def _open(self, flow: str, flow_run_id: str, parameters: Mapping[str, Any]) -> None:
         from mlflow.entities import Param, RunTag
@@ -109,11 +115,8 @@ class MlflowRun:
             "mlflow.source.type": "LOCAL",
             "mlflow.source.git.commit": commit(),
         }
-        params = (
-            [Param(name, str(value)[:PARAM_LENGTH]) for name, value in parameters.items() if value is not None]
-            if known is None
-            else []
-        )
+        new = parameters if known is None else {}
+        params = [Param(name, str(value)[:PARAM_LENGTH]) for name, value in new.items() if value is not None]
         stated = [RunTag(name, value) for name, value in tags.items() if value]
         self._mlflow.log_batch(self.run_id, params=params, tags=stated)
         self._mlflow.update_run(self.run_id, status="RUNNING")
@@ -134,11 +137,8 @@ class MlflowRun:
         found = self._mlflow.get_experiment_by_name(flow)
         if found is not None:
             return str(found.experiment_id)
-        local = (
-            None
-            if os.environ.get("MLFLOW_TRACKING_URI")
-            else (workspace.folder("mlflow", "artifacts") / flow).as_uri()
-        )
+        own = (workspace.home() / "mlflow" / "artifacts" / flow).as_uri()
+        local = None if os.environ.get("MLFLOW_TRACKING_URI") else own
         return str(self._mlflow.create_experiment(flow, artifact_location=local))
 
     def _find(self, experiment: str, flow_run_id: str) -> Any:
@@ -274,9 +274,10 @@ def prepare() -> Any:
 
 
 def _ui_address() -> str:
-    """Return where MLflow is looked at: its server, else what `make ui` has noted, else what it would note."""
-    if (uri := tracking_uri()).startswith("http"):
-        return uri
+    """Return where MLflow is looked at: as told, its server, what `make ui` has noted, else what it would note."""
+    uri = os.environ.get(SEEN) or tracking_uri()
+    if uri.startswith("http"):
+        return uri.rstrip("/")
     path = workspace.home() / workspace.SERVERS
     try:
         return str(durable.read_json(path)["mlflow"]) if path.exists() else UI

@@ -1,7 +1,5 @@
 """Scheduled runs as in `schedules`, with the databases of Prefect and MLflow on a PostgreSQL server of its own."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from tests.bench import bench_schedules
@@ -10,11 +8,11 @@ from tests.postgres import cluster
 
 def measure() -> list[dict[str, Any]]:
     """Return what `bench_schedules` returns."""
-    with tempfile.TemporaryDirectory() as folder, cluster(Path(folder) / "postgres") as server:
+    with cluster() as server:
         server.create("prefect", "mlflow")
         return bench_schedules.measure_on(
             {
-                "PREFECT_SERVER_DATABASE_CONNECTION_URL": server.url("prefect", "asyncpg"),
+                "PREFECT_SERVER_DATABASE_CONNECTION_URL": server.url("prefect", kind="postgresql+asyncpg"),
                 "MLFLOW_BACKEND_STORE_URI": server.url("mlflow"),
             }
         )

@@ -217,19 +217,14 @@ def test_a_name_that_is_no_deployment_is_refused_with_those_there_are(site: Site
     assert said.startswith("there is no deployment 'knowledge-bse'; there are: docs-nightly, knowledge-base")
 
 
-def test_a_port_that_is_taken_is_said_with_the_way_out(site: Site, deployed: str) -> None:
-    taken = site.url.split(":")[2].removesuffix("/api")
-    said = site.run("deployments.ui", "--prefect-port", taken, "--mlflow-port", str(free_port()), status=2)
-    assert said.strip() == (
-        f"port {taken} of 127.0.0.1 is taken; end what listens there, or choose another: "
-        f"make ui PREFECT_PORT={int(taken) + 1}"
-    )
-
-
-def test_a_second_server_over_one_workspace_is_refused_and_the_first_stays_noted(site: Site, deployed: str) -> None:
-    ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
-    said = site.run("deployments.ui", *ports, status=2)
-    assert said.startswith(f"make ui runs already over the workspace {site.home}; end that one")
+def test_a_second_call_says_what_runs_and_refuses_other_ports(site: Site, deployed: str) -> None:
+    noted = json.loads((site.home / "server.json").read_text())["value"]
+    port, other = (noted[name].split(":")[2].removesuffix("/api") for name in ("prefect", "mlflow"))
+    said = site.run("deployments.ui", "--prefect-port", port, "--mlflow-port", other)
+    assert said.startswith(f"make ui runs already over the workspace {site.home}, process {noted['process']}: Prefect")
+    assert said.count("(answers)") == 2
+    said = site.run("deployments.ui", "--prefect-port", str(free_port()), "--mlflow-port", other, status=2)
+    assert f"end process {noted['process']} first" in said
     assert (site.home / "server.json").exists()
 
 

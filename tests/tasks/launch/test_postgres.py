@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.launch import housekeeping, postgres
-from tests.postgres import Cluster, cluster
+from tests.postgres import PASSWORD, Postgres, cluster
 from tests.tasks.launch.kept import call, publish
 
 pytestmark = pytest.mark.slow
@@ -14,9 +14,9 @@ PREFECT, MLFLOW = "PREFECT_SERVER_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STOR
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def server() -> Iterator[Postgres]:
     """Run a server with two databases that hold something and two that are empty."""
-    with cluster(tmp_path_factory.mktemp("postgres") / "cluster") as made:
+    with cluster() as made:
         made.create("prefect", "mlflow", "new-prefect", "new-mlflow")
         made.ask("prefect", "CREATE TABLE flow_run (id int PRIMARY KEY, name text)")
         made.ask("prefect", "INSERT INTO flow_run SELECT n, 'Lauf ' || n || ' für Ä' FROM generate_series(1, 1000) n")
@@ -25,27 +25,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def test_both_databases_come_back_with_the_workspace_and_only_into_empty_ones(
-    server: Cluster, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Postgres, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish()
-    monkeypatch.setenv(PREFECT, server.url("prefect", "asyncpg"))
-    monkeypatch.setenv(MLFLOW, server.url("mlflow", "psycopg2"))
+    monkeypatch.setenv(PREFECT, server.url("prefect", kind="postgresql+asyncpg"))
+    monkeypatch.setenv(MLFLOW, server.url("mlflow", kind="postgresql+psycopg2"))
     status, lines, stated = call(capsys, "store", "backup", str(tmp_path / "all"))
     assert (status, stated["elsewhere"]) == (0, "")
     assert stated["databases"] == ["prefect on PostgreSQL", "mlflow on PostgreSQL"]
-    assert server.password not in "\n".join(lines)
+    assert PASSWORD not in "\n".join(lines)
 
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "other"))
     assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 1
     said = capsys.readouterr().err
     assert said == f"the database that {PREFECT} names holds 1 tables; make an empty one and name that\n"
-    monkeypatch.setenv(PREFECT, server.url("new-prefect", "asyncpg"))
+    monkeypatch.setenv(PREFECT, server.url("new-prefect", kind="postgresql+asyncpg"))
     monkeypatch.delenv(MLFLOW)
     assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 1
     assert f"set {MLFLOW} to an empty one" in capsys.readouterr().err
     assert list((tmp_path / "other").iterdir()) == []
 
-    monkeypatch.setenv(MLFLOW, server.url("new-mlflow", "psycopg2"))
+    monkeypatch.setenv(MLFLOW, server.url("new-mlflow", kind="postgresql+psycopg2"))
     assert call(capsys, "store", "restore", str(tmp_path / "all"))[0] == 0
     whole = "SELECT count(*), max(name) FROM flow_run"
     assert server.ask("new-prefect", whole) == server.ask("prefect", whole) == "1000|Lauf 999 für Ä\n"
@@ -61,7 +61,7 @@ def test_both_databases_come_back_with_the_workspace_and_only_into_empty_ones(
     ],
 )
 def test_a_wrong_password_or_name_is_one_line_without_the_password(
-    server: Cluster, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    server: Postgres, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], wrong: dict[str, str], said: str,
 ) -> None:  # fmt: skip
     monkeypatch.setenv(PREFECT, server.url(**{"database": "prefect", **wrong}))
@@ -70,7 +70,7 @@ def test_a_wrong_password_or_name_is_one_line_without_the_password(
     assert said in err
     assert err.endswith(f"check {PREFECT}\n")
     assert len(err.splitlines()) == 1
-    assert server.password not in err
+    assert PASSWORD not in err
     assert "guess" not in err
     assert not (tmp_path / "all").exists()
 
