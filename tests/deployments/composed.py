@@ -32,9 +32,9 @@ def required() -> set[str]:
 
 
 def compose() -> list[str]:
-    """Return the command of Docker Compose 2, that of `make compose` first; empty where there is none."""
+    """Return the command of Docker Compose 2, else that of `make compose`; empty where there is none."""
     own = sorted((ROOT / ".venv" / "compose").glob("lib/python*/site-packages/compose/docker-compose"))
-    for command in ([str(own[0])] if own else [], ["docker", "compose"], ["docker-compose"]):
+    for command in (["docker", "compose"], ["docker-compose"], [str(own[0])] if own else []):
         if command and shutil.which(command[0]):
             done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
             if done.returncode == 0 and done.stdout.strip().lstrip("v")[:2] not in ("", "1."):
