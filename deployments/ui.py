@@ -6,6 +6,7 @@
 
 Their addresses are noted in the workspace: runs started meanwhile use these servers, and runs from before are shown.
 Called again, it says what runs. One that dies is started again, and the other goes on (`deployments/supervise.py`).
+MLflow answers by private addresses alone, and by the names in `MLFLOW_SERVER_ALLOWED_HOSTS`.
 Databases and passwords come by the tools' own variables (`deployments/databases.py`, `deployments/passwords.py`).
 """
 
