@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from prefect.logging import get_logger
@@ -36,6 +37,7 @@ from prefect.server.events.schemas.automations import (
 )
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.events.storage.database import read_events
+from prefect.server.schemas.states import TERMINAL_STATES
 from prefect.server.utilities.messaging import MessageHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,9 +101,28 @@ async def give_time() -> None:
                     await session.execute(sa.update(bucket).where(late).values(end=end))
 
 
+async def forget_ended() -> int:
+    """Stop watching runs that have ended; return how many. That one ended while the server started is not heard of."""
+    db = provide_database_interface()
+    watched = [t for t in triggers.triggers.values() if t.posture == Posture.Proactive and HEARTBEAT in t.after]
+    async with db.session_context(begin_transaction=True) as session:
+        bucket, gone = db.AutomationBucket, []
+        mine = sa.select(bucket).where(bucket.trigger_id.in_([trigger.id for trigger in watched]))
+        buckets = {
+            UUID(key.rpartition(".")[2]): row for row in (await session.scalars(mine)) for key in row.bucketing_key
+        }
+        states = sa.select(db.FlowRun.id, db.FlowRun.state_type).where(db.FlowRun.id.in_(buckets))
+        for run, state in (await session.execute(states)).all():
+            if state in TERMINAL_STATES:
+                gone.append(buckets[run].id)
+        await session.execute(sa.delete(bucket).where(bucket.id.in_(gone)))
+    return len(gone)
+
+
 async def _follow_up() -> None:
     while True:
         try:
+            await forget_ended()
             await follow_missed()
         except Exception:
             log.exception("what was missed could not be looked for")

@@ -4,13 +4,16 @@ No run is executed: what counts is how many the server has planned.
 """
 
 import contextlib
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -170,3 +173,36 @@ def test_an_automation_that_was_off_when_something_happened_does_not_follow_it_l
     server.start()
     time.sleep(FOLLOWED_WITHIN_S)
     assert server.runs(client) == []
+
+
+def test_a_run_that_ended_is_watched_no_more_and_one_that_works_gets_its_full_time_after_a_restart(
+    chain: tuple[Chain, SyncPrefectClient],
+) -> None:
+    server, client = chain
+    pool = client.read_work_pool("cpu")
+    deployment = client.read_deployment_by_name("topic-model/docs-topics")
+    related = [{"prefect.resource.id": f"prefect.work-pool.{pool.id}", "prefect.resource.role": "work-pool",
+                "prefect.resource.name": "cpu"}]  # fmt: skip
+    ended, works = (client.create_flow_run_from_deployment(deployment.id) for _ in range(2))
+    for run in (ended, works):
+        beat = {"event": "prefect.flow-run.heartbeat", "occurred": datetime.now(UTC).isoformat(), "related": related,
+                "resource": {"prefect.resource.id": f"prefect.flow-run.{run.id}"}, "id": str(uuid4())}  # fmt: skip
+        client.request("POST", "/events", json=[beat])
+    time.sleep(WRITTEN_WITHIN_S)
+    ends = watched(server)
+    assert set(ends) == {str(ended.id), str(works.id)}
+    server.kill()
+    with contextlib.closing(sqlite3.connect(server.folder / "prefect.db")) as database, database:
+        completed = "update flow_run set state_type = 'COMPLETED' where id = ?"
+        database.execute(completed, (str(ended.id),))  # while nobody listens
+    server.start()
+    time.sleep(WRITTEN_WITHIN_S)
+    assert set(later := watched(server)) == {str(works.id)}
+    assert later[str(works.id)] > ends[str(works.id)]
+
+
+def watched(server: Chain) -> dict[str, str]:
+    """Return until when the server waits for the next heartbeat of each run."""
+    with contextlib.closing(sqlite3.connect(server.folder / "prefect.db")) as database:
+        rows = database.execute('select bucketing_key, "end" from automation_bucket').fetchall()
+    return {json.loads(key)[0].rpartition(".")[2]: end for key, end in rows}
