@@ -86,9 +86,11 @@ def test_every_command_of_prefect_names_what_there_is(line: str) -> None:
             pass
         case ["worker", "start", "--pool", pool]:
             assert (ROOT / "deployments" / "pools" / f"{pool}.json").is_file()
+        case ["deployment", "schedule", "create", name, *_]:
+            assert name in NAMES
         case ["deployment", "run", name, *options]:
             assert name in NAMES
-            given = [w.partition("=")[0] for w in options if w != "-p"]
+            given = [w.partition("=")[0] for w in options if w not in ("-p", "--watch")]
             assert set(given) <= set(CARDS[name.partition("/")[0]].parameters().model_fields)
         case ["gcl", "inspect", name] | ["gcl", "update", name, "--limit" | "--active-slots", _]:
             assert name == LIMIT

@@ -35,7 +35,8 @@ def compose() -> list[str]:
     """Return the command of Docker Compose 2, else that of `make compose`; empty where there is none."""
     own = sorted((ROOT / ".venv" / "compose").glob("lib/python*/site-packages/compose/docker-compose"))
     for command in (["docker", "compose"], ["docker-compose"], [str(own[0])] if own else []):
-        if command and shutil.which(command[0]):
+        if command and (found := shutil.which(command[0])):
+            command[0] = found
             done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
             if done.returncode == 0 and done.stdout.strip().lstrip("v")[:2] not in ("", "1."):
                 return command
