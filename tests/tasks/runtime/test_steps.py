@@ -12,11 +12,14 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from tasks import environment
+from tasks.data import retries
 from tasks.data.vectors import Pooled, Shard, VectorsRef
 from tasks.errors import ContractError, StoreError
 from tasks.runtime import code, records, steps
+from tasks.runtime.mlflow_run import MlflowRun
 from tasks.runtime.records import Record
 from tasks.runtime.steps import Spec, Step, step
+from tasks.runtime.tracking import Run
 from tasks.store import durable, objects, workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -49,6 +52,14 @@ def failing(start: int) -> VectorsRef:
     """Fail after it has counted."""
     steps.log_metrics(start=start)
     raise RuntimeError(f"cannot start at {start}")
+
+
+@step(name="test-asking")
+def asking(start: int) -> VectorsRef:
+    """Ask somebody again, twice."""
+    retries.count("hub")
+    retries.count("hub")
+    return objects.save_array(VectorsRef, np.zeros((start, 1), dtype=np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -314,3 +325,13 @@ def test_records_are_read_newest_first_by_the_name_of_their_step_and_damaged_one
         1,
     ]
     assert "the record key1.json is left out" in caplog.text
+
+
+def test_asking_again_over_the_network_stands_in_the_record_the_metrics_and_the_result() -> None:
+    run = Run("made-up", "", MlflowRun(unreachable=True), [])
+    assert "retries" not in run.outcome({}).result
+    execute(asking, 3)
+    (found,) = records.recorded("test-asking")
+    assert found.metrics == {"retries": 2.0}
+    assert run.all_metrics() == {"retries.hub": 2.0}
+    assert run.outcome({}).result["retries"] == {"said": "hub 2", "hub": 2}
