@@ -50,9 +50,9 @@ KNOWN = {
     "export PREFECT_API_URL=http://127.0.0.1:4200/api",
     f"prefect deployment schedule create {QUICK} --cron '0 3 * * *' --timezone Europe/Berlin",
     f"prefect deployment run {QUICK} --watch",
-    "prefect deployment run 'rag-answers/rag-answers' -p question=\"How do I invert a matrix?\" --watch",
+    "prefect deployment run 'rag-answers/rag-answers' -p question=\"How do I add an edge to a graph?\" --watch",
     "python -m flows knowledge-base @quick",
-    'python -m flows rag-answers question="How do I invert a matrix?"',
+    'python -m flows rag-answers question="How do I add an edge to a graph?"',
     *IN_PLACE,
 }  # fmt: skip
 
