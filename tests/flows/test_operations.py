@@ -61,6 +61,7 @@ class Site:
     def shell(self, **more: str) -> dict[str, str]:
         """Return the environment of a plain shell: no address of any server."""
         stated = {"HOME": str(self.folder / "home"), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        stated["PYTHONPATH"] = str(ROOT)  # else the runs of a worker are those of the checkout that is installed
         return {**stated, "LLM_FLOWS_HOME": str(self.home), "OMP_NUM_THREADS": "1", **more}
 
     def run(self, *words: str, status: int = 0) -> str:
