@@ -17,3 +17,8 @@ def clean(text: str) -> str:
 def printable(text: str) -> str:
     """Return text that cannot steer a terminal, nor forge a line: what follows a line break is indented."""
     return clean(BREAK.sub(CONTINUED, text))
+
+
+def in_bytes(size: int) -> str:
+    """Return a size in words: kB below a megabyte, else MB."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"

@@ -9,7 +9,7 @@ from pathlib import Path
 from configs.refusals import brief
 from configs.resolve import WrongCall
 from tasks.data.collection_runs import RunState
-from tasks.data.printed import printable
+from tasks.data.printed import in_bytes, printable
 from tasks.errors import FlowError, StoreError
 from tasks.launch import backup, checks, postgres, prune, transfer
 from tasks.launch.walk import entries, files, size
@@ -146,7 +146,7 @@ def run_lines(name: str) -> list[str]:
     said = []
     for run in reversed(collection_runs.read(collections.checked_name(name))):
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
-        sizes = [f"{run.documents:,} documents", f"{run.bytes / 1e6:,.1f} MB"] if run.documents else []
+        sizes = [f"{run.documents:,} documents", in_bytes(run.bytes)] if run.documents else []
         best = max((m for m in run.measures if m.name == QUALITY), key=lambda m: m.value, default=None)
         parts = [
             *sizes,
@@ -244,7 +244,7 @@ def _export(name: str, place: str) -> int:
     encoder = made.fingerprint.encoder.model
     print(
         f"{place} has generation {made.number} of {made.collection}, {made.documents.rows:,} documents, "
-        f"{size_ / 1e6:,.1f} MB; questions to it need the encoder {encoder}"
+        f"{in_bytes(size_)}; questions to it need the encoder {encoder}; the history of its runs is not in it"
     )
     stated = {"collection": made.collection, "generation": made.number, "file": place, "bytes": size_}
     print(json.dumps({"workspace": str(workspace.home()), **stated, "encoder": encoder}))

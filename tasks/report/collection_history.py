@@ -12,6 +12,7 @@ from typing import Any
 from tasks.data.base import refs_in
 from tasks.data.collection_runs import CollectionRun, RunState
 from tasks.data.evaluation import Evaluation, Measure
+from tasks.data.printed import in_bytes
 from tasks.data.releases import Release
 from tasks.data.search import Generation
 from tasks.errors import FlowError, StoreError
@@ -161,7 +162,7 @@ def _page(name: str, runs: Sequence[CollectionRun]) -> Page:
         ("live generation", str(live or "none")),
         ("documents", f"{newest.documents:,}" if newest else "not known"),
         ("passages", f"{newest.passages:,}" if newest else "not known"),
-        ("size", _megabytes(newest.bytes) if newest else "not known"),
+        ("size", in_bytes(newest.bytes) if newest else "not known"),
         ("runs kept", f"{len(runs):,}"),
         ("last run", runs[-1].state if runs else "none"),
     ]
@@ -191,7 +192,7 @@ def _row(number: int, run: CollectionRun) -> dict[str, Any]:
         "number": number, "when": when(run), "state": run.state, "flow": run.flow,
         "generation": run.generation or "none", "why": run.why,
         "documents": f"{run.documents:,}" if run.documents else "", "changes": changes,
-        "bytes": _megabytes(run.bytes) if run.bytes else "",
+        "bytes": in_bytes(run.bytes) if run.bytes else "",
         "seconds": f"{run.seconds:,.1f}" if run.seconds else "", "spent": ", ".join(filter(None, spent)),
         "bad": run.state in ("refused", "failed", "killed", "stopped"),
         "page": f"../{page.parent.name}/index.html" if page.is_file() else "",
@@ -201,10 +202,6 @@ def _row(number: int, run: CollectionRun) -> dict[str, Any]:
 def when(run: CollectionRun) -> str:
     """Return when a run began, in the time of this machine."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
 
 
 def _figures(runs: Sequence[CollectionRun]) -> list[Figure]:

@@ -153,7 +153,7 @@ def test_the_command_prints_runs_and_the_page_and_a_rollback_is_one_of_them(
     out = capsys.readouterr().out
     lines = [line for line in out.splitlines() if line.startswith("run ")]
     assert "rolled back generation 1 live" in lines[0]
-    assert "published   generation 1 live  3 documents, 0.0 MB, ndcg@10 0.512 (dense)" in lines[1]
+    assert "published   generation 1 live  3 documents, 10.1 kB, ndcg@10 0.512 (dense)" in lines[1]
     stated = json.loads(out.splitlines()[-1])
     assert [one["state"] for one in stated["runs"]] == ["published", "rolled back"]
     assert Path(stated["page"]).is_file()
