@@ -136,8 +136,9 @@ def _apply(pool: dict[str, Any], client: "SyncPrefectClient", *, check: bool) ->
     other = list(watching.differences({field: getattr(known, field) for field in common}, common))
     if not check:
         client.update_work_pool(name, WorkPoolUpdate(**common))
-    done = ("differs" if other else "as written") if check else "brought up to date"
-    yield Said(f"pool {name}: {done}, {where}", bool(other))
+    done = ("differs" if check else "brought up to date") if other else "as written"
+    paused = "; paused by hand, its runs wait: prefect work-pool resume " + name if known.is_paused else ""
+    yield Said(f"pool {name}: {done}, {where}{paused}", bool(other))
     yield from (Said(f"  {line}", True) for line in other)
 
 

@@ -36,6 +36,7 @@ from prefect.server.events.schemas.automations import (
     TriggerState,
 )
 from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.events.storage import database
 from prefect.server.events.storage.database import read_events
 from prefect.server.schemas.states import TERMINAL_STATES
 from prefect.server.utilities.messaging import MessageHandler
@@ -54,6 +55,7 @@ Missed = tuple[ReceivedEvent, EventTrigger, Automation]
 log = get_logger("llm_flows.following")
 _theirs = triggers.consumer
 _their_key = TriggeredAction.idempotency_key
+_their_writer: Any = database._write_sqlite_events
 _attempts: Counter[tuple[str, str]] = Counter()
 
 
@@ -61,6 +63,23 @@ def mend() -> None:
     """Make the server of this process follow events of ours as said above."""
     TriggeredAction.idempotency_key = key_of_action  # type: ignore[method-assign,assignment]
     triggers.consumer = consumer
+    database._write_sqlite_events = write_new_events
+
+
+async def write_new_events(session: AsyncSession, events: list[ReceivedEvent]) -> None:
+    """Do as Prefect's writer to SQLite, with those alone that are not there: of repeats alone it drops all it waits with.
+
+    A run that finds its server again sends what it is not sure of once more.
+    """
+    db = provide_database_interface()
+    wanted = [event.id for event in events]
+    there: set[Any] = set()
+    for start in range(0, len(wanted), MOST):
+        some = wanted[start : start + MOST]
+        there |= set((await session.scalars(sa.select(db.Event.id).where(db.Event.id.in_(some)))).all())
+    new = {event.id: event for event in events if event.id not in there}
+    if new:
+        await _their_writer(session=session, events=list(new.values()))
 
 
 def key_of_action(action: TriggeredAction) -> str:

@@ -62,7 +62,7 @@ def protect_mlflow(environment: MutableMapping[str, str]) -> bool:
     if not password:
         return False
     if len(password) < SHORTEST or password == OLD_DEFAULT:
-        raise ContractError(f"{MLFLOW} was to have {SHORTEST} letters or more, and not to be MLflow's old default")
+        raise ContractError(f"{MLFLOW} must have {SHORTEST} letters or more, and must not be MLflow's old default")
     if not environment.get(KEY):
         raise ContractError(f"{MLFLOW} needs {KEY} beside it, a random text that stays the same: openssl rand -hex 32")
     if importlib.util.find_spec("flask_wtf") is None:

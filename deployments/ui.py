@@ -74,6 +74,11 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--prefect-host", default=LOOPBACK)
     parser.add_argument("--mlflow-host", default=LOOPBACK)
     asked = parser.parse_args(words)
+    ports = (asked.prefect_port, asked.mlflow_port)
+    if not all(0 < port < 1 << 16 for port in ports) or ports[0] == ports[1]:
+        wanted = "two different numbers from 1 to 65535 were needed"
+        print(f"PREFECT_PORT={ports[0]} MLFLOW_PORT={ports[1]}: {wanted}", file=sys.stderr)
+        return 2
     prefect, mlflow = (
         Listener("PREFECT", asked.prefect_host, asked.prefect_port),
         Listener("MLFLOW", asked.mlflow_host, asked.mlflow_port),
@@ -112,7 +117,7 @@ def _set_defaults() -> None:
 
 
 def _say_what_runs(prefect: Listener, mlflow: Listener) -> int:
-    """Say what another call keeps running; return 0 where that is what this one asks for, else 2.
+    """Say what another call keeps running; return 0 where that is what this one asks for and it answers, else 1 or 2.
 
     Two calls that ask for the same end the same, so that a script may call it without looking first.
     """
@@ -138,7 +143,11 @@ def _say_what_runs(prefect: Listener, mlflow: Listener) -> int:
         raise ContractError(
             f"not started: {' and '.join(other)}; end process {note['process']} first, or set another LLM_FLOWS_HOME"
         )
-    return 0
+    if silent := [name for name, answers in states.items() if not answers]:
+        print(
+            f"{' and '.join(silent)} starts, or was given up, as the console of that make ui says: end it, start it again"
+        )
+    return 0 if all(states.values()) else 1
 
 
 def _require_free(place: Listener) -> None:
@@ -183,6 +192,9 @@ def _serve(prefect: Listener, mlflow: Listener, lock: FileLock) -> int:
     through = other_database is not None or protected  # else runs write the tables of the workspace themselves
     note = workspace.home() / prefect_server.NOTE
     noted = {"prefect": f"{prefect.url}/api", "mlflow": mlflow.url, "process": os.getpid()}
+    kinds = {"prefect": its_database, "mlflow": other_database}
+    kept_by = {what: None if url is None else url.get_backend_name() for what, url in kinds.items()}
+    durable.write_json(workspace.home() / workspace.DATABASES, kept_by)
     durable.write_json(note, {**noted, **({prefect_server.TRACKING: mlflow.url} if through else {})})
     try:
         _start(first, second, own_tables=other_database is None)

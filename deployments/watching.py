@@ -63,7 +63,8 @@ def apply(client: "SyncPrefectClient", *, check: bool = False) -> Iterator[Said]
     for path in sorted(FOLDER.glob("*.json")):
         stated = json.loads(path.read_text("utf-8"))
         if missing := _missing(stated, client):
-            yield Said(f"automation {stated['name']!r}: waits for the deployment {missing}; run make deploy", True)
+            name = missing.rpartition("/")[2]
+            yield Said(f"automation {stated['name']!r}: not made without {missing}: make deploy NAMES={name}")
             continue
         yield from _apply(_wanted(stated, alerts, client), client, check=check)
 

@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     pool, options = (words[0], words[1:]) if words and not words[0].startswith("-") else (POOL, words)
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, *options]
+    command = [sys.executable, "-m", "deployments.polling", "--pool", pool, *options]
     return os.execv(sys.executable, command)  # noqa: S606
 
 

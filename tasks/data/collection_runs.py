@@ -8,7 +8,16 @@ from tasks.data.base import Value
 from tasks.data.evaluation import Measure
 
 RunState = Literal[
-    "running", "published", "unchanged", "refused", "failed", "stopped", "killed", "rolled back", "imported"
+    "running",
+    "published",
+    "unchanged",
+    "refused",
+    "superseded",
+    "failed",
+    "stopped",
+    "killed",
+    "rolled back",
+    "imported",
 ]
 
 

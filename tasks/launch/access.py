@@ -22,6 +22,7 @@ from tasks.launch import prefect_server
 from tasks.store import durable, workspace
 
 REFUSED = (401, 403)
+SERVER_FAULT = 500
 URI = "MLFLOW_TRACKING_URI"
 ASKED = "/api/2.0/mlflow/experiments/search"
 
@@ -43,7 +44,8 @@ def require_prefect(url: str) -> None:
     opened = prefect_server.DIRECT.open if is_loopback(url) else urllib.request.urlopen
     try:
         with opened(request, timeout=10):
-            return
+            pass
+        return _require_database(url, headers)
     except urllib.error.HTTPError as error:
         if error.code not in REFUSED:
             return
@@ -58,6 +60,24 @@ def require_prefect(url: str) -> None:
         f"the Prefect server at {url} {how}; set PREFECT_API_AUTH_STRING to the USER:PASSWORD that its "
         "PREFECT_SERVER_API_AUTH_STRING has"
     )
+
+
+def _require_database(url: str, headers: dict[str, str]) -> None:
+    """Make sure that a Prefect server reaches its database; its /health does not look.
+
+    Raises:
+        RemoteError: It does not.
+    """
+    opened = prefect_server.DIRECT.open if is_loopback(url) else urllib.request.urlopen
+    try:
+        with opened(urllib.request.Request(f"{url}/ready", headers=headers), timeout=30):  # noqa: S310
+            return
+    except urllib.error.HTTPError as error:
+        if error.code < SERVER_FAULT:  # an older server, which has no such page
+            return
+    except (OSError, ValueError):
+        return
+    raise RemoteError(f"the Prefect server at {url} does not reach its database; start that, and run again")
 
 
 def adopt_mlflow() -> None:
@@ -108,4 +128,7 @@ def require_mlflow() -> None:
     except Exception:  # it is down: the run says so itself, once, and goes on without
         return
     if answer.status_code in REFUSED:
+        if not os.environ.get("MLFLOW_TRACKING_PASSWORD"):
+            raise RemoteError(f"MLflow at {uri} asks for a name and a password; set MLFLOW_TRACKING_USERNAME and "
+                              "MLFLOW_TRACKING_PASSWORD as it knows them")  # fmt: skip
         raise RemoteError(f"MLflow at {uri} {mlflow_run.REFUSAL}")

@@ -10,12 +10,13 @@ from configs.refusals import brief
 from configs.resolve import WrongCall
 from tasks.data.collection_runs import RunState
 from tasks.data.printed import in_bytes, printable
-from tasks.errors import FlowError, StoreError
+from tasks.errors import ContractError, FlowError, MissingExtra, RemoteError, StoreError
 from tasks.launch import backup, checks, postgres, prune, transfer
 from tasks.launch.walk import entries, files, size
-from tasks.store import collection_runs, collections, workspace
+from tasks.store import collection_runs, collections, durable, workspace
 
 GB = 1e9
+WRONG = (ContractError, MissingExtra, RemoteError)  # of the call, or of a password: status 2, as of a flow
 DIGITS = 18  # of a number in a command
 QUALITY = "ndcg@10"  # of the way that reaches most by it; the page has all
 
@@ -34,7 +35,7 @@ def main(words: list[str], *, dry: bool = False) -> int:
                 return {"backup": _backup, "restore": _restore}[what](place)
     except FlowError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, WRONG) else 1
     raise WrongCall(
         f"{' '.join(words)!r} is not a command; there are: collections, store show, store check, store keys, "
         "store prune days=30 gb=20, store backup FILE, store restore FILE, "
@@ -180,18 +181,27 @@ def _note(name: str, state: RunState, command: str) -> None:
 
 
 def _rollback(name: str, number: int | None) -> int:
-    before = collections.live(name).number if number is None else None
+    before = _live_number(name)
     live = collections.rollback(name, number)
-    was = f", {before} was" if before is not None else ""
-    _note(name, "rolled back", "collections rollback")
+    was = f", {before} was" if before not in (0, live.number) else ""
+    if before != live.number:
+        _note(name, "rolled back", "collections rollback")
     print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run reads the source again")
     print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generation": live.number}))
     return 0
 
 
+def _live_number(name: str) -> int:
+    """Return the number of the live generation; 0 of one that cannot be read, which a rollback mends."""
+    try:
+        return collections.live(name).number
+    except StoreError:
+        return 0
+
+
 def _generation(word: str) -> int:
     name, _, text = word.partition("=")
-    if name != "generation" or not (text.isascii() and text.isdecimal()) or len(text) > DIGITS:
+    if name != "generation" or not (text.isascii() and text.isdecimal()) or len(text) > DIGITS or int(text) < 1:
         raise WrongCall(f"{brief(repr(word))} is not a generation; write collections rollback NAME generation=3")
     return int(text)
 
@@ -253,7 +263,8 @@ def _export(name: str, place: str) -> int:
 
 def _import(place: str, name: str | None) -> int:
     live, before, changed = transfer.import_(place, name)
-    _note(live.collection, "imported", "collections import")
+    if changed:
+        _note(live.collection, "imported", "collections import")
     was = f", {before} was" if before is not None else ""
     said = f"generation {live.number} of {live.collection} is live{was}"
     if not changed:
@@ -270,7 +281,9 @@ def _backup(place: str) -> int:
     found = backup.backup(place)
     print(f"{place} has {found.files:,} files, {found.bytes / 1e6:,.1f} MB, databases: {_listed(found.databases)}")
     if elsewhere := _elsewhere():
-        print(f"not in it: {elsewhere}, which lies on a server of its own")
+        print(
+            f"not in it: {elsewhere}, on another server; name it as make ui does (docs/deployment.md) and call again"
+        )
     if found.left_out:
         print(
             f"{len(found.left_out)} files were left out, which went meanwhile or are none: {_listed(found.left_out)}"
@@ -280,7 +293,7 @@ def _backup(place: str) -> int:
     stated = {"file": place, "files": found.files, "bytes": found.bytes, "databases": found.databases}
     more = {"left_out": found.left_out, "links": [str(path) for path in found.links], "damaged": damaged}
     print(json.dumps({"workspace": str(workspace.home()), **stated, **more, "elsewhere": elsewhere}))
-    return 1 if damaged else 0
+    return 1 if damaged or elsewhere else 0
 
 
 def _restore(place: str) -> int:
@@ -292,11 +305,12 @@ def _restore(place: str) -> int:
 
 
 def _elsewhere() -> str:
-    """Name what the environment says lies neither in the workspace nor on a PostgreSQL that is read."""
+    """Name the databases that lie neither in the workspace nor on a PostgreSQL that this shell names."""
     variables = {"mlflow": ("MLFLOW_TRACKING_URI",), "prefect": postgres.DATABASES["prefect"]}
-    kept = postgres.stated()
-    outside = [what for what, names in variables.items() if what not in kept and any(map(os.environ.get, names))]
-    return " and ".join(f"the database of {what}" for what in outside)
+    outside = {what for what, names in variables.items() if any(map(os.environ.get, names))}
+    if (note := workspace.home() / workspace.DATABASES).exists():
+        outside |= {str(what) for what, kind in dict(durable.read_json(note)).items() if kind == "postgresql"}
+    return " and ".join(f"the database of {what}" for what in sorted(outside - set(postgres.stated())))
 
 
 def _listed(names: list[str]) -> str:

@@ -15,7 +15,7 @@ from tasks.data.evaluation import Evaluation, Measure
 from tasks.data.printed import in_bytes
 from tasks.data.releases import Release
 from tasks.data.search import Generation
-from tasks.errors import FlowError, StoreError
+from tasks.errors import FlowError, StoreError, SupersededError
 from tasks.report import page as pages
 from tasks.report.charts import plain
 from tasks.report.page import Figure, Page
@@ -69,9 +69,8 @@ class Keeper:
 
     def take_generation(self, made: Generation, state: str = "published") -> None:
         """Take the sizes of a generation."""
-        folders = {objects.path(ref) for ref in refs_in(made)}
-        size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
-        self.known |= {"state": state, "documents": made.documents.rows, "passages": made.passages.rows, "bytes": size}
+        sizes = {"documents": made.documents.rows, "passages": made.passages.rows, "bytes": bytes_of(made)}
+        self.known |= {"state": state, **sizes}
 
     def _was_live(self, released: Release) -> bool:
         return released.generation.number == released.delta.against != 0
@@ -89,6 +88,8 @@ class Keeper:
         known, run = dict(self.known), self.run
         if failure is not None and known.get("state") != "refused":
             known["state"] = "failed" if status == "FAILED" else "stopped"
+        if isinstance(failure, SupersededError):
+            known["state"] = "superseded"
         if known.get("state") == "stopped":
             known["reason"] = "it was told to stop"
         elif failure is not None:
@@ -105,6 +106,12 @@ class Keeper:
             seconds=round(time.time() - self.started, 3), steps=seconds, ran=counts["run"], stored=counts["cached"],
             tokens=run.spent.tokens, money=run.spent.money, asked_again=dict(run.retries()), **known,
         )  # fmt: skip
+
+
+def bytes_of(made: Generation) -> int:
+    """Return the bytes of all files that a generation refers to."""
+    folders = {objects.path(ref) for ref in refs_in(made)}
+    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def keep(run: "tracking.Run", name: str) -> Keeper:
@@ -156,13 +163,10 @@ def _id(run: "tracking.Run", started: float) -> str:
 
 def _page(name: str, runs: Sequence[CollectionRun]) -> Page:
     generations = collections.history(name) if name in collections.names() else []
-    newest = next((run for run in reversed(runs) if run.documents and run.state != "refused"), None)
     live = live_number(name)
     facts = [
         ("live generation", str(live or "none")),
-        ("documents", f"{newest.documents:,}" if newest else "not known"),
-        ("passages", f"{newest.passages:,}" if newest else "not known"),
-        ("size", in_bytes(newest.bytes) if newest else "not known"),
+        *_sizes(next((made for made in generations if made.number == live), None)),
         ("runs kept", f"{len(runs):,}"),
         ("last run", runs[-1].state if runs else "none"),
     ]
@@ -183,6 +187,18 @@ def _page(name: str, runs: Sequence[CollectionRun]) -> Page:
     )  # fmt: skip
 
 
+def _sizes(live: Generation | None) -> list[tuple[str, str]]:
+    """Return the sizes of the live generation, whoever made it: a run, an import, a rollback."""
+    if live is None:
+        return [(what, "not known") for what in ("documents", "passages", "size")]
+    try:
+        size = in_bytes(bytes_of(live))
+    except StoreError as error:
+        log.warning("the size of generation %d of %s is not known: %s", live.number, live.collection, error)
+        size = "not known"
+    return [("documents", f"{live.documents.rows:,}"), ("passages", f"{live.passages.rows:,}"), ("size", size)]
+
+
 def _row(number: int, run: CollectionRun) -> dict[str, Any]:
     page = workspace.folder("reports") / run.run / "index.html"
     changes = ", ".join(f"{n:,} {what}" for what, n in run.changes.items() if n and what != "unchanged")
@@ -194,7 +210,7 @@ def _row(number: int, run: CollectionRun) -> dict[str, Any]:
         "documents": f"{run.documents:,}" if run.documents else "", "changes": changes,
         "bytes": in_bytes(run.bytes) if run.bytes else "",
         "seconds": f"{run.seconds:,.1f}" if run.seconds else "", "spent": ", ".join(filter(None, spent)),
-        "bad": run.state in ("refused", "failed", "killed", "stopped"),
+        "bad": run.state in ("refused", "superseded", "failed", "killed", "stopped"),
         "page": f"../{page.parent.name}/index.html" if page.is_file() else "",
     }  # fmt: skip
 

@@ -187,8 +187,9 @@ def rollback(name: str, number: int | None = None) -> Generation:
         for field in type(kept[number]).model_fields:
             if isinstance(ref := getattr(kept[number], field), Ref):
                 objects.path(ref)
-        leases.publish(_generations(name).folder, number, "collections rollback")
-        _generations(name).point(number)
+        if number != _generations(name).pointed():  # else nothing is done that a run would have to give way to
+            leases.publish(_generations(name).folder, number, "collections rollback")
+            _generations(name).point(number)
         return kept[number]
 
 

@@ -16,6 +16,7 @@ from tasks.errors import StoreError
 
 NO_UI = "LLM_FLOWS_NO_UI"  # set in the environment of a run whose Prefect server is temporary, and shows no pages
 DRAFT = ".tmp-"  # begins the name of what is being written
+DATABASES = "databases.json"  # where `make ui` notes which databases lay on another server when it last ran
 SERVERS = "server.json"  # where `make ui` notes the addresses of its servers
 
 
