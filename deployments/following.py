@@ -67,9 +67,10 @@ def mend() -> None:
 
 
 async def write_new_events(session: AsyncSession, events: list[ReceivedEvent]) -> None:
-    """Do as Prefect's writer to SQLite, with those alone that are not there: of repeats alone it drops all it waits with.
+    """Do as Prefect's writer to SQLite, with the events alone that are not there.
 
-    A run that finds its server again sends what it is not sure of once more.
+    A run that finds its server again sends once more what it is not sure of. Of a batch of repeats alone Prefect's
+    writer makes an insert without values, which fails, and after five tries drops all that waits beside it.
     """
     db = provide_database_interface()
     wanted = [event.id for event in events]

@@ -137,8 +137,8 @@ class KeptServer:
         self.given_up = self.tries >= len(WAITS_S)
         if self.given_up:
             _tell(
-                f"{ended}{self.name} was started again {self.tries} times and is not tried any more; the rest goes on: mend what its "
-                "lines say, then end make ui and start it again"
+                f"{ended}{self.name} was started again {self.tries} times and is given up; the rest goes on; "
+                "mend what its lines say, then end make ui and start it again"
             )
             return
         wait_s = WAITS_S[self.tries]

@@ -144,9 +144,7 @@ def _say_what_runs(prefect: Listener, mlflow: Listener) -> int:
             f"not started: {' and '.join(other)}; end process {note['process']} first, or set another LLM_FLOWS_HOME"
         )
     if silent := [name for name, answers in states.items() if not answers]:
-        print(
-            f"{' and '.join(silent)} starts, or was given up, as the console of that make ui says: end it, start it again"
-        )
+        print(f"{' and '.join(silent)}: starting, or given up, as the console of that make ui says")
     return 0 if all(states.values()) else 1
 
 

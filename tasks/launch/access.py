@@ -45,11 +45,13 @@ def require_prefect(url: str) -> None:
     try:
         with opened(request, timeout=10):
             pass
-        return _require_database(url, headers)
     except urllib.error.HTTPError as error:
         if error.code not in REFUSED:
             return
     except (OSError, ValueError):
+        return
+    else:
+        _require_database(url, headers)
         return
     how = (
         "asks for a password"

@@ -77,7 +77,17 @@ def test_a_port_that_is_taken_is_said_with_its_holder() -> None:
             ui._require_free(ui.Listener("MLFLOW", "127.0.0.1", port))
 
 
-@pytest.mark.parametrize(("asked", "status"), [(0, 0), (1, 2)], ids=["the same", "another port"])
+@pytest.mark.parametrize("ports", [("0", "5000"), ("4200", "65536"), ("4200", "4200")])
+def test_ports_that_are_none_or_the_same_are_one_line(
+    ports: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ui.main(["--prefect-port", ports[0], "--mlflow-port", ports[1]]) == 2
+    assert capsys.readouterr().err == (
+        f"PREFECT_PORT={ports[0]} MLFLOW_PORT={ports[1]}: two different numbers from 1 to 65535 were needed\n"
+    )
+
+
+@pytest.mark.parametrize(("asked", "status"), [(0, 1), (1, 2)], ids=["the same, silent", "another port"])
 def test_a_second_call_says_what_runs(asked: int, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     ports = free_port(), free_port()
     noted = {"prefect": f"http://127.0.0.1:{ports[0]}/api", "mlflow": f"http://127.0.0.1:{ports[1]}", "process": 4711}
@@ -85,10 +95,11 @@ def test_a_second_call_says_what_runs(asked: int, status: int, capsys: pytest.Ca
     with workspace.lock("ui"):
         assert ui.main(["--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1] + asked)]) == status
     said = capsys.readouterr()
+    more = "" if asked else "Prefect and MLflow: starting, or given up, as the console of that make ui says\n"
     assert said.out == (
         f"make ui runs already over the workspace {workspace.home()}, process 4711: "
         f"Prefect http://127.0.0.1:{ports[0]} (does not answer)   "
-        f"MLflow http://127.0.0.1:{ports[1]} (does not answer)\n"
+        f"MLflow http://127.0.0.1:{ports[1]} (does not answer)\n{more}"
     )
     assert ("not started: MLflow at" in said.err) is bool(asked)
 
@@ -110,7 +121,7 @@ def test_a_server_that_dies_is_said_and_started_again_three_times(
     monkeypatch.setattr(supervise, "WAITS_S", (0.0, 0.0, 0.0))
     one = server("import sys; print('no room'); sys.exit(7)")
     one.start()
-    said = looked_after(one, "not tried any more", capsys)
+    said = looked_after(one, "is given up", capsys)
     assert said.count("Thing has ended: exit status 7; its last lines:\n    no room\n") == 4
     assert [f"try {n} of 3" in said for n in (1, 2, 3, 4)] == [True, True, True, False]
     assert supervise.watch([one]) == 1
@@ -186,7 +197,7 @@ def test_a_driver_that_is_not_here_is_named_with_its_extra(monkeypatch: pytest.M
     ("given", "said"),
     [
         ({passwords.MLFLOW: "short"}, "12 letters or more"),
-        ({passwords.MLFLOW: passwords.OLD_DEFAULT, passwords.KEY: "k"}, "not to be MLflow's old default"),
+        ({passwords.MLFLOW: passwords.OLD_DEFAULT, passwords.KEY: "k"}, "must not be MLflow's old default"),
         ({passwords.MLFLOW: SECRET}, "needs MLFLOW_FLASK_SERVER_SECRET_KEY beside it"),
     ],
 )

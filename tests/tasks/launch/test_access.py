@@ -79,9 +79,10 @@ def test_a_server_that_is_down_is_no_matter_of_passwords() -> None:
 
 def test_mlflow_is_asked_by_its_own_variables(guarded: str) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = guarded
-    with pytest.raises(
-        RemoteError, match=f"MLflow at {guarded} refuses the name or password; set MLFLOW_TRACKING_USER"
-    ):
+    with pytest.raises(RemoteError, match=f"MLflow at {guarded} asks for a name and a password; set MLFLOW_TRACKING_"):
+        access.require_mlflow()
+    os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = "team", "a guess"
+    with pytest.raises(RemoteError, match=f"MLflow at {guarded} refuses the name or password; set MLFLOW_TRACKING_"):
         access.require_mlflow()
     os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = WORD.split(":")
     access.require_mlflow()

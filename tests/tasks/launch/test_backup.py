@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.launch import housekeeping
-from tasks.store import collections
+from tasks.store import collections, durable, workspace
 from tests.tasks.launch.kept import call, flip, publish
 
 
@@ -51,7 +51,7 @@ def test_a_backup_taken_while_a_database_is_written_comes_back_whole_and_finds_i
         rows = copy.execute("SELECT count(*), min(artifact_uri), max(artifact_uri) FROM runs").fetchone()
         assert copy.execute("SELECT count(*) FROM pairs").fetchone()[0] == rows[0]
     assert rows[1:] in [(f"{other.as_uri()}/mlflow/x",) * 2, (None, None)]
-    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 1
+    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 2
     assert "holds something; set LLM_FLOWS_HOME to a new folder" in capsys.readouterr().err
 
 
@@ -80,5 +80,15 @@ def test_damage_is_said_and_a_file_in_the_workspace_is_refused(
     assert (status, len(stated["damaged"])) == (1, 1)
     assert stated["damaged"][0] in lines
     assert stated["damaged"][0].endswith("run the flow again that uses it: it is made again before use")
-    assert housekeeping.main(["store", "backup", str(home / "all")]) == 1
+    assert housekeeping.main(["store", "backup", str(home / "all")]) == 2
     assert "lies in the workspace itself" in capsys.readouterr().err
+
+
+def test_a_database_that_make_ui_kept_elsewhere_and_the_shell_does_not_name_is_said(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish()
+    durable.write_json(home / workspace.DATABASES, {"prefect": "postgresql", "mlflow": None})
+    status, lines, stated = call(capsys, "store", "backup", str(tmp_path / "all"))
+    assert (status, stated["elsewhere"]) == (1, "the database of prefect")
+    assert lines[1].startswith("not in it: the database of prefect, on another server; name it as make ui does")

@@ -72,13 +72,13 @@ def test_a_collection_is_rolled_back_by_a_command(home: Path, capsys: pytest.Cap
     assert collections.live("notes").number == 1
 
 
-def test_a_generation_that_is_not_there_is_one_line_and_status_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_generation_that_is_not_there_is_one_line_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
     publish()
-    assert housekeeping.main(["collections", "rollback", "notes", "generation=9"]) == 1
+    assert housekeeping.main(["collections", "rollback", "notes", "generation=9"]) == 2
     assert capsys.readouterr().err == "collection notes has no generation 9; it has: 1\n"
 
 
-@pytest.mark.parametrize("word", ["generation=", "generation=x", "generation=-1", "number=1", "1"])
+@pytest.mark.parametrize("word", ["generation=", "generation=0", "generation=x", "generation=-1", "number=1", "1"])
 def test_a_word_that_is_no_generation_is_refused(word: str) -> None:
     with pytest.raises(
         WrongCall, match=rf"'{word}' is not a generation; write collections rollback NAME generation=3"
@@ -92,7 +92,7 @@ def test_a_number_of_thousands_of_digits_is_refused_in_a_line(words: list[str]) 
         housekeeping.main([*words[:-1], words[-1] + "7" * 5_000])
 
 
-def test_a_damaged_collection_is_one_line_and_status_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_collection_is_one_line_and_status_two(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish()
     flip(home / "collections" / "notes" / "live")
     assert housekeeping.main(["collections"]) == 1

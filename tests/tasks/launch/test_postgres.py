@@ -36,12 +36,12 @@ def test_both_databases_come_back_with_the_workspace_and_only_into_empty_ones(
     assert PASSWORD not in "\n".join(lines)
 
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "other"))
-    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 1
+    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 2
     said = capsys.readouterr().err
     assert said == f"the database that {PREFECT} names holds 1 tables; make an empty one and name that\n"
     monkeypatch.setenv(PREFECT, server.url("new-prefect", kind="postgresql+asyncpg"))
     monkeypatch.delenv(MLFLOW)
-    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 1
+    assert housekeeping.main(["store", "restore", str(tmp_path / "all")]) == 2
     assert f"set {MLFLOW} to an empty one" in capsys.readouterr().err
     assert list((tmp_path / "other").iterdir()) == []
 
@@ -65,7 +65,7 @@ def test_a_wrong_password_or_name_is_one_line_without_the_password(
     capsys: pytest.CaptureFixture[str], wrong: dict[str, str], said: str,
 ) -> None:  # fmt: skip
     monkeypatch.setenv(PREFECT, server.url(**{"database": "prefect", **wrong}))
-    assert housekeeping.main(["store", "backup", str(tmp_path / "all")]) == 1
+    assert housekeeping.main(["store", "backup", str(tmp_path / "all")]) == 2
     err = capsys.readouterr().err
     assert said in err
     assert err.endswith(f"check {PREFECT}\n")

@@ -41,7 +41,7 @@ def test_a_name_that_is_taken_asks_for_another_or_gets_a_generation(
     file = str(tmp_path / "file")
     exported(capsys, tmp_path / "file")
     publish("notes", 2)
-    assert housekeeping.main(["collections", "import", file]) == 1
+    assert housekeeping.main(["collections", "import", file]) == 2
     said = capsys.readouterr().err
     assert "notes is here already, as generation 2; say name=OTHER to keep both, or name=notes" in said
     assert call(capsys, "collections", "import", file, "name=notes")[2]["generation"] == 3
@@ -78,10 +78,10 @@ def test_a_bucket_without_its_extra_is_one_line(
 ) -> None:
     publish("notes", 1)
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
-    assert housekeeping.main(["collections", "export", "notes", "s3://bucket/notes"]) == 1
+    assert housekeeping.main(["collections", "export", "notes", "s3://bucket/notes"]) == 2
     said = capsys.readouterr().err
     assert said == "s3:// is read and written by s3fs, which is not here; pip install 'llm-flows[s3]'\n"
-    assert housekeeping.main(["collections", "import", "ftp://bucket/notes"]) == 1
+    assert housekeeping.main(["collections", "import", "ftp://bucket/notes"]) == 2
     assert "give a path, or s3://BUCKET/KEY" in capsys.readouterr().err
 
 

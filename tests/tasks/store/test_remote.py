@@ -43,7 +43,7 @@ def test_a_collection_goes_through_a_bucket_and_is_the_same(
     status, _, stated = call(capsys, "collections", "export", "notes", place)
     held = boto3.client("s3").head_object(Bucket=BUCKET, Key="nightly/notes")
     assert (status, stated["bytes"]) == (0, held["ContentLength"])
-    assert housekeeping.main(["collections", "export", "notes", place]) == 1
+    assert housekeeping.main(["collections", "export", "notes", place]) == 2
     assert capsys.readouterr().err == f"{place} is there already; name a new file\n"
     monkeypatch.setenv("LLM_FLOWS_HOME", str(tmp_path / "other"))
     assert call(capsys, "collections", "import", place)[2]["changed"] is True
@@ -81,7 +81,7 @@ def test_what_is_not_in_the_bucket_is_one_line(
     home: Path, bucket: str, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish("notes", 1)
-    assert housekeeping.main(["collections", *words]) == 1
+    assert housekeeping.main(["collections", *words]) == 2
     err = capsys.readouterr().err
     assert err.startswith(said)
     assert len(err.splitlines()) == 1
@@ -92,7 +92,7 @@ def test_a_server_that_is_not_there_is_one_line(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    assert housekeeping.main(["collections", "import", f"{bucket}/notes"]) == 1
+    assert housekeeping.main(["collections", "import", f"{bucket}/notes"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("s3://shelf/notes cannot be reached (")
     assert err.endswith("check bucket, keys (AWS_ACCESS_KEY_ID) and AWS_ENDPOINT_URL\n")
