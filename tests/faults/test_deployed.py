@@ -155,7 +155,7 @@ def unbroken(site: Servers, source: Path, tmp_path: Path, monkeypatch: pytest.Mo
         environment = site.shell(LLM_FLOWS_HOME=str(home), PREFECT_API_URL=site.url)
         command = [sys.executable, "-m", "flows", *words]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=500
         )
         assert done.returncode == 0, done.stderr[-2_000:]
         monkeypatch.setenv("LLM_FLOWS_HOME", str(home))
@@ -242,6 +242,6 @@ def test_a_server_that_is_gone_for_a_while_does_not_crash_a_run_that_works(
     state, seconds, why = site.ended(run.id, 400)
     log.info("server gone for %.0f s: %s %.1f s after its return: %s", OUTAGE_S, state, seconds, why)
     assert state in ("Completed", "Failed")
+    again = site.rebuilt(source, monkeypatch)  # by the worker that was there all the time
     assert worker.poll() is None
-    made = site.live(source, monkeypatch) if state == "Completed" else site.rebuilt(source, monkeypatch)
-    assert made == unbroken()
+    assert again == unbroken()
