@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
@@ -57,13 +57,26 @@ def run(card: FlowCard, call: BaseModel) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     seconds = {"before": ready - started, "server": chosen.seconds}
     began = time.monotonic()
-    try:
-        with _heartbeats(chosen):
-            state = getattr(module, card.function)(**arguments, return_state=True)
-    except KeyboardInterrupt:
-        return _say("interrupted; what is finished is stored, run the same command again to continue", INTERRUPTED)
+    state = _called(getattr(module, card.function), arguments, chosen)
+    if isinstance(state, int):
+        return state
     ended = time.monotonic()
     return _finish(card, state, {**seconds, "flow": ended - began, "total": ended - started})
+
+
+def _called(flow: Callable[..., Any], arguments: dict[str, Any], chosen: prefect_server.PrefectServer) -> Any:
+    """Return the state in which a flow ended; the exit status where the run itself could not go on."""
+    import httpx
+
+    again = "what is finished is stored, run the same command again to continue"
+    try:
+        with _heartbeats(chosen):
+            return flow(**arguments, return_state=True)
+    except KeyboardInterrupt:
+        return _say(f"interrupted; {again}", INTERRUPTED)
+    except httpx.HTTPError as error:  # of Prefect's client: an error of the flow is in its state
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        return _say(f"the Prefect server at {chosen.url} no longer answers as it should ({reason}); {again}", FAILED)
 
 
 @contextmanager

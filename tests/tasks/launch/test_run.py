@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from tasks.data.printed import printable
 from tasks.data.run import Outcome
 from tasks.errors import DataError
 from tasks.launch import run
+from tasks.launch.prefect_server import PrefectServer
 
 OUTCOME = Outcome(flow="f", mlflow_run_id="", tasks={"run": 1, "cached": 0}, metrics={}, refs={}, report="", result={})
 CITED = {"document": "d", "path": "p.txt", "line": 7, "score": 0.51234}
@@ -211,3 +213,18 @@ def test_an_answer_says_what_of_it_is_unsupported_quoted_reasoned_or_estimated()
         "the model reasoned before it replied (6 characters, on the page)",
     ]
     assert lines[6:8] == ["the server states no tokens; those counted are estimated from above", "n"]
+
+
+def test_a_prefect_server_that_fails_under_a_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def flow(**arguments: Any) -> None:
+        raise httpx.HTTPStatusError(
+            "Server error '500'\nFor more information",
+            request=httpx.Request("GET", "http://x"),
+            response=httpx.Response(500),
+        )
+
+    assert run._called(flow, {}, PrefectServer("http://127.0.0.1:1/api", "noted")) == run.FAILED
+    assert capsys.readouterr().err == (
+        "the Prefect server at http://127.0.0.1:1/api no longer answers as it should (Server error '500' For more "
+        "information); what is finished is stored, run the same command again to continue\n"
+    )
