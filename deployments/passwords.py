@@ -48,6 +48,17 @@ def require(name: str, host: str) -> None:
         )
 
 
+def check_prefect(environment: MutableMapping[str, str]) -> None:
+    """Refuse what Prefect would take for a password and no client could send.
+
+    Raises:
+        ContractError: It is not written as `USER:PASSWORD`.
+    """
+    given = environment.get(PREFECT, "")
+    if given and not all(given.partition(":")):
+        raise ContractError(f"{PREFECT} must be written as USER:PASSWORD, and neither may be empty")
+
+
 def protect_mlflow(environment: MutableMapping[str, str]) -> bool:
     """Make MLflow ask for users and passwords, where a password is set; return whether it will.
 

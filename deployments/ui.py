@@ -222,6 +222,7 @@ def _start(first: supervise.KeptServer, second: supervise.KeptServer, *, own_tab
 def _prefect(place: Listener) -> tuple[supervise.KeptServer, URL | None]:
     """Return Prefect's server, and the database it was given."""
     environment = {name: value for name, value in os.environ.items() if name not in passwords.OF_MLFLOW}
+    passwords.check_prefect(environment)
     database = databases.prepare(databases.PREFECT, environment)
     environment.setdefault("PREFECT_SERVER_UI_API_URL", f"{place.seen}/api")  # else the pages ask port 4200
     command = [sys.executable, "-m", "deployments.server", "--host", place.host, "--port", str(place.port)]

@@ -236,3 +236,13 @@ def test_one_database_for_both_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     with pytest.raises(ContractError, match="name the same database 'd'"):
         databases.require_two(*urls)
+
+
+@pytest.mark.parametrize("given", ["nocolon", ":word", "user:"])
+def test_a_password_of_prefect_without_a_user_is_refused_and_not_shown(given: str) -> None:
+    with pytest.raises(ContractError, match="must be written as USER:PASSWORD") as refused:
+        passwords.check_prefect({passwords.PREFECT: given})
+    assert "word," not in str(refused.value)
+    assert "nocolon" not in str(refused.value)
+    passwords.check_prefect({passwords.PREFECT: "team:a:word"})
+    passwords.check_prefect({})
