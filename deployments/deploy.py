@@ -11,7 +11,6 @@ deployment `<flow>-<preset>`, whose form starts with its values; one called `gpu
 """
 
 import argparse
-import difflib
 import functools
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from configs.refusals import nearest
 from configs.resolve import load_preset, placed
 from configs.signatures import flow_cards
 from deployments import bootstrap
@@ -108,7 +108,7 @@ def choose(known: Sequence[Deployed], names: Sequence[str]) -> list[Deployed]:
     by_name = {one.name: one for one in known}
     for name in names:
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, n=3)
+            near = nearest(name, list(by_name))
             hint = f"perhaps {', '.join(near)}; " if near else ""
             raise ContractError(f"there is no deployment {name!r}; {hint}there are: {', '.join(by_name)}")
     return [by_name[name] for name in dict.fromkeys(names)] or list(known)

@@ -218,7 +218,9 @@ def test_mlflow_asks_for_passwords_only_where_one_is_set_and_none_is_written_dow
 
 def test_no_command_line_of_a_server_has_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "_try", lambda *given: None)
-    os.environ.update({databases.MLFLOW: f"postgresql://u:{SECRET}@h/d", "PREFECT_SERVER_API_AUTH_STRING": SECRET})
+    os.environ.update(
+        {databases.MLFLOW: f"postgresql://u:{SECRET}@h/d", "PREFECT_SERVER_API_AUTH_STRING": f"team:{SECRET}"}
+    )
     os.environ[databases.PREFECT] = f"postgresql+asyncpg://u:{SECRET}@h/p"
     first, _ = ui._prefect(ui.Listener("PREFECT", "127.0.0.1", 1))
     second, url = ui._mlflow(ui.Listener("MLFLOW", "127.0.0.1", 2))
