@@ -38,6 +38,7 @@ from tasks.generate import (
 )
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report import collection_history
 from tasks.report.names import named
 from tasks.report.rag_answers import answer_page, count_endings, open_book_page, open_book_summary, unasked
 from tasks.rerank import check_reranker, enough_hits, rerank
@@ -164,6 +165,7 @@ def rag_answers(
     with tracking.run("rag-answers", config, question=question, collection=collection) as run:
         preflight(question, collection, config)
         live = open_collection(collection)
+        collection_history.link(run, live.collection)
         if question is None:
             return compare_closed_book(live, config, run)
         asked = ingest_queries([question])

@@ -20,6 +20,7 @@ from tasks.errors import ContractError, DataError, ModelError, StoreError
 from tasks.evaluate import evaluate_answers, evaluate_rankings, load_questions, questions_for, score_questions
 from tasks.generate import threshold_for
 from tasks.index import open_collection
+from tasks.report import collection_history
 from tasks.report.names import named
 from tasks.report.search_evaluation import evaluation_page, evaluation_summary
 from tasks.rerank import check_reranker, enough_hits, rerank
@@ -112,6 +113,7 @@ def search_evaluation(collection: str | None = None, config: SearchEvaluation = 
     with tracking.run("search-evaluation", config, collection=collection) as run:
         preflight(collection, config)
         live = open_collection(collection)
+        collection_history.link(run, live.collection)
         found = evaluate_search(live, query_encoder(live), config)
         if found is None:
             raise DataError(

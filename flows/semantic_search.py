@@ -22,6 +22,7 @@ from tasks.embed import embed_queries, query_encoder
 from tasks.generate import judge_hits, threshold_for, withhold_hits
 from tasks.index import open_collection
 from tasks.ingest import ingest_queries
+from tasks.report import collection_history
 from tasks.report.languages import reading_summary
 from tasks.report.names import named
 from tasks.rerank import check_reranker
@@ -76,6 +77,7 @@ def semantic_search(
     with tracking.run("semantic-search", config, queries=queries, collection=collection, why=why) as run:
         preflight(queries, collection, why, config)
         live = open_collection(collection)
+        collection_history.link(run, live.collection)
         asked = ingest_queries(queries)
         vectors = embed_queries(asked, query_encoder(live))
         hits = find_passages(live, asked, vectors, config.retrieve, config.rerank)

@@ -52,6 +52,7 @@ from tasks.index import open_collection
 from tasks.ingest import ingest_documents, ingest_queries, list_items, name_of
 from tasks.launch.publishing import announce_topics
 from tasks.reduce import graph_among, graph_neighbours, place_points, reduce_points, reduce_umap
+from tasks.report import collection_history
 from tasks.report.names import named
 from tasks.report.topic_model import published_summary, topic_page, topic_summary
 from tasks.represent import (
@@ -352,6 +353,8 @@ def topic_model(
     with tracking.run("topic-model", config, source=source, collection=collection, find=find) as run:
         preflight(source, collection, find, config)
         live = None if collection is None else open_collection(collection)
+        if live is not None:
+            collection_history.link(run, live.collection)
         name, documents, embedded = read_corpus(source, collection, config)
         check_columns(documents, config)
         reading = report_languages(documents, embedded.passages, embedded.fingerprint.encoder, config.embed.readable)

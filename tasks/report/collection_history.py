@@ -133,6 +133,17 @@ def keep(run: "tracking.Run", name: str) -> Keeper:
     return made
 
 
+def link(run: "tracking.Run", name: str) -> None:
+    """Let the page of a run over a collection lead to that of all runs that built it, where there is one.
+
+    Args:
+        run: The run.
+        name: Of the collection.
+    """
+    if collection_runs.page(name).is_file():
+        run.history = name
+
+
 def note_command(name: str, state: RunState, flow: str) -> None:
     """Keep what a command did to a collection, and refresh its page."""
     run = CollectionRun(

@@ -142,6 +142,20 @@ def test_the_page_of_a_run_leads_to_that_of_the_collection(shelf: Generation) ->
     assert str(collection_runs.page("shelf")) in text
 
 
+def test_a_run_that_only_asks_leads_there_too_once_there_is_such_a_page(shelf: Generation) -> None:
+    run, _ = kept(shelf)
+    end(run)
+    collection_runs.page("shelf").unlink()
+    asking, _ = kept(shelf)
+    asking.history = ""
+    collection_history.link(asking, "shelf")
+    assert asking.history == ""
+    collection_history.write_history("shelf")
+    collection_history.link(asking, "shelf")
+    assert asking.history == "shelf"
+    end(asking)
+
+
 def test_the_command_prints_runs_and_the_page_and_a_rollback_is_one_of_them(
     shelf: Generation, capsys: pytest.CaptureFixture[str]
 ) -> None:
