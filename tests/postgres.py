@@ -51,7 +51,8 @@ class Postgres:
 def as_owner(*words: str) -> list[str]:
     """Return a command line run by someone PostgreSQL accepts: it refuses root."""
     command = [f"{BINARIES}/{words[0]}", *words[1:]]
-    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
+    become = shutil.which("runuser") or "/usr/sbin/runuser"  # which is not on everybody's PATH
+    return [become, "-u", "postgres", "--", *command] if os.getuid() == 0 else command
 
 
 @contextmanager
