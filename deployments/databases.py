@@ -14,8 +14,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tasks.errors import ContractError, MissingExtra, RemoteError
+from tasks.launch import postgres
 
-PREFECT, MLFLOW = "PREFECT_SERVER_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
+PREFECT, MLFLOW = postgres.variable("prefect"), postgres.variable("mlflow")
 DRIVERS = {
     PREFECT: ("postgresql+asyncpg", "sqlite+aiosqlite"),
     MLFLOW: ("postgresql", "postgresql+psycopg2", "sqlite"),

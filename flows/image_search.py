@@ -49,12 +49,7 @@ from tasks.embed import (
     unit_pictures,
 )
 from tasks.errors import ContractError, DataError
-from tasks.index import (
-    index_dense,
-    index_sparse,
-    live_before,
-    publish_generation,
-)
+from tasks.index import index_dense, index_sparse, live_before, publish_generation
 from tasks.ingest import (
     FOLDER,
     ingest_pictures,

@@ -22,7 +22,7 @@ from tasks.launch import prefect_server
 from tasks.store import durable, workspace
 
 REFUSED = (401, 403)
-SERVER_FAULT = 500
+OK, SERVER_FAULT = 200, 500
 URI = "MLFLOW_TRACKING_URI"
 ASKED = "/api/2.0/mlflow/experiments/search"
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def require_prefect(url: str) -> None:
-    """Make sure that a Prefect server takes the password of this shell; its /health asks for none.
+    """Make sure that a Prefect server takes the password of this shell, and reaches its database.
 
     Raises:
         RemoteError: It does not.
@@ -40,18 +40,10 @@ def require_prefect(url: str) -> None:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     if word:
         headers = {"Authorization": f"Basic {base64.b64encode(word.encode()).decode()}"}
-    request = urllib.request.Request(f"{url}/admin/version", headers=headers)  # noqa: S310
-    opened = prefect_server.DIRECT.open if is_loopback(url) else urllib.request.urlopen
-    try:
-        with opened(request, timeout=10):
-            pass
-    except urllib.error.HTTPError as error:
-        if error.code not in REFUSED:
-            return
-    except (OSError, ValueError):
-        return
-    else:
-        _require_database(url, headers)
+    if (status := _status(f"{url}/admin/version", headers)) not in REFUSED:
+        # /health does not look at the database, and an older server has no /ready.
+        if status == OK and _status(f"{url}/ready", headers) >= SERVER_FAULT:
+            raise RemoteError(f"the Prefect server at {url} does not reach its database; start that, and run again")
         return
     how = (
         "asks for a password"
@@ -64,22 +56,16 @@ def require_prefect(url: str) -> None:
     )
 
 
-def _require_database(url: str, headers: dict[str, str]) -> None:
-    """Make sure that a Prefect server reaches its database; its /health does not look.
-
-    Raises:
-        RemoteError: It does not.
-    """
-    opened = prefect_server.DIRECT.open if is_loopback(url) else urllib.request.urlopen
+def _status(address: str, headers: dict[str, str]) -> int:
+    """Return the status with which a server answers; 0 where it does not."""
+    opened = prefect_server.DIRECT.open if is_loopback(address) else urllib.request.urlopen
     try:
-        with opened(urllib.request.Request(f"{url}/ready", headers=headers), timeout=30):  # noqa: S310
-            return
+        with opened(urllib.request.Request(address, headers=headers), timeout=30) as answer:  # noqa: S310
+            return int(answer.status)
     except urllib.error.HTTPError as error:
-        if error.code < SERVER_FAULT:  # an older server, which has no such page
-            return
+        return error.code
     except (OSError, ValueError):
-        return
-    raise RemoteError(f"the Prefect server at {url} does not reach its database; start that, and run again")
+        return 0
 
 
 def adopt_mlflow() -> None:

@@ -181,7 +181,7 @@ def _note(name: str, state: RunState, command: str) -> None:
 
 
 def _rollback(name: str, number: int | None) -> int:
-    before = _live_number(name)
+    before = collections.live_number(name)
     live = collections.rollback(name, number)
     was = f", {before} was" if before not in (0, live.number) else ""
     if before != live.number:
@@ -189,14 +189,6 @@ def _rollback(name: str, number: int | None) -> int:
     print(f"generation {live.number} of {name} is live{was}; the next knowledge-base run reads the source again")
     print(json.dumps({"workspace": str(workspace.home()), "collection": name, "generation": live.number}))
     return 0
-
-
-def _live_number(name: str) -> int:
-    """Return the number of the live generation; 0 of one that cannot be read, which a rollback mends."""
-    try:
-        return collections.live(name).number
-    except StoreError:
-        return 0
 
 
 def _generation(word: str) -> int:

@@ -6,9 +6,7 @@ Where the server is, and its password, goes by the environment that libpq reads;
 
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from tasks.errors import ContractError, MissingExtra, RemoteError
 
@@ -69,16 +67,9 @@ def load(what: str, source: Path) -> None:
     Raises:
         MissingExtra, RemoteError: As `dump`.
     """
-    name = _libpq(stated()[what])["PGDATABASE"]
-    words = [
-        "--exit-on-error",
-        "--single-transaction",
-        "--no-owner",
-        "--no-privileges",
-        f"--dbname={name}",
-        str(source),
-    ]
-    _run(what, ["pg_restore", *words], DUMP_S)
+    name = _libpq(stated()[what]).get("PGDATABASE", "")
+    whole = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
+    _run(what, ["pg_restore", *whole, f"--dbname={name}", str(source)], DUMP_S)
 
 
 def _run(what: str, command: list[str], limit_s: float) -> str:
@@ -104,29 +95,30 @@ def _run(what: str, command: list[str], limit_s: float) -> str:
 def _reason(said: str) -> str:
     """Return why a program of PostgreSQL's ended, in one line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return " ".join(next((line for line in lines if "rror" in line or "FATAL" in line), "no reason given").split())[
-        :300
-    ]
+    reason = next((line for line in lines if "rror" in line or "FATAL" in line), "no reason given")
+    return " ".join(reason.split())[:300]
 
 
-def _libpq(url: str) -> Mapping[str, str]:
+def _libpq(address: str) -> dict[str, str]:
     """Return what an address of SQLAlchemy's says as the variables of libpq.
 
     https://www.postgresql.org/docs/current/libpq-envars.html
     """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
-        parts = urlsplit(url)
-        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        found = {"PGHOST": asked.get("host") or parts.hostname, "PGPORT": asked.get("port") or _port(parts)}
-    except ValueError as error:
+        url = make_url(address)
+    except (ArgumentError, ValueError) as error:
         raise ContractError("an address of a database is not written as postgresql://USER@HOST:PORT/NAME") from error
-    found |= {"PGUSER": unquote(parts.username or ""), "PGPASSWORD": unquote(parts.password or "")}
-    found |= {
-        "PGDATABASE": unquote(parts.path.removeprefix("/")),
+    asked = {name: str(value) for name, value in url.query.items()}
+    found = {
+        "PGHOST": url.host or asked.get("host"),
+        "PGPORT": url.port or asked.get("port"),
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
         "PGSSLMODE": asked.get("sslmode") or asked.get("ssl"),
+        "PGCONNECT_TIMEOUT": 10,
     }
-    return {name: value for name, value in {**found, "PGCONNECT_TIMEOUT": "10"}.items() if value}
-
-
-def _port(parts: SplitResult) -> str:
-    return str(parts.port or "")
+    return {name: str(value) for name, value in found.items() if value}

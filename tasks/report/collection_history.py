@@ -11,19 +11,19 @@ from typing import Any
 
 from tasks.data.base import refs_in
 from tasks.data.collection_runs import CollectionRun, RunState
-from tasks.data.evaluation import Evaluation, Measure
+from tasks.data.evaluation import Evaluation
 from tasks.data.printed import in_bytes
 from tasks.data.releases import Release
 from tasks.data.search import Generation
 from tasks.errors import FlowError, StoreError, SupersededError
 from tasks.report import page as pages
 from tasks.report.charts import plain
+from tasks.report.measures import DIFFERENCE, measures_of
 from tasks.report.page import Figure, Page
 from tasks.runtime import steps, tracking
 from tasks.store import collection_runs, collections, objects, workspace
 
 SHOWN_STEPS = 6  # in the chart of seconds; the others are summed up
-DIFFERENCE = " difference"  # ends the name of what is measured of two ways, which is no level
 REASON = 300  # characters of a failure
 log = logging.getLogger(__name__)
 QUALITY = (0.0, 1.05)  # what its axes reach over
@@ -48,11 +48,12 @@ class RunSeries:
 
 @dataclass
 class Keeper:
-    """What is known so far of a run that builds a collection."""
+    """What is known so far of a run that builds a collection; `before` is what was live as it began, 0 for none."""
 
     name: str
     run: "tracking.Run"
     started: float
+    before: int
     open_now: ExitStack = field(default_factory=ExitStack)
     known: dict[str, Any] = field(default_factory=dict)
 
@@ -63,12 +64,11 @@ class Keeper:
         self.take_generation(released.generation, state)
         self.known |= {"gate": found.words, "changes": released.delta.model_dump(exclude={"against"})}
         if evaluation is not None:
-            measures = [m for ref in (evaluation.rankings, evaluation.decisions)
-                        for m in objects.load_rows(ref, Measure) if not m.name.endswith(DIFFERENCE)]  # fmt: skip
-            self.known["measures"] = tuple(measures)
+            self.known["measures"] = tuple(m for m in measures_of(evaluation) if not m.name.endswith(DIFFERENCE))
 
-    def take_generation(self, made: Generation, state: str = "published") -> None:
-        """Take the sizes of a generation."""
+    def take_generation(self, made: Generation, state: str = "") -> None:
+        """Take the sizes of a generation, and how it came to be live: as stated, else whether it was before."""
+        state = state or ("unchanged" if made.number == self.before else "published")
         sizes = {"documents": made.documents.rows, "passages": made.passages.rows, "bytes": bytes_of(made)}
         self.known |= {"state": state, **sizes}
 
@@ -102,7 +102,8 @@ class Keeper:
                 seconds[one.name] = round(seconds.get(one.name, 0.0) + one.seconds, 3)
         counts = run.counts()
         return CollectionRun(
-            run=_id(run, self.started), flow=run.flow, started=self.started, generation=live_number(self.name),
+            run=_id(run, self.started), flow=run.flow, started=self.started,
+            generation=collections.live_number(self.name),
             seconds=round(time.time() - self.started, 3), steps=seconds, ran=counts["run"], stored=counts["cached"],
             tokens=run.spent.tokens, money=run.spent.money, asked_again=dict(run.retries()), **known,
         )  # fmt: skip
@@ -121,12 +122,10 @@ def keep(run: "tracking.Run", name: str) -> Keeper:
         run: The run; its pages link to that page from now on.
         name: Of the collection.
     """
-    made = Keeper(name, run, time.time())
+    made = Keeper(name, run, time.time(), collections.live_number(name))
     if steps.planning() is not None:
         return made
-    begun = CollectionRun(
-        run=_id(run, made.started), flow=run.flow, started=made.started, generation=live_number(name)
-    )
+    begun = CollectionRun(run=_id(run, made.started), flow=run.flow, started=made.started, generation=made.before)
     made.open_now.enter_context(collection_runs.begun(name, begun))
     run.on_end.append(made.end)
     run.history = name
@@ -147,18 +146,10 @@ def link(run: "tracking.Run", name: str) -> None:
 def note_command(name: str, state: RunState, flow: str) -> None:
     """Keep what a command did to a collection, and refresh its page."""
     run = CollectionRun(
-        run=str(time.time_ns()), flow=flow, started=time.time(), state=state, generation=live_number(name)
+        run=str(time.time_ns()), flow=flow, started=time.time(), state=state, generation=collections.live_number(name)
     )
     collection_runs.put(name, run)
     write_history(name)
-
-
-def live_number(name: str) -> int:
-    """Return the number of the live generation; 0 where there is none, or it is damaged."""
-    try:
-        return collections.live(name).number if name in collections.names() else 0
-    except StoreError:
-        return 0
 
 
 def write_history(name: str) -> Path:
@@ -174,7 +165,7 @@ def _id(run: "tracking.Run", started: float) -> str:
 
 def _page(name: str, runs: Sequence[CollectionRun]) -> Page:
     generations = collections.history(name) if name in collections.names() else []
-    live = live_number(name)
+    live = collections.live_number(name)
     facts = [
         ("live generation", str(live or "none")),
         *_sizes(next((made for made in generations if made.number == live), None)),

@@ -15,6 +15,7 @@ from tasks.data.vectors import Embedded, Encoded
 from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.languages import languages_table, reading_summary, warnings_about
+from tasks.report.measures import DIFFERENCE, measures_of
 from tasks.report.page import Figure, Page, Table
 from tasks.runtime import tracking
 from tasks.runtime.steps import Finished
@@ -152,7 +153,7 @@ def collection_summary(
     if topics is not None:
         found["topics"] = sum(t.topic >= 0 for t in objects.load_rows(topics.topics, Topic))
     if evaluation is not None:
-        measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
+        measures = measures_of(evaluation)
         found["evaluation"] = {f"{m.name} {m.what}": m.stated() for m in measures}
         found |= {"saturated": saturated(evaluation), "outranked": outranked(evaluation)}
     return found
@@ -177,7 +178,7 @@ def outranked(evaluation: Evaluation | None) -> list[str]:
     found = []
     for m in rows:
         ours, _, theirs = m.what.partition(" - ")
-        if m.name.endswith(" difference") and ours == DEFAULT and theirs in INSTEAD and m.high < 0:
+        if m.name.endswith(DIFFERENCE) and ours == DEFAULT and theirs in INSTEAD and m.high < 0:
             found.append(
                 f"{theirs} ranks better here than {ours}: {m.name} {-m.value:.3f} ({-m.high:.3f} to {-m.low:.3f}, "
                 f"n={m.n}); search with {INSTEAD[theirs]}"
@@ -238,7 +239,7 @@ def place_of(document: Document) -> str:
 
 def quality_table(evaluation: Evaluation, live: Generation) -> Table:
     """Return a row for each measure of an evaluation."""
-    measures = [m for ref in (evaluation.rankings, evaluation.decisions) for m in objects.load_rows(ref, Measure)]
+    measures = measures_of(evaluation)
     rows = [(m.name, m.what, f"{m.value:.3f}", m.interval, m.n) for m in measures]
     asked = evaluation.asked
     note = f"{asked.answerable} of {asked.questions.rows} questions have an answer in this collection; 95 % intervals"

@@ -8,6 +8,7 @@ from tasks.data.search import Generation
 from tasks.report import charts
 from tasks.report import page as pages
 from tasks.report.knowledge_base import answered_examples, outranked, quality_table, saturated
+from tasks.report.measures import DIFFERENCE, measures_of
 from tasks.report.page import Page, Table
 from tasks.runtime import tracking
 from tasks.store import objects
@@ -15,17 +16,12 @@ from tasks.store import objects
 OWN = "each generation is asked the questions that it answers; a change within the intervals may be chance"
 
 
-def measures_of(found: Evaluation) -> list[Measure]:
-    """Return what an evaluation has measured, of rankings and of answers."""
-    return [m for ref in (found.rankings, found.decisions) for m in objects.load_rows(ref, Measure)]
-
-
 def changes_of(found: Evaluation, before: Evaluation | None) -> list[tuple[Measure, Measure]]:
     """Return each measure of a value, none of a difference, with the same of the generation before."""
     if before is None:
         return []
     known = {(m.name, m.what): m for m in measures_of(before)}
-    pairs = ((m, known.get((m.name, m.what))) for m in measures_of(found) if not m.name.endswith(" difference"))
+    pairs = ((m, known.get((m.name, m.what))) for m in measures_of(found) if not m.name.endswith(DIFFERENCE))
     return [(m, old) for m, old in pairs if old is not None]
 
 

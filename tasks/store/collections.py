@@ -97,6 +97,14 @@ def live(name: str | None) -> Generation:
         raise StoreError(f"collection {found.name} is damaged ({error}); run knowledge-base again for it") from error
 
 
+def live_number(name: str) -> int:
+    """Return the number of the live generation; 0 where there is none, or it is damaged."""
+    try:
+        return live(name).number if checked_name(name) in names() else 0
+    except StoreError:
+        return 0
+
+
 def history(name: str | None) -> list[Generation]:
     """List the generations that are kept, oldest first; one whose record is damaged is said and left out.
 

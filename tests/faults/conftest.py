@@ -49,17 +49,22 @@ class Job:
         return stated
 
 
+def write_documents(folder: Path, count: int, place: str = "parish") -> None:
+    """Write documents of some sixty tokens; of another place none is the same."""
+    for number in range(count):
+        subject, other = SUBJECTS[number % 6], SUBJECTS[(number * 5 + 1) % 6]
+        lines = [
+            f"The {subject} of {place} {number} {DEEDS[(number + line) % 4]} in {1700 + 13 * line}, near the {other}."
+            for line in range(4)
+        ]
+        (folder / f"{number:02d}-{subject}.txt").write_text(" ".join(lines), "utf-8")
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of sixty documents of some sixty tokens."""
     folder = tmp_path_factory.mktemp("corpus")
-    for number in range(60):
-        subject, other = SUBJECTS[number % 6], SUBJECTS[(number * 5 + 1) % 6]
-        lines = [
-            f"The {subject} of parish {number} {DEEDS[(number + line) % 4]} in {1700 + 13 * line}, near the {other}."
-            for line in range(4)
-        ]
-        (folder / f"{number:02d}-{subject}.txt").write_text(" ".join(lines), "utf-8")
+    write_documents(folder, 60)
     return folder
 
 

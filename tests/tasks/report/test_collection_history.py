@@ -78,6 +78,15 @@ def test_what_is_searched_as_before_is_no_new_generation(shelf: Generation) -> N
     assert end(run).state == "unchanged"
 
 
+def test_pictures_that_are_as_they_were_are_no_new_generation(shelf: Generation) -> None:
+    run, keeper = kept(shelf)
+    keeper.take_generation(shelf)
+    assert end(run).state == "unchanged"
+    run, keeper = kept(shelf)
+    keeper.take_generation(shelf.model_copy(update={"number": shelf.number + 1}))
+    assert end(run).state == "published"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kills by a signal")
 def test_a_run_whose_process_was_killed_is_known(shelf: Generation) -> None:
     code = (
